@@ -1,0 +1,77 @@
+# Each target's line after ## is what `make` alone prints.
+CONFIG ?= configs/digits.py
+PORT ?= 6006
+UV_VERSION := 0.13.9
+
+# What stands in the user's environment must not reach ours.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV
+
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
+PY := .venv/bin/python
+UV_PIP := $(PY) -m uv pip
+# Written last: where it is missing, set-up was not finished.
+STAMP := .venv/.complete
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test lint format tensorboard clean lock
+.SILENT:
+
+help:
+	echo 'usage: make TARGET [CONFIG=FILE] [WORKDIR=DIR] [DATA_DIR=DIR] [ARGS="..."]'
+	sed -n 's/^\([a-z]*\):.*## /  \1\t/p' Makefile | expand -t 16
+
+setup: $(STAMP)  ## make .venv and install the locked packages in it
+
+$(STAMP): requirements.lock setup.py trainer/__init__.py
+	rm -f $@
+	"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo 'make setup:' \
+		'PYTHON=$(PYTHON) is no Python 3.11 to 3.13; name one, such as' \
+		'make setup PYTHON=python3.12' >&2; exit 2; }
+	"$(PYTHON)" -c 'import ensurepip' 2>/dev/null || { echo 'make setup:' \
+		'PYTHON=$(PYTHON) cannot make environments; install its venv' \
+		'package, such as python3-venv' >&2; exit 2; }
+	echo 'Installing the locked packages into .venv, once (2.5 GB) ...'
+	$(PY) -c 'import pip; $(FITS)' 2>/dev/null || "$(PYTHON)" -m venv --clear .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(UV_PIP) install --python $(PY) --compile-bytecode --require-hashes \
+		-r requirements.lock
+	$(UV_PIP) install --quiet --python $(PY) --no-deps --no-build-isolation -e .
+	touch $@
+
+train: $(STAMP)  ## train CONFIG (configs/digits.py), or continue its run
+	$(PY) -m trainer.task --config='$(CONFIG)' \
+		$(if $(WORKDIR),--workdir='$(WORKDIR)') \
+		$(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(ARGS)
+	echo
+	echo 'Next:'
+	echo '  make tensorboard                    the curves of every run in runs/'
+	echo '  make train CONFIG=configs/mnist.py  60,000 handwritten digits'
+
+test: $(STAMP)  ## run the tests; those on MNIST need STRATA_DATA_DIR
+	$(PY) -m pytest -n 2 --dist worksteal -r s --cov $(ARGS)
+
+lint: $(STAMP)  ## check style and types
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+
+format: $(STAMP)  ## rewrite the code in the project's style
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+tensorboard: $(STAMP)  ## show WORKDIR (runs) at http://127.0.0.1:6006
+	$(PY) -m tensorboard.main --logdir='$(or $(WORKDIR),runs)' \
+		--host=127.0.0.1 --port=$(PORT)
+
+clean:  ## remove build artefacts and caches; .venv and runs stay
+	rm -rf build dist strata.egg-info .coverage* .hypothesis
+	rm -rf .mypy_cache .pytest_cache .ruff_cache
+	find . -name .venv -prune -o -name runs -prune -o -name .git -prune -o \
+		-name __pycache__ -type d -exec rm -rf {} +
+
+lock: $(STAMP)  ## choose the newest allowed versions: requirements.lock
+	$(UV_PIP) compile --quiet setup.py --extra dev --universal --upgrade \
+		--python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' -o requirements.lock

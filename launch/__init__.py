@@ -1,0 +1,1 @@
+"""How to start the trainer somewhere: no TensorFlow, no training code."""

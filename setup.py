@@ -1,0 +1,70 @@
+"""Packages, their bounds, and the `strata` command."""
+
+import pathlib
+import re
+
+import setuptools
+
+ROOT = pathlib.Path(__file__).parent
+
+# Read, not imported: the package's own dependencies are not there yet.
+VERSION = re.search(
+    r'^__version__ = "(.+)"$',
+    (ROOT / "trainer" / "__init__.py").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)[1]
+
+TENSORFLOW_BOUNDS = ">=2.20,<2.22"
+
+TEST = [
+    "hypothesis>=6.100",
+    "pytest>=8.4",
+    "pytest-cov>=6",
+    "pytest-xdist>=3.6",
+    "setuptools>=77",
+]
+LINT = [
+    "mypy>=1.15",
+    "ruff>=0.12",
+]
+
+setuptools.setup(
+    name="strata",
+    version=VERSION,
+    description=(
+        "One training job for multilayer perceptrons in TensorFlow, the same"
+        " on a CPU, several devices and several machines"
+    ),
+    license="MIT",
+    license_files=["LICENSE"],
+    python_requires=">=3.11,<3.14",
+    packages=setuptools.find_packages(
+        include=["configs*", "launch*", "trainer*"]
+    ),
+    package_data={"trainer": ["py.typed"]},
+    install_requires=[
+        "absl-py>=2.1,<3",
+        "keras>=3.15,<4",
+        "ml_collections>=1.1,<2",
+        "numpy>=1.26,<3",
+        "scikit-learn>=1.5,<2",
+        f"tensorboard{TENSORFLOW_BOUNDS}",
+        f"tensorflow{TENSORFLOW_BOUNDS}",
+    ],
+    extras_require={
+        "gpu": [f"tensorflow[and-cuda]{TENSORFLOW_BOUNDS}"],
+        "test": TEST,
+        "lint": LINT,
+        "dev": TEST + LINT,
+    },
+    entry_points={"console_scripts": ["strata = trainer.__main__:main"]},
+    classifiers=[
+        "Environment :: Console",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+)

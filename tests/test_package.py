@@ -1,0 +1,102 @@
+"""The `strata` command and what an installed wheel holds."""
+
+import importlib.metadata
+import importlib.util
+import pathlib
+import shutil
+import subprocess
+import sys
+import types
+import zipfile
+
+import trainer
+from trainer import __main__ as command
+
+ROOT = pathlib.Path(__file__).parents[1]
+HEAVY = ("absl", "keras", "ml_collections", "numpy", "tensorflow")
+
+
+def test_help_lists_the_verbs(capsys):
+    assert command.main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    for name, verb in command.VERBS.items():
+        assert f"  {name}  {verb.summary}\n" in printed
+
+
+def test_help_imports_nothing_heavy():
+    program = (
+        "import sys, trainer.__main__ as command;"
+        "command.main(['--help']);"
+        f"print(sorted(set({HEAVY}) & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_python_m_trainer_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "trainer", "--version"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"strata {trainer.__version__}\n"
+
+
+def test_an_unknown_verb_is_one_line_with_the_nearest(capsys):
+    assert command.main(["trian"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "strata: 'trian' is no verb; did you mean train?\n"
+
+
+def test_a_verb_gets_the_words_after_it(monkeypatch):
+    seen = []
+
+    def do(argv):
+        seen.append(argv)
+        return 42
+
+    stand_in = types.SimpleNamespace(main=do)
+    monkeypatch.setitem(sys.modules, "stand_in", stand_in)
+    monkeypatch.setitem(command.VERBS, "do", command.Verb("stand_in", ""))
+    assert command.main(["do", "--config=a.py", "--help"]) == 42
+    assert seen == [["--config=a.py", "--help"]]
+
+
+def test_verbs_name_modules_that_exist():
+    for verb in command.VERBS.values():
+        assert importlib.util.find_spec(verb.module) is not None
+
+
+def test_the_version_stands_once():
+    assert importlib.metadata.version("strata") == trainer.__version__
+
+
+def test_the_wheel_holds_the_packages_and_nothing_else(tmp_path):
+    tree = tmp_path / "tree"
+    unwanted = shutil.ignore_patterns(
+        ".*", "__pycache__", "*.egg-info", "build", "dist", "runs"
+    )
+    shutil.copytree(ROOT, tree, ignore=unwanted)
+    program = [sys.executable, "-m", "pip", "wheel", f"--wheel-dir={tmp_path}"]
+    flags = ["--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*program, *flags, str(tree)], check=True)
+    (wheel,) = tmp_path.glob("strata-*.whl")
+    held = set(zipfile.ZipFile(wheel).namelist())
+    info = f"strata-{trainer.__version__}.dist-info/"
+    files = {name for name in held if not name.startswith(info)}
+    sources = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("configs", "launch", "trainer")
+        for path in (ROOT / package).rglob("*.py")
+    }
+    assert files == {*sources, "trainer/py.typed"}
+    assert {info + "entry_points.txt", info + "licenses/LICENSE"} <= held

@@ -1,0 +1,71 @@
+"""The `strata` command: a table from verb to module.
+
+A verb's module is imported when the verb is asked for and not before, so that
+the command answers at once.
+"""
+
+import difflib
+import importlib
+import sys
+from typing import NamedTuple
+
+from trainer import __version__
+
+
+class Verb(NamedTuple):
+    """The module whose `main(argv) -> exit code` does it, and what it does."""
+
+    module: str
+    summary: str
+
+
+VERBS = {
+    "train": Verb(
+        "trainer.task", "train a config's model, or continue its run"
+    ),
+}
+
+
+def usage() -> str:
+    """Returns the text of `strata --help`."""
+    width = max(map(len, VERBS))
+    lines = [f"  {name:{width}}  {VERBS[name].summary}" for name in VERBS]
+    return "\n".join(
+        [
+            "usage: strata VERB [flags]",
+            "",
+            *lines,
+            "",
+            "strata VERB --help tells a verb's flags; strata --version, the"
+            " version.",
+        ]
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Does a verb.
+
+    Args:
+      argv: the words after `strata`; those of the process by default.
+
+    Returns:
+      The exit code: that of the verb, or 2 for a verb that there is not.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    if not words or words[0] in ("-h", "--help"):
+        print(usage())
+        return 0
+    name, *rest = words
+    if name == "--version":
+        print(f"strata {__version__}")
+        return 0
+    if name not in VERBS:
+        near = difflib.get_close_matches(name, VERBS, n=1)
+        remedy = f"did you mean {near[0]}?" if near else "see strata --help"
+        print(f"strata: {name!r} is no verb; {remedy}", file=sys.stderr)
+        return 2
+    return importlib.import_module(VERBS[name].module).main(rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

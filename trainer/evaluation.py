@@ -1,0 +1,78 @@
+"""Scores whole splits, each row once, on any strategy."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from trainer import metrics
+from trainer import pipeline
+from trainer import steps
+from trainer.config import Config
+from trainer.network import Network
+from trainer.sources import Dataset
+from trainer.sources import Split
+
+
+class Evaluator:
+    """Holds the compiled evaluation and each split's chunks."""
+
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy,
+        network: Network,
+        config: Config,
+        dataset: Dataset,
+    ) -> None:
+        self._problem = network.problem
+        self._loop = steps.evaluation_loop(
+            strategy, network, jit_compile=config.jit_compile
+        )
+        self._plans: dict[str, pipeline.Plan] = {}
+        self._chunks: dict[str, Any] = {}
+        for name, split in dataset.splits.items():
+            if name == "train":
+                continue
+            self._plans[name] = _plan(strategy, split, config)
+            self._chunks[name] = pipeline.distribute(
+                strategy, split, self._plans[name], first_step=0
+            )
+
+    def __contains__(self, split: str) -> bool:
+        return split in self._plans
+
+    def __call__(self, split: str) -> dict[str, float]:
+        """Returns {"examples", "loss", metric: value …} of a split."""
+        plan, step = self._plans[split], 0
+        names = metrics.sum_names(self._problem)
+        total = np.zeros(len(names))
+        scores = None
+        for chunk in self._chunks[split]:
+            end = plan.chunk_end(step)
+            sums, counts = self._loop(chunk)
+            total += sums.numpy()[: end - step].astype(np.float64).sum(axis=0)
+            if metrics.has_scores(self._problem):
+                counts = counts.numpy().astype(np.int64)
+                scores = counts if scores is None else scores + counts
+            step = end
+        sums = dict(zip(names, total.tolist(), strict=True))
+        return {
+            "examples": plan.examples,
+            **metrics.values(self._problem, sums, plan.examples, scores),
+        }
+
+
+def _plan(
+    strategy: tf.distribute.Strategy, split: Split, config: Config
+) -> pipeline.Plan:
+    batch_size = config.evaluation.global_batch_size
+    batches = -(-split.examples // batch_size)
+    return pipeline.Plan(
+        examples=split.examples,
+        global_batch_size=batch_size,
+        replicas=strategy.num_replicas_in_sync,
+        most_steps=pipeline.steps_that_fit(
+            split, batch_size, min(batches, config.steps_per_execution)
+        ),
+        last_step=batches,
+    )

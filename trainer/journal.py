@@ -1,0 +1,114 @@
+"""What a run says of itself: metrics.jsonl, TensorBoard and the terminal."""
+
+import numpy as np
+
+from trainer.config import Config
+from trainer.config import flatten
+from trainer.network import Network
+from trainer.sources import Dataset
+from trainer.summaries import IMAGES_SHOWN
+from trainer.summaries import Summaries
+from trainer.summaries import first_pictures
+from trainer.summaries import save_grid
+from trainer.terminal import Progress
+from trainer.workdir import MetricsLog
+from trainer.workdir import Workdir
+
+
+class Journal:
+    """Tells the same numbers everywhere; silent where it is not the chief's."""
+
+    def __init__(
+        self,
+        config: Config,
+        workdir: Workdir,
+        *,
+        step: int,
+        steps_per_epoch: int,
+        total_steps: int,
+        is_chief: bool,
+    ) -> None:
+        """Opens the logs where the run stands.
+
+        Args:
+          config: for the `log` section.
+          workdir: where to write.
+          step: that the run goes on from; 0 for a new one.
+          steps_per_epoch, total_steps: of the run.
+          is_chief: whether anything is written or shown.
+        """
+        self._steps_per_epoch = steps_per_epoch
+        self._metrics = (
+            MetricsLog(workdir / "metrics.jsonl", step) if is_chief else None
+        )
+        self._summaries = Summaries(
+            workdir.path, step, enabled=is_chief and config.log.tensorboard
+        )
+        self.progress = Progress(
+            config.log,
+            steps_per_epoch=steps_per_epoch,
+            total_steps=total_steps,
+            enabled=is_chief,
+        )
+        self._is_chief = is_chief
+        self._workdir = workdir
+
+    def epoch(self, step: int) -> int:
+        """Returns the epoch that a step belongs to, from 1."""
+        return max(0, step - 1) // self._steps_per_epoch + 1
+
+    def introduce(
+        self, config: Config, network: Network, dataset: Dataset
+    ) -> None:
+        """Shows model, config, graph and the first training images."""
+        if not self._is_chief:
+            return
+        network.model.summary()
+        self._summaries.config(flatten(config))
+        self._summaries.graph(network.model)
+        train = dataset.splits["train"]
+        if dataset.kind != "image" or train.x.ndim < 3:
+            return
+        rows = np.arange(min(IMAGES_SHOWN, train.examples))
+        rows = rows if train.rows is None else np.sort(train.rows)[rows]
+        pictures = first_pictures(train.x[rows], dataset.largest)
+        if pictures.shape[-1] in (1, 3):
+            labels = [str(label) for label in train.y[rows].tolist()]
+            self._summaries.images(pictures, labels)
+            save_grid(self._workdir / "first_images.png", pictures)
+
+    def train(
+        self, step: int, values: dict[str, float], extra: dict[str, float]
+    ) -> None:
+        """Logs the mean over the examples since the last train line.
+
+        Args:
+          step: global steps done.
+          values: loss and metrics.
+          extra: further scalars, for TensorBoard alone.
+        """
+        if self._metrics is not None:
+            self._metrics.write(step, self.epoch(step), "train", values)
+        self._summaries.scalars("train", step, {**values, **extra})
+
+    def evaluation(
+        self, split: str, step: int, values: dict[str, float]
+    ) -> None:
+        """Logs a split's score, once a step."""
+        values = {k: v for k, v in values.items() if k != "examples"}
+        if self._metrics is None:
+            return
+        if self._metrics.write(step, self.epoch(step), split, values):
+            self._summaries.scalars(split, step, values)
+        self._summaries.flush()
+
+    def sync(self) -> None:
+        """Makes what was logged last, before a checkpoint is written."""
+        if self._metrics is not None:
+            self._metrics.sync()
+        self._summaries.flush()
+
+    def close(self) -> None:
+        if self._metrics is not None:
+            self._metrics.close()
+        self._summaries.close()

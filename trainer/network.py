@@ -1,0 +1,106 @@
+"""Model, optimizer and normalisation, built together in a strategy's scope."""
+
+import dataclasses
+import pathlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer import models
+from trainer import optimizers
+from trainer import pipeline
+from trainer.config import Config
+from trainer.problems import Problem
+from trainer.sources import Dataset
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """What a step reads and changes.
+
+    Attributes:
+      model: the network that learns, compiled with optimizer and loss.
+      average: a network of the same shape whose weights are the moving average
+        of the model's, or None.
+      optimizer: built on the model's trainable variables.
+      normalization: from stored rows to the model's input.
+      problem: targets, loss and metrics.
+    """
+
+    model: keras.Model
+    average: keras.Model | None
+    optimizer: keras.optimizers.Optimizer
+    normalization: pipeline.Normalization
+    problem: Problem
+
+    @property
+    def scored(self) -> keras.Model:
+        """The network that is evaluated, saved and handed on."""
+        return self.average or self.model
+
+
+def build(
+    config: Config,
+    problem: Problem,
+    dataset: Dataset,
+    strategy: tf.distribute.Strategy,
+    total_steps: int,
+) -> Network:
+    """Builds and compiles the model in the strategy's scope.
+
+    Args:
+      config: widths, optimizer, seed and precision.
+      problem: settled for the dataset.
+      dataset: whose training rows the normalisation is fitted on.
+      strategy: that holds the variables.
+      total_steps: of the run, for the schedule.
+    """
+    features = int(np.prod(dataset.splits["train"].x.shape[1:]))
+
+    def build_model() -> keras.Model:
+        return models.build(
+            config.model,
+            problem,
+            features,
+            seed=config.seed,
+            precision=config.precision,
+        )
+
+    with strategy.scope():
+        model = build_model()
+        average = build_model() if config.optimizer.ema_decay else None
+        schedule = optimizers.Schedule(config.optimizer, total_steps)
+        optimizer = optimizers.build(config.optimizer, schedule)
+        optimizer.build(model.trainable_variables)
+        model.compile(optimizer, loss=problem.loss)
+    normalization = pipeline.fit_normalization(
+        config.data.normalization, dataset
+    )
+    return Network(model, average, optimizer, normalization, problem)
+
+
+class PortableModel:
+    """Writes the scored network as a .keras file that opens without Strata."""
+
+    def __init__(self, config: Config, network: Network) -> None:
+        self._prefix = "average/" if network.average else "model/"
+        self._model = models.build(
+            config.model,
+            network.problem,
+            network.model.input_shape[-1],
+            seed=config.seed,
+            precision=config.precision,
+            portable=True,
+        )
+        self._model.compile(
+            optimizers.build(config.optimizer, config.optimizer.learning_rate),
+            loss=network.problem.loss,
+        )
+
+    def save(self, path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
+        """Writes the network with the weights of a snapshot."""
+        self._model.set_weights(
+            [arrays[self._prefix + w.path] for w in self._model.weights]
+        )
+        self._model.save(path)

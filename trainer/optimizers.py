@@ -1,0 +1,99 @@
+"""Optimizers, learning-rate schedules and precision."""
+
+import keras
+import tensorflow as tf
+
+from trainer.config import OptimizerConfig
+
+
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Warm-up, then constant, cosine, linear or piecewise decay.
+
+    Cosine is equation 5 of Loshchilov & Hutter 2017 (SGDR) without restarts.
+    """
+
+    def __init__(self, config: OptimizerConfig, total_steps: int) -> None:
+        self.config = config
+        self.total_steps = total_steps
+
+    def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
+        """Returns the learning rate of a 0-based step, float32 scalar."""
+        schedule = self.config.schedule
+        step = tf.cast(step, tf.float32)
+        warmup_steps = schedule.warmup_fraction * self.total_steps
+        left = tf.maximum(self.total_steps - warmup_steps, 1.0)
+        progress = tf.clip_by_value((step - warmup_steps) / left, 0.0, 1.0)
+        final = schedule.final_fraction
+        if schedule.name == "cosine":
+            cosine = (1 + tf.cos(tf.constant(3.14159265) * progress)) / 2
+            factor = final + (1 - final) * cosine
+        elif schedule.name == "linear":
+            factor = final + (1 - final) * (1 - progress)
+        else:
+            factor = self._piecewise(step)
+        rate = self.config.learning_rate * factor
+        # (step + 1): the first step of a warm-up moves.
+        rise = (step + 1) / max(warmup_steps, 1.0)
+        return rate * tf.minimum(rise, 1.0) if warmup_steps else rate
+
+    def _piecewise(self, step: tf.Tensor) -> tf.Tensor:
+        factor = tf.constant(1.0)
+        schedule = self.config.schedule
+        for share, value in zip(
+            schedule.boundaries, schedule.factors, strict=True
+        ):
+            factor = tf.where(step >= share * self.total_steps, value, factor)
+        return factor
+
+    def get_config(self) -> dict:
+        return {"config": self.config, "total_steps": self.total_steps}
+
+
+def build(
+    config: OptimizerConfig, learning_rate: Schedule | float
+) -> keras.optimizers.Optimizer:
+    """Returns Keras's optimizer, without its clipping, EMA or accumulation.
+
+    Keras clips each replica's gradient and only then sums over replicas. The
+    step reduces, clips, averages and accumulates by itself, so Keras's own
+    reduction is taken out: `apply` expects a gradient that is the same on every
+    replica.
+
+    Args:
+      config: the optimizer's section.
+      learning_rate: a schedule, or a constant for a model that is saved.
+    """
+    optimizer = _of_keras(config, learning_rate)
+    optimizer._all_reduce_sum_gradients = lambda pairs: pairs
+    return optimizer
+
+
+def _of_keras(
+    config: OptimizerConfig, rate: Schedule | float
+) -> keras.optimizers.Optimizer:
+    if config.name == "sgd":
+        return keras.optimizers.SGD(
+            rate, momentum=config.momentum, nesterov=config.nesterov
+        )
+    if config.name == "rmsprop":
+        return keras.optimizers.RMSprop(
+            rate,
+            rho=config.rho,
+            momentum=config.momentum,
+            epsilon=config.epsilon,
+        )
+    betas = {"beta_1": config.beta_1, "beta_2": config.beta_2}
+    if config.name == "adam":
+        return keras.optimizers.Adam(rate, epsilon=config.epsilon, **betas)
+    optimizer = keras.optimizers.AdamW(
+        rate, weight_decay=config.weight_decay, epsilon=config.epsilon, **betas
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def set_precision(precision: str) -> None:
+    """Allows TensorFloat-32 products only where the config asks for them."""
+    tf.config.experimental.enable_tensor_float_32_execution(
+        precision == "tf32"
+    )

@@ -1,0 +1,285 @@
+"""tf.data: order -> gather -> batch, for each worker; the one normalisation.
+
+The order is a pure function of (seed, epoch, step, global batch size). Row r of
+the global batch goes to replica r // replica_batch_size, whatever the replicas
+are; rows past the end of the data or of the batch are padding, of weight 0.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.sources import Dataset
+from trainer.sources import Split
+
+# A chunk that crosses to the device at once is kept below this.
+MOST_CHUNK_BYTES = 64 * 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class Normalization:
+    """(x - mean) / std, the same in training, evaluation and export.
+
+    Attributes:
+      mean, std: float32 [features] or [1], of the flattened example.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        """Returns float32 [rows, features] of stored x [rows, *shape]."""
+        features = int(np.prod(x.shape[1:]))
+        x = tf.cast(tf.reshape(x, [-1, features]), tf.float32)
+        if self.mean.any():
+            x = x - self.mean
+        return x / self.std
+
+
+def fit_normalization(kind: str, dataset: Dataset) -> Normalization:
+    """Settles how inputs are normalised, from the training rows alone.
+
+    Args:
+      kind: the config's data.normalization.
+      dataset: images share one mean and deviation, a table's columns have
+        their own; a constant column is left at 0.
+
+    Returns:
+      "auto" divides by `dataset.largest` where it is known and the mean of the
+      quotient is below 1/2 (else it is far from 0), and standardises all else.
+    """
+    split = dataset.splits["train"]
+    one = np.ones(1, np.float32)
+    if kind == "none":
+        return Normalization(0 * one, one)
+    if kind == "scale" or (kind == "auto" and dataset.largest):
+        scale = Normalization(0 * one, one * (dataset.largest or 1))
+        mean, _ = _moments(split, per_column=False)
+        if kind == "scale" or mean[0] / scale.std[0] < 0.5:
+            return scale
+    mean, std = _moments(split, per_column=dataset.kind == "table")
+    return Normalization(
+        mean.astype(np.float32), np.where(std > 0, std, 1).astype(np.float32)
+    )
+
+
+def _moments(
+    split: Split, *, per_column: bool, block_rows: int = 8192
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation in float64, a block of rows at a time.
+
+    Blocks are merged by the rule of Chan, Golub & LeVeque 1983, which does not
+    cancel where the mean is large against the deviation.
+    """
+    count, mean, squares = 0, np.zeros(1), np.zeros(1)
+    for start in range(0, split.examples, block_rows):
+        stop = min(start + block_rows, split.examples)
+        rows = slice(start, stop) if split.rows is None else split.rows[start:stop]
+        x = np.asarray(split.x[rows], np.float64).reshape(stop - start, -1)
+        x = x if per_column else x.reshape(-1, 1)
+        delta = x.mean(axis=0) - mean
+        total = count + len(x)
+        squares = (
+            squares + x.var(axis=0) * len(x) + delta**2 * count * len(x) / total
+        )
+        mean, count = mean + delta * len(x) / total, total
+    return mean, np.sqrt(squares / max(count, 1))
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Which rows each step takes, and where chunks of steps end.
+
+    Attributes:
+      examples: rows of the split.
+      global_batch_size: rows of a step, over all replicas.
+      replicas: that a step is shared by.
+      micro_batches: that each replica works its rows off in.
+      most_steps: of a chunk.
+      seed: of the order; None keeps the stored order, for evaluation.
+      last_step: where the run ends.
+      cuts: a chunk also ends at every multiple of each of these steps.
+    """
+
+    examples: int
+    global_batch_size: int
+    replicas: int
+    most_steps: int
+    last_step: int
+    micro_batches: int = 1
+    seed: int | None = None
+    cuts: tuple[int, ...] = ()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-self.examples // self.global_batch_size)
+
+    @property
+    def replica_batch_size(self) -> int:
+        """Rows of a replica, padded to whole micro-batches."""
+        shares = self.replicas * self.micro_batches
+        return -(-self.global_batch_size // shares) * self.micro_batches
+
+    def chunk_end(self, step: Any, least: Callable = min) -> Any:
+        """Returns the step at which the chunk that begins at `step` ends.
+
+        Args:
+          step: int, or int64 scalar inside tf.data.
+          least: the minimum of several such numbers.
+        """
+        cuts = (self.steps_per_epoch, *self.cuts)
+        return least(
+            self.last_step,
+            step + self.most_steps,
+            *((step // cut + 1) * cut for cut in cuts),
+        )
+
+
+def steps_that_fit(split: Split, global_batch_size: int, most_steps: int) -> int:
+    """Returns how many steps' rows stay below MOST_CHUNK_BYTES, 1 at least."""
+    row_bytes = split.x.dtype.itemsize * int(np.prod(split.x.shape[1:]))
+    fitting = MOST_CHUNK_BYTES // max(1, row_bytes * global_batch_size)
+    return max(1, min(most_steps, fitting))
+
+
+def _least(*numbers: Any) -> tf.Tensor:
+    return tf.reduce_min(tf.stack([tf.cast(n, tf.int64) for n in numbers]))
+
+
+def rows_of_steps(
+    plan: Plan, first_step: tf.Tensor, steps: tf.Tensor, first_row: tf.Tensor
+) -> tf.Tensor:
+    """Returns which examples a replica takes, int64 [steps, rows]; -1 pads.
+
+    Args:
+      plan: the split's.
+      first_step: int64 scalar; all the steps lie in its epoch.
+      steps: int64 scalar, how many.
+      first_row: int64 scalar, the replica's first row in the global batch.
+    """
+    epoch = first_step // plan.steps_per_epoch
+    step = first_step % plan.steps_per_epoch + tf.range(steps)
+    row = first_row + tf.range(plan.replica_batch_size, dtype=tf.int64)
+    position = (step * plan.global_batch_size)[:, None] + row[None, :]
+    real = (row[None, :] < plan.global_batch_size) & (position < plan.examples)
+    example = tf.reshape(tf.where(real, position, 0), [-1])
+    if plan.seed is not None:
+        # A keyed permutation of [0, examples): any position's example in O(1),
+        # so that the place in the data is the step and no buffer is saved.
+        example = tf.random.experimental.index_shuffle(
+            example,
+            seed=tf.cast(tf.stack([epoch, plan.seed]), tf.uint32),
+            max_index=plan.examples - 1,
+        )
+    return tf.where(real, tf.reshape(example, tf.shape(position)), -1)
+
+
+def _gather(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function from int64 [n] to the array's rows, [n, ...]."""
+    if not isinstance(array, np.memmap):
+        held = tf.constant(array)
+        return lambda index: tf.gather(held, index)
+
+    def read(index: tf.Tensor) -> tf.Tensor:
+        rows = tf.numpy_function(
+            lambda i: array[i], [index], tf.as_dtype(array.dtype)
+        )
+        return tf.ensure_shape(rows, [None, *array.shape[1:]])
+
+    return read
+
+
+def chunks(
+    split: Split,
+    plan: Plan,
+    *,
+    first_step: int,
+    context: tf.distribute.InputContext,
+) -> tf.data.Dataset:
+    """Makes one worker's stream of chunks, an element a local replica.
+
+    Args:
+      split: the rows, as stored.
+      plan: their order.
+      first_step: where to begin: 0, or the step of a checkpoint.
+      context: of `distribute_datasets_from_function`.
+
+    Returns:
+      A dataset of {"x": stored dtype [K, rows, *shape], "y": [K, rows, ...],
+      "examples": int32 [K] real rows of each global batch, "first_row": int32,
+      "first_step": int64, "steps": int32}, where the first `steps` of the
+      K = plan.most_steps slots are used.
+    """
+    local = plan.replicas // context.num_input_pipelines
+    first = context.input_pipeline_id * local
+    replicas = tf.range(first, first + local, dtype=tf.int64)
+    rows_x, rows_y = _gather(split.x), _gather(split.y)
+    rows = None if split.rows is None else tf.constant(split.rows)
+
+    def next_chunk(step: tf.Tensor, _: tf.Tensor) -> tuple:
+        end = plan.chunk_end(step, _least)
+        return end, (step, end - step)
+
+    def of_replicas(step: tf.Tensor, steps: tf.Tensor) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensor_slices(replicas).map(
+            lambda replica: (step, steps, replica)
+        )
+
+    def fill(step: tf.Tensor, steps: tf.Tensor, replica: tf.Tensor) -> dict:
+        first_row = replica * plan.replica_batch_size
+        example = rows_of_steps(plan, step, steps, first_row)
+        index = tf.reshape(tf.maximum(example, 0), [-1])
+        if rows is not None:
+            index = tf.gather(rows, index)
+        place = (step % plan.steps_per_epoch) + tf.range(steps)
+        left = plan.examples - place * plan.global_batch_size
+        padding = plan.most_steps - tf.cast(steps, tf.int32)
+
+        def slots(flat: tf.Tensor) -> tf.Tensor:
+            shape = [plan.most_steps, plan.replica_batch_size, *flat.shape[1:]]
+            flat = tf.pad(
+                flat,
+                [[0, padding * plan.replica_batch_size]]
+                + [[0, 0]] * (len(flat.shape) - 1),
+            )
+            return tf.reshape(flat, shape)
+
+        examples = tf.cast(tf.minimum(left, plan.global_batch_size), tf.int32)
+        return {
+            "x": slots(rows_x(index)),
+            "y": slots(rows_y(index)),
+            "examples": tf.ensure_shape(
+                tf.pad(examples, [[0, padding]]), [plan.most_steps]
+            ),
+            "first_row": tf.cast(first_row, tf.int32),
+            "first_step": step,
+            "steps": tf.cast(steps, tf.int32),
+        }
+
+    starts = tf.data.Dataset.counter().scan(
+        tf.constant(first_step, tf.int64), next_chunk
+    )
+    starts = starts.take_while(lambda step, steps: steps > 0)
+    return (
+        starts.flat_map(of_replicas)
+        .map(fill, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .prefetch(2 * local)
+    )
+
+
+def distribute(
+    strategy: tf.distribute.Strategy,
+    split: Split,
+    plan: Plan,
+    *,
+    first_step: int,
+) -> tf.distribute.DistributedDataset:
+    """Returns the split's chunks, each worker reading its own rows."""
+    return strategy.distribute_datasets_from_function(
+        lambda context: chunks(
+            split, plan, first_step=first_step, context=context
+        )
+    )

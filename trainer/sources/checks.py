@@ -1,0 +1,123 @@
+"""What must hold of arrays from any source, before they are trained on."""
+
+import math
+
+import numpy as np
+
+from trainer.config import UserError
+from trainer.sources.dataset import Dataset
+from trainer.sources.dataset import evenly_spaced
+from trainer.sources.dataset import Split
+
+BLOCK_BYTES = 16 * 2**20
+# A cold disk gives this much in a few seconds.
+SCAN_BYTES = 2**30
+
+
+def check(dataset: Dataset) -> None:
+    """Checks shapes, dtypes and values of every split, whatever its source.
+
+    In each split: at least one row; as many labels as rows; real numbers of
+    up to 64 bits in this machine's byte order; one feature or more; labels
+    [rows] or [rows, outputs]; no NaN and no infinity. Between splits: one
+    shape and kind of features, one shape and dtype of labels.
+
+    NaN and infinity are looked for block by block, so in bounded memory. Of
+    an array of more than 1 GiB only evenly spaced blocks are read, 1 GiB in
+    all: a lone NaN between them is found by training instead.
+
+    Args:
+      dataset: as its source loaded it, before rows are held out.
+
+    Raises:
+      UserError: naming the array, its value, the rule and the remedy.
+    """
+    for name, split in dataset.splits.items():
+        _check_split(dataset.name, name, split)
+    for name, split in dataset.splits.items():
+        _check_agreement(dataset, name, split)
+    # Last, since it is the only check that takes time.
+    for name, split in dataset.splits.items():
+        _check_finite(f"{dataset.name}: x_{name}", split.x)
+        _check_finite(f"{dataset.name}: y_{name}", split.y)
+
+
+def _check_split(where: str, name: str, split: Split) -> None:
+    x, y = split.x, split.y
+    _check_dtype(f"{where}: x_{name}", x)
+    _check_dtype(f"{where}: y_{name}", y)
+    if x.ndim < 2 or not math.prod(x.shape[1:]):
+        raise UserError(
+            f"{where}: x_{name} has shape {x.shape}, no features; it must be"
+            " [rows, features] or [rows, height, width, ...]; reshape it, a"
+            " single feature with x.reshape(-1, 1)"
+        )
+    if y.ndim not in (1, 2) or not math.prod(y.shape[1:]):
+        raise UserError(
+            f"{where}: y_{name} has shape {y.shape}; it must be [rows] or"
+            " [rows, outputs]; reshape it"
+        )
+    if not len(x):
+        raise UserError(
+            f"{where}: x_{name} has no rows; each split must have 1 or more;"
+            " add rows or leave the split out"
+        )
+    if len(x) != len(y):
+        raise UserError(
+            f"{where}: x_{name} has {len(x)} rows and y_{name} has {len(y)};"
+            " they must be equal, a label for each row; save them again"
+        )
+
+
+def _check_dtype(name: str, array: np.ndarray) -> None:
+    dtype = array.dtype
+    if dtype.kind == "O":
+        raise UserError(
+            f"{name} has dtype object: ragged rows or mixed types; it must be"
+            " one array of numbers with rows of equal length"
+        )
+    if dtype.kind not in "iuf" or dtype.itemsize > 8:
+        raise UserError(
+            f"{name} has dtype {dtype.name}; it must be integers or floats of"
+            " up to 64 bits; convert it with astype"
+        )
+    if not dtype.isnative:
+        raise UserError(
+            f"{name} has dtype {dtype.str}, in another machine's byte order;"
+            " save it again as array.astype(array.dtype.newbyteorder('='))"
+        )
+
+
+def _check_agreement(dataset: Dataset, name: str, split: Split) -> None:
+    train = dataset.splits["train"]
+    kinds = {"i": "integer", "u": "integer", "f": "float"}
+    for key, what, value, wanted in (
+        ("x", "rows of shape", split.x.shape[1:], train.x.shape[1:]),
+        ("x", "dtype", kinds[split.x.dtype.kind], kinds[train.x.dtype.kind]),
+        ("y", "rows of shape", split.y.shape[1:], train.y.shape[1:]),
+        ("y", "dtype", split.y.dtype.name, train.y.dtype.name),
+    ):
+        if value != wanted:
+            raise UserError(
+                f"{dataset.name}: {key}_{name} has {what} {value} and"
+                f" {key}_train has {wanted}; all splits must be alike; save"
+                f" {key}_{name} as {key}_train is"
+            )
+
+
+def _check_finite(name: str, array: np.ndarray) -> None:
+    if array.dtype.kind != "f":
+        return
+    row_bytes = array.nbytes // len(array)
+    block = max(BLOCK_BYTES // row_bytes, 1)
+    blocks = -(-len(array) // block)
+    most = max(SCAN_BYTES // (block * row_bytes), 1)
+    for start in evenly_spaced(blocks, most) * block:
+        part = np.asarray(array[start : start + block])
+        finite = np.isfinite(part)
+        if not finite.all():
+            at = np.argwhere(~finite)[0]
+            raise UserError(
+                f"{name} has {part[tuple(at)]} in row {start + at[0]}; every"
+                " value must be finite; fill it in or leave the row out"
+            )

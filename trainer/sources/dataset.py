@@ -1,0 +1,86 @@
+"""Arrays in their splits, and a fingerprint of them."""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+
+FINGERPRINT_ROWS = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Examples of one split, as stored: read through `rows` where it is set.
+
+    Attributes:
+      x: numbers [rows, *shape], in the stored dtype (uint8 images stay uint8);
+        may be a memory map.
+      y: labels [rows] or [rows, outputs]: integer classes, 0/1 marks or values.
+      rows: int64 [examples], the rows of x and y that are this split's, or
+        None for all of them in order.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    rows: np.ndarray | None = None
+
+    @property
+    def examples(self) -> int:
+        return len(self.x) if self.rows is None else len(self.rows)
+
+    def labels(self) -> np.ndarray:
+        """Returns the split's labels in order, [examples, ...]."""
+        return self.y if self.rows is None else self.y[self.rows]
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Arrays in their splits, and what is known of them.
+
+    Attributes:
+      name: for people, such as "mnist" or the folder's own name.
+      splits: "train" and "test", and "validation" where the source has one or
+        the config holds one out.
+      kind: "image" (all features alike: one mean and one deviation) or "table"
+        (each column its own).
+      largest: the value that `x` is divided by to lie in [0, 1] (255 for uint8
+        images), or None where there is no such value.
+      class_names: a name for each class or label, or () where there are none.
+      origin: where the data comes from and its licence, in a sentence.
+    """
+
+    name: str
+    splits: Mapping[str, Split]
+    kind: str
+    largest: float | None = None
+    class_names: tuple[str, ...] = ()
+    origin: str = ""
+
+
+def evenly_spaced(count: int, most: int) -> np.ndarray:
+    """Returns int64 [min(count, most)] of range(count), both ends included."""
+    taken = min(count, most)
+    return np.arange(taken) * (count - 1) // max(taken - 1, 1)
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Tells one set of arrays from another without reading all of it.
+
+    Args:
+      dataset: what `load` returned; x may be a memory map larger than memory.
+
+    Returns:
+      SHA-256, in hex, over each split's name, its arrays' shapes and dtypes,
+      its number of examples, and up to 64 evenly spaced examples. A change
+      that falls between these examples is not seen.
+    """
+    digest = hashlib.sha256()
+    for name, split in sorted(dataset.splits.items()):
+        sample = evenly_spaced(split.examples, FINGERPRINT_ROWS)
+        rows = sample if split.rows is None else split.rows[sample]
+        digest.update(f"{name} {split.examples}".encode())
+        for array in (split.x, split.y):
+            digest.update(f" {array.shape} {array.dtype.str} ".encode())
+            digest.update(np.ascontiguousarray(array[rows]).tobytes())
+    return digest.hexdigest()

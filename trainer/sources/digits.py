@@ -1,0 +1,87 @@
+"""scikit-learn's 1,797 handwritten digits of 8x8 pixels, and two tasks on them.
+
+They ship inside scikit-learn: nothing is downloaded.
+"""
+
+import numpy as np
+
+from trainer.sources.dataset import Dataset
+from trainer.sources.dataset import Split
+
+LARGEST = 16.0
+ORIGIN = (
+    "Optical Recognition of Handwritten Digits, test set (E. Alpaydin and C."
+    " Kaynak 1998, UCI Machine Learning Repository, CC BY 4.0), as shipped in"
+    " scikit-learn"
+)
+# Which digits each label of `load_digits_attributes` is true of. A closed loop
+# is one that the usual handwritten form has; an open 4 has none.
+ATTRIBUTES = {
+    "even": (0, 2, 4, 6, 8),
+    "closed loop": (0, 6, 8, 9),
+    "more than four": (5, 6, 7, 8, 9),
+    "prime": (2, 3, 5, 7),
+}
+
+
+def _images_and_digits() -> tuple[np.ndarray, np.ndarray]:
+    """Returns uint8 [1797, 8, 8] in [0, 16] and int64 [1797] in [0, 9]."""
+    from sklearn import datasets
+
+    digits = datasets.load_digits()
+    return digits.images.astype(np.uint8), digits.target.astype(np.int64)
+
+
+def load_digits() -> Dataset:
+    """Returns the digits: uint8 [1797, 8, 8] in [0, 16], classes 0 to 9."""
+    x, y = _images_and_digits()
+    return Dataset(
+        name="digits",
+        splits={"train": Split(x, y)},
+        kind="image",
+        largest=LARGEST,
+        class_names=tuple("0123456789"),
+        origin=ORIGIN,
+    )
+
+
+def load_digits_attributes() -> Dataset:
+    """Returns the digits with four 0/1 labels each, uint8 [1797, 4].
+
+    The images are real. The labels are derived from each digit's class by
+    `ATTRIBUTES`: nobody looked at the image to give them.
+    """
+    x, digits = _images_and_digits()
+    y = np.stack([np.isin(digits, those) for those in ATTRIBUTES.values()], 1)
+    return Dataset(
+        name="digits_attributes",
+        splits={"train": Split(x, y.astype(np.uint8))},
+        kind="image",
+        largest=LARGEST,
+        class_names=tuple(ATTRIBUTES),
+        origin=ORIGIN + "; the labels are derived from the digit's class",
+    )
+
+
+def load_digits_ink() -> Dataset:
+    """Returns the digits' top halves and how much ink the bottom halves have.
+
+    x is uint8 [1797, 4, 8] in [0, 16], the top half of each image. y is
+    float32 [1797] in [0, 1]: the ink of the bottom half, which is not shown,
+    as a share of the whole image's. Both are computed from real images.
+    """
+    images, _ = _images_and_digits()
+    ink = images.sum((1, 2), dtype=np.float64)
+    bottom = images[:, 4:].sum((1, 2), dtype=np.float64)
+    return Dataset(
+        name="digits_ink",
+        splits={
+            "train": Split(
+                np.ascontiguousarray(images[:, :4]),
+                (bottom / ink).astype(np.float32),
+            )
+        },
+        kind="image",
+        largest=LARGEST,
+        origin=ORIGIN + "; the target is computed from the image",
+    )

@@ -1,0 +1,144 @@
+"""The user's own arrays: one .npz, or .npy files, in --data_dir."""
+
+import difflib
+from pathlib import Path
+
+import numpy as np
+
+from trainer.config import UserError
+from trainer.sources import npy
+from trainer.sources.dataset import Dataset
+from trainer.sources.dataset import evenly_spaced
+from trainer.sources.dataset import Split
+from trainer.sources.folder import list_folder
+from trainer.sources.splits import SPLITS
+
+KEYS = tuple(f"{axis}_{split}" for split in SPLITS for axis in "xy")
+# Rows looked at to tell images from tables: of a mapped file, each may cost a
+# seek.
+SAMPLE_ROWS = 256
+# A flat uint8 row with fewer columns is a table of small counts.
+MIN_FLAT_PIXELS = 64
+# Greatest values of black-and-white, 4-bit (scikit-learn's digits) and 8-bit
+# pixels.
+LARGEST_PIXELS = (1, 16, 255)
+
+
+def load_files(data_dir: str | None) -> Dataset:
+    """Loads arrays of the user's own, and tells images from tables.
+
+    Rows of two or more dimensions are images, whatever their dtype; flat rows
+    are a table, unless they are 64 or more uint8 with a value above 16: pixels.
+    An image's `largest` is the least of 1, 16 and 255 that no integer seen
+    exceeds, or 1 for floats in [0, 1]; else, and for tables, it is None. Up to
+    256 evenly spaced training rows are looked at.
+
+    Args:
+      data_dir: a folder of one .npz of any name, read whole, or of .npy files,
+        mapped into memory. Names: x_train, y_train, and where there is a split
+        of that name x_test, y_test, x_validation, y_validation. Labels that
+        are strings become classes in sorted order; booleans become uint8.
+
+    Raises:
+      UserError: naming the file or array, its value, the rule and the remedy.
+    """
+    if data_dir is None:
+        raise UserError(
+            "--data_dir is not set and config.data.source='files' needs it:"
+            " the folder of an .npz, or of x_train.npy and y_train.npy"
+        )
+    name, arrays = _read(data_dir)
+    arrays = {
+        key: array.view(np.uint8) if array.dtype == bool else array
+        for key, array in arrays.items()
+    }
+    class_names = _encode_strings(arrays)
+    kind, largest = _kind(arrays["x_train"])
+    return Dataset(
+        name=name,
+        splits={
+            split: Split(arrays[f"x_{split}"], arrays[f"y_{split}"])
+            for split in SPLITS
+            if f"x_{split}" in arrays
+        },
+        kind=kind,
+        largest=largest,
+        class_names=class_names,
+        origin=f"your own arrays in {data_dir}",
+    )
+
+
+def _read(data_dir: str) -> tuple[str, dict[str, np.ndarray]]:
+    paths = list_folder(data_dir)
+    npz = [path for path in paths.values() if path.suffix == ".npz"]
+    mapped = {p.stem: p for p in paths.values() if p.suffix == ".npy"}
+    if len(npz) + bool(mapped) != 1:
+        found = [path.name for path in npz] + [f"{key}.npy" for key in mapped]
+        raise UserError(
+            f"--data_dir={data_dir} holds {_some(found)}; it must hold one .npz"
+            " or .npy files, not both; x_train.npy and y_train.npy will do"
+        )
+    if npz:
+        _check_keys(str(npz[0]), npy.npz_keys(npz[0]))
+        return npz[0].stem, npy.read_npz(npz[0], KEYS)
+    _check_keys(f"--data_dir={data_dir}", list(mapped))
+    arrays = {
+        key: npy.map_npy(path) for key, path in mapped.items() if key in KEYS
+    }
+    return Path(data_dir).expanduser().resolve().name, arrays
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return (", ".join(names[:4]) or "no .npz and no .npy") + more
+
+
+def _check_keys(where: str, keys: list[str]) -> None:
+    """Checks that x and y come in pairs, and that no name is misspelt."""
+    for key in keys:
+        if key not in KEYS and key.lower().startswith(("x_", "y_")):
+            near = difflib.get_close_matches(key.lower(), KEYS, 1, 0.0)[0]
+            raise UserError(
+                f"{where}: {key} is none of {', '.join(KEYS)}; did you mean"
+                f" {near}?"
+            )
+    wanted = {"train"} | {key[2:] for key in keys if key in KEYS}
+    for key in KEYS:
+        if key[2:] in wanted and key not in keys:
+            raise UserError(
+                f"{where} holds {_some(keys)} and lacks {key}; x_train and"
+                " y_train must be there, and each x with its y; add it"
+            )
+
+
+def _encode_strings(arrays: dict[str, np.ndarray]) -> tuple[str, ...]:
+    """Replaces string labels by int64 classes; returns the classes' names."""
+    keys = [key for key in arrays if key[0] == "y"]
+    if any(arrays[key].dtype.kind != "U" for key in keys):
+        return ()
+    names = np.unique(np.concatenate([arrays[key].ravel() for key in keys]))
+    for key in keys:
+        arrays[key] = np.searchsorted(names, arrays[key])
+    return tuple(names.tolist())
+
+
+def _kind(x: np.ndarray) -> tuple[str, float | None]:
+    """Tells what rows are: see `load_files`. Returns (kind, largest)."""
+    if not x.size or x.dtype.kind not in "iuf":
+        return "table", None  # refused by trainer.sources.checks
+    if x.ndim > 2:
+        return "image", _largest(x)
+    if x.ndim < 2 or x.dtype != np.uint8 or x.shape[1] < MIN_FLAT_PIXELS:
+        return "table", None
+    return ("image", 255.0) if _largest(x) == 255 else ("table", None)
+
+
+def _largest(x: np.ndarray) -> float | None:
+    sample = x[evenly_spaced(len(x), SAMPLE_ROWS)]
+    least, most = sample.min(), sample.max()
+    if not least >= 0:  # NaN too
+        return None
+    if x.dtype.kind == "f":
+        return 1.0 if most <= 1 else None
+    holding = [value for value in LARGEST_PIXELS if value >= most]
+    return float(holding[0]) if holding else None

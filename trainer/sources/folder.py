@@ -1,0 +1,32 @@
+"""The folder that --data_dir names."""
+
+from pathlib import Path
+
+from trainer.config import UserError
+
+
+def list_folder(data_dir: str) -> dict[str, Path]:
+    """Returns {name: path} of what is in a folder, hidden names left out.
+
+    Raises:
+      UserError: where there is no such folder or it cannot be read.
+    """
+    folder = Path(data_dir).expanduser()
+    try:
+        paths = sorted(folder.iterdir())
+    except FileNotFoundError:
+        raise UserError(
+            f"--data_dir={data_dir} does not exist; give a folder of this"
+            " machine that holds the data"
+        ) from None
+    except NotADirectoryError:
+        raise UserError(
+            f"--data_dir={data_dir} is not a folder; give the folder the file"
+            " is in"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"--data_dir={data_dir} cannot be read ({error.strerror}); allow"
+            " it or give another folder"
+        ) from None
+    return {path.name: path for path in paths if path.name[0] != "."}

@@ -1,0 +1,129 @@
+"""NumPy's .npy and .npz files, read without trusting what they say.
+
+Nothing is ever unpickled, and nothing is allocated that the file has not the
+bytes for.
+"""
+
+import math
+import os
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from trainer.config import UserError
+
+# Most bytes, inflated, that the arrays of an .npz may have in all. A folder of
+# .npy files is mapped, not read, and has no limit.
+MAX_NPZ_BYTES = 8 * 2**30
+
+# What the standard library and NumPy raise for files that are not whole, not
+# what their name says, encrypted, or compressed in an unknown way.
+BAD_FILE = (
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    NotImplementedError,
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def npz_keys(path: Path) -> list[str]:
+    """Returns the names of the arrays in an .npz."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except BAD_FILE as error:
+        raise _bad(path, error) from None
+    return [name[:-4] for name in names if name.endswith(".npy")]
+
+
+def read_npz(path: Path, keys: Iterable[str]) -> dict[str, np.ndarray]:
+    """Reads those of the named arrays that an .npz has.
+
+    Raises:
+      UserError: where they would inflate to more than `MAX_NPZ_BYTES`, hold
+        pickled objects, or the file is not whole.
+    """
+    present = [key for key in keys if key in npz_keys(path)]
+    arrays = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = {key: archive.getinfo(f"{key}.npy") for key in present}
+            _check_size(path, sum(i.file_size for i in infos.values()))
+            for key, info in infos.items():
+                # The zip's reader stops at file_size, whatever is packed.
+                with archive.open(info) as file:
+                    _check_header(f"{path}: {key}", file, info.file_size)
+                with archive.open(info) as file:
+                    arrays[key] = np.lib.format.read_array(
+                        file, allow_pickle=False
+                    )
+    except BAD_FILE as error:
+        raise _bad(path, error) from None
+    return arrays
+
+
+def map_npy(path: Path) -> np.ndarray:
+    """Maps an .npy into memory, read-only: it may be larger than memory.
+
+    Raises:
+      UserError: where it holds pickled objects or is not whole.
+    """
+    try:
+        with open(path, "rb") as file:
+            _check_header(str(path), file, os.fstat(file.fileno()).st_size)
+        return np.lib.format.open_memmap(path, mode="r")
+    except BAD_FILE as error:
+        raise _bad(path, error) from None
+
+
+def _check_size(path: Path, total_bytes: int) -> None:
+    if total_bytes > MAX_NPZ_BYTES:
+        raise UserError(
+            f"{path} would inflate to {total_bytes} bytes; the most for an .npz"
+            f" is {MAX_NPZ_BYTES}; use a folder of .npy files, which are read"
+            " piece by piece"
+        )
+
+
+def _check_header(name: str, file: IO[bytes], file_bytes: int) -> None:
+    """Holds what an .npy's header announces against the bytes there are."""
+    version = np.lib.format.read_magic(file)
+    read_header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if read_header is None:
+        raise ValueError(f".npy format {version}")
+    shape, _, dtype = read_header(file)
+    if dtype.hasobject:
+        raise UserError(
+            f"{name} holds pickled Python objects (ragged rows or mixed types),"
+            " which are never read; save one array of numbers with rows of"
+            " equal length"
+        )
+    if not dtype.itemsize:
+        raise ValueError(f"dtype {dtype.str} takes no bytes")
+    wanted = file.tell() + math.prod(shape) * dtype.itemsize
+    if wanted != file_bytes:
+        raise UserError(
+            f"{name} has {file_bytes} bytes, and shape {shape} of {dtype} takes"
+            f" {wanted}; it is truncated or damaged; save it again"
+        )
+
+
+def _bad(path: Path, error: Exception) -> UserError:
+    reason = " ".join(str(error).split())
+    return UserError(
+        f"{path} cannot be read ({reason}); save it again with numpy.save or"
+        " numpy.savez, as numbers"
+    )

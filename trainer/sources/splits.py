@@ -1,0 +1,67 @@
+"""Which rows are held out of training: index arrays, never copies."""
+
+import dataclasses
+
+import numpy as np
+
+from trainer.config import UserError
+from trainer.sources.dataset import Dataset
+
+SPLITS = ("train", "validation", "test")
+
+
+def hold_out(
+    dataset: Dataset, name: str, *, fraction: float, seed: int
+) -> Dataset:
+    """Moves a share of the training rows into a split of its own.
+
+    Args:
+      dataset: has "train" and no split `name`.
+      name: "validation" or "test".
+      fraction: share of the training examples, more than 0 and less than 1.
+      seed: the rows are a pure function of it, the fraction and the labels.
+
+    Returns:
+      The same arrays with rows set, in ascending order, in both splits.
+
+    Raises:
+      UserError: where there are fewer than two training examples.
+    """
+    train = dataset.splits["train"]
+    if train.examples < 2:
+        raise UserError(
+            f"config.data.{name}_fraction={fraction}: {dataset.name} has"
+            f" {train.examples} training row to take the {name} split from and"
+            " must have 2 or more; add rows"
+        )
+    held = np.zeros(train.examples, bool)
+    held[_draw(train.labels(), fraction, seed)] = True
+    rows = np.arange(len(train.x)) if train.rows is None else train.rows
+    splits = {
+        **dataset.splits,
+        "train": dataclasses.replace(train, rows=rows[~held]),
+        name: dataclasses.replace(train, rows=rows[held]),
+    }
+    return dataclasses.replace(
+        dataset, splits={key: splits[key] for key in SPLITS if key in splits}
+    )
+
+
+def _draw(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Draws which examples are held out: int64 [held], at least 1, not all.
+
+    Integer classes are sampled systematically (Cochran 1977, chapter 8): the
+    examples are sorted by class, at random within each, and taken at an even
+    stride from a random start. Each class then gets its share to within one
+    example, and each example has the same chance, however rare its class.
+    """
+    count = len(labels)
+    held = min(max(round(fraction * count), 1), count - 1)
+    # RandomState's stream is frozen (NEP 19): a newer NumPy draws the same.
+    random = np.random.RandomState(seed)
+    order = random.permutation(count)
+    if labels.ndim > 1 or labels.dtype.kind not in "iu":
+        return order[:held]
+    order = order[np.argsort(labels[order], kind="stable")]
+    start = random.randint(count, dtype=np.int64)
+    return order[(np.arange(held) * count + start) // held]

@@ -1,0 +1,236 @@
+"""The one compiled training loop, and the exact evaluation.
+
+All of distribution is here: the only `strategy.run` and the only `tf.function`
+of training. Hosts and devices meet once a chunk.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from trainer import metrics
+from trainer.models import chance
+from trainer.network import Network
+
+
+@dataclasses.dataclass(frozen=True)
+class StepOptions:
+    """The config's fields that shape a step; see trainer/config.py."""
+
+    seed: int
+    micro_batches: int
+    clip_norm: float | None
+    ema_decay: float | None
+    jit_compile: bool
+
+
+def _is_single(strategy: tf.distribute.Strategy) -> bool:
+    return strategy.num_replicas_in_sync == 1
+
+
+def training_loop(
+    strategy: tf.distribute.Strategy, network: Network, options: StepOptions
+) -> Callable[[dict, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Makes the function that runs a chunk of steps.
+
+    With one replica the whole loop is one XLA program. With several, XLA
+    compiles each replica's forward and backward pass, since collectives and
+    mirrored assignments do not compile, and the loop stands outside of
+    `strategy.run`.
+
+    Returns:
+      A function from a chunk of `pipeline.chunks` and this worker's float32
+      [flags] to (float32 [K, sums] over the rows of each step and all
+      replicas, in the order of `metrics.sum_names`; float32 [flags], more than
+      0 where a worker's was).
+    """
+    single = _is_single(strategy)
+    gradient = _gradient(network, options)
+    if options.jit_compile and not single:
+        gradient = tf.function(gradient, jit_compile=True, autograph=False)
+    width = len(metrics.sum_names(network.problem))
+
+    def replica_step(
+        chunk: dict, i: tf.Tensor, flags: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        context = tf.distribute.get_replica_context()
+        gradients, sums = gradient(
+            chunk["x"][i],
+            chunk["y"][i],
+            chunk["examples"][i],
+            chunk["first_row"],
+            chunk["first_step"] + tf.cast(i, tf.int64),
+        )
+        if not single:
+            # The one place where a gradient is reduced, sums in the same pack.
+            *gradients, sums, flags = context.all_reduce(
+                tf.distribute.ReduceOp.SUM, [*gradients, sums, flags]
+            )
+        gradients = _regularized(network.model, gradients)
+        if options.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, options.clip_norm)
+        step = tf.cast(network.optimizer.iterations.value, tf.float32)
+        network.optimizer.apply(gradients, network.model.trainable_variables)
+        if network.average is not None:
+            decay = tf.minimum(options.ema_decay, (1 + step) / (10 + step))
+            context.merge_call(_move_average, args=(network, decay))
+        return sums, flags
+
+    def loop(chunk: dict, flags: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        local = strategy.experimental_local_results
+        slots = local(chunk["x"])[0].shape[0]
+        steps = local(chunk["steps"])[0]
+        sums = tf.TensorArray(tf.float32, slots, element_shape=[width])
+        raised, i = tf.zeros_like(flags), tf.constant(0)
+        # XLA would compile a range anew for each number of steps.
+        while i < steps:
+            step_sums, raised = strategy.run(
+                replica_step, args=(chunk, i, flags)
+            )
+            raised = local(raised)[0]
+            sums = sums.write(i, local(step_sums)[0])
+            i += 1
+        return sums.stack(), raised
+
+    return tf.function(loop, jit_compile=options.jit_compile and single)
+
+
+def _gradient(network: Network, options: StepOptions) -> Callable:
+    """Makes one replica's part of a step: the gradient and sums of its rows."""
+    variables = [v.value for v in network.model.trainable_variables]
+    width = len(metrics.sum_names(network.problem))
+
+    def of_rows(x, y, examples, first_row, step):
+        y = metrics.prepare_targets(network.problem, y)
+        row = first_row + tf.range(x.shape[0])
+        weight = tf.cast(row < examples, tf.float32)
+        with chance(options.seed, step, first_row), tf.GradientTape() as tape:
+            p = network.model(network.normalization(x), training=True)
+            losses = metrics.row_losses(network.problem, y, p)
+            # Divided by the rows of the global batch, known beforehand, so that
+            # replicas and micro-batches need only be added.
+            share = tf.reduce_sum(losses * weight) / tf.cast(examples, tf.float32)
+        sums = metrics.step_sums(network.problem, y, p, losses, weight)
+        return tape.gradient(share, variables), sums
+
+    def gradient(x, y, examples, first_row, step):
+        if options.micro_batches == 1:
+            return of_rows(x, y, examples, first_row, step)
+        rows = x.shape[0] // options.micro_batches
+        added = [tf.zeros_like(v) for v in variables]
+        sums = tf.zeros([width])
+
+        def body(i, added, sums):
+            part = slice(i * rows, (i + 1) * rows)
+            part_x = tf.ensure_shape(x[part], [rows, *x.shape[1:]])
+            part_y = tf.ensure_shape(y[part], [rows, *y.shape[1:]])
+            more, more_sums = of_rows(
+                part_x, part_y, examples, first_row + i * rows, step
+            )
+            added = [a + m for a, m in zip(added, more, strict=True)]
+            return i + 1, added, sums + more_sums
+
+        _, added, sums = tf.while_loop(
+            lambda i, *_: i < options.micro_batches,
+            body,
+            [tf.constant(0), added, sums],
+        )
+        return added, sums
+
+    return gradient
+
+
+def _regularized(
+    model: keras.Model, gradients: list[tf.Tensor]
+) -> list[tf.Tensor]:
+    """Adds the penalty's gradient: once a global step, after the reduction."""
+    with tf.GradientTape() as tape:
+        penalties = [
+            v.regularizer(v) for v in model.trainable_variables if v.regularizer
+        ]
+        penalty = tf.add_n(penalties) if penalties else None
+    if penalty is None:
+        return gradients
+    extra = tape.gradient(penalty, [v.value for v in model.trainable_variables])
+    return [
+        g if e is None else g + e for g, e in zip(gradients, extra, strict=True)
+    ]
+
+
+def _move_average(
+    strategy: tf.distribute.Strategy, network: Network, decay: tf.Tensor
+) -> None:
+    """mean += (1 - decay) * (weight - mean); called across replicas."""
+    assert network.average is not None
+    for mean, weight in zip(
+        network.average.weights, network.model.weights, strict=True
+    ):
+        strategy.extended.update(
+            mean.value,
+            lambda m, w, d: m.assign_add((1 - d) * (w - m)),
+            args=(weight.value, decay),
+            group=False,
+        )
+
+
+def evaluation_loop(
+    strategy: tf.distribute.Strategy, network: Network, *, jit_compile: bool
+) -> Callable[[dict], tuple[tf.Tensor, tf.Tensor]]:
+    """Makes the function that scores a chunk of batches, each row once.
+
+    Returns:
+      A function from a chunk to (float32 [K, sums] as in `training_loop`;
+      int32 [outputs, 2, SCORE_BINS] of `metrics.score_counts`, or [0] where
+      the problem has no scores).
+    """
+    single = _is_single(strategy)
+    problem = network.problem
+    width = len(metrics.sum_names(problem))
+
+    def score(x, y, examples, first_row):
+        y = metrics.prepare_targets(problem, y)
+        row = first_row + tf.range(x.shape[0])
+        weight = tf.cast(row < examples, tf.float32)
+        p = network.scored(network.normalization(x), training=False)
+        losses = metrics.row_losses(problem, y, p)
+        sums = metrics.step_sums(problem, y, p, losses, weight)
+        if not metrics.has_scores(problem):
+            return sums, tf.zeros([0])
+        return sums, metrics.score_counts(problem, y, p, weight)
+
+    compiled = score
+    if jit_compile and not single:
+        compiled = tf.function(score, jit_compile=True, autograph=False)
+
+    def replica_step(chunk: dict, i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        sums, counts = compiled(
+            chunk["x"][i], chunk["y"][i], chunk["examples"][i], chunk["first_row"]
+        )
+        if single:
+            return sums, counts
+        return tuple(
+            tf.distribute.get_replica_context().all_reduce(
+                tf.distribute.ReduceOp.SUM, [sums, counts]
+            )
+        )
+
+    shape = [0]
+    if metrics.has_scores(problem):
+        shape = [problem.outputs, 2, metrics.SCORE_BINS]
+
+    def loop(chunk: dict) -> tuple[tf.Tensor, tf.Tensor]:
+        local = strategy.experimental_local_results
+        slots = local(chunk["x"])[0].shape[0]
+        rows = tf.TensorArray(tf.float32, slots, element_shape=[width])
+        steps = local(chunk["steps"])[0]
+        counts, i = tf.zeros(shape, tf.int32), tf.constant(0)
+        while i < steps:
+            sums, counted = strategy.run(replica_step, args=(chunk, i))
+            rows = rows.write(i, local(sums)[0])
+            counts = counts + tf.cast(local(counted)[0], tf.int32)
+            i += 1
+        return rows.stack(), counts
+
+    return tf.function(loop, jit_compile=jit_compile and single)

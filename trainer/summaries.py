@@ -1,0 +1,136 @@
+"""TensorBoard event files: one folder a split, steps are global steps."""
+
+import json
+import pathlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.util import event_pb2
+
+IMAGES_SHOWN = 4
+
+
+class Summaries:
+    """Writes what TensorBoard shows, or nothing where `enabled` is false.
+
+    Scalar tags are the bare names, alike in every split's folder, so that
+    train, validation and test fall on one chart.
+    """
+
+    def __init__(
+        self, folder: pathlib.Path, step: int, *, enabled: bool = True
+    ) -> None:
+        """Prepares writers that are made when first used.
+
+        Args:
+          folder: the workdir.
+          step: that the run goes on from; 0 for a new one. What event files
+            hold of later steps is run again, and TensorBoard is told to drop
+            it.
+          enabled: whether anything is written.
+        """
+        self._folder = folder
+        self._step = step
+        self._enabled = enabled
+        self._writers: dict[str, tf.summary.SummaryWriter] = {}
+
+    def _writer(self, split: str) -> tf.summary.SummaryWriter:
+        if not self._enabled:
+            return tf.summary.create_noop_writer()
+        if split not in self._writers:
+            folder = self._folder / split
+            resumed = folder.exists()
+            writer = tf.summary.create_file_writer(str(folder))
+            if resumed:
+                _drop_after(writer, self._step)
+            self._writers[split] = writer
+        return self._writers[split]
+
+    def scalars(self, split: str, step: int, values: dict[str, float]) -> None:
+        with self._writer(split).as_default(step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+    def config(self, values: dict[str, object]) -> None:
+        """Shows the config as a table.
+
+        Args:
+          values: {dotted path: value}.
+        """
+        rows = [f"| {k} | {json.dumps(v)} |" for k, v in values.items()]
+        table = "\n".join(["| field | value |", "| --- | --- |", *rows])
+        with self._writer("train").as_default(0):
+            tf.summary.text("config", table)
+
+    def graph(self, model: keras.Model) -> None:
+        """Shows the network's forward pass."""
+        spec = tf.TensorSpec(model.input_shape, tf.float32)
+
+        @tf.function
+        def mlp(x: tf.Tensor) -> tf.Tensor:
+            return model(x, training=False)
+
+        with self._writer("train").as_default(0):
+            tf.summary.graph(mlp.get_concrete_function(spec).graph)
+
+    def images(self, pictures: np.ndarray, labels: list[str]) -> None:
+        """Shows images.
+
+        Args:
+          pictures: uint8 [images, height, width, channels].
+          labels: one for each.
+        """
+        with self._writer("train").as_default(0):
+            tf.summary.image(
+                "first_images",
+                pictures,
+                max_outputs=IMAGES_SHOWN,
+                description=f"The first training images: {', '.join(labels)}",
+            )
+
+    def flush(self) -> None:
+        for writer in self._writers.values():
+            writer.flush()
+
+    def close(self) -> None:
+        for writer in self._writers.values():
+            writer.close()
+
+
+def _drop_after(writer: tf.summary.SummaryWriter, step: int) -> None:
+    """Tells TensorBoard to drop what older files hold of later steps."""
+    event = event_pb2.Event(step=step + 1)
+    event.session_log.status = event_pb2.SessionLog.START
+    tf.raw_ops.ImportEvent(
+        writer=writer._resource, event=tf.constant(event.SerializeToString())
+    )
+
+
+def first_pictures(x: np.ndarray, largest: float | None) -> np.ndarray:
+    """Returns the first images as uint8 [images, height, width, channels].
+
+    Args:
+      x: images as stored, [rows, height, width] or with channels last.
+      largest: the value shown as white.
+    """
+    x = np.asarray(x[:IMAGES_SHOWN], np.float64)
+    white = largest or max(float(x.max()), 1e-12)
+    pictures = np.clip(np.round(x / white * 255), 0, 255).astype(np.uint8)
+    return pictures[..., None] if pictures.ndim == 3 else pictures
+
+
+def save_grid(path: pathlib.Path, pictures: np.ndarray) -> None:
+    """Writes up to four images, two a row, as a PNG large enough to see.
+
+    Args:
+      path: of the file.
+      pictures: uint8 [images, height, width, 1 or 3].
+    """
+    blank = np.zeros_like(pictures[:1])
+    four = np.concatenate([pictures, *([blank] * (IMAGES_SHOWN - len(pictures)))])
+    rows = [np.concatenate(four[i : i + 2], axis=1) for i in (0, 2)]
+    grid = np.concatenate(rows, axis=0)
+    zoom = max(1, 224 // grid.shape[0])
+    grid = grid.repeat(zoom, axis=0).repeat(zoom, axis=1)
+    path.write_bytes(tf.io.encode_png(grid).numpy())

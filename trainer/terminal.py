@@ -1,0 +1,77 @@
+"""What the terminal shows: Keras's progress bar, and the score last."""
+
+import sys
+
+import keras
+
+from trainer.config import LogConfig
+from trainer.problems import Problem
+
+# Epochs of fewer steps share a bar of one logging interval.
+SHORT_EPOCH_STEPS = 10
+
+
+class Progress:
+    """A bar an epoch, or a line where there is no terminal."""
+
+    def __init__(
+        self,
+        log: LogConfig,
+        *,
+        steps_per_epoch: int,
+        total_steps: int,
+        enabled: bool = True,
+    ) -> None:
+        short = steps_per_epoch < SHORT_EPOCH_STEPS
+        self._span = (
+            max(steps_per_epoch, log.every_steps) if short else steps_per_epoch
+        )
+        self._steps_per_epoch = steps_per_epoch
+        self._total = total_steps
+        self._enabled = enabled
+        self._bar: keras.utils.Progbar | None = None
+        self._start = 0
+
+    def update(self, step: int, values: dict[str, float]) -> None:
+        """Shows means since the bar began.
+
+        Args:
+          step: global steps done.
+          values: of the train split, and of validation at the bar's end.
+        """
+        if not self._enabled:
+            return
+        if self._bar is None:
+            self._open(step, list(values))
+        assert self._bar is not None
+        last = step % self._span == 0 or step == self._total
+        self._bar.stateful_metrics |= set(values)
+        self._bar.update(step - self._start, list(values.items()), finalize=last)
+        if last:
+            self._bar = None
+
+    def _open(self, step: int, names: list[str]) -> None:
+        self._start = (step - 1) // self._span * self._span
+        end = min(self._start + self._span, self._total)
+        epochs = -(-self._total // self._steps_per_epoch)
+        epoch = (step - 1) // self._steps_per_epoch + 1
+        print(f"Epoch {epoch}/{epochs}", flush=True)
+        self._bar = keras.utils.Progbar(
+            end - self._start,
+            verbose=1 if sys.stdout.isatty() else 2,
+            stateful_metrics=names,
+        )
+
+    def ends_at(self, step: int) -> bool:
+        """Whether a bar ends at a step."""
+        return step % self._span == 0 or step == self._total
+
+
+def score_line(problem: Problem, values: dict[str, float]) -> str:
+    """Returns the run's last line, such as "MLP score: 97.95%"."""
+    value = values[problem.score]
+    if problem.score == "accuracy":
+        return f"MLP score: {100 * value:.2f}%"
+    if problem.score == "binary_accuracy":
+        return f"MLP score: {100 * value:.2f}% of labels"
+    return f"MLP score: {value:.4f} ({problem.score})"

@@ -1,0 +1,215 @@
+"""The workdir: what a run writes, and who may write it.
+
+Standard library alone, so that a workdir that may not be used is found before
+TensorFlow is imported.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from trainer.config import Config
+from trainer.config import UserError
+from trainer.config import changed_fields
+from trainer.config import from_dict
+
+
+def write_atomically(path: pathlib.Path, data: bytes) -> None:
+    """Writes a file that is whole or absent, whatever happens meanwhile."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(aside, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: pathlib.Path) -> None:
+    """Makes renames within a folder last through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def to_json(value: Any) -> bytes:
+    return (json.dumps(value, indent=2) + "\n").encode()
+
+
+class Workdir:
+    """The files of one run.
+
+    Attributes:
+      path: the folder.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = pathlib.Path(path)
+
+    def __truediv__(self, name: str) -> pathlib.Path:
+        return self.path / name
+
+    @property
+    def checkpoints(self) -> pathlib.Path:
+        return self.path / "checkpoints"
+
+    def read_json(self, name: str) -> Any:
+        """Returns a JSON file's value, or None where there is no such file.
+
+        Raises:
+          UserError: the file is not JSON or cannot be read.
+        """
+        try:
+            return json.loads((self.path / name).read_text())
+        except FileNotFoundError:
+            return None
+        except NotADirectoryError as error:
+            raise UserError(
+                f"--workdir={self.path} is not a folder; name another"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{self.path / name} cannot be read ({error}); restore it or"
+                " name another --workdir"
+            ) from error
+
+    def write_json(self, name: str, value: Any) -> None:
+        write_atomically(self.path / name, to_json(value))
+
+    def check(self, config: Config) -> dict[str, Any] | None:
+        """Checks that this config may start or go on here. Writes nothing.
+
+        Returns:
+          The finished run's result, or None where there is work to do.
+
+        Raises:
+          UserError: another config's workdir, naming the fields; or a path
+            that cannot be a workdir.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"--workdir={self.path} is not a folder; name another")
+        self._check_writable()
+        stored = self.read_json("config.json")
+        if stored is None:
+            if self.checkpoints.exists():
+                raise UserError(
+                    f"--workdir={self.path} holds checkpoints but no config.json;"
+                    " name another"
+                )
+            return None
+        before = from_dict(stored)
+        changes = changed_fields(before, config)
+        if changes:
+            raise UserError(
+                f"--workdir={self.path} belongs to another config:"
+                f" {'; '.join(changes)}; name another --workdir or take these"
+                " back"
+            )
+        result = self.read_json("result.json")
+        longer = (config.epochs, config.steps) != (before.epochs, before.steps)
+        return result if result and result["status"] == "done" and not longer else None
+
+    def _check_writable(self) -> None:
+        folder = self.path
+        while not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            raise UserError(
+                f"--workdir={self.path} cannot be written ({folder} is not a"
+                " writable folder); name another"
+            )
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the workdir for this process, however it ends.
+
+        Raises:
+          UserError: another live process holds it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with open(self.path / ".lock", "a+") as file:
+            self._flock(file)
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+            yield
+
+    def check_unlocked(self) -> None:
+        """Raises UserError where another live process holds the workdir."""
+        with contextlib.suppress(FileNotFoundError):
+            with open(self.path / ".lock") as file:
+                self._flock(file)
+
+    def _flock(self, file: Any) -> None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise UserError(
+                f"--workdir={self.path} is in use by process {holder}; wait for"
+                " it, or name another"
+            ) from error
+
+    def start(self, config: Config, record: dict[str, Any]) -> None:
+        """Notes what runs from here on; an old result no longer holds."""
+        (self.path / "result.json").unlink(missing_ok=True)
+        self.write_json("config.json", dataclasses.asdict(config))
+        self.write_json("record.json", record)
+
+
+class MetricsLog:
+    """metrics.jsonl: each (step, split) once, restarts included."""
+
+    def __init__(self, path: pathlib.Path, step: int) -> None:
+        """Opens the log, dropping lines of steps that will be run again.
+
+        Args:
+          path: of the file.
+          step: of the checkpoint that the run goes on from; 0 for none.
+        """
+        kept = [line for line in _lines(path) if line["step"] <= step]
+        self._seen = {(line["step"], line["split"]) for line in kept}
+        if path.exists():
+            text = "".join(json.dumps(line) + "\n" for line in kept)
+            write_atomically(path, text.encode())
+        self._file = open(path, "a", buffering=1)  # noqa: SIM115
+
+    def write(
+        self, step: int, epoch: int, split: str, values: dict[str, float]
+    ) -> bool:
+        """Appends a line; returns False where (step, split) has one already."""
+        if (step, split) in self._seen:
+            return False
+        self._seen.add((step, split))
+        line = {"step": step, "epoch": epoch, "split": split, **values}
+        self._file.write(json.dumps(line) + "\n")
+        return True
+
+    def sync(self) -> None:
+        """Makes the lines so far last; before the checkpoint that follows."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _lines(path: pathlib.Path) -> list[dict[str, Any]]:
+    """The whole lines of a JSON-lines file; a torn last one is left out."""
+    lines = []
+    with contextlib.suppress(FileNotFoundError):
+        for text in path.read_text().splitlines():
+            with contextlib.suppress(ValueError):
+                lines.append(json.loads(text))
+    return lines
