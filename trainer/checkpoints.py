@@ -34,16 +34,13 @@ def variables(network: Network) -> dict[str, Any]:
     named = {f"model/{v.path}": v for v in network.model.weights}
     if network.average is not None:
         named |= {f"average/{v.path}": v for v in network.average.weights}
-    return named | {
-        f"optimizer/{i:03d}_{v.name}": v
-        for i, v in enumerate(network.optimizer.variables)
-    }
+    return named | {f"optimizer/{v.name}": v for v in network.optimizer.variables}
 
 
 def snapshot(network: Network) -> dict[str, np.ndarray]:
     """Copies the state to the host: {name: array}, that of one step."""
     arrays = {
-        name: np.array(keras.ops.convert_to_numpy(v))
+        name: np.array(v.value.numpy())
         for name, v in variables(network).items()
     }
     arrays["normalization/mean"] = network.normalization.mean
@@ -78,7 +75,7 @@ def weights_sha256(model: keras.Model) -> str:
     """Hashes the little-endian float32 bytes of model.weights, in order."""
     digest = hashlib.sha256()
     for weight in model.weights:
-        array = keras.ops.convert_to_numpy(weight)
+        array = weight.value.numpy()
         digest.update(np.ascontiguousarray(array, "<f4").tobytes())
     return digest.hexdigest()
 

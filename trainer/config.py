@@ -11,8 +11,10 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Callable, Iterator
-from typing import Any, Optional
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+from typing import Optional
 
 
 class UserError(Exception):
@@ -237,7 +239,9 @@ class Rule:
 
 
 def one_of(*choices: str) -> Rule:
-    return Rule(lambda value: value in choices, f"is none of {', '.join(choices)}")
+    return Rule(
+        lambda value: value in choices, f"is none of {', '.join(choices)}"
+    )
 
 
 def at_least(least: float) -> Rule:
@@ -299,8 +303,10 @@ RULES: dict[str, Rule] = {
     "optimizer.schedule.warmup_fraction": within(0, 1),
     "optimizer.schedule.final_fraction": SHARE,
     "optimizer.schedule.boundaries": Rule(
-        lambda value: all(0 < share < 1 for share in value)
-        and sorted(set(value)) == list(value),
+        lambda value: (
+            all(0 < share < 1 for share in value)
+            and sorted(set(value)) == list(value)
+        ),
         "must rise, each more than 0 and less than 1",
     ),
     "optimizer.schedule.factors": Rule(
@@ -338,7 +344,7 @@ def fields(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
 
 
 def flatten(config: Any) -> dict[str, Any]:
-    """Returns {dotted path: value} of a config, tuples as lists (as in JSON)."""
+    """Returns {dotted path: value} of a config, tuples as JSON's lists."""
     return {
         path: list(value) if isinstance(value, tuple) else value
         for path, _, value in fields(config)
@@ -369,14 +375,22 @@ def _fill(section: Any, values: dict[str, Any], prefix: str) -> None:
         if isinstance(value, dict):
             _fill(getattr(holder, name), value, f"{prefix}{path}.")
         else:
-            setattr(holder, name, tuple(value) if isinstance(value, list) else value)
+            setattr(
+                holder, name, tuple(value) if isinstance(value, list) else value
+            )
 
 
 def unknown_field(path: str) -> UserError:
     """Returns the error for a field that no config has, with the nearest."""
     known = [known for known, _, _ in fields(Config())]
+    inside = [k for k in known if k.startswith(path + ".")]
+    if inside:
+        return UserError(
+            f"config.{path} is a section of the config; set its fields, such as"
+            f" config.{inside[0]}"
+        )
     leaves = [k for k in known if k.rsplit(".")[-1] == path.rsplit(".")[-1]]
-    near = leaves or difflib.get_close_matches(path, known, n=1, cutoff=0.4)
+    near = leaves or difflib.get_close_matches(path, known, n=1)
     remedy = (
         f"did you mean config.{near[0]}?"
         if near
@@ -409,10 +423,18 @@ def _words(wanted: Any) -> str:
     """The name of a type as a user would say it."""
     origin, args = typing.get_origin(wanted), typing.get_args(wanted)
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(_words(a) for a in args if a is not type(None)) + " or none"
+        return (
+            " or ".join(_words(a) for a in args if a is not type(None))
+            + " or none"
+        )
     if origin is tuple:
         return f"a tuple of {_words(args[0])}"
-    names = {int: "int", float: "finite float", bool: "true or false", str: "str"}
+    names = {
+        int: "int",
+        float: "finite float",
+        bool: "true or false",
+        str: "str",
+    }
     return names[wanted]
 
 

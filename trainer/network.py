@@ -93,14 +93,24 @@ class PortableModel:
             precision=config.precision,
             portable=True,
         )
-        self._model.compile(
-            optimizers.build(config.optimizer, config.optimizer.learning_rate),
-            loss=network.problem.loss,
+        self._optimizer = optimizers.build(
+            config.optimizer, config.optimizer.learning_rate
         )
+        self._optimizer.build(self._model.trainable_variables)
+        self._model.compile(self._optimizer, loss=network.problem.loss)
 
     def save(self, path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
-        """Writes the network with the weights of a snapshot."""
+        """Writes the network and its optimizer as a snapshot holds them.
+
+        Args:
+          path: of the file.
+          arrays: from `checkpoints.snapshot`.
+        """
         self._model.set_weights(
             [arrays[self._prefix + w.path] for w in self._model.weights]
         )
+        for variable in self._optimizer.variables:
+            # The rate is a constant here and a schedule in training.
+            if f"optimizer/{variable.name}" in arrays:
+                variable.assign(arrays[f"optimizer/{variable.name}"])
         self._model.save(path)

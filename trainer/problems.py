@@ -17,6 +17,8 @@ from trainer.sources import Split
 
 # Integer labels of more distinct values than this are read as quantities.
 MOST_CLASSES_GUESSED = 1000
+# A label beyond this is an identifier: each class takes a unit of the output.
+MOST_CLASSES = 100_000
 
 LOWER_IS_BETTER = ("loss", "mae", "mse", "rmse")
 
@@ -139,6 +141,8 @@ def settle(config: Config, dataset: Dataset) -> tuple[Problem, Dataset]:
     one_hot = name == "multiclass" and config.label_encoding == "one_hot"
     if name == "multiclass" and not one_hot:
         loss = "sparse_categorical_crossentropy"
+    if loss == "mse":
+        loss = "mean_squared_error"  # the function's name in keras.losses
     problem = Problem(
         name,
         row.activation,
@@ -161,7 +165,10 @@ def _labels(name: str, key: str, split: Split) -> np.ndarray:
     y = y.reshape(len(y), -1)
     if name == "multilabel":
         _require(
-            np.isin(y, (0, 1)), y, key, "labels of problem 'multilabel' are 0 or 1"
+            np.isin(y, (0, 1)),
+            y,
+            key,
+            "labels of problem 'multilabel' are 0 or 1",
         )
         return y.astype(np.uint8)
     if name == "bounded_regression":
@@ -171,6 +178,9 @@ def _labels(name: str, key: str, split: Split) -> np.ndarray:
             key,
             "targets of problem 'bounded_regression' lie in [0, 1]",
         )
+    _require(
+        np.abs(y) <= np.finfo(np.float32).max, y, key, "targets fit float32"
+    )
     return y.astype(np.float32)
 
 
@@ -181,12 +191,14 @@ def _classes(name: str, key: str, y: np.ndarray) -> np.ndarray:
         y = y.argmax(axis=1)
     y = y.reshape(-1)
     if name == "binary":
-        _require(np.isin(y, (0, 1)), y, key, "labels of problem 'binary' are 0 or 1")
+        _require(
+            np.isin(y, (0, 1)), y, key, "labels of problem 'binary' are 0 or 1"
+        )
     _require(
-        (y >= 0) & (y == np.floor(y)) & (y < 2**31),
+        (y >= 0) & (y == np.floor(y)) & (y < MOST_CLASSES),
         y,
         key,
-        "classes are whole numbers from 0",
+        f"classes are whole numbers from 0 to at most {MOST_CLASSES - 1}",
     )
     return y.astype(np.int32)
 
@@ -195,8 +207,8 @@ def _require(good: np.ndarray, y: np.ndarray, key: str, rule: str) -> None:
     bad = np.flatnonzero(~good.reshape(len(y), -1).all(axis=1))
     if len(bad):
         raise UserError(
-            f"y_{key}[{bad[0]}]={np.asarray(y[bad[0]]).tolist()}: {rule}; correct"
-            " the labels or set --config.problem"
+            f"y_{key}[{bad[0]}]={np.asarray(y[bad[0]]).tolist()}: {rule};"
+            " correct the labels or set --config.problem"
         )
 
 
@@ -229,8 +241,8 @@ def _target_scale(
     chosen = config.data.target_normalization
     if chosen == "standardize" and name == "bounded_regression":
         raise UserError(
-            "config.data.target_normalization='standardize' does not fit problem"
-            " 'bounded_regression', whose outputs stay in [0, 1]; use 'none'"
+            "config.data.target_normalization='standardize' does not fit"
+            " problem 'bounded_regression', whose outputs stay in [0, 1]; use 'none'"
         )
     labels = dataset.splits["train"].labels().astype(np.float64)
     if name == "bounded_regression" or chosen == "none":
@@ -245,7 +257,9 @@ def _target_scale(
     )
 
 
-def _check_selection(config: Config, problem: Problem, dataset: Dataset) -> None:
+def _check_selection(
+    config: Config, problem: Problem, dataset: Dataset
+) -> None:
     metric = config.evaluation.select_by
     if metric is None:
         return

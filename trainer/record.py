@@ -17,7 +17,9 @@ PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "tensorboard")
 BIT_FIELDS = ("packages", "processor", "threads", "topology")
 
 
-def collect(*, topology: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+def collect(
+    *, topology: dict[str, Any], data: dict[str, Any]
+) -> dict[str, Any]:
     """Describes this start of a run.
 
     Args:
@@ -49,7 +51,9 @@ def collect(*, topology: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]
     }
 
 
-def differences(before: dict[str, Any] | None, now: dict[str, Any]) -> list[str]:
+def differences(
+    before: dict[str, Any] | None, now: dict[str, Any]
+) -> list[str]:
     """Names what differs between two starts such that bits may too."""
     if before is None:
         return []

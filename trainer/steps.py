@@ -64,10 +64,12 @@ def training_loop(
             chunk["first_step"] + tf.cast(i, tf.int64),
         )
         if not single:
-            # The one place where a gradient is reduced, sums in the same pack.
-            *gradients, sums, flags = context.all_reduce(
-                tf.distribute.ReduceOp.SUM, [*gradients, sums, flags]
+            # The one place where a gradient is reduced, and all else with it.
+            *gradients, both = context.all_reduce(
+                tf.distribute.ReduceOp.SUM,
+                [*gradients, tf.concat([sums, flags], axis=0)],
             )
+            sums, flags = both[:width], both[width:]
         gradients = _regularized(network.model, gradients)
         if options.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, options.clip_norm)
@@ -119,15 +121,14 @@ def _gradient(network: Network, options: StepOptions) -> Callable:
         if options.micro_batches == 1:
             return of_rows(x, y, examples, first_row, step)
         rows = x.shape[0] // options.micro_batches
+        parts_x = tf.reshape(x, [-1, rows, *x.shape[1:]])
+        parts_y = tf.reshape(y, [-1, rows, *y.shape[1:]])
         added = [tf.zeros_like(v) for v in variables]
         sums = tf.zeros([width])
 
         def body(i, added, sums):
-            part = slice(i * rows, (i + 1) * rows)
-            part_x = tf.ensure_shape(x[part], [rows, *x.shape[1:]])
-            part_y = tf.ensure_shape(y[part], [rows, *y.shape[1:]])
             more, more_sums = of_rows(
-                part_x, part_y, examples, first_row + i * rows, step
+                parts_x[i], parts_y[i], examples, first_row + i * rows, step
             )
             added = [a + m for a, m in zip(added, more, strict=True)]
             return i + 1, added, sums + more_sums

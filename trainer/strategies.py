@@ -1,36 +1,17 @@
 """Name -> tf.distribute.Strategy, and the devices that it stands on."""
 
 import glob
-import json
 import os
 import threading
 from collections.abc import Callable
 
 import tensorflow as tf
 
+from trainer import cluster
 from trainer.config import UserError
 
 NAMES = ("auto", "default", "one_device", "mirrored", "multiworker", "tpu")
 TPU_CONNECT_SECS = 45.0
-
-
-def workers_in(environment: dict[str, str]) -> int:
-    """Returns how many training workers TF_CONFIG names; 1 where unset.
-
-    Raises:
-      UserError: TF_CONFIG is no JSON object of the documented form.
-    """
-    text = environment.get("TF_CONFIG", "")
-    if not text:
-        return 1
-    try:
-        cluster = json.loads(text).get("cluster", {})
-        return sum(len(cluster.get(job, ())) for job in ("chief", "worker")) or 1
-    except (ValueError, AttributeError, TypeError) as error:
-        raise UserError(
-            f"TF_CONFIG={text!r} is not the JSON object that TensorFlow's"
-            f" multi-worker guide describes ({error})"
-        ) from error
 
 
 def prepare_devices(cpu_devices: int | None, require_gpus: int | None) -> None:
@@ -54,7 +35,8 @@ def prepare_devices(cpu_devices: int | None, require_gpus: int | None) -> None:
     if found and not gpus:
         print(
             f"WARNING: {len(found)} NVIDIA device(s) on this machine are not"
-            f" seen by TensorFlow, which trains on the CPU; {_nvidia_state(found)}",
+            f" seen by TensorFlow, which trains on the CPU;"
+            f" {_nvidia_state(found)}",
             flush=True,
         )
     for gpu in gpus:
@@ -76,15 +58,19 @@ def _nvidia_state(found: list[str]) -> str:
     build = tf.sysconfig.get_build_info()
     cuda = build.get("cuda_version", "none")
     return (
-        f"devices {found or 'none'}, {driver}, TensorFlow built for CUDA {cuda};"
-        " install the 'gpu' extra (tensorflow[and-cuda]) where the driver is"
+        f"devices {found or 'none'}, {driver}, TensorFlow built for CUDA"
+        f" {cuda}; install the 'gpu' extra (tensorflow[and-cuda]) where the driver is"
     )
 
 
 def _bind_local_gpu(gpus: list) -> None:
     """Leaves one GPU to each of several processes of a host."""
     local = os.environ.get("SLURM_LOCALID") or os.environ.get("LOCAL_RANK")
-    if local is not None and len(gpus) > 1 and workers_in(dict(os.environ)) > 1:
+    if (
+        local is not None
+        and len(gpus) > 1
+        and cluster.read(os.environ).workers > 1
+    ):
         tf.config.set_visible_devices(gpus[int(local) % len(gpus)], "GPU")
 
 
@@ -122,7 +108,7 @@ def build(
     Raises:
       UserError: what was asked for is not there.
     """
-    several = workers_in(dict(os.environ)) > 1
+    several = cluster.read(os.environ).workers > 1
     if name == "auto" and (tpu or several):
         name = "tpu" if tpu else "multiworker"
     if name == "tpu":
@@ -162,7 +148,9 @@ def _multiworker(several: bool) -> tf.distribute.Strategy:
 
 def _tpu(address: str) -> tf.distribute.Strategy:
     def connect() -> tf.distribute.Strategy:
-        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=address)
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(
+            tpu=address
+        )
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)

@@ -4,22 +4,28 @@ What a user can get wrong is found first, most of it before TensorFlow is
 imported, and told in one line; exit code 2.
 """
 
+import contextlib
 import difflib
 import errno
+import glob
 import importlib.metadata
-import json
 import os
 import pathlib
 import re
 import sys
+import tempfile
 import textwrap
 import typing
+from collections.abc import Iterator
+from typing import Any
 
 from absl import flags
 from ml_collections import config_flags
 
 import configs
+from trainer import cluster
 from trainer import config as config_lib
+from trainer import problems
 from trainer import sources
 from trainer.config import Config
 from trainer.config import UserError
@@ -33,22 +39,38 @@ USAGE = """\
 Trains and scores a multilayer perceptron. The same command goes on where an
 earlier one was stopped, and says so where it is finished.
 
-usage: python -m trainer.task --config=FILE_OR_NAME [flags]
+usage: python -m trainer.task --config=FILE [flags]
 
   python -m trainer.task --config=configs/digits.py
   python -m trainer.task --config=mnist --data_dir=DIR --config.epochs=10
   python -m trainer.task --config=digits --cpu_devices=2 --workdir=runs/two
 
-Any field of the config is set by --config.FIELD=VALUE, such as
---config.optimizer.learning_rate=3e-4, --config.model.hidden_units=512,256 or
---config.optimizer.clip_norm=none; trainer/config.py lists them.
+shipped configs: {configs}
 
-exit codes: 0 done; 2 wrong flags, config or data; 3 diverged; 42 stopped by
-SIGTERM or SIGUSR1 and 43 by Ctrl-C, checkpoint written; 75 a peer, the cluster
-or the disk failed.
+Any field of the config is set by --config.FIELD=VALUE, such as
+  --config.optimizer.learning_rate=3e-4
+  --config.model.hidden_units=512,256
+  --config.optimizer.clip_norm=none
+The fields, their defaults and meanings stand in trainer/config.py.
 
 flags:
+{flags}
+exit codes:
+   0  done
+   2  wrong flags, config or data; nothing was written
+   3  the loss is no longer finite
+  42  stopped by SIGTERM or SIGUSR1, checkpoint written
+  43  stopped by Ctrl-C, checkpoint written
+  75  a peer, the cluster or the disk failed; start again
 """
+# What a flag's value is called in --help.
+VALUES = {
+    "config": "FILE",
+    "workdir": "DIR",
+    "data_dir": "DIR",
+    "strategy": "NAME",
+    "tpu": "NAME",
+}
 
 
 def define_flags() -> flags.FlagValues:
@@ -57,7 +79,7 @@ def define_flags() -> flags.FlagValues:
     config_flags.DEFINE_config_file(
         "config",
         None,
-        "Config file, or the name of a shipped config.",
+        "Config file, or the name of a shipped config. Needed.",
         flag_values=values,
     )
     flags.DEFINE_string(
@@ -76,9 +98,10 @@ def define_flags() -> flags.FlagValues:
         "strategy",
         "auto",
         ["auto", "default", "one_device", "mirrored", "multiworker", "tpu"],
-        "How the job is spread. auto takes TPU where --tpu names one, several"
-        " workers where TF_CONFIG does, all local devices where there are two"
-        " or more, and else one.",
+        "How the job is spread: auto, default, one_device, mirrored,"
+        " multiworker or tpu. auto takes tpu where --tpu names one, multiworker"
+        " where TF_CONFIG names two workers or more, mirrored for two local"
+        " devices or more, and else default.",
         flag_values=values,
     )
     flags.DEFINE_string(
@@ -87,21 +110,21 @@ def define_flags() -> flags.FlagValues:
     flags.DEFINE_integer(
         "devices",
         None,
-        "How many of this machine's devices to use; all by default.",
+        "Use N of this machine's devices; all by default.",
         lower_bound=1,
         flag_values=values,
     )
     flags.DEFINE_integer(
         "cpu_devices",
         None,
-        "Make so many logical CPU devices, to try several replicas.",
+        "Make N logical CPU devices, to try several replicas on one machine.",
         lower_bound=1,
         flag_values=values,
     )
     flags.DEFINE_integer(
         "require_gpus",
         None,
-        "End with code 2 where TensorFlow sees fewer GPUs.",
+        "End with code 2 where TensorFlow sees fewer than N GPUs.",
         lower_bound=1,
         flag_values=values,
     )
@@ -113,18 +136,18 @@ def define_flags() -> flags.FlagValues:
 
 def help_text(values: flags.FlagValues) -> str:
     """Returns what --help prints."""
-    lines = [USAGE]
+    lines = []
     for name in values:
         flag = values[name]
         if name != flag.name:
             continue
-        choices = getattr(flag.parser, "enum_values", None)
-        value = "|".join(choices) if choices else flag.flag_type()
-        shown = "" if flag.boolean else f"={value}"
-        lines.append(f"  --{name}{shown}\n")
-        words = flag.help.split(";\n    repeat")[0]
-        lines.append(textwrap.indent(textwrap.fill(words, 72), " " * 8) + "\n")
-    return "".join(lines)
+        value = "" if flag.boolean else f"={VALUES.get(name, 'N')}"
+        words = flag.help.rpartition(">: ")[2].split(";\n    repeat")[0]
+        lines.append(f"  --{name}{value}\n")
+        lines.append(textwrap.indent(textwrap.fill(words, 70), " " * 6) + "\n")
+    return USAGE.format(
+        configs=", ".join(shipped_configs()), flags="".join(lines)
+    )
 
 
 def parse(argv: list[str]) -> tuple[flags.FlagValues, Config]:
@@ -139,16 +162,19 @@ def parse(argv: list[str]) -> tuple[flags.FlagValues, Config]:
     """
     values = define_flags()
     arguments, nones = _prepare(argv)
+    wanted: Any = values["config"]
     # config_flags looks for overrides in the process's own command line.
-    values["config"]._sys_argv = ["task", *arguments]
+    wanted._sys_argv = ["task", *arguments]
     try:
         rest = values(["task", *arguments])
+        # A file that could not be opened is told of at the first look.
+        getattr(wanted.value, "epochs", None)
     except flags.Error as error:
-        raise UserError(str(error).splitlines()[0]) from error
+        raise UserError(_first_and_last_line(error)) from error
     except Exception as error:  # whatever the config file raises
         raise UserError(
             f"the config cannot be read: {type(error).__name__}:"
-            f" {str(error).splitlines()[0] if str(error) else ''}"
+            f" {_first_and_last_line(error)}"
         ) from error
     if len(rest) > 1:
         raise UserError(
@@ -156,22 +182,24 @@ def parse(argv: list[str]) -> tuple[flags.FlagValues, Config]:
         )
     if values["help"].value:
         return values, Config()
-    config = values["config"].value
-    if config is None:
+    if not wanted.present:
         raise UserError(
             "--config is missing; name a file, or one of"
             f" {', '.join(shipped_configs())}"
         )
-    _set_nones(config, nones)
-    _choose_length(config, [*values["config"].override_values, *nones])
+    config = wanted.value
+    if isinstance(config, Config):
+        _set_nones(config, nones)
+        _choose_length(config, [*wanted.override_values, *nones])
     return values, config_lib.validate(config)
 
 
 def _prepare(argv: list[str]) -> tuple[list[str], list[str]]:
     """Resolves the config's name, and takes out --config.FIELD=none."""
     known = {path: kind for path, kind, _ in config_lib.fields(Config())}
-    arguments, nones = [], []
-    for argument in argv:
+    files, others, nones = [], [], []
+    words = iter(argv)
+    for argument in words:
         match = _CONFIG_FLAG.fullmatch(argument)
         if match and match[1] not in known:
             raise config_lib.unknown_field(match[1])
@@ -179,11 +207,22 @@ def _prepare(argv: list[str]) -> tuple[list[str], list[str]]:
             if type(None) not in typing.get_args(known[match[1]]):
                 raise UserError(f"config.{match[1]}=none: it must have a value")
             nones.append(match[1])
-            continue
-        if argument.startswith(("--config=", "-config=")):
-            argument = "--config=" + _config_file(argument.partition("=")[2])
-        arguments.append(argument)
-    return arguments, nones
+        elif argument.startswith(("--config=", "-config=")):
+            files.append(_config_file(argument.partition("=")[2]))
+        elif argument in ("--config", "-config"):
+            files.append(_config_file(next(words, "")))
+        else:
+            others.append(argument)
+    # config_flags wants the file before the fields that are set in it.
+    return [f"--config={file}" for file in files] + others, nones
+
+
+def _first_and_last_line(error: Exception) -> str:
+    """Leaves out the traceback that config_flags puts into a message."""
+    lines = str(error).split("\n")
+    return (
+        lines[0] if len(lines) < 2 else f"{lines[0]} {lines[-1] or lines[-2]}"
+    )
 
 
 def shipped_configs() -> list[str]:
@@ -218,22 +257,9 @@ def _set_nones(config: Config, paths: list[str]) -> None:
 def _choose_length(config: Config, overridden: list[str]) -> None:
     """A length given by flag stands for the file's, whichever kind it is."""
     given = {"epochs", "steps"} & set(overridden)
-    if len(given) == 1 and isinstance(config, Config):
+    if len(given) == 1:
         (other,) = {"epochs", "steps"} - given
         setattr(config, other, None)
-
-
-def cluster_from_environment() -> tuple[int, bool]:
-    """Returns (workers, whether this process is the chief) from TF_CONFIG."""
-    from trainer import strategies  # after TensorFlow's log level is set
-
-    workers = strategies.workers_in(dict(os.environ))
-    if workers == 1:
-        return 1, True
-    task = json.loads(os.environ["TF_CONFIG"]).get("task", {})
-    named_chief = "chief" in json.loads(os.environ["TF_CONFIG"])["cluster"]
-    kind, index = task.get("type"), int(task.get("index", 0))
-    return workers, kind == "chief" or (not named_chief and index == 0)
 
 
 def _check_packages() -> None:
@@ -260,7 +286,9 @@ def run(argv: list[str]) -> int:
         print(help_text(values), end="")
         return 0
     _check_packages()
-    name = pathlib.Path(values["config"].config_filename).stem
+    place = cluster.read(os.environ)
+    wanted: Any = values["config"]
+    name = pathlib.Path(wanted.config_filename).stem
     workdir = Workdir(values["workdir"].value or os.path.join("runs", name))
     finished = workdir.check(config)
     if finished:
@@ -270,7 +298,7 @@ def run(argv: list[str]) -> int:
     dataset = sources.load(
         config.data, seed=config.seed, data_dir=values["data_dir"].value
     )
-    return _train(values, config, workdir, dataset)
+    return _train(values, config, workdir, dataset, place)
 
 
 def _train(
@@ -278,30 +306,29 @@ def _train(
     config: Config,
     workdir: Workdir,
     dataset: sources.Dataset,
+    place: cluster.Cluster,
 ) -> int:
     """Imports TensorFlow, makes the strategy and trains."""
-    from trainer import problems
-
     problem, dataset = problems.settle(config, dataset)
     _describe(dataset, problem)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
+    with _without_start_log():
+        import tensorflow as tf
 
-    from trainer import optimizers
-    from trainer import strategies
-    from trainer import train
+        from trainer import optimizers
+        from trainer import strategies
+        from trainer import train
 
-    workers, is_chief = cluster_from_environment()
+        tf.config.list_physical_devices()
     strategies.prepare_devices(
         values["cpu_devices"].value, values["require_gpus"].value
     )
     optimizers.set_precision(config.precision)
     strategy = strategies.build(
-        values["strategy"].value,
+        str(values["strategy"].value),
         devices=values["devices"].value,
         tpu=values["tpu"].value,
     )
-    strategies.describe(strategy, workers)
+    strategies.describe(strategy, place.workers)
     job = train.Job(
         config=config,
         problem=problem,
@@ -309,29 +336,58 @@ def _train(
         fingerprint=sources.fingerprint(dataset),
         workdir=workdir,
         strategy=strategy,
-        workers=workers,
-        is_chief=is_chief,
+        workers=place.workers,
+        is_chief=place.is_chief,
     )
     try:
-        if not is_chief:
+        if not place.is_chief:
             return train.train_and_evaluate(job)
         with workdir.lock():
             return train.train_and_evaluate(job)
     except tf.errors.OpError as error:
-        if workers == 1:
+        # TensorFlow itself writes the event files, and has its own errors.
+        if os.strerror(errno.ENOSPC) in error.message:
+            raise OSError(errno.ENOSPC, error.message) from error
+        if place.workers == 1:
             raise
-        print(f"strata: a peer failed: {error.message[:300]}", file=sys.stderr)
+        _tell(f"a peer failed: {error.message[:300]}")
         return CLUSTER_FAILED
 
 
-def _describe(dataset: sources.Dataset, problem: object) -> None:
+@contextlib.contextmanager
+def _without_start_log() -> Iterator[None]:
+    """Drops what TensorFlow's C++ logs on stderr as it loads.
+
+    It is a page on every machine without a GPU, and no variable stops it.
+    Where there is an NVIDIA device, or it fails, each line may be needed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if glob.glob("/dev/nvidia[0-9]*"):
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            log.seek(0)
+            os.write(kept, log.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _describe(dataset: sources.Dataset, problem: problems.Problem) -> None:
     """Prints what was found in the data."""
     rows = ", ".join(f"{k} {s.examples}" for k, s in dataset.splits.items())
     x = dataset.splits["train"].x
     shape = "x".join(str(n) for n in x.shape[1:])
     print(
-        f"data: {dataset.name}, {dataset.kind}, {x.dtype} {shape}, rows: {rows};"
-        f" problem: {problem.type}, outputs: {problem.outputs}",  # type: ignore[attr-defined]
+        f"data: {dataset.name}, {dataset.kind}, {x.dtype} {shape}, rows:"
+        f" {rows}; problem: {problem.type}, outputs: {problem.outputs}",
         flush=True,
     )
 
@@ -341,17 +397,21 @@ def main(argv: list[str]) -> int:
     try:
         return run(argv)
     except UserError as error:
-        print(f"strata: {' '.join(str(error).split())}", file=sys.stderr)
+        _tell(str(error))
         return 2
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
             raise
-        print(
-            f"strata: the disk failed: {error}; what was saved before stands,"
-            " so mend it and start again",
-            file=sys.stderr,
+        _tell(
+            f"the disk failed: {error}; what was saved before stands, so mend"
+            " it and start again"
         )
         return CLUSTER_FAILED
+
+
+def _tell(text: str) -> None:
+    """Prints one line on stderr."""
+    print(f"strata: {' '.join(text.split())}", file=sys.stderr)
 
 
 if __name__ == "__main__":

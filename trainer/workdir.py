@@ -13,10 +13,11 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from trainer.config import Config
-from trainer.config import UserError
 from trainer.config import changed_fields
+from trainer.config import Config
 from trainer.config import from_dict
+from trainer.config import UserError
+from trainer.config import validate
 
 
 def write_atomically(path: pathlib.Path, data: bytes) -> None:
@@ -55,7 +56,7 @@ class Workdir:
     """
 
     def __init__(self, path: str) -> None:
-        self.path = pathlib.Path(path)
+        self.path = pathlib.Path(os.path.expanduser(path))
 
     def __truediv__(self, name: str) -> pathlib.Path:
         return self.path / name
@@ -64,14 +65,17 @@ class Workdir:
     def checkpoints(self) -> pathlib.Path:
         return self.path / "checkpoints"
 
-    def read_json(self, name: str) -> Any:
-        """Returns a JSON file's value, or None where there is no such file.
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """Returns a JSON file's object, or None where there is no such file.
 
         Raises:
-          UserError: the file is not JSON or cannot be read.
+          UserError: the file holds no JSON object or cannot be read.
         """
         try:
-            return json.loads((self.path / name).read_text())
+            value = json.loads((self.path / name).read_text())
+            if not isinstance(value, dict):
+                raise ValueError("no JSON object")
+            return value
         except FileNotFoundError:
             return None
         except NotADirectoryError as error:
@@ -97,18 +101,20 @@ class Workdir:
           UserError: another config's workdir, naming the fields; or a path
             that cannot be a workdir.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise UserError(f"--workdir={self.path} is not a folder; name another")
+        if os.path.lexists(self.path) and not self.path.is_dir():
+            raise UserError(
+                f"--workdir={self.path} is not a folder; name another"
+            )
         self._check_writable()
         stored = self.read_json("config.json")
         if stored is None:
             if self.checkpoints.exists():
                 raise UserError(
-                    f"--workdir={self.path} holds checkpoints but no config.json;"
-                    " name another"
+                    f"--workdir={self.path} holds checkpoints but no"
+                    " config.json; name another"
                 )
             return None
-        before = from_dict(stored)
+        before = self._stored_config(stored)
         changes = changed_fields(before, config)
         if changes:
             raise UserError(
@@ -116,13 +122,23 @@ class Workdir:
                 f" {'; '.join(changes)}; name another --workdir or take these"
                 " back"
             )
-        result = self.read_json("result.json")
+        result = self.read_json("result.json") or {}
         longer = (config.epochs, config.steps) != (before.epochs, before.steps)
-        return result if result and result["status"] == "done" and not longer else None
+        done = result.get("status") == "done" and not longer
+        return result if done else None
+
+    def _stored_config(self, stored: dict[str, Any]) -> Config:
+        try:
+            return validate(from_dict(stored))
+        except UserError as error:
+            raise UserError(
+                f"{self.path / 'config.json'} is not this version's: {error};"
+                " restore it or name another --workdir"
+            ) from error
 
     def _check_writable(self) -> None:
         folder = self.path
-        while not folder.exists():
+        while not os.path.lexists(folder):
             folder = folder.parent
         if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
             raise UserError(
@@ -147,9 +163,16 @@ class Workdir:
 
     def check_unlocked(self) -> None:
         """Raises UserError where another live process holds the workdir."""
-        with contextlib.suppress(FileNotFoundError):
+        try:
             with open(self.path / ".lock") as file:
                 self._flock(file)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise UserError(
+                f"{self.path / '.lock'} cannot be locked ({error}); remove it"
+                " or name another --workdir"
+            ) from error
 
     def _flock(self, file: Any) -> None:
         try:

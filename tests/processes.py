@@ -1,0 +1,62 @@
+"""Starts the processes that tests watch, on this machine alone."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def free_ports(count):
+    """Returns ports of the loopback that nothing listens on."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def start(module, *arguments, tf_config=None, **options):
+    """Starts `python -m module`, its output to pipes as text."""
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
+    environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    if tf_config is not None:
+        environment["TF_CONFIG"] = json.dumps(tf_config)
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **options,
+    )
+
+
+def finish(process, timeout_secs=300):
+    """Waits for a process; returns (exit code, what it printed)."""
+    try:
+        output, _ = process.communicate(timeout=timeout_secs)
+    finally:
+        process.kill()
+    return process.returncode, output
+
+
+def start_cluster(workers, module, *arguments):
+    """Starts one process a worker over the loopback."""
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(workers)]
+    return [
+        start(
+            module,
+            *arguments,
+            tf_config={
+                "cluster": {"worker": addresses},
+                "task": {"type": "worker", "index": index},
+            },
+        )
+        for index in range(workers)
+    ]

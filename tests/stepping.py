@@ -1,0 +1,102 @@
+"""Drives the compiled step by itself, for tests of its numbers.
+
+A process of its own, since logical devices and the cluster must be set before
+TensorFlow starts:
+
+  python -m tests.stepping REPLICAS CASES.json OUT.npz
+
+CASES.json is {name: {field of the config: value}}; OUT.npz holds "NAME/losses" float64 [steps], "NAME/weights" (all weights of the model,
+flat) and "NAME/average" where there is one. With TF_CONFIG set, every case runs
+on all of the cluster's workers.
+"""
+
+import json
+import sys
+
+import numpy as np
+
+from trainer import config as config_lib
+from trainer import problems
+from trainer import sources
+
+BASE = {
+    "problem": "multiclass",
+    "steps": 60,  # over two epochs of 29, the last batch of each partial
+    "global_batch_size": 50,
+    "data.source": "digits",
+    "model.hidden_units": [48, 32],
+}
+
+
+def config_of(fields):
+    """Returns the config of BASE with these fields changed."""
+    return config_lib.validate(config_lib.from_dict({**BASE, **fields}))
+
+
+def load(config):
+    """Returns (problem, dataset) of a config."""
+    dataset = sources.load(config.data, seed=config.seed, data_dir=None)
+    return problems.settle(config, dataset)
+
+
+def run_steps(config, strategy):
+    """Trains for config.steps; returns the losses of the steps and the network."""
+    import tensorflow as tf
+
+    from trainer import network as networks
+    from trainer import pipeline
+    from trainer import steps
+    from trainer import train
+
+    problem, dataset = load(config)
+    job = train.Job(config, problem, dataset, "", None, strategy)
+    network = networks.build(
+        config, problem, dataset, strategy, job.total_steps
+    )
+    plan = train.training_plan(job)
+    loop = steps.training_loop(strategy, network, train.step_options(config))
+    chunks = pipeline.distribute(
+        strategy, dataset.splits["train"], plan, first_step=0
+    )
+    losses, step = [], 0
+    for chunk in chunks:
+        sums, _ = loop(chunk, tf.zeros(2))
+        end = plan.chunk_end(step)
+        losses.extend(sums.numpy()[: end - step, 0].tolist())
+        step = end
+    rows = [rows_in(plan, step) for step in range(config.steps)]
+    return np.array(losses) / rows, network
+
+
+def rows_in(plan, step):
+    place = step % plan.steps_per_epoch * plan.global_batch_size
+    return min(plan.global_batch_size, plan.examples - place)
+
+
+def flat(variables):
+    return np.concatenate([v.value.numpy().ravel() for v in variables])
+
+
+def main(replicas, cases_path, out_path):
+    from trainer import optimizers
+    from trainer import strategies
+
+    with open(cases_path) as file:
+        cases = json.load(file)
+    # Two mirrored strategies of different sizes cannot share a process: their
+    # collectives meet in one group.
+    strategies.prepare_devices(int(replicas), None)
+    optimizers.set_precision("float32")
+    strategy = strategies.build("auto")
+    arrays = {}
+    for name, fields in cases.items():
+        losses, network = run_steps(config_of(fields), strategy)
+        arrays[f"{name}/losses"] = losses
+        arrays[f"{name}/weights"] = flat(network.model.weights)
+        if network.average is not None:
+            arrays[f"{name}/average"] = flat(network.average.weights)
+    np.savez(out_path, **arrays)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
