@@ -5,9 +5,10 @@ TensorFlow starts:
 
   python -m tests.stepping REPLICAS CASES.json OUT.npz
 
-CASES.json is {name: {field of the config: value}}; OUT.npz holds "NAME/losses" float64 [steps], "NAME/weights" (all weights of the model,
-flat) and "NAME/average" where there is one. With TF_CONFIG set, every case runs
-on all of the cluster's workers.
+CASES.json is {name: {field of the config: value}}. OUT.npz holds "NAME/losses"
+float64 [steps], "NAME/weights" (all weights of the model, flat) and
+"NAME/average" where there is one. With TF_CONFIG set, every case runs on all of
+the cluster's workers.
 """
 
 import json
@@ -40,16 +41,17 @@ def load(config):
 
 
 def run_steps(config, strategy):
-    """Trains for config.steps; returns the losses of the steps and the network."""
+    """Trains for config.steps; returns each step's loss, and the network."""
     import tensorflow as tf
 
     from trainer import network as networks
     from trainer import pipeline
     from trainer import steps
     from trainer import train
+    from trainer.job import Job
 
     problem, dataset = load(config)
-    job = train.Job(config, problem, dataset, "", None, strategy)
+    job = Job(config, problem, dataset, "", None, strategy)
     network = networks.build(
         config, problem, dataset, strategy, job.total_steps
     )

@@ -154,9 +154,7 @@ def test_the_area_is_within_its_stated_error(rows):
     y = np.array([[truth] for truth, _ in rows], np.float32)
     p = np.array([[score] for _, score in rows], np.float32)
     exact = sklearn.metrics.roc_auc_score(y[:, 0], p[:, 0])
-    assert metrics.auc(count(y, p)) == pytest.approx(
-        exact, abs=auc_error(y, p)
-    )
+    assert metrics.auc(count(y, p)) == pytest.approx(exact, abs=auc_error(y, p))
 
 
 def test_a_constant_target_scores_as_in_scikit_learn():
@@ -164,7 +162,10 @@ def test_a_constant_target_scores_as_in_scikit_learn():
         "regression", "", "", (), 1, False, (), np.zeros(1), np.ones(1)
     )
     names = metrics.sum_names(problem)
-    met = dict.fromkeys(names, 0.0) | {"target_0": 6.0, "target_squared_0": 12.0}
+    met = dict.fromkeys(names, 0.0) | {
+        "target_0": 6.0,
+        "target_squared_0": 12.0,
+    }
     assert metrics.values(problem, met, 3)["r2"] == 1.0
     missed = met | {"squared_0": 3.0}
     assert metrics.values(problem, missed, 3)["r2"] == 0.0
@@ -185,6 +186,7 @@ def test_all_10000_test_images_are_scored(mnist_dir):
     split = dataset.splits["test"]
     p = network.model(network.normalization(tf.constant(split.x))).numpy()
     assert values["examples"] == 10_000
-    assert round(values["accuracy"] * 10_000) == (
-        p.argmax(axis=1) == split.y
-    ).sum()
+    assert (
+        round(values["accuracy"] * 10_000)
+        == (p.argmax(axis=1) == split.y).sum()
+    )

@@ -14,6 +14,7 @@ from trainer import problems
 from trainer import steps
 from trainer import train
 from trainer.config import ModelConfig
+from trainer.job import Job
 
 TEN_CLASSES = problems.Problem(
     "multiclass",
@@ -207,7 +208,7 @@ def test_a_chunk_of_any_length_is_compiled_once():
     config = stepping.config_of({"steps": 40, "log.every_steps": 9})
     problem, dataset = stepping.load(config)
     strategy = tf.distribute.get_strategy()
-    job = train.Job(config, problem, dataset, "", None, strategy)
+    job = Job(config, problem, dataset, "", None, strategy)
     network = networks.build(config, problem, dataset, strategy, 40)
     loop = steps.training_loop(strategy, network, train.step_options(config))
     lengths = set()

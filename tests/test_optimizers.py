@@ -55,7 +55,9 @@ def test_a_schedule_is_keras_own(ours, theirs):
 
 def test_a_warm_up_rises_to_the_rate_and_hands_over():
     warm = rates(name="linear", warmup_fraction=0.2)
-    np.testing.assert_allclose(warm[:20], 0.1 * np.arange(1, 21) / 20, rtol=1e-5)
+    np.testing.assert_allclose(
+        warm[:20], 0.1 * np.arange(1, 21) / 20, rtol=1e-5
+    )
     np.testing.assert_allclose(
         warm[20:], 0.1 * (1 - np.arange(80) / 80), rtol=1e-5
     )

@@ -177,8 +177,6 @@ def test_images_far_from_0_are_standardised(inverted, scaled):
 
 def test_moments_do_not_cancel_in_blocks():
     x = np.random.default_rng(0).normal(1e6, 1, (1000, 1))
-    mean, std = pipeline._moments(
-        Split(x, x), per_column=True, block_rows=7
-    )
+    mean, std = pipeline._moments(Split(x, x), per_column=True, block_rows=7)
     np.testing.assert_allclose(mean, x.mean(axis=0))
     np.testing.assert_allclose(std, x.std(axis=0), rtol=1e-6)

@@ -117,9 +117,7 @@ def test_a_torn_checkpoint_is_refused_for_the_one_before(
     assert_same_run(tmp_path / "run", undisturbed)
 
 
-def test_a_run_without_a_whole_checkpoint_does_not_begin_anew(
-    tmp_path, capsys
-):
+def test_a_run_without_a_whole_checkpoint_does_not_begin_anew(tmp_path, capsys):
     assert run(tmp_path / "run", "--config.epochs=1") == 0
     (tmp_path / "run" / "result.json").unlink()
     folder = tmp_path / "run" / "checkpoints"

@@ -34,7 +34,9 @@ def variables(network: Network) -> dict[str, Any]:
     named = {f"model/{v.path}": v for v in network.model.weights}
     if network.average is not None:
         named |= {f"average/{v.path}": v for v in network.average.weights}
-    return named | {f"optimizer/{v.name}": v for v in network.optimizer.variables}
+    return named | {
+        f"optimizer/{v.name}": v for v in network.optimizer.variables
+    }
 
 
 def snapshot(network: Network) -> dict[str, np.ndarray]:
@@ -48,7 +50,9 @@ def snapshot(network: Network) -> dict[str, np.ndarray]:
     return arrays
 
 
-def assign(network: Network, arrays: dict[str, np.ndarray], *, only: str = "") -> None:
+def assign(
+    network: Network, arrays: dict[str, np.ndarray], *, only: str = ""
+) -> None:
     """Puts a checkpoint's arrays into the network.
 
     Args:

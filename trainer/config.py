@@ -14,7 +14,6 @@ import typing
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
-from typing import Optional
 
 
 class UserError(Exception):
@@ -151,11 +150,11 @@ class OptimizerConfig:
     # adamw: decoupled decay (Loshchilov & Hutter 2019), of kernels alone.
     weight_decay: float = 4e-3
     # Largest global norm of the gradient of a step, or None.
-    clip_norm: Optional[float] = None
+    clip_norm: float | None = None
     # Decay a step of the moving average of the weights that is evaluated and
     # saved, or None. The average warms up: decay_t = min(decay, (1+t)/(10+t)),
     # as in tf.train.ExponentialMovingAverage.
-    ema_decay: Optional[float] = None
+    ema_decay: float | None = None
     # Micro-batches that a global batch is worked off in, to save memory.
     accumulation_steps: int = 1
     schedule: ScheduleConfig = dataclasses.field(default_factory=ScheduleConfig)
@@ -166,14 +165,14 @@ class EvaluationConfig:
     # Rows of a batch of evaluation, over all replicas.
     global_batch_size: int = 1024
     # Evaluate every so many steps; None for the end of each epoch.
-    every_steps: Optional[int] = None
+    every_steps: int | None = None
     # Score the test split at each evaluation, not only at the end.
     test_each_time: bool = False
     # Metric of the validation split by which the best weights are chosen, such
     # as "accuracy" or "loss"; None takes the last weights.
-    select_by: Optional[str] = None
+    select_by: str | None = None
     # Evaluations without a better `select_by` after which training stops.
-    patience: Optional[int] = None
+    patience: int | None = None
     # By how much `select_by` must change to count as better.
     min_delta: float = 0.0
 
@@ -182,8 +181,8 @@ class EvaluationConfig:
 class CheckpointConfig:
     # Save every so many steps, seconds, and at the end of each epoch; always
     # at the end of the run.
-    every_steps: Optional[int] = None
-    every_secs: Optional[float] = 60.0
+    every_steps: int | None = None
+    every_secs: float | None = 60.0
     every_epoch: bool = False
     # How many of the newest checkpoints are kept; the best is kept beside.
     keep: int = 3
@@ -202,13 +201,13 @@ class Config:
     problem: str = "auto"
     # None takes the problem's own loss; "bounded_regression" also allows
     # "binary_crossentropy".
-    loss: Optional[str] = None
+    loss: str | None = None
     # How classes reach the loss: "one_hot" or "integer". Same numbers.
     label_encoding: str = "one_hot"
     seed: int = 42
     # The run's length: one of the two.
-    epochs: Optional[int] = None
-    steps: Optional[int] = None
+    epochs: int | None = None
+    steps: int | None = None
     # Rows of a training step, over all replicas.
     global_batch_size: int = 128
     precision: str = "float32"

@@ -25,9 +25,7 @@ class Evaluator:
         dataset: Dataset,
     ) -> None:
         self._problem = network.problem
-        self._loop = steps.evaluation_loop(
-            strategy, network, jit_compile=config.jit_compile
-        )
+        self._loop = steps.evaluation_loop(strategy, network)
         self._plans: dict[str, pipeline.Plan] = {}
         self._chunks: dict[str, Any] = {}
         for name, split in dataset.splits.items():

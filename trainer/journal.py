@@ -1,15 +1,16 @@
 """What a run says of itself: metrics.jsonl, TensorBoard and the terminal."""
 
+import keras
 import numpy as np
 
 from trainer.config import Config
 from trainer.config import flatten
 from trainer.network import Network
 from trainer.sources import Dataset
-from trainer.summaries import IMAGES_SHOWN
-from trainer.summaries import Summaries
 from trainer.summaries import first_pictures
+from trainer.summaries import IMAGES_SHOWN
 from trainer.summaries import save_grid
+from trainer.summaries import Summaries
 from trainer.terminal import Progress
 from trainer.workdir import MetricsLog
 from trainer.workdir import Workdir
@@ -34,7 +35,8 @@ class Journal:
           config: for the `log` section.
           workdir: where to write.
           step: that the run goes on from; 0 for a new one.
-          steps_per_epoch, total_steps: of the run.
+          steps_per_epoch: of the run.
+          total_steps: of the run.
           is_chief: whether anything is written or shown.
         """
         self._steps_per_epoch = steps_per_epoch
@@ -63,7 +65,9 @@ class Journal:
         """Shows model, config, graph and the first training images."""
         if not self._is_chief:
             return
-        network.model.summary()
+        # Without its optimizer's variables, which a compiled model would add.
+        model = network.model
+        keras.Model(model.inputs, model.outputs, name="mlp").summary()
         self._summaries.config(flatten(config))
         self._summaries.graph(network.model)
         train = dataset.splits["train"]

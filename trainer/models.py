@@ -27,9 +27,7 @@ _chance: contextvars.ContextVar[Chance] = contextvars.ContextVar("chance")
 
 
 @contextlib.contextmanager
-def chance(
-    seed: int, step: tf.Tensor, first_row: tf.Tensor
-) -> Iterator[None]:
+def chance(seed: int, step: tf.Tensor, first_row: tf.Tensor) -> Iterator[None]:
     """Sets what the model's dropout draws from while it is called.
 
     Args:

@@ -94,6 +94,4 @@ def _of_keras(
 
 def set_precision(precision: str) -> None:
     """Allows TensorFloat-32 products only where the config asks for them."""
-    tf.config.experimental.enable_tensor_float_32_execution(
-        precision == "tf32"
-    )
+    tf.config.experimental.enable_tensor_float_32_execution(precision == "tf32")

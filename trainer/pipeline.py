@@ -77,7 +77,9 @@ def _moments(
     count, mean, squares = 0, np.zeros(1), np.zeros(1)
     for start in range(0, split.examples, block_rows):
         stop = min(start + block_rows, split.examples)
-        rows = slice(start, stop) if split.rows is None else split.rows[start:stop]
+        rows = (
+            slice(start, stop) if split.rows is None else split.rows[start:stop]
+        )
         x = np.asarray(split.x[rows], np.float64).reshape(stop - start, -1)
         x = x if per_column else x.reshape(-1, 1)
         delta = x.mean(axis=0) - mean
@@ -138,7 +140,9 @@ class Plan:
         )
 
 
-def steps_that_fit(split: Split, global_batch_size: int, most_steps: int) -> int:
+def steps_that_fit(
+    split: Split, global_batch_size: int, most_steps: int
+) -> int:
     """Returns how many steps' rows stay below MOST_CHUNK_BYTES, 1 at least."""
     row_bytes = split.x.dtype.itemsize * int(np.prod(split.x.shape[1:]))
     fitting = MOST_CHUNK_BYTES // max(1, row_bytes * global_batch_size)

@@ -242,7 +242,8 @@ def _target_scale(
     if chosen == "standardize" and name == "bounded_regression":
         raise UserError(
             "config.data.target_normalization='standardize' does not fit"
-            " problem 'bounded_regression', whose outputs stay in [0, 1]; use 'none'"
+            " problem 'bounded_regression', whose outputs stay in [0, 1]; use"
+            " 'none'"
         )
     labels = dataset.splits["train"].labels().astype(np.float64)
     if name == "bounded_regression" or chosen == "none":

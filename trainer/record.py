@@ -51,12 +51,8 @@ def collect(
     }
 
 
-def differences(
-    before: dict[str, Any] | None, now: dict[str, Any]
-) -> list[str]:
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Names what differs between two starts such that bits may too."""
-    if before is None:
-        return []
     return [name for name in BIT_FIELDS if before.get(name) != now[name]]
 
 

@@ -113,7 +113,9 @@ def _gradient(network: Network, options: StepOptions) -> Callable:
             losses = metrics.row_losses(network.problem, y, p)
             # Divided by the rows of the global batch, known beforehand, so that
             # replicas and micro-batches need only be added.
-            share = tf.reduce_sum(losses * weight) / tf.cast(examples, tf.float32)
+            share = tf.reduce_sum(losses * weight) / tf.cast(
+                examples, tf.float32
+            )
         sums = metrics.step_sums(network.problem, y, p, losses, weight)
         return tape.gradient(share, variables), sums
 
@@ -163,7 +165,7 @@ def _regularized(
 def _move_average(
     strategy: tf.distribute.Strategy, network: Network, decay: tf.Tensor
 ) -> None:
-    """mean += (1 - decay) * (weight - mean); called across replicas."""
+    """Adds (1 - decay) * (weight - mean); called across replicas."""
     assert network.average is not None
     for mean, weight in zip(
         network.average.weights, network.model.weights, strict=True
@@ -177,39 +179,34 @@ def _move_average(
 
 
 def evaluation_loop(
-    strategy: tf.distribute.Strategy, network: Network, *, jit_compile: bool
+    strategy: tf.distribute.Strategy, network: Network
 ) -> Callable[[dict], tuple[tf.Tensor, tf.Tensor]]:
     """Makes the function that scores a chunk of batches, each row once.
+
+    XLA is left out: a forward pass alone gains nothing by it here, and its
+    compilation would cost more than many evaluations.
 
     Returns:
       A function from a chunk to (float32 [K, sums] as in `training_loop`;
       int32 [outputs, 2, SCORE_BINS] of `metrics.score_counts`, or [0] where
       the problem has no scores).
     """
-    single = _is_single(strategy)
     problem = network.problem
     width = len(metrics.sum_names(problem))
+    has_scores = metrics.has_scores(problem)
 
-    def score(x, y, examples, first_row):
-        y = metrics.prepare_targets(problem, y)
-        row = first_row + tf.range(x.shape[0])
-        weight = tf.cast(row < examples, tf.float32)
+    def replica_step(chunk: dict, i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        x = chunk["x"][i]
+        y = metrics.prepare_targets(problem, chunk["y"][i])
+        row = chunk["first_row"] + tf.range(x.shape[0])
+        weight = tf.cast(row < chunk["examples"][i], tf.float32)
         p = network.scored(network.normalization(x), training=False)
         losses = metrics.row_losses(problem, y, p)
         sums = metrics.step_sums(problem, y, p, losses, weight)
-        if not metrics.has_scores(problem):
-            return sums, tf.zeros([0])
-        return sums, metrics.score_counts(problem, y, p, weight)
-
-    compiled = score
-    if jit_compile and not single:
-        compiled = tf.function(score, jit_compile=True, autograph=False)
-
-    def replica_step(chunk: dict, i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        sums, counts = compiled(
-            chunk["x"][i], chunk["y"][i], chunk["examples"][i], chunk["first_row"]
-        )
-        if single:
+        counts = tf.zeros([0])
+        if has_scores:
+            counts = metrics.score_counts(problem, y, p, weight)
+        if _is_single(strategy):
             return sums, counts
         return tuple(
             tf.distribute.get_replica_context().all_reduce(
@@ -217,21 +214,18 @@ def evaluation_loop(
             )
         )
 
-    shape = [0]
-    if metrics.has_scores(problem):
-        shape = [problem.outputs, 2, metrics.SCORE_BINS]
+    shape = [problem.outputs, 2, metrics.SCORE_BINS] if has_scores else [0]
 
+    @tf.function
     def loop(chunk: dict) -> tuple[tf.Tensor, tf.Tensor]:
         local = strategy.experimental_local_results
         slots = local(chunk["x"])[0].shape[0]
         rows = tf.TensorArray(tf.float32, slots, element_shape=[width])
-        steps = local(chunk["steps"])[0]
-        counts, i = tf.zeros(shape, tf.int32), tf.constant(0)
-        while i < steps:
+        counts = tf.zeros(shape, tf.int32)
+        for i in tf.range(local(chunk["steps"])[0]):
             sums, counted = strategy.run(replica_step, args=(chunk, i))
             rows = rows.write(i, local(sums)[0])
             counts = counts + tf.cast(local(counted)[0], tf.int32)
-            i += 1
         return rows.stack(), counts
 
-    return tf.function(loop, jit_compile=jit_compile and single)
+    return loop

@@ -59,7 +59,8 @@ def _nvidia_state(found: list[str]) -> str:
     cuda = build.get("cuda_version", "none")
     return (
         f"devices {found or 'none'}, {driver}, TensorFlow built for CUDA"
-        f" {cuda}; install the 'gpu' extra (tensorflow[and-cuda]) where the driver is"
+        f" {cuda}; install the 'gpu' extra (tensorflow[and-cuda]) where the"
+        " driver is"
     )
 
 
@@ -186,14 +187,27 @@ def within_deadline(work: Callable, secs: float) -> tf.distribute.Strategy:
     return value
 
 
+def name_of(strategy: tf.distribute.Strategy) -> str:
+    """Returns which of NAMES a strategy is."""
+    kinds = {
+        "MirroredStrategy": "mirrored",
+        "MultiWorkerMirroredStrategy": "multiworker",
+        "OneDeviceStrategy": "one_device",
+        "CollectiveAllReduceStrategy": "multiworker",
+        "TPUStrategy": "tpu",
+        "TPUStrategyV2": "tpu",
+    }
+    return kinds.get(type(strategy).__name__, "default")
+
+
 def describe(strategy: tf.distribute.Strategy, workers: int) -> None:
     """Prints the strategy and the devices that a job runs on."""
     kinds = ("TPU", "GPU", "CPU")
     found = {k: len(tf.config.list_logical_devices(k)) for k in kinds}
     devices = ", ".join(f"{n} {k}" for k, n in found.items() if n)
-    name = type(strategy).__name__.removeprefix("_")
     print(
-        f"strategy: {name}, replicas: {strategy.num_replicas_in_sync},"
-        f" workers: {workers}, devices here: {devices}",
+        f"strategy: {name_of(strategy)},"
+        f" replicas: {strategy.num_replicas_in_sync}, workers: {workers},"
+        f" devices here: {devices}",
         flush=True,
     )

@@ -128,7 +128,9 @@ def save_grid(path: pathlib.Path, pictures: np.ndarray) -> None:
       pictures: uint8 [images, height, width, 1 or 3].
     """
     blank = np.zeros_like(pictures[:1])
-    four = np.concatenate([pictures, *([blank] * (IMAGES_SHOWN - len(pictures)))])
+    four = np.concatenate(
+        [pictures, *([blank] * (IMAGES_SHOWN - len(pictures)))]
+    )
     rows = [np.concatenate(four[i : i + 2], axis=1) for i in (0, 2)]
     grid = np.concatenate(rows, axis=0)
     zoom = max(1, 224 // grid.shape[0])

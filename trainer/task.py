@@ -22,7 +22,6 @@ from typing import Any
 from absl import flags
 from ml_collections import config_flags
 
-import configs
 from trainer import cluster
 from trainer import config as config_lib
 from trainer import problems
@@ -32,6 +31,7 @@ from trainer.config import UserError
 from trainer.workdir import Workdir
 
 CLUSTER_FAILED = 75
+CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 _CONFIG_FLAG = re.compile(r"--?(?:no)?config\.([\w.]+)(?:=(.*))?", re.DOTALL)
 
@@ -227,15 +227,14 @@ def _first_and_last_line(error: Exception) -> str:
 
 def shipped_configs() -> list[str]:
     """Names the configs that come with Strata."""
-    folder = pathlib.Path(configs.__file__).parent
-    return sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__")
+    return sorted(p.stem for p in CONFIGS.glob("*.py") if p.stem != "__init__")
 
 
 def _config_file(name: str) -> str:
     if os.path.isfile(name):
         return name
     if name in shipped_configs():
-        return str(pathlib.Path(configs.__file__).with_name(f"{name}.py"))
+        return str(CONFIGS / f"{name}.py")
     stem = pathlib.Path(name).stem
     near = difflib.get_close_matches(stem, shipped_configs(), n=1)
     remedy = f"did you mean {near[0]}?" if near else "name a file that exists"
@@ -317,6 +316,7 @@ def _train(
         from trainer import optimizers
         from trainer import strategies
         from trainer import train
+        from trainer.job import Job
 
         tf.config.list_physical_devices()
     strategies.prepare_devices(
@@ -329,13 +329,14 @@ def _train(
         tpu=values["tpu"].value,
     )
     strategies.describe(strategy, place.workers)
-    job = train.Job(
+    job = Job(
         config=config,
         problem=problem,
         dataset=dataset,
         fingerprint=sources.fingerprint(dataset),
         workdir=workdir,
         strategy=strategy,
+        strategy_name=strategies.name_of(strategy),
         workers=place.workers,
         is_chief=place.is_chief,
     )

@@ -32,35 +32,39 @@ class Progress:
         self._bar: keras.utils.Progbar | None = None
         self._start = 0
 
+    def begin(self, step: int) -> None:
+        """Opens a bar before the first step of its span.
+
+        Args:
+          step: global steps done.
+        """
+        if not self._enabled or self._bar is not None:
+            return
+        self._start = step // self._span * self._span
+        end = min(self._start + self._span, self._total)
+        epochs = -(-self._total // self._steps_per_epoch)
+        print(f"Epoch {step // self._steps_per_epoch + 1}/{epochs}", flush=True)
+        self._bar = keras.utils.Progbar(
+            end - self._start, verbose=1 if sys.stdout.isatty() else 2
+        )
+
     def update(self, step: int, values: dict[str, float]) -> None:
         """Shows means since the bar began.
 
         Args:
           step: global steps done.
-          values: of the train split, and of validation at the bar's end.
+          values: of the train split, and of others at the bar's end.
         """
-        if not self._enabled:
-            return
         if self._bar is None:
-            self._open(step, list(values))
-        assert self._bar is not None
-        last = step % self._span == 0 or step == self._total
+            return
+        last = self.ends_at(step)
+        # Stateful: shown as they are, not averaged once more.
         self._bar.stateful_metrics |= set(values)
-        self._bar.update(step - self._start, list(values.items()), finalize=last)
+        self._bar.update(
+            step - self._start, list(values.items()), finalize=last
+        )
         if last:
             self._bar = None
-
-    def _open(self, step: int, names: list[str]) -> None:
-        self._start = (step - 1) // self._span * self._span
-        end = min(self._start + self._span, self._total)
-        epochs = -(-self._total // self._steps_per_epoch)
-        epoch = (step - 1) // self._steps_per_epoch + 1
-        print(f"Epoch {epoch}/{epochs}", flush=True)
-        self._bar = keras.utils.Progbar(
-            end - self._start,
-            verbose=1 if sys.stdout.isatty() else 2,
-            stateful_metrics=names,
-        )
 
     def ends_at(self, step: int) -> bool:
         """Whether a bar ends at a step."""

@@ -1,0 +1,263 @@
+"""The entry point: flags, overrides, --help, devices and strategies."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+
+import pytest
+
+import configs
+from trainer import cluster
+from trainer import config as config_lib
+from trainer import strategies
+from trainer import task
+from trainer.config import Config
+from trainer.config import UserError
+from trainer.workdir import Workdir
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def parsed(*flags, config="digits"):
+    return task.parse([f"--config={config}", *flags])[1]
+
+
+def values_of(*flags):
+    return config_lib.flatten(parsed(*flags))
+
+
+@pytest.mark.parametrize(
+    ("flag", "path", "value"),
+    [
+        ("--config.seed=7", "seed", 7),
+        ("--config.model.dropout=0.25", "model.dropout", 0.25),
+        ("--config.optimizer.learning_rate=1", "optimizer.learning_rate", 1.0),
+        ("--config.model.hidden_units=512", "model.hidden_units", [512]),
+        (
+            "--config.model.hidden_units=512,256",
+            "model.hidden_units",
+            [512, 256],
+        ),
+        ("--config.model.hidden_units=(512,)", "model.hidden_units", [512]),
+        ("--config.model.hidden_units=()", "model.hidden_units", []),
+        (
+            "--config.optimizer.schedule.warmup_fraction=0.1",
+            "optimizer.schedule.warmup_fraction",
+            0.1,
+        ),
+        ("--config.optimizer.clip_norm=1", "optimizer.clip_norm", 1.0),
+        ("--config.optimizer.clip_norm=none", "optimizer.clip_norm", None),
+        ("--config.checkpoint.every_secs=None", "checkpoint.every_secs", None),
+        ("--config.evaluation.select_by=loss", "evaluation.select_by", "loss"),
+        ("--config.log.tensorboard=false", "log.tensorboard", False),
+        ("--noconfig.log.tensorboard", "log.tensorboard", False),
+        ("--config.model.skip_connections", "model.skip_connections", True),
+    ],
+)
+def test_a_field_is_set_by_a_flag(flag, path, value):
+    changed = values_of(flag)
+    assert changed[path] == value
+    assert type(changed[path]) is type(value)
+    others = values_of()
+    assert {k: v for k, v in changed.items() if k != path} == {
+        k: v for k, v in others.items() if k != path
+    }
+
+
+@pytest.mark.parametrize(
+    ("flags", "epochs", "steps"),
+    [
+        ([], 30, None),
+        (["--config.epochs=5"], 5, None),
+        (["--config.steps=5"], None, 5),
+        (["--config.steps=5", "--config.epochs=none"], None, 5),
+    ],
+    ids=str,
+)
+def test_a_length_stands_for_the_other(flags, epochs, steps):
+    config = parsed(*flags)
+    assert (config.epochs, config.steps) == (epochs, steps)
+
+
+def test_the_last_of_two_flags_counts():
+    assert values_of("--config.seed=1", "--config.seed=2")["seed"] == 2
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--config=digits", "--config.seed=7"],
+        ["--config", "digits", "--config.seed", "7"],
+        ["--config.seed=7", "--config=digits"],
+        ["-config=digits", "-config.seed=7"],
+        [f"--config={configs.__path__[0]}/digits.py", "--config.seed=7"],
+    ],
+    ids=["name", "words", "field first", "one dash", "file"],
+)
+def test_ways_to_name_a_config(argv):
+    values, config = task.parse(argv)
+    assert config == dataclasses.replace(parsed(), seed=7)
+    assert pathlib.Path(values["config"].config_filename).stem == "digits"
+
+
+@pytest.mark.parametrize("name", task.shipped_configs())
+def test_every_shipped_config_keeps_the_rules(name):
+    assert isinstance(parsed(config=name), Config)
+
+
+def test_a_parse_leaves_nothing_for_the_next():
+    first = parsed("--config.model.dropout=0.5", "--cpu_devices=2")
+    values, second = task.parse(["--config=digits"])
+    assert first.model.dropout == 0.5
+    assert second.model.dropout == 0.0
+    assert values["cpu_devices"].value is None
+
+
+def test_the_flags_of_the_process_are_not_read(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["pytest", "--config.seed=7"])
+    assert parsed().seed == 42
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_names_every_flag_and_fits_a_terminal(flag, capsys):
+    assert task.main([flag]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    for name in task.define_flags():
+        if len(name) > 1:
+            assert f"\n  --{name}" in printed.out
+    for name in task.shipped_configs():
+        assert name in printed.out
+    for code in (0, 2, 3, 42, 43, task.CLUSTER_FAILED):
+        assert f"\n  {code:2}  " in printed.out
+    assert max(map(len, printed.out.splitlines())) <= 80
+
+
+def test_help_asks_for_no_config_and_no_tensorflow(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    assert task.main(["--help", "--config=digits"]) == 0
+    assert capsys.readouterr().out.startswith("Trains and scores")
+
+
+def test_a_finished_run_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    there = Workdir(os.fspath(tmp_path))
+    there.start(parsed(), {})
+    there.write_json("result.json", {"status": "done", "step": 1230})
+    code = task.main(["--config=digits", f"--workdir={tmp_path}"])
+    assert code == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"{tmp_path} is finished at step 1230\n"
+
+
+def test_a_defect_of_ours_is_not_hidden(monkeypatch):
+    def fail(argv):
+        raise OSError(2, "No such file or directory")
+
+    monkeypatch.setattr(task, "run", fail)
+    with pytest.raises(OSError, match="No such file"):
+        task.main([])
+
+
+def environment(cluster_spec, kind, index):
+    work = {"type": kind, "index": index}
+    return {"TF_CONFIG": json.dumps({"cluster": cluster_spec, "task": work})}
+
+
+WORKERS = {"worker": ["a:1", "b:1"]}
+WITH_CHIEF = {"chief": ["c:1"], "worker": ["a:1", "b:1"]}
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, (1, True)),
+        ({"TF_CONFIG": ""}, (1, True)),
+        ({"TF_CONFIG": "{}"}, (1, True)),
+        (environment({"worker": ["a:1"]}, "worker", 0), (1, True)),
+        (environment({"chief": ["a:1"]}, "chief", 0), (1, True)),
+        (environment(WORKERS, "worker", 0), (2, True)),
+        (environment(WORKERS, "worker", 1), (2, False)),
+        (environment(WORKERS, "worker", "1"), (2, False)),
+        (environment(WITH_CHIEF, "chief", 0), (3, True)),
+        (environment(WITH_CHIEF, "worker", 0), (3, False)),
+        (environment({"chief": [], **WORKERS}, "worker", 0), (2, True)),
+    ],
+)
+def test_who_is_in_the_job(variables, expected):
+    assert cluster.read(variables) == expected
+
+
+def test_work_in_time_is_returned():
+    assert strategies.within_deadline(lambda: "answer", 60) == "answer"
+
+
+def test_what_work_raises_is_raised():
+    def fail():
+        raise ValueError("no such TPU")
+
+    with pytest.raises(ValueError, match="no such TPU"):
+        strategies.within_deadline(fail, 60)
+
+
+def test_work_that_hangs_is_left():
+    never = threading.Event()
+    with pytest.raises(TimeoutError, match=r"no answer in 0 s"):
+        strategies.within_deadline(never.wait, 0.05)
+    never.set()
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("unknown"), RuntimeError("first\nsecond"), KeyError()]
+)
+def test_a_tpu_that_fails_is_one_line(error, monkeypatch):
+    def fail(work, secs):
+        assert secs == strategies.TPU_CONNECT_SECS <= 60
+        raise error
+
+    monkeypatch.setattr(strategies, "within_deadline", fail)
+    with pytest.raises(UserError, match=r"--tpu=nowhere: no TPU there \(") as e:
+        strategies.build("tpu", tpu="nowhere")
+    assert "\n" not in str(e.value)
+
+
+STRATEGIES = """
+import json, sys
+from trainer import strategies
+strategies.prepare_devices(3, None)
+found = {}
+for name, devices in json.loads(sys.argv[1]):
+    strategy = strategies.build(name, devices=devices)
+    kind = type(strategy).__name__.strip("_")
+    found[f"{name} {devices}"] = [kind, strategy.num_replicas_in_sync]
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.slow
+def test_a_strategy_by_its_name():
+    expected = {
+        "auto None": ["MirroredStrategy", 3],
+        "auto 2": ["MirroredStrategy", 2],
+        "auto 1": ["DefaultDistributionStrategy", 1],
+        "default None": ["DefaultDistributionStrategy", 1],
+        "one_device None": ["OneDeviceStrategy", 1],
+        "mirrored 1": ["MirroredStrategy", 1],
+        "mirrored None": ["MirroredStrategy", 3],
+    }
+    asked = [key.split() for key in expected]
+    asked = [(name, None if n == "None" else int(n)) for name, n in asked]
+    done = subprocess.run(
+        [sys.executable, "-c", STRATEGIES, json.dumps(asked)],
+        cwd=ROOT,
+        env={k: v for k, v in os.environ.items() if k != "TF_CONFIG"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == expected

@@ -1,0 +1,89 @@
+"""What a run works on, and where it stands."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from trainer.config import Config
+from trainer.problems import Problem
+from trainer.sources import Dataset
+from trainer.workdir import Workdir
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What one run of the trainer works on.
+
+    Attributes:
+      config: validated.
+      problem: settled for the dataset.
+      dataset: its labels as `problems.settle` left them.
+      fingerprint: of the data.
+      workdir: held by this process where it is the chief.
+      strategy: that the job runs on.
+      strategy_name: one of `strategies.NAMES`.
+      workers: processes in the job.
+      is_chief: whether this process writes.
+    """
+
+    config: Config
+    problem: Problem
+    dataset: Dataset
+    fingerprint: str
+    workdir: Workdir
+    strategy: tf.distribute.Strategy
+    strategy_name: str = "default"
+    workers: int = 1
+    is_chief: bool = True
+
+    @property
+    def topology(self) -> dict[str, str | int]:
+        """The part of a result that says what the job ran on."""
+        return {
+            "strategy": self.strategy_name,
+            "replicas": self.strategy.num_replicas_in_sync,
+            "workers": self.workers,
+        }
+
+    @property
+    def steps_per_epoch(self) -> int:
+        examples = self.dataset.splits["train"].examples
+        return -(-examples // self.config.global_batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        epochs = self.config.epochs or 0
+        return self.config.steps or epochs * self.steps_per_epoch
+
+    def examples_of(self, first: int, last: int) -> int:
+        """Counts the training rows of steps [first, last) of one epoch."""
+        batch_size = self.config.global_batch_size
+        begin = first % self.steps_per_epoch * batch_size
+        end = begin + (last - first) * batch_size
+        return min(end, self.dataset.splits["train"].examples) - begin
+
+
+@dataclasses.dataclass
+class State:
+    """What a checkpoint holds beside the arrays; all of it is JSON.
+
+    Attributes:
+      step: global steps done.
+      sums: `metrics.sum_names` of the rows since the last train line.
+      examples: how many rows those were.
+      best, best_step: value and step of the best `select_by` so far.
+      worse: evaluations since then.
+      stopped_early: whether `patience` has run out.
+      restarts: how often the run was taken up again.
+      goodput: seconds by category, over all starts.
+    """
+
+    step: int = 0
+    sums: list[float] = dataclasses.field(default_factory=list)
+    examples: int = 0
+    best: float | None = None
+    best_step: int | None = None
+    worse: int = 0
+    stopped_early: bool = False
+    restarts: int = 0
+    goodput: dict[str, float] = dataclasses.field(default_factory=dict)

@@ -1,0 +1,332 @@
+"""What happens between two chunks: accounts, logs, scores and saves."""
+
+import contextlib
+import dataclasses
+import math
+import time
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from trainer import checkpoints
+from trainer import metrics
+from trainer import network as networks
+from trainer import record
+from trainer.config import UserError
+from trainer.evaluation import Evaluator
+from trainer.goodput import Clock
+from trainer.job import Job
+from trainer.job import State
+from trainer.journal import Journal
+from trainer.network import Network
+from trainer.problems import LOWER_IS_BETTER
+from trainer.terminal import score_line
+
+
+class Run:
+    """What happens between two chunks: accounts, logs, scores and saves."""
+
+    def __init__(self, job: Job, network: Network, state: State) -> None:
+        self.job = job
+        self.network = network
+        self.state = state
+        self.names = metrics.sum_names(job.problem)
+        self.evaluate = Evaluator(
+            job.strategy, network, job.config, job.dataset
+        )
+        self._goodput_before = state.goodput
+        # Since the bar on the screen began.
+        self._shown = np.zeros(len(self.names))
+        self._shown_examples = 0
+        # By this process: all, and at the last train line.
+        self._trained_examples = 0
+        self._logged_examples = 0
+        self._logged_secs = 0.0
+        self._scores: dict[str, dict[str, float]] = {}
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator["Run"]:
+        """Opens the workdir's files, and closes them whatever happens."""
+        job = self.job
+        if job.is_chief:
+            self._begin()
+        self.journal = Journal(
+            job.config,
+            job.workdir,
+            step=self.state.step,
+            steps_per_epoch=job.steps_per_epoch,
+            total_steps=job.total_steps,
+            is_chief=job.is_chief,
+        )
+        self.journal.introduce(job.config, self.network, job.dataset)
+        self.saver = None
+        if job.is_chief:
+            checkpoints.clean(job.workdir.checkpoints)
+            portable = networks.PortableModel(job.config, self.network)
+            self.saver = checkpoints.Saver(
+                job.workdir.checkpoints,
+                job.config.checkpoint.keep,
+                portable.save,
+            )
+        self.clock = Clock()
+        self._saved_at = time.monotonic()
+        try:
+            yield self
+        finally:
+            self.journal.close()
+            if self.saver is not None:
+                self.saver.close()
+
+    def _begin(self) -> None:
+        """Notes what runs, and says where bits may differ from before."""
+        job = self.job
+        now = record.collect(
+            topology=job.topology,
+            data={
+                "name": job.dataset.name,
+                "origin": job.dataset.origin,
+                "fingerprint": job.fingerprint,
+                "examples": {
+                    name: split.examples
+                    for name, split in job.dataset.splits.items()
+                },
+            },
+        )
+        before = job.workdir.read_json("record.json")
+        if self.state.step and before is not None:
+            if before["data"]["fingerprint"] != job.fingerprint:
+                raise UserError(
+                    f"--workdir={job.workdir.path} was trained on other data"
+                    f" ({before['data']}); name another, or bring it back"
+                )
+            for name in record.differences(before, now):
+                print(
+                    f"{name} differ from the run's last start: results may"
+                    " differ in their last bits",
+                    flush=True,
+                )
+        job.workdir.start(job.config, now)
+
+    def account(self, sums: np.ndarray) -> bool:
+        """Takes in the sums of a chunk's steps.
+
+        Args:
+          sums: float32 [steps, sums].
+
+        Returns:
+          Whether every step's loss is finite.
+        """
+        state, job = self.state, self.job
+        first, state.step = state.step, state.step + len(sums)
+        finite = np.isfinite(sums[:, 0])
+        if not finite.all():
+            bad = first + int(np.argmin(finite)) + 1
+            print(
+                f"the loss is not finite at step {bad} (steps {first + 1} to"
+                f" {state.step}); lower config.optimizer.learning_rate or set"
+                " config.optimizer.clip_norm",
+                flush=True,
+            )
+            return False
+        examples = job.examples_of(first, state.step)
+        added = sums.astype(np.float64).sum(axis=0)
+        self._trained_examples += examples
+        self._shown_examples += examples
+        self._shown += added
+        state.examples += examples
+        state.sums = (added + (state.sums or 0.0)).tolist()
+        if state.step % job.steps_per_epoch == 0:
+            self.clock.end_epoch()
+        return True
+
+    def _values(self, sums: Iterable[float], examples: int) -> dict[str, float]:
+        named = dict(zip(self.names, sums, strict=True))
+        return metrics.values(self.job.problem, named, examples)
+
+    def _at_end_of_epoch(self) -> bool:
+        step = self.state.step
+        return step % self.job.steps_per_epoch == 0 or self._at_end()
+
+    def _at_end(self) -> bool:
+        return self.state.step == self.job.total_steps
+
+    def evaluate_where_due(self) -> bool:
+        """Scores the splits that are due; returns whether one is the best."""
+        config, state = self.job.config.evaluation, self.state
+        every = config.every_steps
+        due = state.step % every == 0 if every else self._at_end_of_epoch()
+        if not due and not self._at_end():
+            return False
+        with self.clock.count("evaluate"):
+            self._scores = {
+                split: self.evaluate(split)
+                for split in ("validation", "test")
+                if split in self.evaluate
+                and (split == "validation" or config.test_each_time)
+            }
+        for split, values in self._scores.items():
+            self.journal.evaluation(split, state.step, values)
+        return bool(config.select_by) and self._select()
+
+    def _select(self) -> bool:
+        """Updates the best so far; returns whether it is this step."""
+        config, state = self.job.config.evaluation, self.state
+        assert config.select_by is not None
+        value = self._scores["validation"][config.select_by]
+        sign = -1 if config.select_by in LOWER_IS_BETTER else 1
+        if (
+            state.best is None
+            or sign * (value - state.best) > config.min_delta
+            or math.isnan(state.best)
+        ):
+            state.best, state.best_step, state.worse = value, state.step, 0
+            return True
+        state.worse += 1
+        state.stopped_early = state.worse >= (config.patience or math.inf)
+        return False
+
+    def log(self) -> None:
+        """Writes the train line where one is due, and moves the bar."""
+        every = self.job.config.log.every_steps
+        if self.state.step % every == 0 or self._at_end_of_epoch():
+            self._log_train()
+        values = self._values(self._shown.tolist(), self._shown_examples)
+        if self._at_end_of_epoch():
+            values |= {
+                f"{split}_{name}": value
+                for split, scores in self._scores.items()
+                for name, value in scores.items()
+                if name != "examples"
+            }
+        progress = self.journal.progress
+        progress.update(self.state.step, values)
+        if progress.ends_at(self.state.step):
+            self._shown[:] = 0
+            self._shown_examples = 0
+
+    def _log_train(self) -> None:
+        """Writes the means and the speed since the last train line."""
+        state, secs = self.state, self.clock.train_secs
+        examples = self._trained_examples - self._logged_examples
+        rate = self.network.optimizer.learning_rate
+        self.journal.train(
+            state.step,
+            self._values(state.sums, state.examples),
+            {
+                "learning_rate": float(rate.numpy()),
+                "examples_per_sec": examples / (secs - self._logged_secs),
+            },
+        )
+        self._logged_examples, self._logged_secs = self._trained_examples, secs
+        state.sums, state.examples = [], 0
+
+    def is_saving_due(self) -> bool:
+        config, step = self.job.config.checkpoint, self.state.step
+        by_steps = config.every_steps and step % config.every_steps == 0
+        by_epoch = config.every_epoch and self._at_end_of_epoch()
+        age_secs = time.monotonic() - self._saved_at
+        by_time = config.every_secs and age_secs >= config.every_secs
+        ends = self._at_end() or self.state.stopped_early
+        return bool(by_steps or by_epoch or by_time or ends)
+
+    def save(self) -> None:
+        """Hands a snapshot of this step to the background writer."""
+        if self.saver is None:
+            return
+        with self.clock.count("checkpoint"):
+            self.state.goodput = self.clock.goodput(self._goodput_before)
+            self.journal.sync()
+            self.saver.save(
+                self.state.step,
+                checkpoints.snapshot(self.network),
+                dataclasses.asdict(self.state),
+                self.state.best_step,
+            )
+        self._saved_at = time.monotonic()
+
+    def finish(self, status: str, code: int) -> int:
+        """Waits for the last checkpoint, scores, writes result.json."""
+        train_secs = self.clock.train_secs
+        if self.saver is not None:
+            with self.clock.count("checkpoint"):
+                self.saver.wait()
+        self._barrier()
+        evaluation = {}
+        if status == "done":
+            self._choose_weights()
+            with self.clock.count("evaluate"):
+                evaluation = self._final_scores()
+        if self.job.is_chief:
+            result = self._result(status, evaluation, train_secs)
+            self.job.workdir.write_json("result.json", result)
+            self._say(status, evaluation)
+        self._barrier()
+        return code
+
+    def _barrier(self) -> None:
+        """No worker goes on before all are here."""
+        if self.job.workers > 1:
+            strategy = self.job.strategy
+            one = strategy.run(lambda: tf.constant(1.0))
+            strategy.reduce(tf.distribute.ReduceOp.SUM, one, axis=None).numpy()
+
+    def _choose_weights(self) -> None:
+        """Takes the best weights where the config selects, else the last."""
+        best = self.state.best_step
+        if best is None or best == self.state.step:
+            return
+        path = checkpoints.path_of(self.job.workdir.checkpoints, best)
+        arrays, _ = checkpoints.read(path)
+        checkpoints.assign(self.network, arrays)
+        self._scores = {}
+
+    def _final_scores(self) -> dict[str, dict[str, float]]:
+        scores = {
+            split: self._scores.get(split) or self.evaluate(split)
+            for split in ("validation", "test")
+            if split in self.evaluate
+        }
+        for split, values in scores.items():
+            self.journal.evaluation(split, self.state.step, values)
+        return scores
+
+    def _result(
+        self, status: str, evaluation: dict, train_secs: float
+    ) -> dict[str, object]:
+        job, clock, state = self.job, self.clock, self.state
+        return {
+            "status": status,
+            "parameters": self.network.model.count_params(),
+            "step": state.step,
+            "epoch": self.journal.epoch(state.step),
+            "steps_per_epoch": job.steps_per_epoch,
+            "global_batch_size": job.config.global_batch_size,
+            **job.topology,
+            "best_step": state.best_step,
+            "weights_sha256": checkpoints.weights_sha256(self.network.scored),
+            "evaluation": evaluation,
+            "timing": {
+                "setup_secs": clock.setup_secs,
+                "train_secs": train_secs,
+                "epoch_secs": clock.epoch_secs,
+                "evaluate_secs": clock.of("evaluate"),
+                "checkpoint_secs": clock.of("checkpoint"),
+                "process_secs": record.process_age_secs(),
+            },
+            "examples_per_sec": self._trained_examples / max(train_secs, 1e-9),
+            "restarts": state.restarts,
+            "goodput": clock.goodput(self._goodput_before),
+        }
+
+    def _say(self, status: str, evaluation: dict) -> None:
+        where = f"step {self.state.step}; {self.job.workdir.path}"
+        if status != "done":
+            print(f"{status} at {where}", flush=True)
+            return
+        best = self.state.best_step
+        chosen = f"weights of step {best}; " if best else ""
+        print(f"done at {where}; {chosen}see result.json", flush=True)
+        if "test" in evaluation:
+            print(score_line(self.job.problem, evaluation["test"]), flush=True)
