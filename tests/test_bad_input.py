@@ -178,7 +178,11 @@ def of_files(name: str, words: tuple[str, ...], make, flags: str = "") -> Row:
 FLAGS = [
     Row("no argument", "", ("--config is missing", "digits")),
     Row("no config's name", "--config", ("--config= is neither a file",)),
-    Row("unknown flag", f"{DIGITS} --epochs=3", ("'epochs'",)),
+    Row(
+        "unknown flag",
+        f"{DIGITS} --epochs=3",
+        ("strata: Unknown command line flag 'epochs'",),
+    ),
     Row("ill-typed flag", f"{DIGITS} --devices=two", ("--devices=two", "int")),
     Row("no CPU devices", f"{DIGITS} --cpu_devices=0", ("--cpu_devices=0",)),
     Row("unknown strategy", f"{DIGITS} --strategy=ring", ("ring", "mirrored")),

@@ -147,6 +147,17 @@ def test_a_later_start_hands_out_what_was_left():
     np.testing.assert_equal(rest, whole[1:])
 
 
+def test_an_evaluation_begins_again_at_its_first_row():
+    split = Split(np.zeros((9, 2)), np.arange(9))
+    plan = pipeline.Plan(9, 4, 1, 2, 3)
+    stream = pipeline.distribute(
+        tf.distribute.get_strategy(), split, plan, repeat=True
+    )
+    labels = [next(stream)["y"].numpy().ravel() for _ in range(4)]
+    np.testing.assert_array_equal(labels[:2], labels[2:])
+    assert list(labels[0]) == list(range(8))
+
+
 def dataset(x, kind, largest=None):
     split = Split(x, np.zeros(len(x)), np.arange(0, len(x), 2))
     return Dataset("d", {"train": split}, kind, largest)

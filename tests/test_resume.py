@@ -94,6 +94,28 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_bits(
     assert read(tmp_path / "run")["restarts"] == 1
 
 
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_a_budget_of_seconds_stops_the_run(
+    tmp_path, undisturbed, monkeypatch, scheduled
+):
+    if scheduled:
+        monkeypatch.setenv("SLURM_JOB_ID", "1")
+    # This process is older than a second already.
+    code = run(tmp_path / "run", "--max_secs=1")
+    assert code == (42 if scheduled else 43)
+    assert run(tmp_path / "run") == 0
+    assert_same_run(tmp_path / "run", undisturbed)
+
+
+def test_a_stop_file_stops_the_run_once(tmp_path, undisturbed):
+    assert run(tmp_path / "run", "--max_secs=1") == 43
+    (tmp_path / "run" / "STOP").touch()
+    assert run(tmp_path / "run") == 43
+    assert not (tmp_path / "run" / "STOP").exists()
+    assert run(tmp_path / "run") == 0
+    assert_same_run(tmp_path / "run", undisturbed)
+
+
 def test_a_finished_run_says_so(undisturbed, capsys):
     before = (undisturbed / "result.json").read_bytes()
     assert run(undisturbed) == 0

@@ -1,12 +1,14 @@
 """The entry point: flags, overrides, --help, devices and strategies."""
 
 import dataclasses
+import errno
 import json
 import os
 import pathlib
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -163,6 +165,26 @@ def test_a_defect_of_ours_is_not_hidden(monkeypatch):
         task.main([])
 
 
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UserError("first\nsecond"), 2),
+        (OSError(errno.ENOSPC, "first\n\tsecond"), task.CLUSTER_FAILED),
+    ],
+)
+def test_a_message_of_several_lines_is_told_in_one(
+    error, code, monkeypatch, capsys
+):
+    def fail(argv):
+        raise error
+
+    monkeypatch.setattr(task, "run", fail)
+    assert task.main([]) == code
+    told = capsys.readouterr().err
+    assert "first second" in told
+    assert told.count("\n") == 1
+
+
 def environment(cluster_spec, kind, index):
     work = {"type": kind, "index": index}
     return {"TF_CONFIG": json.dumps({"cluster": cluster_spec, "task": work})}
@@ -206,9 +228,11 @@ def test_what_work_raises_is_raised():
 
 def test_work_that_hangs_is_left():
     never = threading.Event()
+    begin = time.monotonic()
     with pytest.raises(TimeoutError, match=r"no answer in 0 s"):
         strategies.within_deadline(never.wait, 0.05)
     never.set()
+    assert time.monotonic() - begin < 30
 
 
 @pytest.mark.parametrize(

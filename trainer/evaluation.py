@@ -1,5 +1,6 @@
 """Scores whole splits, each row once, on any strategy."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,27 +33,37 @@ class Evaluator:
             if name == "train":
                 continue
             self._plans[name] = _plan(strategy, split, config)
+            # Kept for all evaluations: to make an iterator takes longer than
+            # to score a small split.
             self._chunks[name] = pipeline.distribute(
-                strategy, split, self._plans[name], first_step=0
+                strategy, split, self._plans[name], repeat=True
             )
 
     def __contains__(self, split: str) -> bool:
         return split in self._plans
 
-    def __call__(self, split: str) -> dict[str, float]:
-        """Returns {"examples", "loss", metric: value …} of a split."""
+    def __call__(
+        self, split: str, on_chunk: Callable[[], None] = lambda: None
+    ) -> dict[str, float]:
+        """Returns {"examples", "loss", metric: value …} of a split.
+
+        Args:
+          split: its name.
+          on_chunk: called after each chunk of batches.
+        """
         plan, step = self._plans[split], 0
         names = metrics.sum_names(self._problem)
         total = np.zeros(len(names))
         scores = None
-        for chunk in self._chunks[split]:
+        while step < plan.last_step:
             end = plan.chunk_end(step)
-            sums, counts = self._loop(chunk)
+            sums, counts = self._loop(next(self._chunks[split]))
             total += sums.numpy()[: end - step].astype(np.float64).sum(axis=0)
             if metrics.has_scores(self._problem):
                 counts = counts.numpy().astype(np.int64)
                 scores = counts if scores is None else scores + counts
             step = end
+            on_chunk()
         sums = dict(zip(names, total.tolist(), strict=True))
         return {
             "examples": plan.examples,

@@ -202,6 +202,7 @@ def chunks(
     *,
     first_step: int,
     context: tf.distribute.InputContext,
+    repeat: bool = False,
 ) -> tf.data.Dataset:
     """Makes one worker's stream of chunks, an element a local replica.
 
@@ -210,6 +211,7 @@ def chunks(
       plan: their order.
       first_step: where to begin: 0, or the step of a checkpoint.
       context: of `distribute_datasets_from_function`.
+      repeat: begin again at `first_step` for good, once all is handed out.
 
     Returns:
       A dataset of {"x": stored dtype [K, rows, *shape], "y": [K, rows, ...],
@@ -267,6 +269,8 @@ def chunks(
         tf.constant(first_step, tf.int64), next_chunk
     )
     starts = starts.take_while(lambda step, steps: steps > 0)
+    if repeat:
+        starts = starts.repeat()
     return (
         starts.flat_map(of_replicas)
         .map(fill, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -279,11 +283,18 @@ def distribute(
     split: Split,
     plan: Plan,
     *,
-    first_step: int,
-) -> tf.distribute.DistributedDataset:
-    """Returns the split's chunks, each worker reading its own rows."""
-    return strategy.distribute_datasets_from_function(
-        lambda context: chunks(
-            split, plan, first_step=first_step, context=context
+    first_step: int = 0,
+    repeat: bool = False,
+) -> tf.distribute.DistributedIterator:
+    """Iterates over the split's chunks, each worker reading its own rows."""
+    return iter(
+        strategy.distribute_datasets_from_function(
+            lambda context: chunks(
+                split,
+                plan,
+                first_step=first_step,
+                context=context,
+                repeat=repeat,
+            )
         )
     )

@@ -14,7 +14,6 @@ from trainer import checkpoints
 from trainer import metrics
 from trainer import network as networks
 from trainer import record
-from trainer.config import UserError
 from trainer.evaluation import Evaluator
 from trainer.goodput import Clock
 from trainer.job import Job
@@ -23,6 +22,7 @@ from trainer.journal import Journal
 from trainer.network import Network
 from trainer.problems import LOWER_IS_BETTER
 from trainer.terminal import score_line
+from trainer.watchdog import Watchdog
 
 
 class Run:
@@ -73,7 +73,8 @@ class Run:
         self.clock = Clock()
         self._saved_at = time.monotonic()
         try:
-            yield self
+            with Watchdog() as self.watchdog:
+                yield self
         finally:
             self.journal.close()
             if self.saver is not None:
@@ -96,11 +97,6 @@ class Run:
         )
         before = job.workdir.read_json("record.json")
         if self.state.step and before is not None:
-            if before["data"]["fingerprint"] != job.fingerprint:
-                raise UserError(
-                    f"--workdir={job.workdir.path} was trained on other data"
-                    f" ({before['data']}); name another, or bring it back"
-                )
             for name in record.differences(before, now):
                 print(
                     f"{name} differ from the run's last start: results may"
@@ -120,6 +116,7 @@ class Run:
         """
         state, job = self.state, self.job
         first, state.step = state.step, state.step + len(sums)
+        self.watchdog.beat(state.step)
         finite = np.isfinite(sums[:, 0])
         if not finite.all():
             bad = first + int(np.argmin(finite)) + 1
@@ -161,7 +158,7 @@ class Run:
             return False
         with self.clock.count("evaluate"):
             self._scores = {
-                split: self.evaluate(split)
+                split: self._score(split)
                 for split in ("validation", "test")
                 if split in self.evaluate
                 and (split == "validation" or config.test_each_time)
@@ -169,6 +166,9 @@ class Run:
         for split, values in self._scores.items():
             self.journal.evaluation(split, state.step, values)
         return bool(config.select_by) and self._select()
+
+    def _score(self, split: str) -> dict[str, float]:
+        return self.evaluate(split, lambda: self.watchdog.beat(self.state.step))
 
     def _select(self) -> bool:
         """Updates the best so far; returns whether it is this step."""
@@ -235,7 +235,7 @@ class Run:
         """Hands a snapshot of this step to the background writer."""
         if self.saver is None:
             return
-        with self.clock.count("checkpoint"):
+        with self.clock.count("checkpoint"), self.watchdog.patience():
             self.state.goodput = self.clock.goodput(self._goodput_before)
             self.journal.sync()
             self.saver.save(
@@ -250,7 +250,7 @@ class Run:
         """Waits for the last checkpoint, scores, writes result.json."""
         train_secs = self.clock.train_secs
         if self.saver is not None:
-            with self.clock.count("checkpoint"):
+            with self.clock.count("checkpoint"), self.watchdog.patience():
                 self.saver.wait()
         self._barrier()
         evaluation = {}
@@ -261,6 +261,7 @@ class Run:
         if self.job.is_chief:
             result = self._result(status, evaluation, train_secs)
             self.job.workdir.write_json("result.json", result)
+            (self.job.workdir / "STOP").unlink(missing_ok=True)
             self._say(status, evaluation)
         self._barrier()
         return code
@@ -284,7 +285,7 @@ class Run:
 
     def _final_scores(self) -> dict[str, dict[str, float]]:
         scores = {
-            split: self._scores.get(split) or self.evaluate(split)
+            split: self._scores.get(split) or self._score(split)
             for split in ("validation", "test")
             if split in self.evaluate
         }

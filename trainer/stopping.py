@@ -1,11 +1,15 @@
 """Requests to stop, heard at the next chunk boundary by all workers alike."""
 
 import contextlib
+import os
+import pathlib
 import signal
 from collections.abc import Iterator
 from types import FrameType
 
 import numpy as np
+
+from trainer import record
 
 # Exit codes that supervisors and schedulers read.
 BY_SURROUNDINGS = 42
@@ -16,6 +20,8 @@ _SIGNALS = {
     signal.SIGUSR1: BY_SURROUNDINGS,
     signal.SIGINT: BY_USER,
 }
+# A job that runs under one of these is started again by it.
+SCHEDULERS = ("SLURM_JOB_ID", "KUBERNETES_SERVICE_HOST")
 _CODES = (BY_SURROUNDINGS, BY_USER)
 
 
@@ -27,18 +33,41 @@ class Stop:
         adds them up over workers.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, stop_file: pathlib.Path, max_secs: float | None = None
+    ) -> None:
+        """Prepares to listen.
+
+        Args:
+          stop_file: whose appearance is the user's wish; the chief removes it.
+          max_secs: age of this process at which it stops. Under a scheduler
+            that is the surroundings' wish, and else the user's.
+        """
         self.flags = np.zeros(len(_CODES), np.float32)
+        self._stop_file = stop_file
+        self._max_secs = max_secs
+
+    def _ask(self, code: int) -> None:
+        self.flags[_CODES.index(code)] = 1
+
+    def poll(self) -> np.ndarray:
+        """Returns the flags, after a look at the file and the clock."""
+        if self._stop_file.exists():
+            self._ask(BY_USER)
+        if self._max_secs and record.process_age_secs() >= self._max_secs:
+            scheduled = any(name in os.environ for name in SCHEDULERS)
+            self._ask(BY_SURROUNDINGS if scheduled else BY_USER)
+        return self.flags
 
     @contextlib.contextmanager
     def on_signals(self) -> Iterator[None]:
         """Hears SIGTERM, SIGUSR1 and SIGINT; a second SIGINT ends at once."""
 
         def hear(number: int, frame: FrameType | None) -> None:
-            place = _CODES.index(_SIGNALS[signal.Signals(number)])
-            if number == signal.SIGINT and self.flags[place]:
+            code = _SIGNALS[signal.Signals(number)]
+            if code == BY_USER and self.flags[_CODES.index(code)]:
                 raise KeyboardInterrupt
-            self.flags[place] = 1
+            self._ask(code)
 
         before = {number: signal.signal(number, hear) for number in _SIGNALS}
         try:

@@ -45,7 +45,8 @@ usage: python -m trainer.task --config=FILE [flags]
   python -m trainer.task --config=mnist --data_dir=DIR --config.epochs=10
   python -m trainer.task --config=digits --cpu_devices=2 --workdir=runs/two
 
-shipped configs: {configs}
+shipped configs:
+{configs}
 
 Any field of the config is set by --config.FIELD=VALUE, such as
   --config.optimizer.learning_rate=3e-4
@@ -59,8 +60,8 @@ exit codes:
    0  done
    2  wrong flags, config or data; nothing was written
    3  the loss is no longer finite
-  42  stopped by SIGTERM or SIGUSR1, checkpoint written
-  43  stopped by Ctrl-C, checkpoint written
+  42  stopped by SIGTERM, SIGUSR1 or a scheduler's budget, checkpoint written
+  43  stopped by Ctrl-C, a STOP file or --max_secs, checkpoint written
   75  a peer, the cluster or the disk failed; start again
 """
 # What a flag's value is called in --help.
@@ -128,6 +129,14 @@ def define_flags() -> flags.FlagValues:
         lower_bound=1,
         flag_values=values,
     )
+    flags.DEFINE_float(
+        "max_secs",
+        None,
+        "Stop at this age of the process, checkpoint written: with code 42"
+        " under Slurm or Kubernetes, else with 43.",
+        lower_bound=1.0,
+        flag_values=values,
+    )
     flags.DEFINE_boolean(
         "help", False, "Show this text.", short_name="h", flag_values=values
     )
@@ -145,9 +154,13 @@ def help_text(values: flags.FlagValues) -> str:
         words = flag.help.rpartition(">: ")[2].split(";\n    repeat")[0]
         lines.append(f"  --{name}{value}\n")
         lines.append(textwrap.indent(textwrap.fill(words, 70), " " * 6) + "\n")
-    return USAGE.format(
-        configs=", ".join(shipped_configs()), flags="".join(lines)
+    names = textwrap.fill(
+        ", ".join(shipped_configs()),
+        76,
+        initial_indent="  ",
+        subsequent_indent="  ",
     )
+    return USAGE.format(configs=names, flags="".join(lines))
 
 
 def parse(argv: list[str]) -> tuple[flags.FlagValues, Config]:
@@ -290,13 +303,14 @@ def run(argv: list[str]) -> int:
     name = pathlib.Path(wanted.config_filename).stem
     workdir = Workdir(values["workdir"].value or os.path.join("runs", name))
     finished = workdir.check(config)
-    if finished:
-        print(f"{workdir.path} is finished at step {finished['step']}")
-        return 0
     workdir.check_unlocked()
     dataset = sources.load(
         config.data, seed=config.seed, data_dir=values["data_dir"].value
     )
+    workdir.check_data(sources.fingerprint(dataset))
+    if finished:
+        print(f"{workdir.path} is finished at step {finished['step']}")
+        return 0
     return _train(values, config, workdir, dataset, place)
 
 
@@ -308,6 +322,7 @@ def _train(
     place: cluster.Cluster,
 ) -> int:
     """Imports TensorFlow, makes the strategy and trains."""
+    fingerprint = sources.fingerprint(dataset)
     problem, dataset = problems.settle(config, dataset)
     _describe(dataset, problem)
     with _without_start_log():
@@ -333,12 +348,13 @@ def _train(
         config=config,
         problem=problem,
         dataset=dataset,
-        fingerprint=sources.fingerprint(dataset),
+        fingerprint=fingerprint,
         workdir=workdir,
         strategy=strategy,
         strategy_name=strategies.name_of(strategy),
         workers=place.workers,
         is_chief=place.is_chief,
+        max_secs=values["max_secs"].value,
     )
     try:
         if not place.is_chief:

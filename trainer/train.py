@@ -33,25 +33,23 @@ def train_and_evaluate(job: Job) -> int:
     )
     state = restore(network, job.workdir)
     plan = training_plan(job)
-    chunks = iter(
-        pipeline.distribute(
-            job.strategy,
-            job.dataset.splits["train"],
-            plan,
-            first_step=state.step,
-        )
+    chunks = pipeline.distribute(
+        job.strategy,
+        job.dataset.splits["train"],
+        plan,
+        first_step=state.step,
     )
     train_chunk = steps.training_loop(
         job.strategy, network, step_options(job.config)
     )
-    stop = stopping.Stop()
+    stop = stopping.Stop(job.workdir / "STOP", job.max_secs)
     with Run(job, network, state).open() as run, stop.on_signals():
         while state.step < job.total_steps and not state.stopped_early:
             run.journal.progress.begin(state.step)
             with run.clock.count("input_wait"):
                 chunk = next(chunks)
             with run.clock.count("train"):
-                sums, flags = train_chunk(chunk, tf.constant(stop.flags))
+                sums, flags = train_chunk(chunk, tf.constant(stop.poll()))
                 sums, flags = sums.numpy(), flags.numpy()
             steps_done = plan.chunk_end(state.step) - state.step
             if not run.account(sums[:steps_done]):

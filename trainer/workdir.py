@@ -127,6 +127,16 @@ class Workdir:
         done = result.get("status") == "done" and not longer
         return result if done else None
 
+    def check_data(self, fingerprint: str) -> None:
+        """Raises UserError where the run was begun on other data."""
+        data = (self.read_json("record.json") or {}).get("data", {})
+        if data.get("fingerprint", fingerprint) != fingerprint:
+            raise UserError(
+                f"--workdir={self.path} belongs to other data"
+                f" ({data.get('name')}, rows {data.get('examples')}); name"
+                " another --workdir, or bring that data back"
+            )
+
     def _stored_config(self, stored: dict[str, Any]) -> Config:
         try:
             return validate(from_dict(stored))
