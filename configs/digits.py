@@ -8,7 +8,7 @@ held out as the test split. Real images and labels. No download.
 
 Recipe: our own, no dropout: the network is small, and so is the data.
 Score: 98.61 % of 359 test digits (97.8 to 98.1 % with seeds 0, 1 and 2).
-Time: about 7 s on a 2-core x86 laptop-class CPU.
+Time: 10 s, the whole process, on two cores of an AMD EPYC.
 """
 
 from trainer.config import Config
@@ -26,5 +26,6 @@ def get_config() -> Config:
         data=DataConfig(validation_fraction=0.1),
         model=ModelConfig(hidden_units=(128, 64)),
         optimizer=OptimizerConfig(name="adam", learning_rate=2e-3),
-        log=LogConfig(every_steps=50),
+        # Epochs are short: a line at the end of each is enough.
+        log=LogConfig(every_steps=2_000),
     )

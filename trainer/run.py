@@ -194,8 +194,9 @@ class Run:
             self._log_train()
         values = self._values(self._shown.tolist(), self._shown_examples)
         if self._at_end_of_epoch():
+            short = {"validation": "val", "test": "test"}  # as Keras does
             values |= {
-                f"{split}_{name}": value
+                f"{short[split]}_{name}": value
                 for split, scores in self._scores.items()
                 for name, value in scores.items()
                 if name != "examples"

@@ -403,8 +403,9 @@ def _describe(dataset: sources.Dataset, problem: problems.Problem) -> None:
     x = dataset.splits["train"].x
     shape = "x".join(str(n) for n in x.shape[1:])
     print(
-        f"data: {dataset.name}, {dataset.kind}, {x.dtype} {shape}, rows:"
-        f" {rows}; problem: {problem.type}, outputs: {problem.outputs}",
+        f"data: {dataset.name}, {dataset.kind}, {x.dtype} {shape}; {rows}\n"
+        f"problem: {problem.type}, outputs: {problem.outputs}, loss:"
+        f" {problem.loss}",
         flush=True,
     )
 
