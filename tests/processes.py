@@ -20,20 +20,24 @@ def free_ports(count):
     return ports
 
 
-def start(module, *arguments, tf_config=None, **options):
-    """Starts `python -m module`, its output to pipes as text."""
+def start(module, *arguments, tf_config=None):
+    """Starts `python -m module`, its output to a pipe as text."""
+    return start_python("-m", module, *arguments, tf_config=tf_config)
+
+
+def start_python(*arguments, tf_config=None):
+    """Starts `python ARGUMENTS`, its output to a pipe as text."""
     environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
     environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
     if tf_config is not None:
         environment["TF_CONFIG"] = json.dumps(tf_config)
     return subprocess.Popen(
-        [sys.executable, "-m", module, *map(str, arguments)],
+        [sys.executable, *map(str, arguments)],
         cwd=ROOT,
         env=environment,
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        **options,
     )
 
 

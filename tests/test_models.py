@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 
 from tests import stepping
-from trainer import checkpoints
 from trainer import models
 from trainer import network as networks
 from trainer import pipeline
@@ -166,7 +165,7 @@ def test_the_keras_file_opens_without_strata(tmp_path):
     )
     _, network = stepping.run_steps(config, tf.distribute.get_strategy())
     networks.PortableModel(config, network).save(
-        tmp_path / "model.keras", checkpoints.snapshot(network)
+        tmp_path / "model.keras", network.snapshot()
     )
     x = tf.random.stateless_normal([9, 64], [1, 2])
     opened = keras.models.load_model(tmp_path / "model.keras")
@@ -196,7 +195,7 @@ def test_the_chunk_changes_no_number():
             {"steps": 40, "steps_per_execution": steps_per_execution}
         )
         run, network = stepping.run_steps(config, tf.distribute.get_strategy())
-        return run, checkpoints.weights_sha256(network.model)
+        return run, network.sha256()
 
     one, one_hash = losses(7)
     other, other_hash = losses(50)

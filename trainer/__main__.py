@@ -23,6 +23,12 @@ VERBS = {
     "train": Verb(
         "trainer.task", "train a config's model, or continue its run"
     ),
+    "checkpoints": Verb(
+        "trainer.reports.checkpoints", "list or verify a run's checkpoints"
+    ),
+    "launch local": Verb(
+        "launch.local", "run workers on this machine, and restart them"
+    ),
 }
 
 
@@ -55,7 +61,9 @@ def main(argv: list[str] | None = None) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(usage())
         return 0
-    name, *rest = words
+    # A verb is one word or two.
+    size = 2 if " ".join(words[:2]) in VERBS else 1
+    name, rest = " ".join(words[:size]), words[size:]
     if name == "--version":
         print(f"strata {__version__}")
         return 0

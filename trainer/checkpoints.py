@@ -17,71 +17,15 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 
 from trainer.config import UserError
-from trainer.network import Network
 from trainer.workdir import sync_folder
 from trainer.workdir import to_json
 from trainer.workdir import write_atomically
 
+FILES = {"state.npz", "state.json", "model.keras"}
 _NAME = re.compile(r"step_(\d{8,})")
-
-
-def variables(network: Network) -> dict[str, Any]:
-    """Returns all variables of a run's state, by the names in state.npz."""
-    named = {f"model/{v.path}": v for v in network.model.weights}
-    if network.average is not None:
-        named |= {f"average/{v.path}": v for v in network.average.weights}
-    return named | {
-        f"optimizer/{v.name}": v for v in network.optimizer.variables
-    }
-
-
-def snapshot(network: Network) -> dict[str, np.ndarray]:
-    """Copies the state to the host: {name: array}, that of one step."""
-    arrays = {
-        name: np.array(v.value.numpy())
-        for name, v in variables(network).items()
-    }
-    arrays["normalization/mean"] = network.normalization.mean
-    arrays["normalization/std"] = network.normalization.std
-    return arrays
-
-
-def assign(
-    network: Network, arrays: dict[str, np.ndarray], *, only: str = ""
-) -> None:
-    """Puts a checkpoint's arrays into the network.
-
-    Args:
-      network: built by the same config.
-      arrays: from `read`.
-      only: a prefix of names, such as "model/"; all by default.
-
-    Raises:
-      UserError: names or shapes are another model's.
-    """
-    for name, variable in variables(network).items():
-        if not name.startswith(only):
-            continue
-        if name not in arrays or arrays[name].shape != tuple(variable.shape):
-            found = arrays[name].shape if name in arrays else "nothing"
-            raise UserError(
-                f"the checkpoint holds {found} for {name} where the config's"
-                f" model has {tuple(variable.shape)}; name another --workdir"
-            )
-        variable.assign(arrays[name])
-
-
-def weights_sha256(model: keras.Model) -> str:
-    """Hashes the little-endian float32 bytes of model.weights, in order."""
-    digest = hashlib.sha256()
-    for weight in model.weights:
-        array = weight.value.numpy()
-        digest.update(np.ascontiguousarray(array, "<f4").tobytes())
-    return digest.hexdigest()
 
 
 def steps_in(folder: pathlib.Path) -> list[int]:
@@ -114,7 +58,7 @@ def write(
     Args:
       folder: of all checkpoints.
       step: the global step of the state.
-      arrays: from `snapshot`.
+      arrays: {name: array}.
       scalars: JSON values.
       save_model: writes a .keras file of the arrays.
 
@@ -155,8 +99,12 @@ def _sum(path: pathlib.Path) -> dict[str, Any]:
 def verify(path: pathlib.Path) -> str | None:
     """Returns what is wrong with a checkpoint, or None where it is whole."""
     try:
-        files = json.loads((path / "manifest.json").read_text())["files"]
-        for name, expected in files.items():
+        manifest = json.loads((path / "manifest.json").read_text())
+        if path_of(path.parent, manifest["step"]) != path:
+            return f"its manifest is of step {manifest['step']}"
+        if set(manifest["files"]) != FILES:
+            return "its manifest does not name all files"
+        for name, expected in manifest["files"].items():
             if _sum(path / name) != expected:
                 return f"{name} does not match its SHA-256"
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from trainer.config import UserError
 
 JOBS = ("chief", "worker")
+# Variable that holds the number of a pipe to a supervisor, for heartbeats.
+HEARTBEAT_FD = "STRATA_HEARTBEAT_FD"
 
 
 class Cluster(NamedTuple):

@@ -24,7 +24,6 @@ class Job:
       strategy_name: one of `strategies.NAMES`.
       workers: processes in the job.
       is_chief: whether this process writes.
-      max_secs: age of the process at which it stops, checkpoint written.
     """
 
     config: Config
@@ -36,7 +35,6 @@ class Job:
     strategy_name: str = "default"
     workers: int = 1
     is_chief: bool = True
-    max_secs: float | None = None
 
     @property
     def topology(self) -> dict[str, str | int]:

@@ -1,6 +1,7 @@
 """Model, optimizer and normalisation, built together in a strategy's scope."""
 
 import dataclasses
+import hashlib
 import pathlib
 
 import keras
@@ -11,6 +12,7 @@ from trainer import models
 from trainer import optimizers
 from trainer import pipeline
 from trainer.config import Config
+from trainer.config import UserError
 from trainer.problems import Problem
 from trainer.sources import Dataset
 
@@ -38,6 +40,59 @@ class Network:
     def scored(self) -> keras.Model:
         """The network that is evaluated, saved and handed on."""
         return self.average or self.model
+
+    def variables(self) -> dict[str, keras.Variable]:
+        """Returns all that training changes, by its name in a checkpoint."""
+        named = {f"model/{v.path}": v for v in self.model.weights}
+        if self.average is not None:
+            named |= {f"average/{v.path}": v for v in self.average.weights}
+        return named | {
+            f"optimizer/{v.name}": v for v in self.optimizer.variables
+        }
+
+    def snapshot(self) -> dict[str, np.ndarray]:
+        """Copies the state to the host: {name: array}, that of one step."""
+        arrays = {
+            name: np.array(v.value.numpy())
+            for name, v in self.variables().items()
+        }
+        arrays["normalization/mean"] = self.normalization.mean
+        arrays["normalization/std"] = self.normalization.std
+        return arrays
+
+    def restored(self, arrays: dict[str, np.ndarray]) -> "Network":
+        """Puts a snapshot into the variables.
+
+        Args:
+          arrays: from `snapshot`, of a network that the same config built.
+
+        Returns:
+          This network with the snapshot's normalisation.
+
+        Raises:
+          UserError: names or shapes are another model's.
+        """
+        for name, variable in self.variables().items():
+            shape = tuple(variable.shape)
+            if name not in arrays or arrays[name].shape != shape:
+                found = arrays[name].shape if name in arrays else "nothing"
+                raise UserError(
+                    f"the checkpoint holds {found} for {name} where the"
+                    f" config's model has {shape}; name another --workdir"
+                )
+            variable.assign(arrays[name])
+        normalization = pipeline.Normalization(
+            arrays["normalization/mean"], arrays["normalization/std"]
+        )
+        return dataclasses.replace(self, normalization=normalization)
+
+    def sha256(self) -> str:
+        """Hashes the scored weights' little-endian float32 bytes, in order."""
+        digest = hashlib.sha256()
+        for weight in self.scored.weights:
+            array = weight.value.numpy()
+            digest.update(np.ascontiguousarray(array, "<f4").tobytes())
+        return digest.hexdigest()
 
 
 def build(
@@ -104,7 +159,7 @@ class PortableModel:
 
         Args:
           path: of the file.
-          arrays: from `checkpoints.snapshot`.
+          arrays: from `Network.snapshot`.
         """
         self._model.set_weights(
             [arrays[self._prefix + w.path] for w in self._model.weights]

@@ -93,5 +93,16 @@ def _of_keras(
 
 
 def set_precision(precision: str) -> None:
-    """Allows TensorFloat-32 products only where the config asks for them."""
-    tf.config.experimental.enable_tensor_float_32_execution(precision == "tf32")
+    """Allows TensorFloat-32 products only where the config asks for them.
+
+    Args:
+      precision: the config's. A warning tells where "tf32" has no effect.
+    """
+    allowed = precision == "tf32"
+    tf.config.experimental.enable_tensor_float_32_execution(allowed)
+    if allowed and not tf.config.list_physical_devices("GPU"):
+        print(
+            "WARNING: config.precision='tf32' has no effect without a GPU:"
+            " products are float32",
+            flush=True,
+        )

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 
 import numpy as np
-import tensorflow as tf
 
 from trainer import checkpoints
 from trainer import metrics
 from trainer import network as networks
 from trainer import record
+from trainer import steps
 from trainer.evaluation import Evaluator
 from trainer.goodput import Clock
 from trainer.job import Job
@@ -36,6 +36,7 @@ class Run:
         self.evaluate = Evaluator(
             job.strategy, network, job.config, job.dataset
         )
+        self._meet = steps.barrier(job.strategy)
         self._goodput_before = state.goodput
         # Since the bar on the screen began.
         self._shown = np.zeros(len(self.names))
@@ -241,7 +242,7 @@ class Run:
             self.journal.sync()
             self.saver.save(
                 self.state.step,
-                checkpoints.snapshot(self.network),
+                self.network.snapshot(),
                 dataclasses.asdict(self.state),
                 self.state.best_step,
             )
@@ -253,7 +254,7 @@ class Run:
         if self.saver is not None:
             with self.clock.count("checkpoint"), self.watchdog.patience():
                 self.saver.wait()
-        self._barrier()
+        self._meet()
         evaluation = {}
         if status == "done":
             self._choose_weights()
@@ -264,15 +265,8 @@ class Run:
             self.job.workdir.write_json("result.json", result)
             (self.job.workdir / "STOP").unlink(missing_ok=True)
             self._say(status, evaluation)
-        self._barrier()
+        self._meet()
         return code
-
-    def _barrier(self) -> None:
-        """No worker goes on before all are here."""
-        if self.job.workers > 1:
-            strategy = self.job.strategy
-            one = strategy.run(lambda: tf.constant(1.0))
-            strategy.reduce(tf.distribute.ReduceOp.SUM, one, axis=None).numpy()
 
     def _choose_weights(self) -> None:
         """Takes the best weights where the config selects, else the last."""
@@ -281,7 +275,7 @@ class Run:
             return
         path = checkpoints.path_of(self.job.workdir.checkpoints, best)
         arrays, _ = checkpoints.read(path)
-        checkpoints.assign(self.network, arrays)
+        self.network.restored(arrays)
         self._scores = {}
 
     def _final_scores(self) -> dict[str, dict[str, float]]:
@@ -307,7 +301,7 @@ class Run:
             "global_batch_size": job.config.global_batch_size,
             **job.topology,
             "best_step": state.best_step,
-            "weights_sha256": checkpoints.weights_sha256(self.network.scored),
+            "weights_sha256": self.network.sha256(),
             "evaluation": evaluation,
             "timing": {
                 "setup_secs": clock.setup_secs,

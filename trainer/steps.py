@@ -229,3 +229,14 @@ def evaluation_loop(
         return rows.stack(), counts
 
     return loop
+
+
+def barrier(strategy: tf.distribute.Strategy) -> Callable[[], None]:
+    """Makes the function that returns once all workers have called it."""
+
+    @tf.function
+    def meet() -> tf.Tensor:
+        ones = strategy.run(lambda: tf.constant(1.0))
+        return strategy.reduce(tf.distribute.ReduceOp.SUM, ones, axis=None)
+
+    return lambda: meet().numpy()

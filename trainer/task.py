@@ -24,6 +24,7 @@ from ml_collections import config_flags
 
 from trainer import cluster
 from trainer import config as config_lib
+from trainer import heartbeat
 from trainer import problems
 from trainer import sources
 from trainer.config import Config
@@ -329,6 +330,7 @@ def _train(
         import tensorflow as tf
 
         from trainer import optimizers
+        from trainer import stopping
         from trainer import strategies
         from trainer import train
         from trainer.job import Job
@@ -354,13 +356,13 @@ def _train(
         strategy_name=strategies.name_of(strategy),
         workers=place.workers,
         is_chief=place.is_chief,
-        max_secs=values["max_secs"].value,
     )
+    stop = stopping.Stop(workdir / "STOP", values["max_secs"].value)
     try:
-        if not place.is_chief:
-            return train.train_and_evaluate(job)
-        with workdir.lock():
-            return train.train_and_evaluate(job)
+        with stop.on_signals(), contextlib.ExitStack() as held:
+            if place.is_chief:
+                held.enter_context(workdir.lock())
+            return train.train_and_evaluate(job, stop)
     except tf.errors.OpError as error:
         # TensorFlow itself writes the event files, and has its own errors.
         if os.strerror(errno.ENOSPC) in error.message:
@@ -412,6 +414,7 @@ def _describe(dataset: sources.Dataset, problem: problems.Problem) -> None:
 
 def main(argv: list[str]) -> int:
     """Runs the job; tells a user's mistake or a full disk in one line."""
+    heartbeat.start(os.environ)
     try:
         return run(argv)
     except UserError as error:

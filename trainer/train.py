@@ -12,14 +12,19 @@ from trainer.job import Job
 from trainer.job import State
 from trainer.network import Network
 from trainer.run import Run
+from trainer.stopping import Stop
 from trainer.workdir import Workdir
 
 DONE = 0
 DIVERGED = 3
 
 
-def train_and_evaluate(job: Job) -> int:
+def train_and_evaluate(job: Job, stop: Stop) -> int:
     """Trains from the newest good checkpoint to the end, and scores it.
+
+    Args:
+      job: what to work on.
+      stop: asked at each chunk's start whether to end there.
 
     Returns:
       The exit code: 0 done, 3 diverged, 42 or 43 stopped with a checkpoint.
@@ -31,7 +36,7 @@ def train_and_evaluate(job: Job) -> int:
     network = networks.build(
         job.config, job.problem, job.dataset, job.strategy, job.total_steps
     )
-    state = restore(network, job.workdir)
+    network, state = restore(network, job.workdir)
     plan = training_plan(job)
     chunks = pipeline.distribute(
         job.strategy,
@@ -42,8 +47,7 @@ def train_and_evaluate(job: Job) -> int:
     train_chunk = steps.training_loop(
         job.strategy, network, step_options(job.config)
     )
-    stop = stopping.Stop(job.workdir / "STOP", job.max_secs)
-    with Run(job, network, state).open() as run, stop.on_signals():
+    with Run(job, network, state).open() as run:
         while state.step < job.total_steps and not state.stopped_early:
             run.journal.progress.begin(state.step)
             with run.clock.count("input_wait"):
@@ -64,17 +68,21 @@ def train_and_evaluate(job: Job) -> int:
         return run.finish("done", DONE)
 
 
-def restore(network: Network, workdir: Workdir) -> State:
-    """Puts the newest good checkpoint into the network; returns its state."""
+def restore(network: Network, workdir: Workdir) -> tuple[Network, State]:
+    """Puts the newest good checkpoint into the network.
+
+    Returns:
+      The network, and where the run stands; both as they were where there is
+      no checkpoint.
+    """
     path = checkpoints.newest_good(workdir.checkpoints)
     if path is None:
-        return State()
+        return network, State()
     arrays, scalars = checkpoints.read(path)
-    checkpoints.assign(network, arrays)
     state = State(**scalars)
     state.restarts += 1
     print(f"going on from {path.name}", flush=True)
-    return state
+    return network.restored(arrays), state
 
 
 def step_options(config: Config) -> steps.StepOptions:

@@ -1,0 +1,382 @@
+"""Runs a job's workers on this machine, and restarts them by their exit codes.
+
+Starts `python -m trainer.task` once a worker, with TF_CONFIG set, and watches
+until the job is done, ends for good, or makes no progress any more.
+"""
+
+import collections
+import contextlib
+import ctypes
+import json
+import os
+import pathlib
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from absl import flags
+
+from launch import supervision
+from trainer.cluster import HEARTBEAT_FD
+from trainer.config import UserError
+
+USAGE = """\
+Runs a job on this machine as one or several workers, and starts it again where
+a worker dies or hangs.
+
+usage: strata launch local --num_workers=N [flags] -- TRAINER_ARGUMENTS
+
+  strata launch local --num_workers=2 -- --config=mnist --data_dir=DIR
+
+flags:
+"""
+TRAINER = (sys.executable, "-m", "trainer.task")
+PEER_GRACE_SECS = 10.0
+CHECKPOINT_GRACE_SECS = 120.0
+HUNG_SECS = 8.0
+TICK_SECS = 0.2
+LINES_KEPT = 20
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_CHECKPOINT = re.compile(r"step_(\d{8,})")
+
+
+def define_flags() -> flags.FlagValues:
+    """Returns this launcher's flags, in a set of their own."""
+    values = flags.FlagValues()
+    for name, default, words in (
+        ("num_workers", 1, "Processes to run."),
+        ("devices_per_worker", None, "Logical CPU devices of each worker."),
+        ("min_workers", None, "Go on with as few; num_workers by default."),
+    ):
+        flags.DEFINE_integer(
+            name, default, words, lower_bound=1, flag_values=values
+        )
+    flags.DEFINE_integer(
+        "max_restarts",
+        10,
+        "Restarts in a row without progress.",
+        lower_bound=0,
+        flag_values=values,
+    )
+    flags.DEFINE_boolean("help", False, "Show this.", flag_values=values)
+    return values
+
+
+def workdir_of(arguments: list[str]) -> pathlib.Path:
+    """Returns the workdir that the trainer takes by these arguments."""
+    named = {}
+    for argument in arguments:
+        match = re.fullmatch(r"--?(workdir|config)=(.*)", argument, re.DOTALL)
+        if match:
+            named[match[1]] = match[2]
+    if "config" not in named:
+        raise UserError(
+            "--config=FILE is missing from the trainer's arguments, which"
+            " follow a lone --"
+        )
+    default = pathlib.Path("runs") / pathlib.Path(named["config"]).stem
+    return pathlib.Path(named.get("workdir", default)).expanduser()
+
+
+def newest_step(workdir: pathlib.Path) -> int:
+    """Returns the step of the newest checkpoint; 0 where there is none."""
+    with contextlib.suppress(OSError):
+        names = os.listdir(workdir / "checkpoints")
+        matches = [_CHECKPOINT.fullmatch(name) for name in names]
+        return max((int(m[1]) for m in matches if m), default=0)
+    return 0
+
+
+def free_addresses(count: int) -> list[str]:
+    """Returns addresses of the loopback that nothing listens on."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+
+
+class Worker:
+    """One process of the job, its output and its heartbeat."""
+
+    def __init__(
+        self,
+        index: int,
+        command: list[str],
+        environment: dict[str, str],
+        workdir: pathlib.Path,
+    ) -> None:
+        self.index = index
+        self.last_lines: collections.deque[str] = collections.deque(
+            maxlen=LINES_KEPT
+        )
+        self._last_beat: float | None = None
+        listening, beating = os.pipe()
+        self._process = subprocess.Popen(
+            command,
+            env={**environment, HEARTBEAT_FD: str(beating)},
+            pass_fds=[beating],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C reaches the supervisor alone, which passes it on once.
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+        os.close(beating)
+        self._threads = [
+            threading.Thread(target=self._copy, args=(workdir,)),
+            threading.Thread(target=self._listen, args=(listening,)),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _copy(self, workdir: pathlib.Path) -> None:
+        """Shows each line, and keeps it where there is a workdir.
+
+        The trainer makes the workdir, once it has found no mistake.
+        """
+        assert self._process.stdout is not None
+        waiting: list[bytes] = []
+        with contextlib.ExitStack() as held:
+            write: Callable[[bytes], Any] = waiting.append
+            for line in self._process.stdout:
+                if write == waiting.append and workdir.is_dir():
+                    (workdir / "logs").mkdir(exist_ok=True)
+                    log = workdir / "logs" / f"worker_{self.index}.log"
+                    file = held.enter_context(open(log, "ab", buffering=0))
+                    write = file.write
+                    write(b"".join(waiting))
+                write(line)
+                text = line.decode(errors="replace").rstrip("\n")
+                self.last_lines.append(text)
+                print(f"[{self.index}] {text}", flush=True)
+
+    def _listen(self, pipe: int) -> None:
+        with open(pipe, "rb", buffering=0) as beats:
+            while beats.read(64):
+                self._last_beat = time.monotonic()
+
+    def is_hung(self) -> bool:
+        """Whether it has beaten before, and beats no more."""
+        last = self._last_beat
+        return last is not None and time.monotonic() - last > HUNG_SECS
+
+    def poll(self) -> int | None:
+        return self._process.poll()
+
+    def send(self, number: signal.Signals) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def finish(self) -> int:
+        """Returns the exit code, once all output is copied."""
+        code = self._process.wait()
+        for thread in self._threads:
+            thread.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        return code
+
+
+def _die_with_parent() -> None:
+    """Has the kernel kill this process when the supervisor dies."""
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+
+
+class Requests:
+    """What the supervisor itself is asked by signals."""
+
+    def __init__(self) -> None:
+        self.asked: list[signal.Signals] = []
+        self._new: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
+
+    @contextlib.contextmanager
+    def heard(self) -> Iterator[None]:
+        def hear(number: int, frame: FrameType | None) -> None:
+            self.asked.append(signal.Signals(number))
+            self._new.put(signal.Signals(number))
+
+        numbers = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+        before = {number: signal.signal(number, hear) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def take(self, timeout_secs: float) -> signal.Signals | None:
+        """Returns the next request, or None after a while without one."""
+        with contextlib.suppress(queue.Empty):
+            return self._new.get(timeout=timeout_secs)
+        return None
+
+    def code(self) -> int:
+        """Returns the exit code that the first request stands for."""
+        return 43 if self.asked[0] == signal.SIGINT else 42
+
+
+class Job:
+    """All workers of one start, from their first process to the last end."""
+
+    def __init__(
+        self,
+        num_workers: int,
+        arguments: list[str],
+        workdir: pathlib.Path,
+    ) -> None:
+        addresses = free_addresses(num_workers)
+        command = [*TRAINER, *arguments]
+        self.workers = [
+            Worker(index, command, _environment(addresses, index), workdir)
+            for index in range(num_workers)
+        ]
+
+    def watch(self, requests: Requests) -> tuple[list[int], int | None]:
+        """Waits for the end of all workers.
+
+        Returns:
+          Their exit codes, and the worker that failed first.
+        """
+        first_failed, deadline = None, None
+        while None in (codes := [w.poll() for w in self.workers]):
+            for worker, code in zip(self.workers, codes, strict=True):
+                if code is None and worker.is_hung():
+                    print(f"[{worker.index}] hung, killed", flush=True)
+                    worker.send(signal.SIGKILL)
+                elif code and first_failed is None:
+                    first_failed = worker.index
+            ended = [code for code in codes if code is not None]
+            if ended and deadline is None:
+                # Peers of a worker that wrote a checkpoint still may.
+                calm = set(ended) <= {0, 42, 43}
+                grace = CHECKPOINT_GRACE_SECS if calm else PEER_GRACE_SECS
+                deadline = time.monotonic() + grace
+            if deadline is not None and time.monotonic() > deadline:
+                self.send(signal.SIGKILL)
+            self._pass_on(requests)
+        finished = [worker.finish() for worker in self.workers]
+        if first_failed is None:
+            failed = (i for i, code in enumerate(finished) if code)
+            first_failed = next(failed, None)
+        return finished, first_failed
+
+    def _pass_on(self, requests: Requests) -> None:
+        number = requests.take(TICK_SECS)
+        if number == signal.SIGINT and requests.asked.count(number) > 1:
+            self.send(signal.SIGKILL)
+        elif number is not None:
+            self.send(number)
+
+    def send(self, number: signal.Signals) -> None:
+        for worker in self.workers:
+            worker.send(number)
+
+
+def _environment(addresses: list[str], index: int) -> dict[str, str]:
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
+    environment["PYTHONUNBUFFERED"] = "1"
+    if len(addresses) > 1:
+        environment["TF_CONFIG"] = json.dumps(
+            {
+                "cluster": {"worker": addresses},
+                "task": {"type": "worker", "index": index},
+            }
+        )
+    return environment
+
+
+def supervise(
+    policy: supervision.Policy, arguments: list[str], workdir: pathlib.Path
+) -> int:
+    """Runs the job to its end; returns the exit code."""
+    state = supervision.Supervision(policy, step=newest_step(workdir))
+    requests, workers = Requests(), policy.num_workers
+    with requests.heard():
+        while True:
+            job = Job(workers, arguments, workdir)
+            codes, first_failed = job.watch(requests)
+            if requests.asked:
+                return 0 if codes[0] == 0 else requests.code()
+            verdict = state.decide(codes, first_failed, newest_step(workdir))
+            if isinstance(verdict, supervision.Leave):
+                if verdict.code in (supervision.FAILED, 75):
+                    _explain(job, codes, first_failed)
+                return verdict.code
+            workers = verdict.workers
+            print(
+                f"workers ended with {codes}; starting {workers} again in"
+                f" {verdict.delay_secs:.0f} s, from step {state.step}",
+                flush=True,
+            )
+            if requests.take(verdict.delay_secs or 1e-3):
+                return requests.code()
+
+
+def _explain(job: Job, codes: list[int], first_failed: int | None) -> None:
+    worker = job.workers[first_failed or 0]
+    lines = "\n".join(f"  {line}" for line in worker.last_lines)
+    print(
+        f"strata: no progress any more: workers ended with {codes}; worker"
+        f" {worker.index} failed first, and said last:\n{lines}",
+        file=sys.stderr,
+    )
+
+
+def run(argv: list[str]) -> int:
+    """Parses the flags and supervises the job.
+
+    Raises:
+      UserError: a flag that is unknown or of the wrong kind.
+    """
+    values = define_flags()
+    place = argv.index("--") if "--" in argv else len(argv)
+    own, arguments = argv[:place], argv[place + 1 :]
+    try:
+        rest = values(["local", *own])
+    except flags.Error as error:
+        raise UserError(" ".join(str(error).split())) from error
+    if values["help"].value:
+        print(USAGE + values.get_help("  "), end="")
+        return 0
+    if len(rest) > 1:
+        raise UserError(
+            f"{rest[1]!r} is not a flag; the trainer's arguments follow a"
+            " lone --"
+        )
+    wanted: dict[str, Any] = values.flag_values_dict()
+    num_workers = wanted["num_workers"]
+    min_workers = wanted["min_workers"] or num_workers
+    if min_workers > num_workers:
+        raise UserError(
+            f"--min_workers={min_workers} must not exceed"
+            f" --num_workers={num_workers}"
+        )
+    if wanted["devices_per_worker"]:
+        arguments.append(f"--cpu_devices={wanted['devices_per_worker']}")
+    policy = supervision.Policy(
+        num_workers, min_workers, wanted["max_restarts"]
+    )
+    return supervise(policy, arguments, workdir_of(arguments))
+
+
+def main(argv: list[str]) -> int:
+    """Runs the launcher; tells a user's mistake in one line."""
+    try:
+        return run(argv)
+    except UserError as error:
+        print(f"strata: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

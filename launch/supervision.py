@@ -1,0 +1,125 @@
+"""What a supervisor decides when a job's processes have ended.
+
+Pure: no process, no clock, no file. The exit codes are the trainer's, as its
+--help lists them.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+DONE = 0
+FAILED = 1
+# Started again, the job would end the same way, or its user wants it to end.
+FINAL = (2, 3, 43)
+CLUSTER_FAILED = 75
+# A worker that fails first so often in a row is taken for one that cannot come
+# back.
+FAILURES_OF_ONE = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """How long a supervisor tries.
+
+    Attributes:
+      num_workers: of a whole job.
+      min_workers: with which the job still goes on.
+      max_restarts: in a row without a step that lasts.
+      first_delay_secs: before the second restart without progress; the first
+        is at once, and each further one waits twice as long.
+      most_delay_secs: the longest wait.
+    """
+
+    num_workers: int
+    min_workers: int
+    max_restarts: int = 10
+    first_delay_secs: float = 1.0
+    most_delay_secs: float = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Leave:
+    """End with this code."""
+
+    code: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Restart:
+    """Start this many workers after a delay."""
+
+    workers: int
+    delay_secs: float
+
+
+@dataclasses.dataclass
+class Supervision:
+    """What a supervisor remembers between two starts of the job.
+
+    Attributes:
+      policy: what it goes by.
+      step: of the newest checkpoint at the last end.
+      failures: restarts in a row without progress.
+      first_failed: worker that failed first at the last end.
+      failures_of_one: how often in a row that one did.
+      workers: started last.
+    """
+
+    policy: Policy
+    step: int = 0
+    failures: int = 0
+    first_failed: int | None = None
+    failures_of_one: int = 0
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        self.workers = self.policy.num_workers
+
+    def decide(
+        self, codes: Sequence[int], first_failed: int | None, step: int
+    ) -> Leave | Restart:
+        """Decides what follows the end of all processes.
+
+        Args:
+          codes: exit code of each worker; negative for a signal.
+          first_failed: the worker whose end came first and was not 0.
+          step: of the newest checkpoint now.
+        """
+        for code in FINAL:
+            if code in codes:
+                return Leave(code)
+        # The chief's 0 stands for the job's: it leaves last, its result
+        # written.
+        if codes[0] == DONE:
+            return Leave(DONE)
+        self._count(first_failed, step)
+        if self.failures > self.policy.max_restarts:
+            formed = any(code != CLUSTER_FAILED for code in codes)
+            return Leave(FAILED if formed else CLUSTER_FAILED)
+        self.workers = self._size()
+        return Restart(self.workers, self._delay_secs())
+
+    def _count(self, first_failed: int | None, step: int) -> None:
+        progress = step > self.step
+        same = first_failed == self.first_failed and not progress
+        self.failures = 1 if progress else self.failures + 1
+        self.failures_of_one = self.failures_of_one + 1 if same else 1
+        self.step = max(self.step, step)
+        self.first_failed = first_failed
+
+    def _size(self) -> int:
+        """Goes on with one fewer where one stays away; then tries all."""
+        policy = self.policy
+        if self.failures_of_one < FAILURES_OF_ONE:
+            return policy.num_workers
+        self.failures_of_one = 0
+        return max(policy.min_workers, self.workers - 1)
+
+    def _delay_secs(self) -> float:
+        if self.failures <= 1:
+            return 0.0
+        # The exponent is held down: 2.0 ** 1024 is no float.
+        doubled = 2.0 ** min(self.failures - 2, 60)
+        return min(
+            self.policy.most_delay_secs, self.policy.first_delay_secs * doubled
+        )

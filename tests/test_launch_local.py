@@ -1,0 +1,225 @@
+"""The supervisor on this machine: with stand-ins, then with real training."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import sys
+
+import pytest
+
+from launch import local
+from tests import processes
+
+FAKE = str(pathlib.Path(__file__).with_name("fake_trainer.py"))
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    """Runs a plan on stand-ins; returns (exit code, workdir)."""
+    monkeypatch.setattr(local, "TRAINER", (sys.executable, FAKE))
+    monkeypatch.setattr(local, "PEER_GRACE_SECS", 0.3)
+    monkeypatch.setattr(local, "HUNG_SECS", 0.5)
+
+    def run(plan, *flags):
+        (tmp_path / "plan.json").write_text(json.dumps(plan))
+        workdir = tmp_path / "run"
+        code = local.main(
+            [
+                f"--num_workers={len(plan[0])}",
+                *flags,
+                "--",
+                "--config=fake",
+                f"--workdir={workdir}",
+                f"--plan={tmp_path / 'plan.json'}",
+            ]
+        )
+        return code, workdir
+
+    return run
+
+
+def starts(workdir, index=0):
+    return len(list(workdir.glob(f"started_{index}_*")))
+
+
+@pytest.mark.parametrize("code", [0, 2, 3, 43])
+def test_a_final_code_is_passed_on_at_once(fake, code):
+    done, workdir = fake([[[code, None]]])
+    assert done == code
+    assert starts(workdir) == 1
+
+
+def test_a_failed_job_is_started_again_until_it_is_done(fake):
+    plan = [
+        [[75, 3], [247, None]],
+        [[42, 5], [42, None]],
+        [[0, 9], [0, None]],
+    ]
+    done, workdir = fake(plan)
+    assert done == 0
+    assert (starts(workdir, 0), starts(workdir, 1)) == (3, 3)
+
+
+def test_a_crash_loop_ends_with_the_last_lines_of_who_failed(fake, capfd):
+    done, workdir = fake([[[1, None]]] * 2, "--max_restarts=1")
+    assert done == 1
+    assert starts(workdir) == 2
+    assert "worker 0 of start 1 ends with 1" in capfd.readouterr().err
+
+
+def test_peers_that_do_not_leave_are_killed(fake):
+    # The second worker waits for good.
+    done, workdir = fake([[[75, None], "wait"], [[0, None], [0, None]]])
+    assert done == 0
+    assert starts(workdir, 1) == 2
+
+
+def test_a_worker_that_beats_no_more_is_killed(fake, capfd):
+    done, _ = fake([["hang"], [[0, None]]])
+    assert done == 0
+    assert "[0] hung, killed" in capfd.readouterr().out
+
+
+def test_a_job_shrinks_to_min_workers(fake):
+    # Worker 1 fails first, three times.
+    plan = [["wait", [1, None]]] * 3 + [[[0, None]]]
+    done, workdir = fake(plan, "--min_workers=1")
+    assert done == 0
+    assert (starts(workdir, 0), starts(workdir, 1)) == (4, 3)
+
+
+def test_logs_are_kept_and_lines_say_whose_they_are(fake, capfd):
+    _, workdir = fake([[[0, None], [0, None]]])
+    out = capfd.readouterr().out
+    for index in (0, 1):
+        line = f"worker {index} of start 0 ends with 0"
+        assert f"[{index}] {line}" in out
+        log = workdir / "logs" / f"worker_{index}.log"
+        assert log.read_text() == line + "\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--num_workers=0", "--", "--config=digits"], "num_workers=0"),
+        (["--num_worker=2", "--", "--config=digits"], "num_workers"),
+        (["--min_workers=2", "--", "--config=digits"], "--min_workers=2"),
+        (["--config=digits"], "config"),
+        (["--"], "--config=FILE is missing"),
+        (["x", "--", "--config=digits"], "'x' is not a flag"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, words, capfd):
+    assert local.main(arguments) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert words in line
+
+
+def is_alive(pid):
+    with contextlib.suppress(OSError):
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        return state.rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
+def start_waiting(tmp_path):
+    """Starts a supervisor; returns it and the pids of two that wait."""
+    (tmp_path / "plan.json").write_text(json.dumps([["wait", "wait"]]))
+    script = (
+        "import sys; from launch import local;"
+        f"local.TRAINER = (sys.executable, {FAKE!r});"
+        "sys.exit(local.main(sys.argv[1:]))"
+    )
+    process = processes.start_python(
+        "-c",
+        script,
+        "--num_workers=2",
+        "--",
+        "--config=x",
+        f"--workdir={tmp_path / 'run'}",
+        f"--plan={tmp_path / 'plan.json'}",
+    )
+    waiting = 0
+    while waiting < 2:
+        waiting += " waits" in process.stdout.readline()
+    pids = [int(p.read_text()) for p in (tmp_path / "run").glob("started_*")]
+    return process, pids
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(signal.SIGTERM, 42), (signal.SIGINT, 43)]
+)
+def test_a_request_is_passed_on_and_answered(tmp_path, number, expected):
+    process, pids = start_waiting(tmp_path)
+    process.send_signal(number)
+    code, output = processes.finish(process)
+    assert code == expected, output
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_no_worker_outlives_a_supervisor_that_is_killed(tmp_path):
+    process, pids = start_waiting(tmp_path)
+    watched = [os.pidfd_open(pid) for pid in pids]
+    process.kill()
+    # A worker's end closes the pipe that this reads to its end.
+    processes.finish(process)
+    for descriptor in watched:
+        os.close(descriptor)
+    assert not any(is_alive(pid) for pid in pids)
+
+
+TRAIN = (
+    "--config=digits",
+    "--config.epochs=12",
+    "--config.model.dropout=0.2",
+    "--config.checkpoint.every_steps=20",
+)
+
+
+def launch(workdir):
+    return processes.start(
+        "trainer",
+        "launch",
+        "local",
+        "--num_workers=2",
+        "--",
+        *TRAIN,
+        f"--workdir={workdir}",
+    )
+
+
+@pytest.mark.slow
+def test_a_job_whose_worker_is_killed_ends_with_the_same_bits(tmp_path):
+    code, output = processes.finish(launch(tmp_path / "calm"))
+    assert code == 0, output
+    process = launch(tmp_path / "killed")
+    for line in process.stdout:
+        if re.match(r"\[0\] Epoch 5/", line):
+            break
+    (victim,) = workers_of(process.pid, index=1)
+    os.kill(victim, signal.SIGKILL)
+    code, output = processes.finish(process)
+    assert code == 0, output
+    results = [
+        json.loads((tmp_path / name / "result.json").read_text())
+        for name in ("calm", "killed")
+    ]
+    assert results[0]["weights_sha256"] == results[1]["weights_sha256"]
+    assert results[1]["restarts"] == 1
+    assert [r["workers"] for r in results] == [2, 2]
+
+
+def workers_of(supervisor, index):
+    """Finds the process of a worker by its TF_CONFIG."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
+            environment = (path / "environ").read_bytes().decode()
+            ours = parent == str(supervisor)
+            if ours and f'"index": {index}' in environment:
+                found.append(int(path.name))
+    return found

@@ -1,0 +1,1 @@
+"""A finished or running job for people: reads a workdir, changes nothing."""

@@ -1,0 +1,68 @@
+"""`strata checkpoints WORKDIR`: what a run has saved."""
+
+import argparse
+import sys
+from typing import NoReturn
+
+from trainer import checkpoints
+from trainer.config import UserError
+from trainer.workdir import Workdir
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see strata checkpoints --help")
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = _Parser(
+        prog="strata checkpoints",
+        description="Lists a run's checkpoints, oldest first.",
+    )
+    parser.add_argument("workdir", help="folder of the run")
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="check every file against its SHA-256; code 1 where one differs",
+    )
+    return parser.parse_args(argv)
+
+
+def run(argv: list[str]) -> int:
+    """Prints a line a checkpoint: name, bytes and, asked, soundness.
+
+    Returns:
+      0, or 1 where `--verify` found one that is not whole.
+
+    Raises:
+      UserError: the folder holds no checkpoint.
+    """
+    arguments = _parse(argv)
+    folder = Workdir(arguments.workdir).checkpoints
+    steps = checkpoints.steps_in(folder)
+    if not steps:
+        raise UserError(
+            f"{arguments.workdir} holds no checkpoint; name a run's workdir"
+        )
+    sound = True
+    for step in steps:
+        path = checkpoints.path_of(folder, step)
+        wrong = checkpoints.verify(path) if arguments.verify else None
+        size_bytes = sum(file.stat().st_size for file in path.iterdir())
+        words = [path.name, f"{size_bytes:>12,} bytes"]
+        if wrong:
+            words.append(f"refused: {wrong}")
+        elif arguments.verify:
+            words.append("whole")
+        print("  ".join(words))
+        sound = sound and not wrong
+    return 0 if sound else 1
+
+
+def main(argv: list[str]) -> int:
+    """Lists checkpoints; tells a user's mistake in one line."""
+    try:
+        return run(argv)
+    except UserError as error:
+        print(f"strata: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
