@@ -51,16 +51,20 @@ def finish(process, timeout_secs=300):
 
 
 def start_cluster(workers, module, *arguments):
-    """Starts one process a worker over the loopback."""
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(workers)]
+    """Starts one process a worker over the loopback, all alike."""
+    return start_cluster_of([(module, *arguments)] * workers)
+
+
+def start_cluster_of(commands):
+    """Starts a worker for each (module, *arguments) over the loopback."""
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(len(commands))]
     return [
         start(
-            module,
-            *arguments,
+            *command,
             tf_config={
                 "cluster": {"worker": addresses},
                 "task": {"type": "worker", "index": index},
             },
         )
-        for index in range(workers)
+        for index, command in enumerate(commands)
     ]

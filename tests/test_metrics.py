@@ -123,6 +123,39 @@ def test_regression_figures_are_scikit_learns(problem_type):
     assert values["r2"] == pytest.approx(scores.r2_score(y, in_units), abs=1e-6)
 
 
+def test_targets_far_from_0_keep_their_r2():
+    values, y, p, _ = evaluated(
+        "regression", **{"data.target_normalization": "none"}
+    )
+    exact = sklearn.metrics.r2_score(y, p)
+    assert values["r2"] == pytest.approx(exact, rel=1e-6)
+    center = np.float32([1e5])
+    problem = problems.Problem(
+        "regression",
+        "linear",
+        "mean_squared_error",
+        ("mse", "mae", "r2"),
+        1,
+        False,
+        (),
+        np.zeros(1, np.float32),
+        np.ones(1, np.float32),
+        center,
+    )
+    rng = np.random.default_rng(0)
+    y = (1e5 + 5 * rng.standard_normal((500, 1))).astype(np.float32)
+    p = y + rng.standard_normal((500, 1)).astype(np.float32)
+    sums = metrics.step_sums(
+        problem, tf.constant(y), tf.constant(p), tf.zeros(500), tf.ones(500)
+    )
+    named = dict(
+        zip(metrics.sum_names(problem), sums.numpy().tolist(), strict=True)
+    )
+    assert metrics.values(problem, named, 500)["r2"] == pytest.approx(
+        sklearn.metrics.r2_score(y, p), abs=1e-6
+    )
+
+
 def auc_error(y, p):
     """The stated bound: half the share of pairs that lie in one bin."""
     counts = count(y, p)

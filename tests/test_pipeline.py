@@ -186,6 +186,22 @@ def test_images_far_from_0_are_standardised(inverted, scaled):
         assert abs(y.std() - 1) < 1e-3
 
 
+def test_a_constant_column_stays_at_0():
+    # Its deviation is rounding, by which nothing may be divided.
+    x = np.full((1000, 1), 0.1)
+    normalize = pipeline.fit_normalization("auto", dataset(x, "table"))
+    y = normalize(tf.constant([[0.1], [0.2]])).numpy()
+    np.testing.assert_allclose(y, [[0], [0.1]], atol=1e-6)
+
+
+def test_splits_that_share_an_array_share_its_tensor():
+    x = np.zeros((10, 2))
+    assert pipeline._hold(x) is pipeline._hold(x)
+    key = id(x)
+    del x
+    assert key not in pipeline._held
+
+
 def test_moments_do_not_cancel_in_blocks():
     x = np.random.default_rng(0).normal(1e6, 1, (1000, 1))
     mean, std = pipeline._moments(Split(x, x), per_column=True, block_rows=7)

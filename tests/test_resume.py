@@ -3,6 +3,7 @@
 import json
 import random
 import signal
+import socket
 
 import pytest
 
@@ -173,6 +174,84 @@ def test_two_workers_end_with_the_score_of_one(tmp_path, undisturbed):
             assert scores[split][name] == pytest.approx(value, abs=2e-3)
     assert "MLP score" in outputs[0][1]
     assert "MLP score" not in outputs[1][1]
+
+
+def test_workers_that_see_different_checkpoints_do_not_begin(tmp_path):
+    assert run(tmp_path / "0", "--config.epochs=1") == 0
+    constant = "--config.optimizer.schedule.name=constant"
+    assert run(tmp_path / "1", "--config.epochs=1", constant) == 0
+    running = processes.start_cluster_of(
+        [
+            ("trainer.task", *FLAGS, constant, f"--workdir={tmp_path / name}")
+            for name in ("1", "new")
+        ]
+    )
+    outputs = [processes.finish(process) for process in running]
+    assert [code for code, _ in outputs] == [2, 2], outputs
+    assert "the workers see different checkpoints" in outputs[0][1]
+
+
+def test_a_score_that_is_not_finite_ends_the_run(tmp_path, capsys):
+    # The only step's loss is that before its update.
+    flags = (
+        "--config.steps=1",
+        "--config.epochs=none",
+        "--config.optimizer.name=sgd",
+        "--config.optimizer.learning_rate=1e30",
+        "--config.optimizer.ema_decay=none",
+    )
+    assert run(tmp_path / "run", *flags) == 3
+    assert "the validation loss is not finite" in capsys.readouterr().out
+    assert not list((tmp_path / "run" / "checkpoints").glob("step_*"))
+
+
+def test_a_torn_best_checkpoint_is_refused(tmp_path, capsys):
+    # Nothing is better than the first evaluation by so much.
+    flags = ("--config.evaluation.min_delta=10", "--config.epochs=3")
+    assert run(tmp_path / "run", *flags) == 0
+    best = read(tmp_path / "run")["best_step"]
+    path = checkpoints.path_of(tmp_path / "run" / "checkpoints", best)
+    assert best < read(tmp_path / "run")["step"]
+    (path / "state.npz").write_bytes(b"torn")
+    (tmp_path / "run" / "result.json").unlink()
+    assert run(tmp_path / "run", *flags) == 2
+    assert "the best checkpoint, is refused" in capsys.readouterr().err
+
+
+def test_an_early_stop_is_an_end_like_any_other(tmp_path, capsys):
+    flags = (
+        "--config.evaluation.patience=1",
+        "--config.evaluation.every_steps=7",
+        "--config.optimizer.learning_rate=1e-9",
+        "--config.optimizer.ema_decay=none",
+        "--config.evaluation.min_delta=0.5",
+    )
+    assert run(tmp_path / "run", *flags) == 0
+    assert "(stopped early)" in capsys.readouterr().out
+    lines = metrics_of(tmp_path / "run")
+    at_end = {line["split"] for line in lines if line["step"] == 14}
+    assert at_end == {"train", "validation", "test"}
+    assert run(tmp_path / "run", *flags) == 0
+
+
+def test_a_port_that_is_taken_is_the_clusters_failure(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        process = processes.start(
+            "trainer.task",
+            *FLAGS,
+            f"--workdir={tmp_path / 'run'}",
+            tf_config={
+                "cluster": {"worker": [address, "127.0.0.1:1"]},
+                "task": {"type": "worker", "index": 0},
+            },
+        )
+        code, output = processes.finish(process)
+    assert code == 75, output
+    assert output.splitlines()[-1].startswith("strata: a peer or the cluster")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(tmp_path, capsys):

@@ -1,10 +1,21 @@
-"""Who is in the job: the training workers that TF_CONFIG names."""
+"""Who is in the job, and by which codes its processes part.
+
+Standard library alone, so that launchers can read it.
+"""
 
 import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from trainer.config import UserError
+
+# Exit codes, for supervisors and schedulers: see the README.
+DONE = 0
+MISTAKE = 2
+DIVERGED = 3
+STOPPED = 42
+STOPPED_BY_USER = 43
+CLUSTER_FAILED = 75
 
 JOBS = ("chief", "worker")
 # Variable that holds the number of a pipe to a supervisor, for heartbeats.

@@ -5,6 +5,7 @@ added in Python floats, so that neither the batch, nor the chunk, nor the number
 of replicas shows in a result but by the rounding within a batch.
 """
 
+import math
 from collections.abc import Mapping
 
 import keras
@@ -90,6 +91,9 @@ def step_sums(
     if problem.type in ("binary", "multilabel"):
         return _mark_sums(problem, y, p, loss, weight)
     error, column = p - y, weight[:, None]
+    assert problem.target_center is not None
+    # From the training mean: sums of squares far from 0 would cancel.
+    y = y - (problem.target_center - problem.target_mean) / problem.target_std
     sums = [error**2, tf.abs(error), y, y**2]
     return tf.concat(
         [[loss], *(tf.reduce_sum(s * column, axis=0) for s in sums)], axis=0
@@ -181,7 +185,8 @@ def values(
 
     Returns:
       "loss" and the problem's metrics; precision, recall and F1 are 0 where
-      nothing was found or nothing was there, as in scikit-learn.
+      nothing was found or nothing was there, as in scikit-learn. "auc" is
+      left out where no label has both positives and negatives.
     """
     result = {"loss": sums["loss"] / examples}
     marks = examples * problem.outputs
@@ -196,8 +201,8 @@ def values(
         result["f1_micro"] = _ratio(
             2 * sums["hits"], sums["found"] + sums["positives"]
         )
-    if scores is not None:
-        result["auc"] = auc(scores)
+    if scores is not None and not math.isnan(area := auc(scores)):
+        result["auc"] = area
     if problem.target_std is not None:
         result.update(_errors(problem, sums, examples))
     return result

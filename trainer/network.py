@@ -58,6 +58,9 @@ class Network:
         }
         arrays["normalization/mean"] = self.normalization.mean
         arrays["normalization/std"] = self.normalization.std
+        mean, std = self.problem.target_mean, self.problem.target_std
+        if mean is not None and std is not None:
+            arrays |= {"target/mean": mean, "target/std": std}
         return arrays
 
     def restored(self, arrays: dict[str, np.ndarray]) -> "Network":

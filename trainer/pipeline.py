@@ -6,12 +6,14 @@ are; rows past the end of the data or of the batch are padding, of weight 0.
 """
 
 import dataclasses
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from trainer.problems import divisor
 from trainer.sources import Dataset
 from trainer.sources import Split
 
@@ -61,9 +63,7 @@ def fit_normalization(kind: str, dataset: Dataset) -> Normalization:
         if kind == "scale" or mean[0] / scale.std[0] < 0.5:
             return scale
     mean, std = _moments(split, per_column=dataset.kind == "table")
-    return Normalization(
-        mean.astype(np.float32), np.where(std > 0, std, 1).astype(np.float32)
-    )
+    return Normalization(mean.astype(np.float32), divisor(mean, std))
 
 
 def _moments(
@@ -181,10 +181,23 @@ def rows_of_steps(
     return tf.where(real, tf.reshape(example, tf.shape(position)), -1)
 
 
+# Splits that share an array share its tensor too.
+_held: dict[int, tf.Tensor] = {}
+
+
+def _hold(array: np.ndarray) -> tf.Tensor:
+    """Returns the array as a tensor, made once and dropped with the array."""
+    key = id(array)
+    if key not in _held:
+        _held[key] = tf.constant(array)
+        weakref.finalize(array, _held.pop, key, None)
+    return _held[key]
+
+
 def _gather(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a function from int64 [n] to the array's rows, [n, ...]."""
     if not isinstance(array, np.memmap):
-        held = tf.constant(array)
+        held = _hold(array)
         return lambda index: tf.gather(held, index)
 
     def read(index: tf.Tensor) -> tf.Tensor:

@@ -20,7 +20,7 @@ MOST_CLASSES_GUESSED = 1000
 # A label beyond this is an identifier: each class takes a unit of the output.
 MOST_CLASSES = 100_000
 
-LOWER_IS_BETTER = ("loss", "mae", "mse", "rmse")
+LOWER_IS_BETTER = ("loss", "mae", "mse")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +68,7 @@ class Problem:
       target_mean, target_std: float32 [outputs]; targets enter the loss as
         (y - mean) / std, and predictions leave by the inverse. None where
         targets are not values.
+      target_center: float32 [outputs], mean of the training rows' targets.
     """
 
     type: str
@@ -79,6 +80,7 @@ class Problem:
     class_names: tuple[str, ...]
     target_mean: np.ndarray | None = None
     target_std: np.ndarray | None = None
+    target_center: np.ndarray | None = None
 
     @property
     def score(self) -> str:
@@ -235,9 +237,10 @@ def _outputs(name: str, dataset: Dataset) -> int:
 
 def _target_scale(
     name: str, config: Config, dataset: Dataset
-) -> tuple[np.ndarray | None, np.ndarray | None]:
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """Returns (mean, std, center) of the targets, where they are values."""
     if "regression" not in name:
-        return None, None
+        return None, None, None
     chosen = config.data.target_normalization
     if chosen == "standardize" and name == "bounded_regression":
         raise UserError(
@@ -246,16 +249,27 @@ def _target_scale(
             " 'none'"
         )
     labels = dataset.splits["train"].labels().astype(np.float64)
+    mean = labels.mean(axis=0)
+    center = mean.astype(np.float32)
     if name == "bounded_regression" or chosen == "none":
-        return (
-            np.zeros(labels.shape[1], np.float32),
-            np.ones(labels.shape[1], np.float32),
-        )
-    std = labels.std(axis=0)
-    return (
-        labels.mean(axis=0).astype(np.float32),
-        np.where(std > 0, std, 1).astype(np.float32),
-    )
+        return np.zeros_like(center), np.ones_like(center), center
+    return center, divisor(mean, labels.std(axis=0)), center
+
+
+def divisor(mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """Returns what to divide by: the deviation, or 1 where it is nothing.
+
+    A constant column's deviation is rounding, which must not be blown up.
+
+    Args:
+      mean: float64 [columns].
+      std: float64 [columns].
+
+    Returns:
+      float32 [columns].
+    """
+    varies = std > np.finfo(np.float32).eps * np.abs(mean)
+    return np.where(varies, std, 1).astype(np.float32)
 
 
 def _check_selection(

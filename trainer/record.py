@@ -13,6 +13,9 @@ import trainer
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "tensorboard")
 
+# Stands for the start of the process where the system does not tell it.
+_IMPORTED = time.monotonic()
+
 # Where one of these differs between two starts, bits may differ too.
 BIT_FIELDS = ("packages", "processor", "threads", "topology")
 
@@ -37,7 +40,7 @@ def collect(
         "machine": platform.platform(),
         "processor": _processor(),
         "threads": {
-            "cores": len(os.sched_getaffinity(0)),
+            "cores": _cores(),
             **{
                 name: os.environ[name]
                 for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
@@ -86,6 +89,13 @@ def _version(package: str) -> str | None:
         return None
 
 
+def _cores() -> int | None:
+    """Counts the cores that this process may use, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
 def _processor() -> str:
     """The processor's model, as /proc tells it on Linux."""
     try:
@@ -106,7 +116,7 @@ def process_age_secs() -> float:
         stat = pathlib.Path("/proc/self/stat").read_text()
         uptime = float(pathlib.Path("/proc/uptime").read_text().split()[0])
     except OSError:
-        return time.process_time()
+        return time.monotonic() - _IMPORTED
     # Field 22, counted after the name, which may hold spaces.
     ticks = int(stat.rpartition(")")[2].split()[19])
     return uptime - ticks / os.sysconf("SC_CLK_TCK")

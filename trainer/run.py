@@ -14,6 +14,7 @@ from trainer import metrics
 from trainer import network as networks
 from trainer import record
 from trainer import steps
+from trainer.config import UserError
 from trainer.evaluation import Evaluator
 from trainer.goodput import Clock
 from trainer.job import Job
@@ -24,12 +25,23 @@ from trainer.problems import LOWER_IS_BETTER
 from trainer.terminal import score_line
 from trainer.watchdog import Watchdog
 
+REMEDY = (
+    "lower config.optimizer.learning_rate or set config.optimizer.clip_norm"
+)
+
+
+class DivergedError(Exception):
+    """A loss is not finite any more; says where, and the remedy."""
+
 
 class Run:
     """What happens between two chunks: accounts, logs, scores and saves."""
 
-    def __init__(self, job: Job, network: Network, state: State) -> None:
+    def __init__(
+        self, job: Job, network: Network, state: State, watchdog: Watchdog
+    ) -> None:
         self.job = job
+        self.watchdog = watchdog
         self.network = network
         self.state = state
         self.names = metrics.sum_names(job.problem)
@@ -74,8 +86,7 @@ class Run:
         self.clock = Clock()
         self._saved_at = time.monotonic()
         try:
-            with Watchdog() as self.watchdog:
-                yield self
+            yield self
         finally:
             self.journal.close()
             if self.saver is not None:
@@ -106,14 +117,14 @@ class Run:
                 )
         job.workdir.start(job.config, now)
 
-    def account(self, sums: np.ndarray) -> bool:
+    def account(self, sums: np.ndarray) -> None:
         """Takes in the sums of a chunk's steps.
 
         Args:
           sums: float32 [steps, sums].
 
-        Returns:
-          Whether every step's loss is finite.
+        Raises:
+          DivergedError: a step's loss is not finite.
         """
         state, job = self.state, self.job
         first, state.step = state.step, state.step + len(sums)
@@ -121,13 +132,10 @@ class Run:
         finite = np.isfinite(sums[:, 0])
         if not finite.all():
             bad = first + int(np.argmin(finite)) + 1
-            print(
+            raise DivergedError(
                 f"the loss is not finite at step {bad} (steps {first + 1} to"
-                f" {state.step}); lower config.optimizer.learning_rate or set"
-                " config.optimizer.clip_norm",
-                flush=True,
+                f" {state.step}); {REMEDY}"
             )
-            return False
         examples = job.examples_of(first, state.step)
         added = sums.astype(np.float64).sum(axis=0)
         self._trained_examples += examples
@@ -137,7 +145,6 @@ class Run:
         state.sums = (added + (state.sums or 0.0)).tolist()
         if state.step % job.steps_per_epoch == 0:
             self.clock.end_epoch()
-        return True
 
     def _values(self, sums: Iterable[float], examples: int) -> dict[str, float]:
         named = dict(zip(self.names, sums, strict=True))
@@ -145,17 +152,24 @@ class Run:
 
     def _at_end_of_epoch(self) -> bool:
         step = self.state.step
-        return step % self.job.steps_per_epoch == 0 or self._at_end()
+        return step % self.job.steps_per_epoch == 0 or self.at_end()
 
-    def _at_end(self) -> bool:
-        return self.state.step == self.job.total_steps
+    def at_end(self) -> bool:
+        """Whether no step is left to take."""
+        state = self.state
+        return state.stopped_early or state.step >= self.job.total_steps
 
     def evaluate_where_due(self) -> bool:
-        """Scores the splits that are due; returns whether one is the best."""
+        """Scores the splits that are due; returns whether one is the best.
+
+        Raises:
+          DivergedError: a split's loss is not finite.
+        """
         config, state = self.job.config.evaluation, self.state
         every = config.every_steps
         due = state.step % every == 0 if every else self._at_end_of_epoch()
-        if not due and not self._at_end():
+        self._scores = {}
+        if not due and not self.at_end():
             return False
         with self.clock.count("evaluate"):
             self._scores = {
@@ -169,18 +183,23 @@ class Run:
         return bool(config.select_by) and self._select()
 
     def _score(self, split: str) -> dict[str, float]:
-        return self.evaluate(split, lambda: self.watchdog.beat(self.state.step))
+        values = self.evaluate(split, self.watchdog.touch)
+        if not math.isfinite(values["loss"]):
+            raise DivergedError(
+                f"the {split} loss is not finite after step {self.state.step};"
+                f" {REMEDY}"
+            )
+        return values
 
     def _select(self) -> bool:
         """Updates the best so far; returns whether it is this step."""
         config, state = self.job.config.evaluation, self.state
         assert config.select_by is not None
-        value = self._scores["validation"][config.select_by]
+        # "auc" is left out where the split has one class alone.
+        value = self._scores["validation"].get(config.select_by)
         sign = -1 if config.select_by in LOWER_IS_BETTER else 1
-        if (
-            state.best is None
-            or sign * (value - state.best) > config.min_delta
-            or math.isnan(state.best)
+        if value is not None and (
+            state.best is None or sign * (value - state.best) > config.min_delta
         ):
             state.best, state.best_step, state.worse = value, state.step, 0
             return True
@@ -203,8 +222,9 @@ class Run:
                 if name != "examples"
             }
         progress = self.journal.progress
-        progress.update(self.state.step, values)
-        if progress.ends_at(self.state.step):
+        last = self.at_end() or progress.ends_at(self.state.step)
+        progress.update(self.state.step, values, last=last)
+        if last:
             self._shown[:] = 0
             self._shown_examples = 0
 
@@ -230,8 +250,7 @@ class Run:
         by_epoch = config.every_epoch and self._at_end_of_epoch()
         age_secs = time.monotonic() - self._saved_at
         by_time = config.every_secs and age_secs >= config.every_secs
-        ends = self._at_end() or self.state.stopped_early
-        return bool(by_steps or by_epoch or by_time or ends)
+        return bool(by_steps or by_epoch or by_time or self.at_end())
 
     def save(self) -> None:
         """Hands a snapshot of this step to the background writer."""
@@ -249,12 +268,17 @@ class Run:
         self._saved_at = time.monotonic()
 
     def finish(self, status: str, code: int) -> int:
-        """Waits for the last checkpoint, scores, writes result.json."""
+        """Waits for the last checkpoint, scores, writes result.json.
+
+        Raises:
+          DivergedError: a split's loss is not finite.
+        """
         train_secs = self.clock.train_secs
-        if self.saver is not None:
-            with self.clock.count("checkpoint"), self.watchdog.patience():
+        self.journal.progress.end()
+        with self.clock.count("checkpoint"), self.watchdog.patience():
+            if self.saver is not None:
                 self.saver.wait()
-        self._meet()
+            self._meet()
         evaluation = {}
         if status == "done":
             self._choose_weights()
@@ -269,11 +293,21 @@ class Run:
         return code
 
     def _choose_weights(self) -> None:
-        """Takes the best weights where the config selects, else the last."""
+        """Takes the best weights where the config selects, else the last.
+
+        Raises:
+          UserError: the best checkpoint is torn or gone.
+        """
         best = self.state.best_step
         if best is None or best == self.state.step:
             return
         path = checkpoints.path_of(self.job.workdir.checkpoints, best)
+        wrong = checkpoints.verify(path)
+        if wrong:
+            raise UserError(
+                f"{path.name}, the best checkpoint, is refused: {wrong};"
+                " restore it, or name another --workdir to begin anew"
+            )
         arrays, _ = checkpoints.read(path)
         self.network.restored(arrays)
         self._scores = {}
@@ -323,6 +357,7 @@ class Run:
             return
         best = self.state.best_step
         chosen = f"weights of step {best}; " if best else ""
-        print(f"done at {where}; {chosen}see result.json", flush=True)
+        early = " (stopped early)" if self.state.stopped_early else ""
+        print(f"done at {where}{early}; {chosen}see result.json", flush=True)
         if "test" in evaluation:
             print(score_line(self.job.problem, evaluation["test"]), flush=True)

@@ -240,3 +240,14 @@ def barrier(strategy: tf.distribute.Strategy) -> Callable[[], None]:
         return strategy.reduce(tf.distribute.ReduceOp.SUM, ones, axis=None)
 
     return lambda: meet().numpy()
+
+
+def is_same_on_all(strategy: tf.distribute.Strategy, number: int) -> bool:
+    """Returns whether every worker calls this with the same number."""
+
+    @tf.function
+    def gather(value: tf.Tensor) -> tf.Tensor:
+        return strategy.gather(strategy.run(lambda: value[None]), axis=0)
+
+    numbers = gather(tf.constant(number, tf.int64)).numpy()
+    return bool((numbers == number).all())

@@ -10,19 +10,17 @@ from types import FrameType
 import numpy as np
 
 from trainer import record
-
-# Exit codes that supervisors and schedulers read.
-BY_SURROUNDINGS = 42
-BY_USER = 43
+from trainer.cluster import STOPPED
+from trainer.cluster import STOPPED_BY_USER
 
 _SIGNALS = {
-    signal.SIGTERM: BY_SURROUNDINGS,
-    signal.SIGUSR1: BY_SURROUNDINGS,
-    signal.SIGINT: BY_USER,
+    signal.SIGTERM: STOPPED,
+    signal.SIGUSR1: STOPPED,
+    signal.SIGINT: STOPPED_BY_USER,
 }
 # A job that runs under one of these is started again by it.
 SCHEDULERS = ("SLURM_JOB_ID", "KUBERNETES_SERVICE_HOST")
-_CODES = (BY_SURROUNDINGS, BY_USER)
+_CODES = (STOPPED, STOPPED_BY_USER)
 
 
 class Stop:
@@ -53,10 +51,10 @@ class Stop:
     def poll(self) -> np.ndarray:
         """Returns the flags, after a look at the file and the clock."""
         if self._stop_file.exists():
-            self._ask(BY_USER)
+            self._ask(STOPPED_BY_USER)
         if self._max_secs and record.process_age_secs() >= self._max_secs:
             scheduled = any(name in os.environ for name in SCHEDULERS)
-            self._ask(BY_SURROUNDINGS if scheduled else BY_USER)
+            self._ask(STOPPED if scheduled else STOPPED_BY_USER)
         return self.flags
 
     @contextlib.contextmanager
@@ -65,7 +63,7 @@ class Stop:
 
         def hear(number: int, frame: FrameType | None) -> None:
             code = _SIGNALS[signal.Signals(number)]
-            if code == BY_USER and self.flags[_CODES.index(code)]:
+            if code == STOPPED_BY_USER and self.flags[_CODES.index(code)]:
                 raise KeyboardInterrupt
             self._ask(code)
 

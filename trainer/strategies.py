@@ -112,10 +112,11 @@ def build(
     several = cluster.read(os.environ).workers > 1
     if name == "auto" and (tpu or several):
         name = "tpu" if tpu else "multiworker"
+    _check_fit(name, several=several, devices=devices, tpu=tpu)
     if name == "tpu":
         return _tpu(tpu or os.environ.get("TPU_NAME", "local"))
     if name == "multiworker":
-        return _multiworker(several)
+        return _multiworker()
     names = local_devices(devices)
     if name == "auto":
         name = "mirrored" if len(names) > 1 else "default"
@@ -126,12 +127,30 @@ def build(
     return tf.distribute.get_strategy()
 
 
-def _multiworker(several: bool) -> tf.distribute.Strategy:
-    if not several:
+def _check_fit(
+    name: str, *, several: bool, devices: int | None, tpu: str | None
+) -> None:
+    """Raises UserError for what a strategy would silently leave aside."""
+    if name == "multiworker" and not several:
         raise UserError(
             "--strategy=multiworker needs TF_CONFIG with two workers or more;"
             " unset it is one process, for which --strategy=auto fits"
         )
+    if several and name != "multiworker":
+        raise UserError(
+            f"--strategy={name} is of one process, and TF_CONFIG names"
+            " several workers; unset it, or leave --strategy at auto"
+        )
+    if tpu and name != "tpu":
+        raise UserError(f"--tpu={tpu} does not fit --strategy={name}")
+    if devices and name in ("multiworker", "tpu"):
+        raise UserError(
+            f"--devices={devices} does not fit --strategy={name}, which takes"
+            " all devices"
+        )
+
+
+def _multiworker() -> tf.distribute.Strategy:
     gpus = tf.config.list_physical_devices("GPU")
     communication = (
         tf.distribute.experimental.CommunicationImplementation.NCCL

@@ -27,11 +27,17 @@ from trainer import config as config_lib
 from trainer import heartbeat
 from trainer import problems
 from trainer import sources
+from trainer.cluster import CLUSTER_FAILED
+from trainer.cluster import MISTAKE
+from trainer.cluster import STOPPED_BY_USER
 from trainer.config import Config
 from trainer.config import UserError
+from trainer.stopping import Stop
+from trainer.watchdog import FIRST_SECS
+from trainer.watchdog import LEAST_SECS
+from trainer.watchdog import Watchdog
 from trainer.workdir import Workdir
 
-CLUSTER_FAILED = 75
 CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 _CONFIG_FLAG = re.compile(r"--?(?:no)?config\.([\w.]+)(?:=(.*))?", re.DOTALL)
@@ -226,6 +232,8 @@ def _prepare(argv: list[str]) -> tuple[list[str], list[str]]:
         elif argument in ("--config", "-config"):
             files.append(_config_file(next(words, "")))
         else:
+            # The last of two flags counts.
+            nones = [path for path in nones if not match or path != match[1]]
             others.append(argument)
     # config_flags wants the file before the fields that are set in it.
     return [f"--config={file}" for file in files] + others, nones
@@ -304,7 +312,8 @@ def run(argv: list[str]) -> int:
     name = pathlib.Path(wanted.config_filename).stem
     workdir = Workdir(values["workdir"].value or os.path.join("runs", name))
     finished = workdir.check(config)
-    workdir.check_unlocked()
+    if place.is_chief:
+        workdir.check_unlocked()
     dataset = sources.load(
         config.data, seed=config.seed, data_dir=values["data_dir"].value
     )
@@ -330,7 +339,6 @@ def _train(
         import tensorflow as tf
 
         from trainer import optimizers
-        from trainer import stopping
         from trainer import strategies
         from trainer import train
         from trainer.job import Job
@@ -340,36 +348,43 @@ def _train(
         values["cpu_devices"].value, values["require_gpus"].value
     )
     optimizers.set_precision(config.precision)
-    strategy = strategies.build(
-        str(values["strategy"].value),
-        devices=values["devices"].value,
-        tpu=values["tpu"].value,
-    )
-    strategies.describe(strategy, place.workers)
-    job = Job(
-        config=config,
-        problem=problem,
-        dataset=dataset,
-        fingerprint=fingerprint,
-        workdir=workdir,
-        strategy=strategy,
-        strategy_name=strategies.name_of(strategy),
-        workers=place.workers,
-        is_chief=place.is_chief,
-    )
-    stop = stopping.Stop(workdir / "STOP", values["max_secs"].value)
+    stop = Stop(workdir / "STOP", values["max_secs"].value)
+    # A peer may wait for as long as the chief's disk takes.
+    patience_secs = LEAST_SECS if place.is_chief else FIRST_SECS
     try:
-        with stop.on_signals(), contextlib.ExitStack() as held:
+        with contextlib.ExitStack() as held:
+            watchdog = held.enter_context(Watchdog(least_secs=patience_secs))
+            strategy = strategies.build(
+                str(values["strategy"].value),
+                devices=values["devices"].value,
+                tpu=values["tpu"].value,
+            )
+            strategies.describe(strategy, place.workers)
+            held.enter_context(stop.on_signals())
             if place.is_chief:
                 held.enter_context(workdir.lock())
-            return train.train_and_evaluate(job, stop)
+                # Another run may have come and gone meanwhile.
+                workdir.check(config)
+                workdir.check_data(fingerprint)
+            job = Job(
+                config=config,
+                problem=problem,
+                dataset=dataset,
+                fingerprint=fingerprint,
+                workdir=workdir,
+                strategy=strategy,
+                strategy_name=strategies.name_of(strategy),
+                workers=place.workers,
+                is_chief=place.is_chief,
+            )
+            return train.train_and_evaluate(job, stop, watchdog)
     except tf.errors.OpError as error:
         # TensorFlow itself writes the event files, and has its own errors.
         if os.strerror(errno.ENOSPC) in error.message:
             raise OSError(errno.ENOSPC, error.message) from error
         if place.workers == 1:
             raise
-        _tell(f"a peer failed: {error.message[:300]}")
+        _tell(f"a peer or the cluster failed: {error.message[:300]}")
         return CLUSTER_FAILED
 
 
@@ -419,7 +434,10 @@ def main(argv: list[str]) -> int:
         return run(argv)
     except UserError as error:
         _tell(str(error))
-        return 2
+        return MISTAKE
+    except KeyboardInterrupt:
+        _tell("interrupted; the newest checkpoint stands")
+        return STOPPED_BY_USER
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
             raise

@@ -48,16 +48,18 @@ class Progress:
             end - self._start, verbose=1 if sys.stdout.isatty() else 2
         )
 
-    def update(self, step: int, values: dict[str, float]) -> None:
+    def update(
+        self, step: int, values: dict[str, float], *, last: bool
+    ) -> None:
         """Shows means since the bar began.
 
         Args:
           step: global steps done.
           values: of the train split, and of others at the bar's end.
+          last: whether the bar ends here.
         """
         if self._bar is None:
             return
-        last = self.ends_at(step)
         # Stateful: shown as they are, not averaged once more.
         self._bar.stateful_metrics |= set(values)
         self._bar.update(
@@ -65,6 +67,12 @@ class Progress:
         )
         if last:
             self._bar = None
+
+    def end(self) -> None:
+        """Leaves the line of a bar that its span's end did not close."""
+        if self._bar is not None and sys.stdout.isatty():
+            print(flush=True)
+        self._bar = None
 
     def ends_at(self, step: int) -> bool:
         """Whether a bar ends at a step."""

@@ -7,24 +7,27 @@ from trainer import network as networks
 from trainer import pipeline
 from trainer import steps
 from trainer import stopping
+from trainer.cluster import DIVERGED
+from trainer.cluster import DONE
 from trainer.config import Config
+from trainer.config import UserError
 from trainer.job import Job
 from trainer.job import State
 from trainer.network import Network
+from trainer.run import DivergedError
 from trainer.run import Run
 from trainer.stopping import Stop
+from trainer.watchdog import Watchdog
 from trainer.workdir import Workdir
 
-DONE = 0
-DIVERGED = 3
 
-
-def train_and_evaluate(job: Job, stop: Stop) -> int:
+def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
     """Trains from the newest good checkpoint to the end, and scores it.
 
     Args:
       job: what to work on.
       stop: asked at each chunk's start whether to end there.
+      watchdog: told of each chunk's end.
 
     Returns:
       The exit code: 0 done, 3 diverged, 42 or 43 stopped with a checkpoint.
@@ -37,6 +40,11 @@ def train_and_evaluate(job: Job, stop: Stop) -> int:
         job.config, job.problem, job.dataset, job.strategy, job.total_steps
     )
     network, state = restore(network, job.workdir)
+    if job.workers > 1 and not steps.is_same_on_all(job.strategy, state.step):
+        raise UserError(
+            f"--workdir={job.workdir.path}: the workers see different"
+            " checkpoints; it must be one folder that all of them share"
+        )
     plan = training_plan(job)
     chunks = pipeline.distribute(
         job.strategy,
@@ -47,25 +55,28 @@ def train_and_evaluate(job: Job, stop: Stop) -> int:
     train_chunk = steps.training_loop(
         job.strategy, network, step_options(job.config)
     )
-    with Run(job, network, state).open() as run:
-        while state.step < job.total_steps and not state.stopped_early:
-            run.journal.progress.begin(state.step)
-            with run.clock.count("input_wait"):
-                chunk = next(chunks)
-            with run.clock.count("train"):
-                sums, flags = train_chunk(chunk, tf.constant(stop.poll()))
-                sums, flags = sums.numpy(), flags.numpy()
-            steps_done = plan.chunk_end(state.step) - state.step
-            if not run.account(sums[:steps_done]):
-                return run.finish("diverged", DIVERGED)
-            improved = run.evaluate_where_due()
-            run.log()
-            code = stopping.code_of(flags)
-            if improved or code or run.is_saving_due():
-                run.save()
-            if code and state.step < job.total_steps:
-                return run.finish("stopped", code)
-        return run.finish("done", DONE)
+    with Run(job, network, state, watchdog).open() as run:
+        try:
+            while not run.at_end():
+                run.journal.progress.begin(state.step)
+                with run.clock.count("input_wait"):
+                    chunk = next(chunks)
+                with run.clock.count("train"):
+                    sums, flags = train_chunk(chunk, tf.constant(stop.poll()))
+                    sums, flags = sums.numpy(), flags.numpy()
+                steps_done = plan.chunk_end(state.step) - state.step
+                run.account(sums[:steps_done])
+                improved = run.evaluate_where_due()
+                run.log()
+                code = stopping.code_of(flags)
+                if improved or code or run.is_saving_due():
+                    run.save()
+                if code and not run.at_end():
+                    return run.finish("stopped", code)
+            return run.finish("done", DONE)
+        except DivergedError as reason:
+            print(reason, flush=True)
+            return run.finish("diverged", DIVERGED)
 
 
 def restore(network: Network, workdir: Workdir) -> tuple[Network, State]:

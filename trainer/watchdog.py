@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
 
-CLUSTER_FAILED = 75
+from trainer.cluster import CLUSTER_FAILED
+
 LEAST_SECS = 60.0
 # The first chunk traces and compiles, and waits for peers that still start.
 FIRST_SECS = 900.0
@@ -46,28 +47,32 @@ class Watchdog:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def beat(self, step: int) -> None:
-        """Says that a chunk, or a part of an evaluation, has ended.
+        """Says that a chunk of training has ended.
 
         Args:
           step: global steps done.
         """
-        now = time.monotonic()
-        self._chunk_secs.append(now - self._last)
-        self._last, self._step = now, step
+        self._chunk_secs.append(time.monotonic() - self._last)
+        self._step = step
         median_secs = statistics.median(self._chunk_secs)
         self._limit_secs = max(self._least_secs, MEDIAN_CHUNKS * median_secs)
+        self.touch()
+
+    def touch(self) -> None:
+        """Says that something else has ended, such as a part of scoring."""
+        self._last = time.monotonic()
         self._beaten.set()
 
     @contextlib.contextmanager
     def patience(self) -> Iterator[None]:
         """Allows for a disk that is slow: the first chunk's limit holds."""
         before, self._limit_secs = self._limit_secs, self._first_secs
-        self._beaten.set()
+        self.touch()
         try:
             yield
         finally:
-            self._limit_secs, self._last = before, time.monotonic()
-            self._beaten.set()
+            self._limit_secs = before
+            self.touch()
 
     def __enter__(self) -> "Watchdog":
         self._last = time.monotonic()
@@ -85,10 +90,10 @@ class Watchdog:
         self._thread.join()
 
     def _watch(self) -> None:
-        while self._beaten.wait(self._limit_secs) and not self._closed:
+        while self._beaten.wait(self._limit_secs):
             self._beaten.clear()
-        if self._closed:
-            return
+            if self._closed:
+                return
         print(
             f"strata: nothing has ended for {self._limit_secs:.0f} s after step"
             f" {self._step}; the stacks of all threads follow",

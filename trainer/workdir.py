@@ -45,7 +45,7 @@ def sync_folder(folder: pathlib.Path) -> None:
 
 
 def to_json(value: Any) -> bytes:
-    return (json.dumps(value, indent=2) + "\n").encode()
+    return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
 
 
 class Workdir:
@@ -165,7 +165,7 @@ class Workdir:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with open(self.path / ".lock", "a+") as file:
-            self._flock(file)
+            self._flock(file, fcntl.LOCK_EX)
             file.truncate(0)
             file.write(f"{os.getpid()}\n")
             file.flush()
@@ -175,7 +175,8 @@ class Workdir:
         """Raises UserError where another live process holds the workdir."""
         try:
             with open(self.path / ".lock") as file:
-                self._flock(file)
+                # Shared, so that several that only look do not meet.
+                self._flock(file, fcntl.LOCK_SH)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -184,9 +185,9 @@ class Workdir:
                 " or name another --workdir"
             ) from error
 
-    def _flock(self, file: Any) -> None:
+    def _flock(self, file: Any, kind: int) -> None:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
             holder = file.read().strip() or "unknown"
@@ -227,7 +228,7 @@ class MetricsLog:
             return False
         self._seen.add((step, split))
         line = {"step": step, "epoch": epoch, "split": split, **values}
-        self._file.write(json.dumps(line) + "\n")
+        self._file.write(json.dumps(line, allow_nan=False) + "\n")
         return True
 
     def sync(self) -> None:
