@@ -28,6 +28,7 @@ from absl import flags
 from launch import supervision
 from trainer.cluster import HEARTBEAT_FD
 from trainer.config import UserError
+from trainer.config import verb
 
 USAGE = """\
 Runs a job on this machine as one or several workers, and starts it again where
@@ -332,7 +333,8 @@ def _explain(job: Job, codes: list[int], first_failed: int | None) -> None:
     )
 
 
-def run(argv: list[str]) -> int:
+@verb
+def main(argv: list[str]) -> int:
     """Parses the flags and supervises the job.
 
     Raises:
@@ -367,15 +369,6 @@ def run(argv: list[str]) -> int:
         num_workers, min_workers, wanted["max_restarts"]
     )
     return supervise(policy, arguments, workdir_of(arguments))
-
-
-def main(argv: list[str]) -> int:
-    """Runs the launcher; tells a user's mistake in one line."""
-    try:
-        return run(argv)
-    except UserError as error:
-        print(f"strata: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
 
 
 if __name__ == "__main__":

@@ -726,11 +726,29 @@ CLUSTERS = [
         ),
     ]
 ]
+TWO_WORKERS = (
+    '{"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]},'
+    ' "task": {"type": "worker", "index": 0}}'
+)
 DEVICES = [
     Row(
         "several workers of one",
         f"{DIGITS} --strategy=multiworker",
         ("--strategy=multiworker needs TF_CONFIG",),
+        needs_tensorflow=True,
+    ),
+    Row(
+        "one process of several workers",
+        f"{DIGITS} --strategy=mirrored",
+        ("--strategy=mirrored", "TF_CONFIG names several workers"),
+        environment={"TF_CONFIG": TWO_WORKERS},
+        needs_tensorflow=True,
+    ),
+    Row(
+        "devices of several workers",
+        f"{DIGITS} --devices=1",
+        ("--devices=1 does not fit --strategy=multiworker",),
+        environment={"TF_CONFIG": TWO_WORKERS},
         needs_tensorflow=True,
     ),
     Row(

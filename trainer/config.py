@@ -8,7 +8,9 @@ library, so that a mistake is found before TensorFlow is imported.
 
 import dataclasses
 import difflib
+import functools
 import math
+import sys
 import types
 import typing
 from collections.abc import Callable
@@ -18,6 +20,25 @@ from typing import Any
 
 class UserError(Exception):
     """A mistake that the user can mend: told in one line, exit code 2."""
+
+
+def tell(text: str) -> None:
+    """Prints a text on stderr, as one line."""
+    print(f"strata: {' '.join(text.split())}", file=sys.stderr)
+
+
+def verb(run: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
+    """Makes a command's `main` of it: a UserError is told, with code 2."""
+
+    @functools.wraps(run)
+    def main(argv: list[str]) -> int:
+        try:
+            return run(argv)
+        except UserError as error:
+            tell(str(error))
+            return 2
+
+    return main
 
 
 PROBLEMS = (

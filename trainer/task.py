@@ -28,7 +28,6 @@ from trainer import heartbeat
 from trainer import problems
 from trainer import sources
 from trainer.cluster import CLUSTER_FAILED
-from trainer.cluster import MISTAKE
 from trainer.cluster import STOPPED_BY_USER
 from trainer.config import Config
 from trainer.config import UserError
@@ -384,7 +383,7 @@ def _train(
             raise OSError(errno.ENOSPC, error.message) from error
         if place.workers == 1:
             raise
-        _tell(f"a peer or the cluster failed: {error.message[:300]}")
+        config_lib.tell(f"a peer or the cluster failed: {error.message[:300]}")
         return CLUSTER_FAILED
 
 
@@ -427,30 +426,23 @@ def _describe(dataset: sources.Dataset, problem: problems.Problem) -> None:
     )
 
 
+@config_lib.verb
 def main(argv: list[str]) -> int:
-    """Runs the job; tells a user's mistake or a full disk in one line."""
+    """Runs the job; tells a mistake or a full disk in one line."""
     heartbeat.start(os.environ)
     try:
         return run(argv)
-    except UserError as error:
-        _tell(str(error))
-        return MISTAKE
     except KeyboardInterrupt:
-        _tell("interrupted; the newest checkpoint stands")
+        config_lib.tell("interrupted; the newest checkpoint stands")
         return STOPPED_BY_USER
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
             raise
-        _tell(
+        config_lib.tell(
             f"the disk failed: {error}; what was saved before stands, so mend"
             " it and start again"
         )
         return CLUSTER_FAILED
-
-
-def _tell(text: str) -> None:
-    """Prints one line on stderr."""
-    print(f"strata: {' '.join(text.split())}", file=sys.stderr)
 
 
 if __name__ == "__main__":

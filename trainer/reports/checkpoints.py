@@ -1,11 +1,11 @@
 """`strata checkpoints WORKDIR`: what a run has saved."""
 
 import argparse
-import sys
 from typing import NoReturn
 
 from trainer import checkpoints
 from trainer.config import UserError
+from trainer.config import verb
 from trainer.workdir import Workdir
 
 
@@ -28,7 +28,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def run(argv: list[str]) -> int:
+@verb
+def main(argv: list[str]) -> int:
     """Prints a line a checkpoint: name, bytes and, asked, soundness.
 
     Returns:
@@ -57,12 +58,3 @@ def run(argv: list[str]) -> int:
         print("  ".join(words))
         sound = sound and not wrong
     return 0 if sound else 1
-
-
-def main(argv: list[str]) -> int:
-    """Lists checkpoints; tells a user's mistake in one line."""
-    try:
-        return run(argv)
-    except UserError as error:
-        print(f"strata: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
