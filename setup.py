@@ -35,6 +35,8 @@ setuptools.setup(
         "One training job for multilayer perceptrons in TensorFlow, the same"
         " on a CPU, several devices and several machines"
     ),
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
     license="MIT",
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",

@@ -160,6 +160,32 @@ def test_more_epochs_extend_a_run_without_a_schedule(tmp_path):
     assert read(short)["epoch"] == 5
 
 
+def test_a_new_run_begins_with_anothers_weights(tmp_path, undisturbed, capsys):
+    # At a rate that moves nothing, it scores as the other does. The other's
+    # scored weights are its average.
+    flags = (
+        f"--init_from={undisturbed}",
+        "--config.epochs=1",
+        "--config.optimizer.learning_rate=1e-12",
+        "--config.model.dropout=0.1",
+    )
+    assert run(tmp_path / "run", *flags) == 0
+    assert "4 weights from" in capsys.readouterr().out
+    ours, theirs = read(tmp_path / "run"), read(undisturbed)
+    assert ours["evaluation"]["test"]["accuracy"] == pytest.approx(
+        theirs["evaluation"]["test"]["accuracy"], abs=1e-9
+    )
+
+
+def test_weights_of_another_shape_are_begun_anew(tmp_path, undisturbed, capsys):
+    flags = (f"--init_from={undisturbed}", "--config.epochs=1")
+    wide = "--config.model.hidden_units=40,"
+    assert run(tmp_path / "wide", *flags, wide) == 0
+    assert "1 weights from" in capsys.readouterr().out
+    assert task.main(["--config=digits", "--init_from=/nowhere"]) == 2
+    assert "holds no checkpoints" in capsys.readouterr().err
+
+
 def test_two_workers_end_with_the_score_of_one(tmp_path, undisturbed):
     running = processes.start_cluster(
         2, "trainer.task", *FLAGS, f"--workdir={tmp_path / 'run'}"

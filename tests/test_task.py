@@ -87,6 +87,15 @@ def test_a_length_stands_for_the_other(flags, epochs, steps):
 
 def test_the_last_of_two_flags_counts():
     assert values_of("--config.seed=1", "--config.seed=2")["seed"] == 2
+    units = "--config.model.hidden_units"
+    values = values_of(f"{units}=1,2", f"{units}=3,")
+    assert values["model.hidden_units"] == [3]
+    clip = "--config.optimizer.clip_norm"
+    for flags, expected in (
+        ([f"{clip}=none", f"{clip}=1"], 1),
+        ([f"{clip}=1", clip, "none"], None),
+    ):
+        assert values_of(*flags)["optimizer.clip_norm"] == expected
 
 
 @pytest.mark.parametrize(

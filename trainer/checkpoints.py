@@ -142,6 +142,20 @@ def newest_good(folder: pathlib.Path) -> pathlib.Path | None:
     return None
 
 
+def chosen(folder: pathlib.Path) -> pathlib.Path | None:
+    """Returns the checkpoint of a run's best weights, or the newest good one.
+
+    Raises:
+      UserError: there are checkpoints, and none is good.
+    """
+    newest = newest_good(folder)
+    if newest is None:
+        return None
+    best_step = json.loads((newest / "state.json").read_text())["best_step"]
+    best = newest if best_step is None else path_of(folder, best_step)
+    return best if verify(best) is None else newest
+
+
 class Saver:
     """Writes checkpoints in the background, one at a time, and prunes them."""
 

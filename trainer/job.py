@@ -24,6 +24,7 @@ class Job:
       strategy_name: one of `strategies.NAMES`.
       workers: processes in the job.
       is_chief: whether this process writes.
+      init_from: workdir of a run whose weights a new run begins with.
     """
 
     config: Config
@@ -35,6 +36,7 @@ class Job:
     strategy_name: str = "default"
     workers: int = 1
     is_chief: bool = True
+    init_from: str | None = None
 
     @property
     def topology(self) -> dict[str, str | int]:

@@ -89,6 +89,29 @@ class Network:
         )
         return dataclasses.replace(self, normalization=normalization)
 
+    def adopt(self, arrays: dict[str, np.ndarray]) -> tuple[int, list[str]]:
+        """Takes the weights of another run where name and shape are the same.
+
+        Args:
+          arrays: of its checkpoint; its moving average, where it has one.
+
+        Returns:
+          How many weights were taken, and the names of those that were not.
+        """
+        prefix = "model/"
+        if any(name.startswith("average/") for name in arrays):
+            prefix = "average/"
+        models = [self.model, *([self.average] if self.average else [])]
+        left = []
+        for weights in zip(*(m.weights for m in models), strict=True):
+            found = arrays.get(prefix + weights[0].path)
+            if found is None or found.shape != tuple(weights[0].shape):
+                left.append(weights[0].path)
+                continue
+            for weight in weights:
+                weight.assign(found)
+        return len(self.model.weights) - len(left), left
+
     def sha256(self) -> str:
         """Hashes the scored weights' little-endian float32 bytes, in order."""
         digest = hashlib.sha256()

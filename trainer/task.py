@@ -75,6 +75,7 @@ VALUES = {
     "config": "FILE",
     "workdir": "DIR",
     "data_dir": "DIR",
+    "init_from": "DIR",
     "strategy": "NAME",
     "tpu": "NAME",
 }
@@ -99,6 +100,12 @@ def define_flags() -> flags.FlagValues:
         "data_dir",
         None,
         "Folder that holds the data; nothing else is looked at then.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "init_from",
+        None,
+        "Workdir of another run, whose weights a new run begins with.",
         flag_values=values,
     )
     flags.DEFINE_enum(
@@ -214,28 +221,41 @@ def parse(argv: list[str]) -> tuple[flags.FlagValues, Config]:
 
 
 def _prepare(argv: list[str]) -> tuple[list[str], list[str]]:
-    """Resolves the config's name, and takes out --config.FIELD=none."""
+    """Resolves the config's name, and takes out --config.FIELD=none.
+
+    Of two flags for one field the last counts; ml_collections by itself would
+    join two tuples.
+    """
     known = {path: kind for path, kind, _ in config_lib.fields(Config())}
-    files, others, nones = [], [], []
+    files, others = [], []
+    fields: dict[str, str | None] = {}
     words = iter(argv)
     for argument in words:
         match = _CONFIG_FLAG.fullmatch(argument)
         if match and match[1] not in known:
             raise config_lib.unknown_field(match[1])
-        if match and (match[2] or "").lower() == "none":
-            if type(None) not in typing.get_args(known[match[1]]):
+        if match:
+            value = match[2]
+            if value is None and known[match[1]] is not bool:
+                value = next(words, "")
+                argument = f"{argument}={value}"
+            none = (value or "").lower() == "none"
+            if none and type(None) not in typing.get_args(known[match[1]]):
                 raise UserError(f"config.{match[1]}=none: it must have a value")
-            nones.append(match[1])
+            fields[match[1]] = None if none else argument
         elif argument.startswith(("--config=", "-config=")):
             files.append(_config_file(argument.partition("=")[2]))
         elif argument in ("--config", "-config"):
             files.append(_config_file(next(words, "")))
         else:
-            # The last of two flags counts.
-            nones = [path for path in nones if not match or path != match[1]]
             others.append(argument)
+    nones = [path for path, argument in fields.items() if argument is None]
     # config_flags wants the file before the fields that are set in it.
-    return [f"--config={file}" for file in files] + others, nones
+    return [
+        *(f"--config={file}" for file in files),
+        *(argument for argument in fields.values() if argument is not None),
+        *others,
+    ], nones
 
 
 def _first_and_last_line(error: Exception) -> str:
@@ -311,6 +331,11 @@ def run(argv: list[str]) -> int:
     name = pathlib.Path(wanted.config_filename).stem
     workdir = Workdir(values["workdir"].value or os.path.join("runs", name))
     finished = workdir.check(config)
+    other = values["init_from"].value
+    if other is not None and not Workdir(other).checkpoints.is_dir():
+        raise UserError(
+            f"--init_from={other} holds no checkpoints; name a run's workdir"
+        )
     if place.is_chief:
         workdir.check_unlocked()
     dataset = sources.load(
@@ -375,6 +400,7 @@ def _train(
                 strategy_name=strategies.name_of(strategy),
                 workers=place.workers,
                 is_chief=place.is_chief,
+                init_from=values["init_from"].value,
             )
             return train.train_and_evaluate(job, stop, watchdog)
     except tf.errors.OpError as error:

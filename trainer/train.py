@@ -39,7 +39,7 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
     network = networks.build(
         job.config, job.problem, job.dataset, job.strategy, job.total_steps
     )
-    network, state = restore(network, job.workdir)
+    network, state = restore(network, job)
     if job.workers > 1 and not steps.is_same_on_all(job.strategy, state.step):
         raise UserError(
             f"--workdir={job.workdir.path}: the workers see different"
@@ -79,21 +79,45 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
             return run.finish("diverged", DIVERGED)
 
 
-def restore(network: Network, workdir: Workdir) -> tuple[Network, State]:
+def restore(network: Network, job: Job) -> tuple[Network, State]:
     """Puts the newest good checkpoint into the network.
 
     Returns:
       The network, and where the run stands; both as they were where there is
-      no checkpoint.
+      no checkpoint, but for the weights that `init_from` gives.
     """
-    path = checkpoints.newest_good(workdir.checkpoints)
+    path = checkpoints.newest_good(job.workdir.checkpoints)
     if path is None:
+        if job.init_from is not None:
+            initialise(network, Workdir(job.init_from))
         return network, State()
     arrays, scalars = checkpoints.read(path)
     state = State(**scalars)
     state.restarts += 1
     print(f"going on from {path.name}", flush=True)
     return network.restored(arrays), state
+
+
+def initialise(network: Network, other: Workdir) -> None:
+    """Begins with another run's weights, and says which.
+
+    Raises:
+      UserError: it has no checkpoint, or no weight of the same name and shape.
+    """
+    path = checkpoints.chosen(other.checkpoints)
+    if path is None:
+        raise UserError(
+            f"--init_from={other.path} holds no checkpoint; name a run's"
+            " workdir"
+        )
+    taken, left = network.adopt(checkpoints.read(path)[0])
+    if not taken:
+        raise UserError(
+            f"--init_from={other.path}: no weight of {path.name} has the name"
+            f" and shape of one here ({', '.join(left)})"
+        )
+    words = f"; begun anew: {', '.join(left)}" if left else ""
+    print(f"{taken} weights from {path}{words}", flush=True)
 
 
 def step_options(config: Config) -> steps.StepOptions:
