@@ -84,19 +84,25 @@ def training_loop(
         local = strategy.experimental_local_results
         slots = local(chunk["x"])[0].shape[0]
         steps = local(chunk["steps"])[0]
-        sums = tf.TensorArray(tf.float32, slots, element_shape=[width])
-        raised, i = tf.zeros_like(flags), tf.constant(0)
-        # XLA would compile a range anew for each number of steps.
-        while i < steps:
+
+        def body(i, sums, raised):
             step_sums, raised = strategy.run(
                 replica_step, args=(chunk, i, flags)
             )
-            raised = local(raised)[0]
-            sums = sums.write(i, local(step_sums)[0])
-            i += 1
+            return i + 1, sums.write(i, local(step_sums)[0]), local(raised)[0]
+
+        # XLA would compile a loop over a range anew for each length of it.
+        sums = tf.TensorArray(tf.float32, slots, element_shape=[width])
+        _, sums, raised = tf.while_loop(
+            lambda i, *_: i < steps,
+            body,
+            [tf.constant(0), sums, tf.zeros_like(flags)],
+        )
         return sums.stack(), raised
 
-    return tf.function(loop, jit_compile=options.jit_compile and single)
+    return tf.function(
+        loop, jit_compile=options.jit_compile and single, autograph=False
+    )
 
 
 def _gradient(network: Network, options: StepOptions) -> Callable:
@@ -216,16 +222,23 @@ def evaluation_loop(
 
     shape = [problem.outputs, 2, metrics.SCORE_BINS] if has_scores else [0]
 
-    @tf.function
+    @tf.function(autograph=False)
     def loop(chunk: dict) -> tuple[tf.Tensor, tf.Tensor]:
         local = strategy.experimental_local_results
         slots = local(chunk["x"])[0].shape[0]
-        rows = tf.TensorArray(tf.float32, slots, element_shape=[width])
-        counts = tf.zeros(shape, tf.int32)
-        for i in tf.range(local(chunk["steps"])[0]):
+        steps = local(chunk["steps"])[0]
+
+        def body(i, rows, counts):
             sums, counted = strategy.run(replica_step, args=(chunk, i))
-            rows = rows.write(i, local(sums)[0])
-            counts = counts + tf.cast(local(counted)[0], tf.int32)
+            counted = tf.cast(local(counted)[0], tf.int32)
+            return i + 1, rows.write(i, local(sums)[0]), counts + counted
+
+        rows = tf.TensorArray(tf.float32, slots, element_shape=[width])
+        _, rows, counts = tf.while_loop(
+            lambda i, *_: i < steps,
+            body,
+            [tf.constant(0), rows, tf.zeros(shape, tf.int32)],
+        )
         return rows.stack(), counts
 
     return loop
@@ -234,7 +247,7 @@ def evaluation_loop(
 def barrier(strategy: tf.distribute.Strategy) -> Callable[[], None]:
     """Makes the function that returns once all workers have called it."""
 
-    @tf.function
+    @tf.function(autograph=False)
     def meet() -> tf.Tensor:
         ones = strategy.run(lambda: tf.constant(1.0))
         return strategy.reduce(tf.distribute.ReduceOp.SUM, ones, axis=None)
@@ -245,7 +258,7 @@ def barrier(strategy: tf.distribute.Strategy) -> Callable[[], None]:
 def is_same_on_all(strategy: tf.distribute.Strategy, number: int) -> bool:
     """Returns whether every worker calls this with the same number."""
 
-    @tf.function
+    @tf.function(autograph=False)
     def gather(value: tf.Tensor) -> tf.Tensor:
         return strategy.gather(strategy.run(lambda: value[None]), axis=0)
 

@@ -67,7 +67,7 @@ class Summaries:
         """Shows the network's forward pass."""
         spec = tf.TensorSpec(model.input_shape, tf.float32)
 
-        @tf.function
+        @tf.function(autograph=False)
         def mlp(x: tf.Tensor) -> tf.Tensor:
             return model(x, training=False)
 
