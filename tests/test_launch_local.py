@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import signal
 import sys
 
@@ -13,6 +14,7 @@ import pytest
 from launch import local
 from tests import processes
 
+ENDED_SECS = 30.0
 FAKE = str(pathlib.Path(__file__).with_name("fake_trainer.py"))
 
 
@@ -164,11 +166,12 @@ def test_no_worker_outlives_a_supervisor_that_is_killed(tmp_path):
     process, pids = start_waiting(tmp_path)
     watched = [os.pidfd_open(pid) for pid in pids]
     process.kill()
-    # A worker's end closes the pipe that this reads to its end.
     processes.finish(process)
     for descriptor in watched:
+        # Readable once the process has ended.
+        ended, _, _ = select.select([descriptor], [], [], ENDED_SECS)
         os.close(descriptor)
-    assert not any(is_alive(pid) for pid in pids)
+        assert ended
 
 
 TRAIN = (
