@@ -26,7 +26,11 @@ from typing import Any
 from absl import flags
 
 from launch import supervision
+from trainer.cluster import CLUSTER_FAILED
+from trainer.cluster import DONE
 from trainer.cluster import HEARTBEAT_FD
+from trainer.cluster import STOPPED
+from trainer.cluster import STOPPED_BY_USER
 from trainer.config import UserError
 from trainer.config import verb
 
@@ -223,7 +227,8 @@ class Requests:
 
     def code(self) -> int:
         """Returns the exit code that the first request stands for."""
-        return 43 if self.asked[0] == signal.SIGINT else 42
+        by_user = self.asked[0] == signal.SIGINT
+        return STOPPED_BY_USER if by_user else STOPPED
 
 
 class Job:
@@ -259,7 +264,7 @@ class Job:
             ended = [code for code in codes if code is not None]
             if ended and deadline is None:
                 # Peers of a worker that wrote a checkpoint still may.
-                calm = set(ended) <= {0, 42, 43}
+                calm = set(ended) <= {DONE, STOPPED, STOPPED_BY_USER}
                 grace = CHECKPOINT_GRACE_SECS if calm else PEER_GRACE_SECS
                 deadline = time.monotonic() + grace
             if deadline is not None and time.monotonic() > deadline:
@@ -310,7 +315,7 @@ def supervise(
                 return 0 if codes[0] == 0 else requests.code()
             verdict = state.decide(codes, first_failed, newest_step(workdir))
             if isinstance(verdict, supervision.Leave):
-                if verdict.code in (supervision.FAILED, 75):
+                if verdict.code in (supervision.FAILED, CLUSTER_FAILED):
                     _explain(job, codes, first_failed)
                 return verdict.code
             workers = verdict.workers

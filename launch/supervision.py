@@ -7,11 +7,15 @@ Pure: no process, no clock, no file. The exit codes are the trainer's, as its
 import dataclasses
 from collections.abc import Sequence
 
-DONE = 0
+from trainer.cluster import CLUSTER_FAILED
+from trainer.cluster import DIVERGED
+from trainer.cluster import DONE
+from trainer.cluster import MISTAKE
+from trainer.cluster import STOPPED_BY_USER
+
 FAILED = 1
 # Started again, the job would end the same way, or its user wants it to end.
-FINAL = (2, 3, 43)
-CLUSTER_FAILED = 75
+FINAL = (MISTAKE, DIVERGED, STOPPED_BY_USER)
 # A worker that fails first so often in a row is taken for one that cannot come
 # back.
 FAILURES_OF_ONE = 3

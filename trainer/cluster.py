@@ -11,6 +11,7 @@ from trainer.config import UserError
 
 # Exit codes, for supervisors and schedulers: see the README.
 DONE = 0
+MISTAKE = 2
 DIVERGED = 3
 STOPPED = 42
 STOPPED_BY_USER = 43

@@ -380,11 +380,12 @@ def from_dict(values: dict[str, Any]) -> Config:
       UserError: a field that no config has.
     """
     config = Config()
-    _fill(config, values, "")
+    assign(config, values)
     return config
 
 
-def _fill(section: Any, values: dict[str, Any], prefix: str) -> None:
+def assign(section: Any, values: dict[str, Any], prefix: str = "") -> None:
+    """Sets fields of a config, or of a section of it that `prefix` names."""
     for path, value in values.items():
         *parents, name = path.split(".")
         holder = section
@@ -393,7 +394,7 @@ def _fill(section: Any, values: dict[str, Any], prefix: str) -> None:
         if not hasattr(holder, name):
             raise unknown_field(prefix + path)
         if isinstance(value, dict):
-            _fill(getattr(holder, name), value, f"{prefix}{path}.")
+            assign(getattr(holder, name), value, f"{prefix}{path}.")
         else:
             setattr(
                 holder, name, tuple(value) if isinstance(value, list) else value

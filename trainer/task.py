@@ -215,7 +215,7 @@ def parse(argv: list[str]) -> tuple[flags.FlagValues, Config]:
         )
     config = wanted.value
     if isinstance(config, Config):
-        _set_nones(config, nones)
+        config_lib.assign(config, dict.fromkeys(nones))
         _choose_length(config, [*wanted.override_values, *nones])
     return values, config_lib.validate(config)
 
@@ -285,15 +285,6 @@ def _config_file(name: str) -> str:
     )
 
 
-def _set_nones(config: Config, paths: list[str]) -> None:
-    for path in paths:
-        *parents, name = path.split(".")
-        section: object = config
-        for parent in parents:
-            section = getattr(section, parent)
-        setattr(section, name, None)
-
-
 def _choose_length(config: Config, overridden: list[str]) -> None:
     """A length given by flag stands for the file's, whichever kind it is."""
     given = {"epochs", "steps"} & set(overridden)
@@ -341,11 +332,12 @@ def run(argv: list[str]) -> int:
     dataset = sources.load(
         config.data, seed=config.seed, data_dir=values["data_dir"].value
     )
-    workdir.check_data(sources.fingerprint(dataset))
+    fingerprint = sources.fingerprint(dataset)
+    workdir.check_data(fingerprint)
     if finished:
         print(f"{workdir.path} is finished at step {finished['step']}")
         return 0
-    return _train(values, config, workdir, dataset, place)
+    return _train(values, config, workdir, dataset, fingerprint, place)
 
 
 def _train(
@@ -353,10 +345,10 @@ def _train(
     config: Config,
     workdir: Workdir,
     dataset: sources.Dataset,
+    fingerprint: str,
     place: cluster.Cluster,
 ) -> int:
     """Imports TensorFlow, makes the strategy and trains."""
-    fingerprint = sources.fingerprint(dataset)
     problem, dataset = problems.settle(config, dataset)
     _describe(dataset, problem)
     with _without_start_log():
