@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from trainer import checkpoints
+from trainer.config import CheckpointConfig
 from trainer.config import UserError
 from trainer.reports import checkpoints as listing
 
@@ -88,13 +89,19 @@ def test_no_good_one_is_an_error_and_none_at_all_is_not(folder):
         checkpoints.newest_good(folder)
 
 
-def test_the_newest_and_the_best_are_kept(folder):
-    saver = checkpoints.Saver(folder, 2, save_model)
-    for step in range(1, 7):
+@pytest.mark.parametrize(
+    ("keep_every_steps", "expected"), [(None, [2, 6, 7]), (3, [2, 3, 6, 7])]
+)
+def test_the_newest_the_best_and_every_nth_are_kept(
+    folder, keep_every_steps, expected
+):
+    config = CheckpointConfig(keep=2, keep_every_steps=keep_every_steps)
+    saver = checkpoints.Saver(folder, config, save_model)
+    for step in range(1, 8):
         saver.save(step, ARRAYS, {"step": step}, best_step=2)
     saver.close()
-    assert checkpoints.steps_in(folder) == [2, 5, 6]
-    assert sorted(path.name[0] for path in folder.iterdir()) == ["s"] * 3
+    assert checkpoints.steps_in(folder) == expected
+    assert {path.name[0] for path in folder.iterdir()} == {"s"}
 
 
 def test_what_a_killed_process_left_aside_is_removed(folder):

@@ -3,7 +3,6 @@
 import json
 import random
 import signal
-import socket
 
 import pytest
 
@@ -202,19 +201,49 @@ def test_two_workers_end_with_the_score_of_one(tmp_path, undisturbed):
     assert "MLP score" not in outputs[1][1]
 
 
-def test_workers_that_see_different_checkpoints_do_not_begin(tmp_path):
-    assert run(tmp_path / "0", "--config.epochs=1") == 0
-    constant = "--config.optimizer.schedule.name=constant"
-    assert run(tmp_path / "1", "--config.epochs=1", constant) == 0
+def test_workers_of_different_configs_do_not_begin(tmp_path):
+    command = ("trainer.task", *FLAGS, f"--workdir={tmp_path / 'run'}")
     running = processes.start_cluster_of(
-        [
-            ("trainer.task", *FLAGS, constant, f"--workdir={tmp_path / name}")
-            for name in ("1", "new")
-        ]
+        [command, (*command, "--config.seed=7")]
     )
     outputs = [processes.finish(process) for process in running]
     assert [code for code, _ in outputs] == [2, 2], outputs
-    assert "the workers see different checkpoints" in outputs[0][1]
+    for _, output in outputs:
+        assert "has config.seed=7 where the chief has 42" in output
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_worker_does_not_wait_for_good_for_another(tmp_path):
+    address = f"127.0.0.1:{processes.free_ports(1)[0]}"
+    process = processes.start(
+        "trainer.task",
+        *FLAGS,
+        f"--workdir={tmp_path / 'run'}",
+        "--join_secs=1",
+        tf_config={
+            "cluster": {"worker": [address, "127.0.0.1:1"]},
+            "task": {"type": "worker", "index": 0},
+        },
+    )
+    code, output = processes.finish(process)
+    assert code == 75, output
+    assert "worker 1 (127.0.0.1:1) did not come to the chief" in output
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(signal.SIGTERM, 42), (signal.SIGINT, 43)]
+)
+def test_a_request_before_training_is_answered_at_once(
+    tmp_path, number, expected
+):
+    process = start(tmp_path / "run")
+    # What is printed before TensorFlow is imported.
+    assert process.stdout.readline().startswith("data: digits")
+    process.send_signal(number)
+    code, output = processes.finish(process)
+    assert code == expected, output
+    assert "left as asked" in output
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_score_that_is_not_finite_ends_the_run(tmp_path, capsys):
@@ -258,26 +287,6 @@ def test_an_early_stop_is_an_end_like_any_other(tmp_path, capsys):
     at_end = {line["split"] for line in lines if line["step"] == 14}
     assert at_end == {"train", "validation", "test"}
     assert run(tmp_path / "run", *flags) == 0
-
-
-def test_a_port_that_is_taken_is_the_clusters_failure(tmp_path):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-        process = processes.start(
-            "trainer.task",
-            *FLAGS,
-            f"--workdir={tmp_path / 'run'}",
-            tf_config={
-                "cluster": {"worker": [address, "127.0.0.1:1"]},
-                "task": {"type": "worker", "index": 0},
-            },
-        )
-        code, output = processes.finish(process)
-    assert code == 75, output
-    assert output.splitlines()[-1].startswith("strata: a peer or the cluster")
-    assert not (tmp_path / "run").exists()
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(tmp_path, capsys):

@@ -166,7 +166,7 @@ def test_a_finished_run_says_so(tmp_path, monkeypatch, capsys):
 
 
 def test_a_defect_of_ours_is_not_hidden(monkeypatch):
-    def fail(argv):
+    def fail(argv, stop):
         raise OSError(2, "No such file or directory")
 
     monkeypatch.setattr(task, "run", fail)
@@ -184,7 +184,7 @@ def test_a_defect_of_ours_is_not_hidden(monkeypatch):
 def test_a_message_of_several_lines_is_told_in_one(
     error, code, monkeypatch, capsys
 ):
-    def fail(argv):
+    def fail(argv, stop):
         raise error
 
     monkeypatch.setattr(task, "run", fail)
@@ -204,23 +204,26 @@ WITH_CHIEF = {"chief": ["c:1"], "worker": ["a:1", "b:1"]}
 
 
 @pytest.mark.parametrize(
-    ("variables", "expected"),
+    ("variables", "addresses", "index"),
     [
-        ({}, (1, True)),
-        ({"TF_CONFIG": ""}, (1, True)),
-        ({"TF_CONFIG": "{}"}, (1, True)),
-        (environment({"worker": ["a:1"]}, "worker", 0), (1, True)),
-        (environment({"chief": ["a:1"]}, "chief", 0), (1, True)),
-        (environment(WORKERS, "worker", 0), (2, True)),
-        (environment(WORKERS, "worker", 1), (2, False)),
-        (environment(WORKERS, "worker", "1"), (2, False)),
-        (environment(WITH_CHIEF, "chief", 0), (3, True)),
-        (environment(WITH_CHIEF, "worker", 0), (3, False)),
-        (environment({"chief": [], **WORKERS}, "worker", 0), (2, True)),
+        ({}, (), 0),
+        ({"TF_CONFIG": ""}, (), 0),
+        ({"TF_CONFIG": "{}"}, (), 0),
+        (environment({"worker": ["a:1"]}, "worker", 0), (), 0),
+        (environment({"chief": ["a:1"]}, "chief", 0), (), 0),
+        (environment(WORKERS, "worker", 0), ("a:1", "b:1"), 0),
+        (environment(WORKERS, "worker", 1), ("a:1", "b:1"), 1),
+        (environment(WORKERS, "worker", "1"), ("a:1", "b:1"), 1),
+        (environment(WITH_CHIEF, "chief", 0), ("c:1", "a:1", "b:1"), 0),
+        (environment(WITH_CHIEF, "worker", 0), ("c:1", "a:1", "b:1"), 1),
+        (environment({"chief": [], **WORKERS}, "worker", 0), ("a:1", "b:1"), 0),
     ],
 )
-def test_who_is_in_the_job(variables, expected):
-    assert cluster.read(variables) == expected
+def test_who_is_in_the_job(variables, addresses, index):
+    place = cluster.read(variables)
+    assert (place.addresses, place.index) == (addresses, index)
+    assert place.workers == max(1, len(addresses))
+    assert place.is_chief == (index == 0)
 
 
 def test_work_in_time_is_returned():

@@ -4,7 +4,9 @@ import dataclasses
 import errno
 import json
 import os
+import queue
 import stat
+import threading
 
 import pytest
 
@@ -165,13 +167,72 @@ def test_another_config_is_refused_by_its_fields(tmp_path):
 def test_one_holder_at_a_time(tmp_path):
     there = Workdir(os.fspath(tmp_path / "run"))
     with there.lock():
-        with pytest.raises(UserError, match=rf"by process {os.getpid()};"):
+        with pytest.raises(UserError, match=rf"by process {os.getpid()} of"):
             there.check_unlocked()
         with pytest.raises(UserError, match="in use"), there.lock():
             pytest.fail("held twice")
     there.check_unlocked()
     with there.lock():
-        assert (there / ".lock").read_text() == f"{os.getpid()}\n"
+        holder = json.loads((there / ".lock").read_text())
+        assert holder["process"] == os.getpid()
+
+
+def take_elsewhere(there, monkeypatch):
+    """Leaves the lock as a process of another machine does, unlocked here."""
+    monkeypatch.setattr(workdir, "LEASE_SECS", 1.0)
+    monkeypatch.setattr(workdir, "BEAT_SECS", 0.05)
+    there.path.mkdir()
+    lock = there / ".lock"
+    lock.write_text(json.dumps({"process": 7, "host": "elsewhere"}))
+    return lock
+
+
+def test_another_machines_holder_that_beats_is_left_alone(
+    tmp_path, monkeypatch
+):
+    there = Workdir(os.fspath(tmp_path / "run"))
+    lock, done = take_elsewhere(there, monkeypatch), threading.Event()
+
+    def beat():
+        while not done.wait(0.05):
+            os.utime(lock)
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        with (
+            pytest.raises(UserError, match="process 7 of elsewhere"),
+            there.lock(),
+        ):
+            pytest.fail("held twice")
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_another_machines_dead_holder_is_followed(tmp_path, monkeypatch):
+    there = Workdir(os.fspath(tmp_path / "run"))
+    lock = take_elsewhere(there, monkeypatch)
+    os.utime(lock, (1000.0, 1000.0))
+    with there.lock():
+        assert there.last_alive_unix_secs == 1000.0
+
+
+def test_a_holder_leaves_when_its_lock_is_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(workdir, "BEAT_SECS", 0.05)
+    codes, done = queue.Queue(), threading.Event()
+
+    def leave(code):
+        codes.put(code)
+        done.wait()
+
+    monkeypatch.setattr(workdir.os, "_exit", leave)
+    there = Workdir(os.fspath(tmp_path / "run"))
+    with there.lock():
+        (there / ".lock").write_text(json.dumps({"process": 7, "host": "b"}))
+        assert codes.get(timeout=20) == 75
+        (there / ".lock").unlink()
+        done.set()
 
 
 def test_a_home_folder_is_meant_by_a_tilde(tmp_path, monkeypatch):

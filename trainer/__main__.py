@@ -23,6 +23,15 @@ VERBS = {
     "train": Verb(
         "trainer.task", "train a config's model, or continue its run"
     ),
+    "evaluate": Verb(
+        "trainer.serving.evaluate", "score a run's model, in full"
+    ),
+    "predict": Verb(
+        "trainer.serving.predict", "say what a run's model makes of rows"
+    ),
+    "export": Verb(
+        "trainer.serving.export", "write a run's model for other programs"
+    ),
     "checkpoints": Verb(
         "trainer.reports.checkpoints", "list or verify a run's checkpoints"
     ),

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from trainer.config import CheckpointConfig
 from trainer.config import UserError
 from trainer.workdir import sync_folder
 from trainer.workdir import to_json
@@ -162,11 +163,11 @@ class Saver:
     def __init__(
         self,
         folder: pathlib.Path,
-        keep: int,
+        config: CheckpointConfig,
         save_model: Callable[[pathlib.Path, dict[str, np.ndarray]], None],
     ) -> None:
         self._folder = folder
-        self._keep = keep
+        self._config = config
         self._save_model = save_model
         self._thread = concurrent.futures.ThreadPoolExecutor(1)
         self._pending: concurrent.futures.Future | None = None
@@ -203,7 +204,10 @@ class Saver:
     ) -> None:
         write(self._folder, step, arrays, scalars, self._save_model)
         steps = [s for s in steps_in(self._folder) if s <= step]
-        for old in set(steps[: -self._keep]) - {best_step}:
+        every = self._config.keep_every_steps
+        for old in steps[: -self._config.keep]:
+            if old == best_step or (every and old % every == 0):
+                continue
             # Renamed first: half a checkpoint never stands under its name.
             doomed = self._folder / f".step_{old:08d}"
             path_of(self._folder, old).rename(doomed)

@@ -3,9 +3,9 @@
 Standard library alone, so that launchers can read it.
 """
 
+import dataclasses
 import json
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from trainer.config import UserError
 
@@ -22,16 +22,36 @@ JOBS = ("chief", "worker")
 HEARTBEAT_FD = "STRATA_HEARTBEAT_FD"
 
 
-class Cluster(NamedTuple):
+class ClusterError(Exception):
+    """A peer or the cluster failed: told in one line, exit code 75."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
     """The place of this process in the job.
 
     Attributes:
-      workers: processes that train.
-      is_chief: whether this one writes.
+      addresses: host:port of each process that trains, the chief's first; ()
+        where there is but this one.
+      index: of this process among them.
     """
 
-    workers: int = 1
-    is_chief: bool = True
+    addresses: tuple[str, ...] = ()
+    index: int = 0
+
+    @property
+    def workers(self) -> int:
+        """Processes that train."""
+        return max(1, len(self.addresses))
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes."""
+        return self.index == 0
+
+    def name_of(self, index: int) -> str:
+        """Names a worker for people."""
+        return f"worker {index} ({self.addresses[index]})"
 
 
 def read(environment: Mapping[str, str]) -> Cluster:
@@ -48,25 +68,51 @@ def read(environment: Mapping[str, str]) -> Cluster:
         value = json.loads(text)
         cluster, task = value.get("cluster", {}), value.get("task", {})
         kind, index = str(task.get("type")), int(task.get("index", -1))
-        sizes = {job: len(list(cluster[job])) for job in cluster}
+        named = {job: list(cluster[job]) for job in cluster}
     except (ValueError, TypeError, AttributeError) as error:
         raise _refusal(text, f"cannot be read ({error})") from None
     if any(isinstance(addresses, str) for addresses in cluster.values()):
         raise _refusal(text, "has a string where a list of addresses must be")
-    others = set(sizes) - set(JOBS)
+    others = set(named) - set(JOBS)
     if others:
         raise _refusal(
             text, f"has a job {min(others)!r}; jobs are {' and '.join(JOBS)}"
         )
-    workers = sum(sizes.values())
-    if workers < 2:
+    places = [(job, i) for job in JOBS for i in range(len(named.get(job, ())))]
+    if len(places) < 2:
         return Cluster()
-    if not 0 <= index < sizes.get(kind, 0):
+    if (kind, index) not in places:
         raise _refusal(
             text, f"has task type {kind!r}, index {index}, not of its cluster"
         )
-    first = "chief" if sizes.get("chief") else "worker"
-    return Cluster(workers, (kind, index) == (first, 0))
+    addresses = [named[job][i] for job, i in places]
+    for address in addresses:
+        _check_address(text, address)
+        if addresses.count(address) > 1:
+            raise _refusal(text, f"names {address} twice")
+    return Cluster(tuple(addresses), places.index((kind, index)))
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Returns (host, port) of "host:port", "[...]" of IPv6 taken off.
+
+    Raises:
+      ValueError: it is not of that form.
+    """
+    host, _, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not 0 < int(port) < 65536:
+        raise ValueError("no host:port")
+    return host, int(port)
+
+
+def _check_address(text: str, address: object) -> None:
+    try:
+        split_address(str(address))
+    except ValueError:
+        raise _refusal(
+            text, f"has {address!r}, which is no host:port"
+        ) from None
 
 
 def _refusal(text: str, reason: str) -> UserError:

@@ -207,6 +207,8 @@ class CheckpointConfig:
     every_epoch: bool = False
     # How many of the newest checkpoints are kept; the best is kept beside.
     keep: int = 3
+    # Checkpoints of a multiple of so many steps are kept for good.
+    keep_every_steps: int | None = None
 
 
 @dataclasses.dataclass
@@ -338,6 +340,7 @@ RULES: dict[str, Rule] = {
     "evaluation.patience": at_least(1),
     "evaluation.min_delta": at_least(0),
     "checkpoint.every_steps": at_least(1),
+    "checkpoint.keep_every_steps": at_least(1),
     "checkpoint.every_secs": POSITIVE,
     "checkpoint.keep": at_least(1),
     "log.every_steps": at_least(1),

@@ -32,7 +32,7 @@ class Evaluator:
         for name, split in dataset.splits.items():
             if name == "train":
                 continue
-            self._plans[name] = _plan(strategy, split, config)
+            self._plans[name] = plan_of(strategy, split, config)
             # Kept for all evaluations: to make an iterator takes longer than
             # to score a small split.
             self._chunks[name] = pipeline.distribute(
@@ -71,9 +71,10 @@ class Evaluator:
         }
 
 
-def _plan(
+def plan_of(
     strategy: tf.distribute.Strategy, split: Split, config: Config
 ) -> pipeline.Plan:
+    """Settles the batches in which a split is scored, in its stored order."""
     batch_size = config.evaluation.global_batch_size
     batches = -(-split.examples // batch_size)
     return pipeline.Plan(

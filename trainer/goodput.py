@@ -1,4 +1,4 @@
-"""Where a process's wall time goes."""
+"""Where a run's wall time goes, restarts included."""
 
 import contextlib
 import time
@@ -6,9 +6,19 @@ from collections.abc import Iterator
 
 from trainer import record
 
+# Not the job's doing, and left out of the share: the user's own pauses.
+PAUSED = "paused"
+USEFUL = "train"
+
 
 class Clock:
     """Adds up wall time by category, from the first training call on.
+
+    Categories: "setup" (process start to first training call), "compile" (the
+    first chunk, which is traced and compiled), "train" (all others),
+    "input_wait", "evaluate", "checkpoint", "other"; and of earlier starts
+    "redone" (steps taken that were lost), "downtime" (no process ran) and
+    "paused" (the user wanted it so).
 
     Attributes:
       setup_secs: from the start of the process to the making of this clock.
@@ -16,8 +26,14 @@ class Clock:
       epoch_secs: seconds of each epoch's training, input wait included.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, before: dict[str, float]) -> None:
+        """Starts at the first training call.
+
+        Args:
+          before: seconds by category of the run until this process began.
+        """
         self.setup_secs = record.process_age_secs()
+        self._before = before
         self._began = time.perf_counter()
         self._epoch_began = 0.0
         self.secs: dict[str, float] = {}
@@ -31,6 +47,10 @@ class Clock:
         finally:
             spent = time.perf_counter() - start
             self.secs[category] = self.secs.get(category, 0.0) + spent
+
+    def count_chunk(self) -> contextlib.AbstractContextManager[None]:
+        """Counts a chunk of steps, the first one as "compile"."""
+        return self.count(USEFUL if "compile" in self.secs else "compile")
 
     def of(self, *categories: str) -> float:
         return sum(self.secs.get(category, 0.0) for category in categories)
@@ -46,17 +66,29 @@ class Clock:
         self.epoch_secs.append(now - self._epoch_began)
         self._epoch_began = now
 
-    def goodput(self, before: dict[str, float]) -> dict[str, float]:
-        """Returns seconds by category, those of earlier starts added.
-
-        Args:
-          before: what this returned in the start before; {} for none.
-        """
+    def goodput(self) -> dict[str, float]:
+        """Returns seconds by category, those of earlier starts added."""
         wall = time.perf_counter() - self._began
         now = {
             "setup": self.setup_secs,
             **self.secs,
             "other": wall - sum(self.secs.values()),
         }
-        names = before.keys() | now.keys()
-        return {n: before.get(n, 0.0) + now.get(n, 0.0) for n in sorted(names)}
+        names = sorted(self._before.keys() | now.keys())
+        return {n: self._before.get(n, 0.0) + now.get(n, 0.0) for n in names}
+
+
+def share(secs: dict[str, float]) -> float:
+    """Returns the useful part of the time that the job was wanted, 0 to 1."""
+    wanted = sum(secs.values()) - secs.get(PAUSED, 0.0)
+    return secs.get(USEFUL, 0.0) / wanted if wanted > 0 else 0.0
+
+
+def describe(secs: dict[str, float]) -> str:
+    """Returns a line such as "goodput: 93.1 % of 61.3 s (train 57.1 s, …)"."""
+    parts = sorted(secs.items(), key=lambda part: -part[1])
+    listed = ", ".join(
+        f"{n} {value:.1f} s" for n, value in parts if value >= 0.05
+    )
+    total = sum(secs.values())
+    return f"goodput: {100 * share(secs):.1f} % of {total:.1f} s ({listed})"

@@ -4,6 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from trainer.cluster import Cluster
 from trainer.config import Config
 from trainer.problems import Problem
 from trainer.sources import Dataset
@@ -22,8 +23,7 @@ class Job:
       workdir: held by this process where it is the chief.
       strategy: that the job runs on.
       strategy_name: one of `strategies.NAMES`.
-      workers: processes in the job.
-      is_chief: whether this process writes.
+      place: of this process in the job.
       init_from: workdir of a run whose weights a new run begins with.
     """
 
@@ -34,8 +34,7 @@ class Job:
     workdir: Workdir
     strategy: tf.distribute.Strategy
     strategy_name: str = "default"
-    workers: int = 1
-    is_chief: bool = True
+    place: Cluster = dataclasses.field(default_factory=Cluster)
     init_from: str | None = None
 
     @property
@@ -44,7 +43,7 @@ class Job:
         return {
             "strategy": self.strategy_name,
             "replicas": self.strategy.num_replicas_in_sync,
-            "workers": self.workers,
+            "workers": self.place.workers,
         }
 
     @property
@@ -76,8 +75,8 @@ class State:
       best, best_step: value and step of the best `select_by` so far.
       worse: evaluations since then.
       stopped_early: whether `patience` has run out.
-      restarts: how often the run was taken up again.
-      goodput: seconds by category, over all starts.
+      saved_unix_secs: when this state was taken for a checkpoint.
+      goodput: seconds by category until then, over all starts.
     """
 
     step: int = 0
@@ -87,5 +86,5 @@ class State:
     best_step: int | None = None
     worse: int = 0
     stopped_early: bool = False
-    restarts: int = 0
+    saved_unix_secs: float | None = None
     goodput: dict[str, float] = dataclasses.field(default_factory=dict)

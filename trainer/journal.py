@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from trainer import goodput
 from trainer.config import Config
 from trainer.config import flatten
 from trainer.network import Network
@@ -105,6 +106,17 @@ class Journal:
         if self._metrics.write(step, self.epoch(step), split, values):
             self._summaries.scalars(split, step, values)
         self._summaries.flush()
+
+    def goodput(self, step: int, secs: dict[str, float]) -> None:
+        """Logs where the run's wall time went.
+
+        Args:
+          step: global steps done.
+          secs: seconds by category, restarts included.
+        """
+        named = {f"goodput/{name}_secs": value for name, value in secs.items()}
+        named["goodput/share"] = goodput.share(secs)
+        self._summaries.scalars("train", step, named)
 
     def sync(self) -> None:
         """Makes what was logged last, before a checkpoint is written."""

@@ -1,5 +1,7 @@
 """What ran: code revision, packages, machine and command line."""
 
+import dataclasses
+import hashlib
 import importlib.metadata
 import os
 import pathlib
@@ -10,6 +12,10 @@ import time
 from typing import Any
 
 import trainer
+from trainer.config import Config
+from trainer.config import flatten
+from trainer.problems import Problem
+from trainer.sources import Dataset
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "tensorboard")
 
@@ -27,7 +33,7 @@ def collect(
 
     Args:
       topology: strategy, replicas, workers and devices.
-      data: name, origin, fingerprint and rows of the dataset.
+      data: from `describe_data`.
 
     Returns:
       What record.json holds.
@@ -52,6 +58,60 @@ def collect(
         "command": [sys.executable, *sys.orig_argv[1:]],
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
+
+
+def describe_data(
+    dataset: Dataset, problem: Problem, fingerprint: str
+) -> dict[str, Any]:
+    """Describes the data such that the run can be used without it.
+
+    Args:
+      dataset: that the run trains on.
+      problem: settled for it.
+      fingerprint: of it.
+    """
+    x = dataset.splits["train"].x
+    arrays = ("target_mean", "target_std", "target_center")  # in checkpoints
+    return {
+        "name": dataset.name,
+        "origin": dataset.origin,
+        "folder": dataset.folder,
+        "fingerprint": fingerprint,
+        "examples": {
+            name: split.examples for name, split in dataset.splits.items()
+        },
+        "kind": dataset.kind,
+        "x": {"dtype": x.dtype.name, "shape": list(x.shape[1:])},
+        "problem": {
+            name: value
+            for name, value in dataclasses.asdict(problem).items()
+            if name not in arrays
+        },
+    }
+
+
+def facts(config: Config, fingerprint: str) -> dict[str, Any]:
+    """Returns what must be the same on all workers of a job.
+
+    Args:
+      config: of the run.
+      fingerprint: of the data.
+    """
+    fields = {
+        f"config.{name}": value for name, value in flatten(config).items()
+    }
+    packages = {name: _version(name) for name in ("tensorflow", "keras")}
+    return {**fields, **packages, "code": _code_sha256(), "data": fingerprint}
+
+
+def _code_sha256() -> str:
+    """Hashes the trainer's sources, committed or not."""
+    folder = pathlib.Path(__file__).resolve().parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from trainer import attempt
 from trainer import checkpoints
+from trainer import goodput
 from trainer import metrics
 from trainer import network as networks
 from trainer import record
@@ -22,8 +24,11 @@ from trainer.job import State
 from trainer.journal import Journal
 from trainer.network import Network
 from trainer.problems import LOWER_IS_BETTER
+from trainer.stragglers import Stragglers
 from trainer.terminal import score_line
 from trainer.watchdog import Watchdog
+from trainer.workdir import SAVE_FILE
+from trainer.workdir import STOP_FILE
 
 REMEDY = (
     "lower config.optimizer.learning_rate or set config.optimizer.clip_norm"
@@ -49,7 +54,7 @@ class Run:
             job.strategy, network, job.config, job.dataset
         )
         self._meet = steps.barrier(job.strategy)
-        self._goodput_before = state.goodput
+        self._stragglers = Stragglers(job.place)
         # Since the bar on the screen began.
         self._shown = np.zeros(len(self.names))
         self._shown_examples = 0
@@ -62,28 +67,28 @@ class Run:
     @contextlib.contextmanager
     def open(self) -> Iterator["Run"]:
         """Opens the workdir's files, and closes them whatever happens."""
-        job = self.job
-        if job.is_chief:
-            self._begin()
+        job, before = self.job, {}
+        if job.place.is_chief:
+            before = self._begin()
         self.journal = Journal(
             job.config,
             job.workdir,
             step=self.state.step,
             steps_per_epoch=job.steps_per_epoch,
             total_steps=job.total_steps,
-            is_chief=job.is_chief,
+            is_chief=job.place.is_chief,
         )
         self.journal.introduce(job.config, self.network, job.dataset)
         self.saver = None
-        if job.is_chief:
+        if job.place.is_chief:
             checkpoints.clean(job.workdir.checkpoints)
             portable = networks.PortableModel(job.config, self.network)
             self.saver = checkpoints.Saver(
                 job.workdir.checkpoints,
-                job.config.checkpoint.keep,
+                job.config.checkpoint,
                 portable.save,
             )
-        self.clock = Clock()
+        self.clock = Clock(before)
         self._saved_at = time.monotonic()
         try:
             yield self
@@ -92,23 +97,21 @@ class Run:
             if self.saver is not None:
                 self.saver.close()
 
-    def _begin(self) -> None:
-        """Notes what runs, and says where bits may differ from before."""
-        job = self.job
+    def _begin(self) -> dict[str, float]:
+        """Notes what runs, and says where bits may differ from before.
+
+        Returns:
+          Seconds by category of the run so far, those lost included.
+        """
+        job, state = self.job, self.state
         now = record.collect(
             topology=job.topology,
-            data={
-                "name": job.dataset.name,
-                "origin": job.dataset.origin,
-                "fingerprint": job.fingerprint,
-                "examples": {
-                    name: split.examples
-                    for name, split in job.dataset.splits.items()
-                },
-            },
+            data=record.describe_data(
+                job.dataset, job.problem, job.fingerprint
+            ),
         )
         before = job.workdir.read_json("record.json")
-        if self.state.step and before is not None:
+        if state.step and before is not None:
             for name in record.differences(before, now):
                 print(
                     f"{name} differ from the run's last start: results may"
@@ -116,12 +119,20 @@ class Run:
                     flush=True,
                 )
         job.workdir.start(job.config, now)
+        began_unix_secs = time.time() - record.process_age_secs()
+        self.attempt, lost = attempt.begin(
+            job.workdir, began_unix_secs, state.saved_unix_secs
+        )
+        names = state.goodput.keys() | lost.keys()
+        return {n: state.goodput.get(n, 0.0) + lost.get(n, 0.0) for n in names}
 
-    def account(self, sums: np.ndarray) -> None:
+    def account(self, sums: np.ndarray, own_secs: np.ndarray) -> None:
         """Takes in the sums of a chunk's steps.
 
         Args:
           sums: float32 [steps, sums].
+          own_secs: float32 [workers], what each spent on its own work; [0]
+            where there is but one.
 
         Raises:
           DivergedError: a step's loss is not finite.
@@ -129,6 +140,8 @@ class Run:
         state, job = self.state, self.job
         first, state.step = state.step, state.step + len(sums)
         self.watchdog.beat(state.step)
+        for line in self._stragglers.account(own_secs, len(sums)):
+            print(line, flush=True)
         finite = np.isfinite(sums[:, 0])
         if not finite.all():
             bad = first + int(np.argmin(finite)) + 1
@@ -246,18 +259,23 @@ class Run:
 
     def is_saving_due(self) -> bool:
         config, step = self.job.config.checkpoint, self.state.step
-        by_steps = config.every_steps and step % config.every_steps == 0
+        cuts = (config.every_steps, config.keep_every_steps)
+        by_steps = any(every and step % every == 0 for every in cuts)
         by_epoch = config.every_epoch and self._at_end_of_epoch()
         age_secs = time.monotonic() - self._saved_at
         by_time = config.every_secs and age_secs >= config.every_secs
-        return bool(by_steps or by_epoch or by_time or self.at_end())
+        wanted = (self.job.workdir / SAVE_FILE).exists()
+        return bool(by_steps or by_epoch or by_time or wanted or self.at_end())
 
     def save(self) -> None:
         """Hands a snapshot of this step to the background writer."""
         if self.saver is None:
             return
         with self.clock.count("checkpoint"), self.watchdog.patience():
-            self.state.goodput = self.clock.goodput(self._goodput_before)
+            (self.job.workdir / SAVE_FILE).unlink(missing_ok=True)
+            self.state.saved_unix_secs = time.time()
+            self.state.goodput = self.clock.goodput()
+            self.journal.goodput(self.state.step, self.state.goodput)
             self.journal.sync()
             self.saver.save(
                 self.state.step,
@@ -284,10 +302,11 @@ class Run:
             self._choose_weights()
             with self.clock.count("evaluate"):
                 evaluation = self._final_scores()
-        if self.job.is_chief:
+        if self.job.place.is_chief:
             result = self._result(status, evaluation, train_secs)
             self.job.workdir.write_json("result.json", result)
-            (self.job.workdir / "STOP").unlink(missing_ok=True)
+            self.attempt.end(self.job.workdir, code, self.state.step)
+            (self.job.workdir / STOP_FILE).unlink(missing_ok=True)
             self._say(status, evaluation)
         self._meet()
         return code
@@ -346,11 +365,13 @@ class Run:
                 "process_secs": record.process_age_secs(),
             },
             "examples_per_sec": self._trained_examples / max(train_secs, 1e-9),
-            "restarts": state.restarts,
-            "goodput": clock.goodput(self._goodput_before),
+            "restarts": self.attempt.attempt - 1,
+            "wall_secs": time.time() - self.attempt.run_began_unix_secs,
+            "goodput": clock.goodput(),
         }
 
     def _say(self, status: str, evaluation: dict) -> None:
+        print(goodput.describe(self.clock.goodput()), flush=True)
         where = f"step {self.state.step}; {self.job.workdir.path}"
         if status != "done":
             print(f"{status} at {where}", flush=True)

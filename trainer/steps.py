@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from trainer import metrics
+from trainer.cluster import Cluster
 from trainer.models import chance
 from trainer.network import Network
 
@@ -31,8 +32,11 @@ def _is_single(strategy: tf.distribute.Strategy) -> bool:
 
 
 def training_loop(
-    strategy: tf.distribute.Strategy, network: Network, options: StepOptions
-) -> Callable[[dict, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    strategy: tf.distribute.Strategy,
+    network: Network,
+    options: StepOptions,
+    place: Cluster,
+) -> Callable[[dict, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
     """Makes the function that runs a chunk of steps.
 
     With one replica the whole loop is one XLA program. With several, XLA
@@ -44,18 +48,21 @@ def training_loop(
       A function from a chunk of `pipeline.chunks` and this worker's float32
       [flags] to (float32 [K, sums] over the rows of each step and all
       replicas, in the order of `metrics.sum_names`; float32 [flags], more than
-      0 where a worker's was).
+      0 where a worker's was; float32 [workers], the seconds that each spent on
+      its own work, waiting for the others left out, or [0] for one worker).
     """
     single = _is_single(strategy)
+    several = len(place.addresses)
     gradient = _gradient(network, options)
     if options.jit_compile and not single:
         gradient = tf.function(gradient, jit_compile=True, autograph=False)
     width = len(metrics.sum_names(network.problem))
 
     def replica_step(
-        chunk: dict, i: tf.Tensor, flags: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+        chunk: dict, i: tf.Tensor, flags: tf.Tensor, own_secs: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         context = tf.distribute.get_replica_context()
+        began_secs = _now_secs([own_secs]) if several else 0.0
         gradients, sums = gradient(
             chunk["x"][i],
             chunk["y"][i],
@@ -63,13 +70,20 @@ def training_loop(
             chunk["first_row"],
             chunk["first_step"] + tf.cast(i, tf.int64),
         )
+        if several:
+            spent_secs = _now_secs(gradients) - began_secs
+            own_secs = tf.one_hot(place.index, several) * tf.cast(
+                spent_secs, tf.float32
+            )
         if not single:
             # The one place where a gradient is reduced, and all else with it.
-            *gradients, both = context.all_reduce(
+            *gradients, told = context.all_reduce(
                 tf.distribute.ReduceOp.SUM,
-                [*gradients, tf.concat([sums, flags], axis=0)],
+                [*gradients, tf.concat([sums, flags, own_secs], axis=0)],
             )
-            sums, flags = both[:width], both[width:]
+            sums, flags, own_secs = tf.split(
+                told, [width, flags.shape[0], several]
+            )
         gradients = _regularized(network.model, gradients)
         if options.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, options.clip_norm)
@@ -78,31 +92,42 @@ def training_loop(
         if network.average is not None:
             decay = tf.minimum(options.ema_decay, (1 + step) / (10 + step))
             context.merge_call(_move_average, args=(network, decay))
-        return sums, flags
+        return sums, flags, own_secs
 
-    def loop(chunk: dict, flags: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def loop(
+        chunk: dict, flags: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         local = strategy.experimental_local_results
         slots = local(chunk["x"])[0].shape[0]
         steps = local(chunk["steps"])[0]
 
-        def body(i, sums, raised):
-            step_sums, raised = strategy.run(
-                replica_step, args=(chunk, i, flags)
+        def body(i, sums, raised, own_secs):
+            step_sums, raised, step_secs = (
+                local(each)[0]
+                for each in strategy.run(
+                    replica_step, args=(chunk, i, flags, own_secs)
+                )
             )
-            return i + 1, sums.write(i, local(step_sums)[0]), local(raised)[0]
+            return i + 1, sums.write(i, step_sums), raised, own_secs + step_secs
 
         # XLA would compile a loop over a range anew for each length of it.
         sums = tf.TensorArray(tf.float32, slots, element_shape=[width])
-        _, sums, raised = tf.while_loop(
+        _, sums, raised, own_secs = tf.while_loop(
             lambda i, *_: i < steps,
             body,
-            [tf.constant(0), sums, tf.zeros_like(flags)],
+            [tf.constant(0), sums, tf.zeros_like(flags), tf.zeros([several])],
         )
-        return sums.stack(), raised
+        return sums.stack(), raised, own_secs
 
     return tf.function(
         loop, jit_compile=options.jit_compile and single, autograph=False
     )
+
+
+def _now_secs(after: list[tf.Tensor]) -> tf.Tensor:
+    """Reads the clock once some tensors are there."""
+    with tf.control_dependencies(after):
+        return tf.timestamp()
 
 
 def _gradient(network: Network, options: StepOptions) -> Callable:

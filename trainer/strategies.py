@@ -1,17 +1,21 @@
 """Name -> tf.distribute.Strategy, and the devices that it stands on."""
 
+import functools
 import glob
 import os
 import threading
 from collections.abc import Callable
 
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from trainer import cluster
 from trainer.config import UserError
 
 NAMES = ("auto", "default", "one_device", "mirrored", "multiworker", "tpu")
 TPU_CONNECT_SECS = 45.0
+# From the import of TensorFlow in the first worker to that in the last.
+REGISTRATION_SECS = 60
 
 
 def prepare_devices(cpu_devices: int | None, require_gpus: int | None) -> None:
@@ -161,8 +165,22 @@ def _multiworker() -> tf.distribute.Strategy:
         implementation=communication
     )
     print(f"collectives: {communication.value}", flush=True)
+    _limit_registration()
     return tf.distribute.MultiWorkerMirroredStrategy(
         communication_options=options
+    )
+
+
+def _limit_registration() -> None:
+    """Has a peer that dies while the cluster forms end the wait for it.
+
+    The strategy sets no limit of its own, and holds every Python thread as it
+    waits, the watchdog's too.
+    """
+    tensorflow_context = context.context()
+    tensorflow_context.configure_coordination_service = functools.partial(
+        tensorflow_context.configure_coordination_service,
+        cluster_register_timeout_in_ms=1000 * REGISTRATION_SECS,
     )
 
 
@@ -219,14 +237,15 @@ def name_of(strategy: tf.distribute.Strategy) -> str:
     return kinds.get(type(strategy).__name__, "default")
 
 
-def describe(strategy: tf.distribute.Strategy, workers: int) -> None:
+def describe(strategy: tf.distribute.Strategy, place: cluster.Cluster) -> None:
     """Prints the strategy and the devices that a job runs on."""
     kinds = ("TPU", "GPU", "CPU")
     found = {k: len(tf.config.list_logical_devices(k)) for k in kinds}
     devices = ", ".join(f"{n} {k}" for k, n in found.items() if n)
     print(
         f"strategy: {name_of(strategy)},"
-        f" replicas: {strategy.num_replicas_in_sync}, workers: {workers},"
-        f" devices here: {devices}",
+        f" replicas: {strategy.num_replicas_in_sync}, workers: {place.workers},"
+        f" devices here: {devices}"
+        + (f", this is worker {place.index}" if place.addresses else ""),
         flush=True,
     )

@@ -7,16 +7,13 @@ imported, and told in one line; exit code 2.
 import contextlib
 import difflib
 import errno
-import glob
 import importlib.metadata
 import os
 import pathlib
 import re
 import sys
-import tempfile
 import textwrap
 import typing
-from collections.abc import Iterator
 from typing import Any
 
 from absl import flags
@@ -25,20 +22,30 @@ from ml_collections import config_flags
 from trainer import cluster
 from trainer import config as config_lib
 from trainer import heartbeat
+from trainer import joining
 from trainer import problems
+from trainer import record
 from trainer import sources
+from trainer import start_log
 from trainer.cluster import CLUSTER_FAILED
-from trainer.cluster import STOPPED_BY_USER
+from trainer.cluster import ClusterError
 from trainer.config import Config
 from trainer.config import UserError
 from trainer.stopping import Stop
 from trainer.watchdog import FIRST_SECS
 from trainer.watchdog import LEAST_SECS
 from trainer.watchdog import Watchdog
+from trainer.workdir import STOP_FILE
 from trainer.workdir import Workdir
 
 CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+_DISK_ERRORS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EROFS,
+    errno.ESTALE,
+)
 _CONFIG_FLAG = re.compile(r"--?(?:no)?config\.([\w.]+)(?:=(.*))?", re.DOTALL)
 
 USAGE = """\
@@ -147,6 +154,14 @@ def define_flags() -> flags.FlagValues:
         None,
         "Stop at this age of the process, checkpoint written: with code 42"
         " under Slurm or Kubernetes, else with 43.",
+        lower_bound=1.0,
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "join_secs",
+        300.0,
+        "How long workers wait for one another at the start; then each names"
+        " who is missing, and leaves with code 75.",
         lower_bound=1.0,
         flag_values=values,
     )
@@ -306,7 +321,7 @@ def _check_packages() -> None:
         )
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str], stop: Stop) -> int:
     """Runs the job; returns the exit code.
 
     Raises:
@@ -337,7 +352,22 @@ def run(argv: list[str]) -> int:
     if finished:
         print(f"{workdir.path} is finished at step {finished['step']}")
         return 0
-    return _train(values, config, workdir, dataset, fingerprint, place)
+    joining.join(
+        place,
+        record.facts(config, fingerprint),
+        workdir.path.absolute(),
+        float(values["join_secs"].value or 0),
+    )
+    try:
+        return _train(
+            values, config, workdir, dataset, fingerprint, place, stop
+        )
+    except FileNotFoundError as error:
+        if workdir.path.is_dir():
+            raise
+        raise OSError(
+            errno.ESTALE, f"--workdir={workdir.path} was removed while in use"
+        ) from error
 
 
 def _train(
@@ -347,11 +377,12 @@ def _train(
     dataset: sources.Dataset,
     fingerprint: str,
     place: cluster.Cluster,
+    stop: Stop,
 ) -> int:
     """Imports TensorFlow, makes the strategy and trains."""
     problem, dataset = problems.settle(config, dataset)
     _describe(dataset, problem)
-    with _without_start_log():
+    with start_log.hidden():
         import tensorflow as tf
 
         from trainer import optimizers
@@ -364,7 +395,6 @@ def _train(
         values["cpu_devices"].value, values["require_gpus"].value
     )
     optimizers.set_precision(config.precision)
-    stop = Stop(workdir / "STOP", values["max_secs"].value)
     # A peer may wait for as long as the chief's disk takes.
     patience_secs = LEAST_SECS if place.is_chief else FIRST_SECS
     try:
@@ -375,13 +405,13 @@ def _train(
                 devices=values["devices"].value,
                 tpu=values["tpu"].value,
             )
-            strategies.describe(strategy, place.workers)
-            held.enter_context(stop.on_signals())
+            strategies.describe(strategy, place)
             if place.is_chief:
                 held.enter_context(workdir.lock())
                 # Another run may have come and gone meanwhile.
                 workdir.check(config)
                 workdir.check_data(fingerprint)
+            stop.begin_training(workdir / STOP_FILE, values["max_secs"].value)
             job = Job(
                 config=config,
                 problem=problem,
@@ -390,8 +420,7 @@ def _train(
                 workdir=workdir,
                 strategy=strategy,
                 strategy_name=strategies.name_of(strategy),
-                workers=place.workers,
-                is_chief=place.is_chief,
+                place=place,
                 init_from=values["init_from"].value,
             )
             return train.train_and_evaluate(job, stop, watchdog)
@@ -399,36 +428,11 @@ def _train(
         # TensorFlow itself writes the event files, and has its own errors.
         if os.strerror(errno.ENOSPC) in error.message:
             raise OSError(errno.ENOSPC, error.message) from error
+        if isinstance(error, tf.errors.NotFoundError):
+            raise FileNotFoundError(error.message) from error
         if place.workers == 1:
             raise
-        config_lib.tell(f"a peer or the cluster failed: {error.message[:300]}")
-        return CLUSTER_FAILED
-
-
-@contextlib.contextmanager
-def _without_start_log() -> Iterator[None]:
-    """Drops what TensorFlow's C++ logs on stderr as it loads.
-
-    It is a page on every machine without a GPU, and no variable stops it.
-    Where there is an NVIDIA device, or it fails, each line may be needed.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if glob.glob("/dev/nvidia[0-9]*"):
-        yield
-        return
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as log:
-        os.dup2(log.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            log.seek(0)
-            os.write(kept, log.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+        raise ClusterError(error.message[:300]) from error
 
 
 def _describe(dataset: sources.Dataset, problem: problems.Problem) -> None:
@@ -446,13 +450,14 @@ def _describe(dataset: sources.Dataset, problem: problems.Problem) -> None:
 
 @config_lib.verb
 def main(argv: list[str]) -> int:
-    """Runs the job; tells a mistake or a full disk in one line."""
+    """Runs the job; tells a mistake or a failure from outside in one line."""
     heartbeat.start(os.environ)
+    stop = Stop()
     try:
-        return run(argv)
-    except KeyboardInterrupt:
-        config_lib.tell("interrupted; the newest checkpoint stands")
-        return STOPPED_BY_USER
+        with stop.listening():
+            return run(argv, stop)
+    except ClusterError as error:
+        config_lib.tell(f"a peer or the cluster failed: {error}")
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
             raise
@@ -460,7 +465,7 @@ def main(argv: list[str]) -> int:
             f"the disk failed: {error}; what was saved before stands, so mend"
             " it and start again"
         )
-        return CLUSTER_FAILED
+    return CLUSTER_FAILED
 
 
 if __name__ == "__main__":

@@ -40,7 +40,9 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
         job.config, job.problem, job.dataset, job.strategy, job.total_steps
     )
     network, state = restore(network, job)
-    if job.workers > 1 and not steps.is_same_on_all(job.strategy, state.step):
+    if job.place.workers > 1 and not steps.is_same_on_all(
+        job.strategy, state.step
+    ):
         raise UserError(
             f"--workdir={job.workdir.path}: the workers see different"
             " checkpoints; it must be one folder that all of them share"
@@ -53,7 +55,7 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
         first_step=state.step,
     )
     train_chunk = steps.training_loop(
-        job.strategy, network, step_options(job.config)
+        job.strategy, network, step_options(job.config), job.place
     )
     with Run(job, network, state, watchdog).open() as run:
         try:
@@ -61,11 +63,13 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
                 run.journal.progress.begin(state.step)
                 with run.clock.count("input_wait"):
                     chunk = next(chunks)
-                with run.clock.count("train"):
-                    sums, flags = train_chunk(chunk, tf.constant(stop.poll()))
-                    sums, flags = sums.numpy(), flags.numpy()
+                with run.clock.count_chunk():
+                    asked = tf.constant(stop.poll())
+                    sums, flags, own_secs = (
+                        each.numpy() for each in train_chunk(chunk, asked)
+                    )
                 steps_done = plan.chunk_end(state.step) - state.step
-                run.account(sums[:steps_done])
+                run.account(sums[:steps_done], own_secs)
                 improved = run.evaluate_where_due()
                 run.log()
                 code = stopping.code_of(flags)
@@ -93,7 +97,6 @@ def restore(network: Network, job: Job) -> tuple[Network, State]:
         return network, State()
     arrays, scalars = checkpoints.read(path)
     state = State(**scalars)
-    state.restarts += 1
     print(f"going on from {path.name}", flush=True)
     return network.restored(arrays), state
 
@@ -140,6 +143,7 @@ def training_plan(job: Job) -> pipeline.Plan:
         config.log.every_steps,
         config.evaluation.every_steps,
         config.checkpoint.every_steps,
+        config.checkpoint.keep_every_steps,
     )
     return pipeline.Plan(
         examples=train.examples,

@@ -10,14 +10,28 @@ import fcntl
 import json
 import os
 import pathlib
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
+from trainer.cluster import CLUSTER_FAILED
 from trainer.config import changed_fields
 from trainer.config import Config
 from trainer.config import from_dict
+from trainer.config import tell
 from trainer.config import UserError
 from trainer.config import validate
+
+# A user puts these there: for a checkpoint now, and for an end with one.
+SAVE_FILE = "SAVE"
+STOP_FILE = "STOP"
+# The holder of a workdir touches its lock so often; where that of another
+# machine was not touched for so long, its process is taken for dead. A network
+# file system may not pass a lock on to other machines.
+BEAT_SECS = 1.0
+LEASE_SECS = 8.0
 
 
 def write_atomically(path: pathlib.Path, data: bytes) -> None:
@@ -53,10 +67,13 @@ class Workdir:
 
     Attributes:
       path: the folder.
+      last_alive_unix_secs: when the process that held the workdir before this
+        one last was seen alive; None where there was none.
     """
 
     def __init__(self, path: str) -> None:
         self.path = pathlib.Path(os.path.expanduser(path))
+        self.last_alive_unix_secs: float | None = None
 
     def __truediv__(self, name: str) -> pathlib.Path:
         return self.path / name
@@ -161,15 +178,21 @@ class Workdir:
         """Holds the workdir for this process, however it ends.
 
         Raises:
-          UserError: another live process holds it.
+          UserError: another live process holds it, on this machine or another.
         """
         self.path.mkdir(parents=True, exist_ok=True)
+        held_before = (self.path / ".lock").exists()
         with open(self.path / ".lock", "a+") as file:
             self._flock(file, fcntl.LOCK_EX)
+            if held_before:
+                self._check_lease(_holder(file))
+                self.last_alive_unix_secs = os.fstat(file.fileno()).st_mtime
+            own = {"process": os.getpid(), "host": socket.gethostname()}
             file.truncate(0)
-            file.write(f"{os.getpid()}\n")
+            file.write(json.dumps(own) + "\n")
             file.flush()
-            yield
+            with self._beating(own):
+                yield
 
     def check_unlocked(self) -> None:
         """Raises UserError where another live process holds the workdir."""
@@ -189,18 +212,66 @@ class Workdir:
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            raise UserError(
-                f"--workdir={self.path} is in use by process {holder}; wait for"
-                " it, or name another"
-            ) from error
+            raise self._in_use(_holder(file)) from error
+
+    def _in_use(self, holder: dict[str, Any]) -> UserError:
+        process = holder.get("process", "unknown")
+        host = holder.get("host", "this machine")
+        return UserError(
+            f"--workdir={self.path} is in use by process {process} of {host};"
+            " wait for it, or name another"
+        )
+
+    def _check_lease(self, holder: dict[str, Any]) -> None:
+        """Watches whether another machine's process still touches the lock."""
+        if holder.get("host") in (None, socket.gethostname()):
+            return
+        # No clock of ours says how old the time of last change is, and a
+        # network file system may show it late.
+        touched = os.stat(self.path / ".lock").st_mtime
+        deadline = time.monotonic() + LEASE_SECS
+        while time.monotonic() < deadline:
+            time.sleep(BEAT_SECS / 4)
+            if os.stat(self.path / ".lock").st_mtime != touched:
+                raise self._in_use(holder)
+
+    @contextlib.contextmanager
+    def _beating(self, own: dict[str, Any]) -> Iterator[None]:
+        """Touches the lock; leaves where another has taken it."""
+        path, done = self.path / ".lock", threading.Event()
+
+        def beat() -> None:
+            while not done.wait(BEAT_SECS):
+                with contextlib.suppress(OSError), open(path, "r+") as file:
+                    if _holder(file) != own:
+                        tell(f"{path} was taken by {_holder(file)}; leaving")
+                        os._exit(CLUSTER_FAILED)
+                    os.utime(path)
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+            with contextlib.suppress(OSError):
+                os.utime(path)
 
     def start(self, config: Config, record: dict[str, Any]) -> None:
         """Notes what runs from here on; an old result no longer holds."""
         (self.path / "result.json").unlink(missing_ok=True)
         self.write_json("config.json", dataclasses.asdict(config))
         self.write_json("record.json", record)
+
+
+def _holder(file: Any) -> dict[str, Any]:
+    """Returns what a lock says of its holder; {} where it says nothing."""
+    file.seek(0)
+    with contextlib.suppress(ValueError):
+        value = json.loads(file.read())
+        return value if isinstance(value, dict) else {}
+    return {}
 
 
 class MetricsLog:

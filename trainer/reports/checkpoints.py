@@ -1,23 +1,17 @@
 """`strata checkpoints WORKDIR`: what a run has saved."""
 
 import argparse
-from typing import NoReturn
 
 from trainer import checkpoints
+from trainer.arguments import Parser
 from trainer.config import UserError
 from trainer.config import verb
 from trainer.workdir import Workdir
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see strata checkpoints --help")
-
-
 def _parse(argv: list[str]) -> argparse.Namespace:
-    parser = _Parser(
-        prog="strata checkpoints",
-        description="Lists a run's checkpoints, oldest first.",
+    parser = Parser(
+        "strata checkpoints", "Lists a run's checkpoints, oldest first."
     )
     parser.add_argument("workdir", help="folder of the run")
     parser.add_argument(

@@ -48,6 +48,7 @@ class Dataset:
         images), or None where there is no such value.
       class_names: a name for each class or label, or () where there are none.
       origin: where the data comes from and its licence, in a sentence.
+      folder: --data_dir as an absolute path, or None where none was given.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Dataset:
     largest: float | None = None
     class_names: tuple[str, ...] = ()
     origin: str = ""
+    folder: str | None = None
 
 
 def evenly_spaced(count: int, most: int) -> np.ndarray:
