@@ -20,6 +20,10 @@ from trainer.stopping import Stop
 from trainer.watchdog import Watchdog
 from trainer.workdir import Workdir
 
+# With several workers TensorFlow takes up to 15 s to delete these, when the
+# peers may be gone; the process ends without.
+_kept: list = []
+
 
 def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
     """Trains from the newest good checkpoint to the end, and scores it.
@@ -58,6 +62,8 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
         job.strategy, network, step_options(job.config), job.place
     )
     with Run(job, network, state, watchdog).open() as run:
+        if job.place.workers > 1:
+            _kept.extend((network, chunks, train_chunk, run))
         try:
             while not run.at_end():
                 run.journal.progress.begin(state.step)
