@@ -15,7 +15,7 @@ UV_PIP := $(PY) -m uv pip
 STAMP := .venv/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint format tensorboard clean lock
+.PHONY: help setup train test fuzz lint format tensorboard clean lock
 .SILENT:
 
 help:
@@ -51,6 +51,9 @@ train: $(STAMP)  ## train CONFIG (configs/digits.py), or continue its run
 
 test: $(STAMP)  ## run the tests; those on MNIST need STRATA_DATA_DIR
 	$(PY) -m pytest -n 2 --dist worksteal -r s --cov $(ARGS)
+
+fuzz: $(STAMP)  ## try N (1000) hostile inputs of each kind
+	STRATA_FUZZ_EXAMPLES='$(or $(N),1000)' $(PY) -m pytest -n 2 -m fuzz $(ARGS)
 
 lint: $(STAMP)  ## check style and types
 	$(PY) -m ruff check

@@ -23,6 +23,12 @@ TEST = [
     "pytest-xdist>=3.6",
     "setuptools>=77",
 ]
+# Keras's own export to ONNX, and what checks it.
+ONNX = [
+    "onnx>=1.18,<2",
+    "onnxruntime>=1.22,<2",
+    "tf2onnx>=1.16,<2",
+]
 LINT = [
     "mypy>=1.15",
     "ruff>=0.12",
@@ -55,9 +61,10 @@ setuptools.setup(
     ],
     extras_require={
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW_BOUNDS}"],
-        "test": TEST,
+        "onnx": ONNX,
+        "test": TEST + ONNX,
         "lint": LINT,
-        "dev": TEST + LINT,
+        "dev": TEST + ONNX + LINT,
     },
     entry_points={"console_scripts": ["strata = trainer.__main__:main"]},
     classifiers=[

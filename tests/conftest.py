@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Callable
 
 import hypothesis
 import pytest
@@ -16,7 +17,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 hypothesis.settings.register_profile(
     "strata", deadline=None, derandomize=IN_CI, print_blob=True
 )
-hypothesis.settings.load_profile("strata")
+# `make fuzz N=…`: as many examples of each test, new ones each time.
+FUZZ_EXAMPLES = os.environ.get("STRATA_FUZZ_EXAMPLES")
+hypothesis.settings.register_profile(
+    "fuzz",
+    parent=hypothesis.settings.get_profile("strata"),
+    max_examples=int(FUZZ_EXAMPLES or 100),
+    derandomize=False,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("fuzz" if FUZZ_EXAMPLES else "strata")
 
 
 def pytest_configure(config):
@@ -52,3 +62,57 @@ def mnist_dir() -> pathlib.Path:
     if not folder:
         pytest.skip(f"{DATA_DIR_VARIABLE} names no folder of MNIST's files")
     return pathlib.Path(folder)
+
+
+# A row of the problem table each, trained for a moment.
+TRAINED = {
+    "binary": ("breast_cancer", "--config.epochs=5"),
+    "multiclass": ("digits", "--config.epochs=2"),
+    "multilabel": ("digits_attributes", "--config.epochs=2"),
+    "regression": ("diabetes", "--config.epochs=5"),
+    "bounded_regression": ("digits_ink", "--config.epochs=2"),
+}
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Callable[[str], pathlib.Path]:
+    """From a problem's type to the workdir of a run of it, trained once."""
+    from trainer import task
+
+    folder = tmp_path_factory.mktemp("trained")
+
+    def workdir(problem: str) -> pathlib.Path:
+        path = folder / problem
+        if not path.exists():
+            config, length = TRAINED[problem]
+            flags = [f"--config={config}", length, f"--workdir={path}"]
+            assert task.main(flags) == 0
+        return path
+
+    return workdir
+
+
+@pytest.fixture(scope="session")
+def flowers(tmp_path_factory):
+    """The workdir of a run on a table of numbers and texts, and the table."""
+    import numpy as np
+
+    from trainer import task
+
+    folder = tmp_path_factory.mktemp("flowers")
+    random = np.random.RandomState(0)
+    kinds = random.randint(2, size=120)
+    sizes = [
+        f"{s:.2f}" if s > -1.5 else "NA" for s in random.randn(120) + kinds
+    ]
+    colours = random.choice(["red", "blue", '"red, pale"', ""], 120)
+    lines = [
+        f"{size},{colour},{('oak', 'yew')[kind]}"
+        for size, colour, kind in zip(sizes, colours, kinds, strict=True)
+    ]
+    table = folder / "flowers.csv"
+    table.write_text("\n".join(["size,colour,kind", *lines]) + "\n")
+    flags = [f"--data_dir={table}", f"--workdir={folder / 'run'}"]
+    length = "--config.steps=100"
+    assert task.main(["--config=your_data", length, *flags]) == 0
+    return folder / "run", table

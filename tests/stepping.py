@@ -12,10 +12,12 @@ the cluster's workers.
 """
 
 import json
+import os
 import sys
 
 import numpy as np
 
+from trainer import cluster
 from trainer import config as config_lib
 from trainer import problems
 from trainer import sources
@@ -56,13 +58,15 @@ def run_steps(config, strategy):
         config, problem, dataset, strategy, job.total_steps
     )
     plan = train.training_plan(job)
-    loop = steps.training_loop(strategy, network, train.step_options(config))
+    place = cluster.read(os.environ)
+    options = train.step_options(config)
+    loop = steps.training_loop(strategy, network, options, place)
     chunks = pipeline.distribute(
         strategy, dataset.splits["train"], plan, first_step=0
     )
     losses, step = [], 0
     for chunk in chunks:
-        sums, _ = loop(chunk, tf.zeros(2))
+        sums, _, _ = loop(chunk, tf.zeros(2))
         end = plan.chunk_end(step)
         losses.extend(sums.numpy()[: end - step, 0].tolist())
         step = end
@@ -89,7 +93,8 @@ def main(replicas, cases_path, out_path):
     # collectives meet in one group.
     strategies.prepare_devices(int(replicas), None)
     optimizers.set_precision("float32")
-    strategy = strategies.build("auto")
+    place = cluster.read(os.environ)
+    strategy = strategies.build(cluster.fit_strategy("auto", place, None, None))
     arrays = {}
     for name, fields in cases.items():
         losses, network = run_steps(config_of(fields), strategy)

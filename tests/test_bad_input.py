@@ -417,6 +417,7 @@ REFUSED = {
     "evaluation.patience": "0",
     "evaluation.min_delta": "-1",
     "checkpoint.every_steps": "0",
+    "checkpoint.keep_every_steps": "0",
     "checkpoint.every_secs": "0",
     "checkpoint.keep": "0",
     "log.every_steps": "0",
@@ -456,7 +457,23 @@ DATA = [
         make=text_file("a.npz"),
         config=OWN,
     ),
-    of_files("empty folder", ("no .npz and no .npy",), None),
+    of_files("empty folder", ("no .npz, no .npy and no .csv",), None),
+    of_files(
+        "ragged CSV",
+        ("own.csv: line 3 has 1 cells", "the header has 2"),
+        text_file("own.csv", "a,y\n1,0\n2\n"),
+    ),
+    of_files(
+        "unknown target",
+        ("config.data.target='z' is no column of", "did you mean 'y'?"),
+        text_file("own.csv", "a,y\n1,0\n2,1\n"),
+        "--config.data.target=z",
+    ),
+    Row(
+        "a target without a CSV",
+        f"{DIGITS} --config.data.target=digit",
+        ("config.data.target='digit' names columns of a CSV file",),
+    ),
     of_files(
         "NaN in the features",
         ("x_train", "nan in row 3", "must be finite"),
@@ -720,6 +737,20 @@ CLUSTERS = [
             ("'worker', index 2",),
         ),
         (
+            "with an address twice",
+            tf_config(
+                '{"worker": ["a:1", "a:1"]}', '{"type": "worker", "index": 0}'
+            ),
+            ("names a:1 twice",),
+        ),
+        (
+            "with an address without a port",
+            tf_config(
+                '{"worker": ["a:1", "b"]}', '{"type": "worker", "index": 0}'
+            ),
+            ("'b', which is no host:port",),
+        ),
+        (
             "with a task of no job",
             tf_config(TWO, '{"type": "chief", "index": 0}'),
             ("'chief', index 0",),
@@ -735,21 +766,18 @@ DEVICES = [
         "several workers of one",
         f"{DIGITS} --strategy=multiworker",
         ("--strategy=multiworker needs TF_CONFIG",),
-        needs_tensorflow=True,
     ),
     Row(
         "one process of several workers",
         f"{DIGITS} --strategy=mirrored",
         ("--strategy=mirrored", "TF_CONFIG names several workers"),
         environment={"TF_CONFIG": TWO_WORKERS},
-        needs_tensorflow=True,
     ),
     Row(
         "devices of several workers",
         f"{DIGITS} --devices=1",
         ("--devices=1 does not fit --strategy=multiworker",),
         environment={"TF_CONFIG": TWO_WORKERS},
-        needs_tensorflow=True,
     ),
     Row(
         "no GPU",

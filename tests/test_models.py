@@ -12,6 +12,7 @@ from trainer import pipeline
 from trainer import problems
 from trainer import steps
 from trainer import train
+from trainer.cluster import Cluster
 from trainer.config import ModelConfig
 from trainer.job import Job
 
@@ -209,7 +210,8 @@ def test_a_chunk_of_any_length_is_compiled_once():
     strategy = tf.distribute.get_strategy()
     job = Job(config, problem, dataset, "", None, strategy)
     network = networks.build(config, problem, dataset, strategy, 40)
-    loop = steps.training_loop(strategy, network, train.step_options(config))
+    options = train.step_options(config)
+    loop = steps.training_loop(strategy, network, options, Cluster())
     lengths = set()
     for chunk in pipeline.distribute(
         strategy,

@@ -5,6 +5,10 @@ import random
 import signal
 
 import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import (
+    EventAccumulator,
+)
 
 from tests import processes
 from trainer import checkpoints
@@ -70,6 +74,23 @@ def assert_same_run(workdir, undisturbed):
     assert ours["weights_sha256"] == theirs["weights_sha256"]
     assert ours["evaluation"] == theirs["evaluation"]
     assert metrics_of(workdir) == metrics_of(undisturbed)
+    assert_same_curves(workdir)
+
+
+def assert_same_curves(workdir):
+    """TensorBoard shows what metrics.jsonl says, each step once, in order."""
+    for split in ("train", "validation"):
+        events = EventAccumulator(str(workdir / split)).Reload()
+        shown = [
+            (event.step, tf.make_ndarray(event.tensor_proto).item())
+            for event in events.Tensors("loss")
+        ]
+        logged = [
+            (line["step"], pytest.approx(line["loss"]))
+            for line in metrics_of(workdir)
+            if line["split"] == split
+        ]
+        assert shown == logged
 
 
 @pytest.mark.parametrize(

@@ -417,7 +417,7 @@ def bad_folder(folder, case):
 REFUSED = {
     "missing": "does not exist",
     "a file": "is not a folder",
-    "empty": "no .npz and no .npy",
+    "empty": "no .npz, no .npy and no .csv",
     "both": "not both",
     "two npz": "mine.npz, more.npz",
     "no y_train": "lacks y_train",

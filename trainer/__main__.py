@@ -32,6 +32,9 @@ VERBS = {
     "export": Verb(
         "trainer.serving.export", "write a run's model for other programs"
     ),
+    "inspect": Verb(
+        "trainer.reports.inspect", "say what data holds, before training"
+    ),
     "checkpoints": Verb(
         "trainer.reports.checkpoints", "list or verify a run's checkpoints"
     ),

@@ -18,6 +18,14 @@ STOPPED_BY_USER = 43
 CLUSTER_FAILED = 75
 
 JOBS = ("chief", "worker")
+STRATEGIES = (
+    "auto",
+    "default",
+    "one_device",
+    "mirrored",
+    "multiworker",
+    "tpu",
+)
 # Variable that holds the number of a pipe to a supervisor, for heartbeats.
 HEARTBEAT_FD = "STRATA_HEARTBEAT_FD"
 
@@ -91,6 +99,43 @@ def read(environment: Mapping[str, str]) -> Cluster:
         if addresses.count(address) > 1:
             raise _refusal(text, f"names {address} twice")
     return Cluster(tuple(addresses), places.index((kind, index)))
+
+
+def fit_strategy(
+    name: str, place: Cluster, devices: int | None, tpu: str | None
+) -> str:
+    """Chooses "tpu" or "multiworker" for "auto" where one is meant.
+
+    Args:
+      name: one of STRATEGIES.
+      place: of this process.
+      devices: how many local devices to use.
+      tpu: a TPU's name or address, or "local".
+
+    Raises:
+      UserError: a strategy would silently leave aside what was asked for.
+    """
+    several = place.workers > 1
+    if name == "auto" and (tpu or several):
+        name = "tpu" if tpu else "multiworker"
+    if name == "multiworker" and not several:
+        raise UserError(
+            "--strategy=multiworker needs TF_CONFIG with two workers or more;"
+            " unset it is one process, for which --strategy=auto fits"
+        )
+    if several and name != "multiworker":
+        raise UserError(
+            f"--strategy={name} is of one process, and TF_CONFIG names"
+            " several workers; unset it, or leave --strategy at auto"
+        )
+    if tpu and name != "tpu":
+        raise UserError(f"--tpu={tpu} does not fit --strategy={name}")
+    if devices and name in ("multiworker", "tpu"):
+        raise UserError(
+            f"--devices={devices} does not fit --strategy={name}, which takes"
+            " all devices"
+        )
+    return name
 
 
 def split_address(address: str) -> tuple[str, int]:

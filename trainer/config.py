@@ -100,8 +100,12 @@ LOSSES = (
 @dataclasses.dataclass
 class DataConfig:
     # Where the arrays come from: one of SOURCES. "files" is the user's own
-    # .npz or folder of .npy, found in --data_dir.
+    # .npz, .npy or .csv, found in --data_dir.
     source: str = "digits"
+    # A CSV file's column of labels; None for the last that is not ignored.
+    target: str | None = None
+    # Columns of a CSV file that are not read.
+    ignore: tuple[str, ...] = ()
     # Share of the training rows held out for validation, drawn by the seed and
     # stratified where there are classes; 0 for none. Not used where the source
     # has a validation split of its own.

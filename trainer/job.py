@@ -22,7 +22,7 @@ class Job:
       fingerprint: of the data.
       workdir: held by this process where it is the chief.
       strategy: that the job runs on.
-      strategy_name: one of `strategies.NAMES`.
+      strategy_name: one of `cluster.STRATEGIES`.
       place: of this process in the job.
       init_from: workdir of a run whose weights a new run begins with.
     """

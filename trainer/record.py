@@ -82,6 +82,7 @@ def describe_data(
         },
         "kind": dataset.kind,
         "x": {"dtype": x.dtype.name, "shape": list(x.shape[1:])},
+        "encoding": dataset.encoding and dataset.encoding.to_json(),
         "problem": {
             name: value
             for name, value in dataclasses.asdict(problem).items()

@@ -12,7 +12,6 @@ from tensorflow.python.eager import context
 from trainer import cluster
 from trainer.config import UserError
 
-NAMES = ("auto", "default", "one_device", "mirrored", "multiworker", "tpu")
 TPU_CONNECT_SECS = 45.0
 # From the import of TensorFlow in the first worker to that in the last.
 REGISTRATION_SECS = 60
@@ -104,8 +103,7 @@ def build(
     """Makes the strategy; the first TensorFlow work of a process.
 
     Args:
-      name: one of NAMES. "auto" takes TPU where one is named, multi-worker
-        where TF_CONFIG names two workers or more, Mirrored for two local
+      name: from `cluster.fit_strategy`. "auto" takes Mirrored for two local
         devices or more, and else the default.
       devices: how many local devices to use.
       tpu: a TPU's name or address, or "local".
@@ -113,10 +111,6 @@ def build(
     Raises:
       UserError: what was asked for is not there.
     """
-    several = cluster.read(os.environ).workers > 1
-    if name == "auto" and (tpu or several):
-        name = "tpu" if tpu else "multiworker"
-    _check_fit(name, several=several, devices=devices, tpu=tpu)
     if name == "tpu":
         return _tpu(tpu or os.environ.get("TPU_NAME", "local"))
     if name == "multiworker":
@@ -129,29 +123,6 @@ def build(
     if name == "one_device":
         return tf.distribute.OneDeviceStrategy(names[0])
     return tf.distribute.get_strategy()
-
-
-def _check_fit(
-    name: str, *, several: bool, devices: int | None, tpu: str | None
-) -> None:
-    """Raises UserError for what a strategy would silently leave aside."""
-    if name == "multiworker" and not several:
-        raise UserError(
-            "--strategy=multiworker needs TF_CONFIG with two workers or more;"
-            " unset it is one process, for which --strategy=auto fits"
-        )
-    if several and name != "multiworker":
-        raise UserError(
-            f"--strategy={name} is of one process, and TF_CONFIG names"
-            " several workers; unset it, or leave --strategy at auto"
-        )
-    if tpu and name != "tpu":
-        raise UserError(f"--tpu={tpu} does not fit --strategy={name}")
-    if devices and name in ("multiworker", "tpu"):
-        raise UserError(
-            f"--devices={devices} does not fit --strategy={name}, which takes"
-            " all devices"
-        )
 
 
 def _multiworker() -> tf.distribute.Strategy:
@@ -225,7 +196,7 @@ def within_deadline(work: Callable, secs: float) -> tf.distribute.Strategy:
 
 
 def name_of(strategy: tf.distribute.Strategy) -> str:
-    """Returns which of NAMES a strategy is."""
+    """Returns which of `cluster.STRATEGIES` a strategy is."""
     kinds = {
         "MirroredStrategy": "mirrored",
         "MultiWorkerMirroredStrategy": "multiworker",

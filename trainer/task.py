@@ -109,7 +109,8 @@ def define_flags() -> flags.FlagValues:
     flags.DEFINE_string(
         "data_dir",
         None,
-        "Folder that holds the data; nothing else is looked at then.",
+        "Folder that holds the data, or a CSV file; nothing else is looked at"
+        " then.",
         flag_values=values,
     )
     flags.DEFINE_string(
@@ -121,7 +122,7 @@ def define_flags() -> flags.FlagValues:
     flags.DEFINE_enum(
         "strategy",
         "auto",
-        ["auto", "default", "one_device", "mirrored", "multiworker", "tpu"],
+        list(cluster.STRATEGIES),
         "How the job is spread: auto, default, one_device, mirrored,"
         " multiworker or tpu. auto takes tpu where --tpu names one, multiworker"
         " where TF_CONFIG names two workers or more, mirrored for two local"
@@ -336,6 +337,12 @@ def run(argv: list[str], stop: Stop) -> int:
         return 0
     _check_packages()
     place = cluster.read(os.environ)
+    strategy_name = cluster.fit_strategy(
+        str(values["strategy"].value),
+        place,
+        values["devices"].value,
+        values["tpu"].value,
+    )
     wanted: Any = values["config"]
     name = pathlib.Path(wanted.config_filename).stem
     workdir = Workdir(values["workdir"].value or os.path.join("runs", name))
@@ -361,7 +368,16 @@ def run(argv: list[str], stop: Stop) -> int:
         workdir.path.absolute(),
         float(values["join_secs"].value or 0),
     )
-    arguments = (values, config, workdir, dataset, fingerprint, place, stop)
+    arguments = (
+        values,
+        config,
+        workdir,
+        dataset,
+        fingerprint,
+        place,
+        strategy_name,
+        stop,
+    )
     if place.workers == 1:
         return _train(*arguments)
     code = _telling(_train)(*arguments)
@@ -377,6 +393,7 @@ def _train(
     dataset: sources.Dataset,
     fingerprint: str,
     place: cluster.Cluster,
+    strategy_name: str,
     stop: Stop,
 ) -> int:
     """Imports TensorFlow, makes the strategy and trains."""
@@ -401,7 +418,7 @@ def _train(
         with contextlib.ExitStack() as held:
             watchdog = held.enter_context(Watchdog(least_secs=patience_secs))
             strategy = strategies.build(
-                str(values["strategy"].value),
+                strategy_name,
                 devices=values["devices"].value,
                 tpu=values["tpu"].value,
             )

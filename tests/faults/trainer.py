@@ -67,9 +67,12 @@ class Notes:
         os.write(self._logs[name], line.encode())
 
     def pass_by(self, event: str, path: str = "") -> None:
-        if self._deadly and event == self._deadly[0]:
-            if self._deadly[1] in path:
-                os.kill(os.getpid(), signal.SIGKILL)
+        if (
+            self._deadly
+            and event == self._deadly[0]
+            and self._deadly[1] in path
+        ):
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def audit(self, event: str, arguments: tuple) -> None:
         """Passes what the interpreter tells of."""

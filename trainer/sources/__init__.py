@@ -1,9 +1,12 @@
 """Where arrays come from: one module a family, NumPy alone."""
 
+import dataclasses
+import os
 from collections.abc import Callable
 
 from trainer.config import DataConfig
 from trainer.config import UserError
+from trainer.sources import csv_folder
 from trainer.sources import digits
 from trainer.sources import files
 from trainer.sources import mnist
@@ -12,9 +15,10 @@ from trainer.sources.checks import check
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import fingerprint
 from trainer.sources.dataset import Split
+from trainer.sources.encoding import Encoding
 from trainer.sources.splits import hold_out
 
-__all__ = ["Dataset", "Split", "fingerprint", "load"]
+__all__ = ["Dataset", "Encoding", "Split", "fingerprint", "held_out", "load"]
 
 # The test rows of a source without a test split are the same for every seed of
 # a config, so that the scores of several seeds can be compared.
@@ -38,7 +42,13 @@ READ: dict[str, Callable[[str | None], Dataset]] = {
 }
 
 
-def load(data: DataConfig, *, seed: int, data_dir: str | None) -> Dataset:
+def load(
+    data: DataConfig,
+    *,
+    seed: int,
+    data_dir: str | None,
+    encoding: Encoding | None = None,
+) -> Dataset:
     """Loads a source's arrays, checks them and holds rows out.
 
     The splits are a pure function of the arrays, the fractions and, for
@@ -49,6 +59,8 @@ def load(data: DataConfig, *, seed: int, data_dir: str | None) -> Dataset:
       seed: the config's; draws the validation rows.
       data_dir: the folder given by --data_dir, or None. Where it is given,
         nothing else is looked at.
+      encoding: of the run that a CSV file's rows are for; None to settle one
+        by the training rows.
 
     Returns:
       A dataset with "train", "test" and, where the source has one or the
@@ -57,8 +69,45 @@ def load(data: DataConfig, *, seed: int, data_dir: str | None) -> Dataset:
     Raises:
       UserError: naming the file or array, its value, the rule and the remedy.
     """
-    dataset = _read(data.source, data_dir)
-    check(dataset)
+    paths = (
+        csv_folder.find_tables(data_dir)
+        if data.source == "files" and data_dir is not None
+        else {}
+    )
+    if paths:
+        tables = csv_folder.read_tables(paths, data, encoding)
+        tables.check()
+        # Test rows must have no say in the encoding: first they are held out.
+        dataset = held_out(tables.labelled(), data, seed)
+        dataset = tables.encode(dataset, encoding)
+    else:
+        _check_no_column(data)
+        dataset = _read(data.source, data_dir)
+        check(dataset)
+        dataset = held_out(dataset, data, seed)
+    if data_dir is None:
+        return dataset
+    folder = os.path.abspath(os.path.expanduser(data_dir))
+    return dataclasses.replace(dataset, folder=folder)
+
+
+def _check_no_column(data: DataConfig) -> None:
+    """Refuses columns that are named where no table has any."""
+    for field, value in (("target", data.target), ("ignore", data.ignore)):
+        if value:
+            raise UserError(
+                f"config.data.{field}={value!r} names columns of a CSV file,"
+                " and there is none; leave it out, or give --data_dir=FILE.csv"
+                " and --config.data.source=files"
+            )
+
+
+def held_out(dataset: Dataset, data: DataConfig, seed: int) -> Dataset:
+    """Holds out the splits that a dataset lacks and the config asks for.
+
+    Raises:
+      UserError: there are too few rows.
+    """
     if "test" not in dataset.splits:
         dataset = hold_out(
             dataset, "test", fraction=data.test_fraction, seed=TEST_SEED

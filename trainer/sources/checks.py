@@ -32,20 +32,29 @@ def check(dataset: Dataset) -> None:
     Raises:
       UserError: naming the array, its value, the rule and the remedy.
     """
-    for name, split in dataset.splits.items():
-        _check_split(dataset.name, name, split)
-    for name, split in dataset.splits.items():
-        _check_agreement(dataset, name, split)
+    check_form(dataset)
     # Last, since it is the only check that takes time.
     for name, split in dataset.splits.items():
         _check_finite(f"{dataset.name}: x_{name}", split.x)
         _check_finite(f"{dataset.name}: y_{name}", split.y)
 
 
+def check_form(dataset: Dataset) -> None:
+    """Checks all that `check` does but the values.
+
+    Raises:
+      UserError: naming the array, the rule and the remedy.
+    """
+    for name, split in dataset.splits.items():
+        _check_split(dataset.name, name, split)
+    for name, split in dataset.splits.items():
+        _check_agreement(dataset, name, split)
+
+
 def _check_split(where: str, name: str, split: Split) -> None:
     x, y = split.x, split.y
-    _check_dtype(f"{where}: x_{name}", x)
-    _check_dtype(f"{where}: y_{name}", y)
+    check_dtype(f"{where}: x_{name}", x)
+    check_dtype(f"{where}: y_{name}", y)
     if x.ndim < 2 or not math.prod(x.shape[1:]):
         raise UserError(
             f"{where}: x_{name} has shape {x.shape}, no features; it must be"
@@ -69,7 +78,8 @@ def _check_split(where: str, name: str, split: Split) -> None:
         )
 
 
-def _check_dtype(name: str, array: np.ndarray) -> None:
+def check_dtype(name: str, array: np.ndarray) -> None:
+    """Raises UserError for what is no array of numbers of this machine."""
     dtype = array.dtype
     if dtype.kind == "O":
         raise UserError(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from trainer.sources.encoding import Encoding
+
 FINGERPRINT_ROWS = 64
 
 
@@ -49,6 +51,7 @@ class Dataset:
       class_names: a name for each class or label, or () where there are none.
       origin: where the data comes from and its licence, in a sentence.
       folder: --data_dir as an absolute path, or None where none was given.
+      encoding: how a table's cells became x, or None where x is as stored.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Dataset:
     class_names: tuple[str, ...] = ()
     origin: str = ""
     folder: str | None = None
+    encoding: Encoding | None = None
 
 
 def evenly_spaced(count: int, most: int) -> np.ndarray:

@@ -45,7 +45,7 @@ def load_files(data_dir: str | None) -> Dataset:
     if data_dir is None:
         raise UserError(
             "--data_dir is not set and config.data.source='files' needs it:"
-            " the folder of an .npz, or of x_train.npy and y_train.npy"
+            " a .csv, or a folder of an .npz or of x_train.npy and y_train.npy"
         )
     name, arrays = _read(data_dir)
     arrays = {
@@ -75,8 +75,9 @@ def _read(data_dir: str) -> tuple[str, dict[str, np.ndarray]]:
     if len(npz) + bool(mapped) != 1:
         found = [path.name for path in npz] + [f"{key}.npy" for key in mapped]
         raise UserError(
-            f"--data_dir={data_dir} holds {_some(found)}; it must hold one .npz"
-            " or .npy files, not both; x_train.npy and y_train.npy will do"
+            f"--data_dir={data_dir} holds {_some(found)}; it must hold a"
+            " .csv, an .npz or .npy files, not both; x_train.npy and"
+            " y_train.npy will do"
         )
     if npz:
         _check_keys(str(npz[0]), npy.npz_keys(npz[0]))
@@ -90,7 +91,7 @@ def _read(data_dir: str) -> tuple[str, dict[str, np.ndarray]]:
 
 def _some(names: list[str]) -> str:
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    return (", ".join(names[:4]) or "no .npz and no .npy") + more
+    return (", ".join(names[:4]) or "no .npz, no .npy and no .csv") + more
 
 
 def _check_keys(where: str, keys: list[str]) -> None:

@@ -5,13 +5,32 @@ from pathlib import Path
 from trainer.config import UserError
 
 
+def path_of(data_dir: str) -> Path:
+    """Returns the path that --data_dir names, a leading ~ resolved.
+
+    Raises:
+      UserError: no file can have such a name.
+    """
+    try:
+        path = Path(data_dir).expanduser()
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"--data_dir={data_dir!r} cannot be opened ({error}); name the"
+            " folder that holds the data"
+        ) from None
+    return path
+
+
 def list_folder(data_dir: str) -> dict[str, Path]:
     """Returns {name: path} of what is in a folder, hidden names left out.
 
     Raises:
       UserError: where there is no such folder or it cannot be read.
     """
-    folder = Path(data_dir).expanduser()
+    folder = path_of(data_dir)
     try:
         paths = sorted(folder.iterdir())
     except FileNotFoundError:

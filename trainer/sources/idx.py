@@ -5,12 +5,14 @@ two zero bytes, the type (8 for unsigned bytes), the number of dimensions, each
 dimension as a big-endian uint32, then the values, last dimension fastest.
 """
 
+import contextlib
 import gzip
 import hashlib
 import io
 import math
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -40,24 +42,70 @@ def read_idx(
     Raises:
       UserError: where it is not such a file, or not whole.
     """
+    with _open(path) as file:
+        header = _read(file, 4 + 4 * dimensions)
+        shape = _shape(path, header, dimensions)
+        values = _read(file, math.prod(shape) + 1)
+    _check_length(path, shape, len(values) - math.prod(shape))
+    if original and shape[0] == original[0]:
+        _check_sum(path, header + values, original[1])
+    return np.frombuffer(values, np.uint8).reshape(shape)
+
+
+def idx_shape(path: Path) -> tuple[int, ...]:
+    """Returns the shape that an IDX file of unsigned bytes announces.
+
+    Raises:
+      UserError: where it is not such a file.
+    """
+    with _open(path) as file:
+        return _any_shape(path, file)
+
+
+def idx_blocks(path: Path, block_rows: int) -> Iterator[np.ndarray]:
+    """Yields an IDX file's rows, uint8 [block_rows or fewer, ...].
+
+    Raises:
+      UserError: where it is not such a file, or not whole; after the blocks
+        before.
+    """
+    with _open(path) as file:
+        shape = _any_shape(path, file)
+        for start in range(0, shape[0], block_rows):
+            block = (min(block_rows, shape[0] - start), *shape[1:])
+            values = _read(file, math.prod(block))
+            _check_length(path, shape, min(0, len(values) - math.prod(block)))
+            yield np.frombuffer(values, np.uint8).reshape(block)
+        _check_length(path, shape, len(file.read(1)))
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[gzip.GzipFile | io.BufferedReader]:
+    """Opens a file, inflated where its name ends in .gz, and tells of harm."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as f:
-            header = _read(f, 4 + 4 * dimensions)
-            shape = _shape(path, header, dimensions)
-            values = _read(f, math.prod(shape) + 1)
+            yield f
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(
             f"{path} cannot be read ({error}); put a whole copy in its place"
         ) from None
-    if len(values) != math.prod(shape):
-        state = "more" if len(values) > math.prod(shape) else "truncated: fewer"
+
+
+def _any_shape(
+    path: Path, file: gzip.GzipFile | io.BufferedReader
+) -> tuple[int, ...]:
+    magic = _read(file, 4)
+    dimensions = magic[3] if len(magic) == 4 else 1
+    return _shape(path, magic + _read(file, 4 * dimensions), dimensions)
+
+
+def _check_length(path: Path, shape: tuple[int, ...], more_bytes: int) -> None:
+    if more_bytes:
+        state = "more" if more_bytes > 0 else "truncated: fewer"
         raise UserError(
             f"{path} has {state} bytes than the {math.prod(shape)} of its"
             f" header's shape {shape}; put a whole copy in its place"
         )
-    if original and shape[0] == original[0]:
-        _check_sum(path, header + values, original[1])
-    return np.frombuffer(values, np.uint8).reshape(shape)
 
 
 def _read(

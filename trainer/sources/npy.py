@@ -4,12 +4,14 @@ Nothing is ever unpickled, and nothing is allocated that the file has not the
 bytes for.
 """
 
+import contextlib
 import math
 import os
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +22,9 @@ from trainer.config import UserError
 # Most bytes, inflated, that the arrays of an .npz may have in all. A folder of
 # .npy files is mapped, not read, and has no limit.
 MAX_NPZ_BYTES = 8 * 2**30
+
+# A size in a header beyond this is a lie.
+MOST_ROWS = 2**48
 
 # What the standard library and NumPy raise for files that are not whole, not
 # what their name says, encrypted, or compressed in an unknown way.
@@ -72,6 +77,57 @@ def read_npz(path: Path, keys: Iterable[str]) -> dict[str, np.ndarray]:
     return arrays
 
 
+def npz_shape(path: Path, key: str) -> tuple[tuple[int, ...], np.dtype]:
+    """Returns the shape and dtype that an .npz announces for an array.
+
+    Raises:
+      UserError: as `read_npz` does.
+    """
+    with _open_npz(path, key) as (_, shape, _, dtype):
+        return shape, dtype
+
+
+def npz_blocks(path: Path, key: str, block_rows: int) -> Iterator[np.ndarray]:
+    """Yields an array's rows, [block_rows or fewer, ...], in bounded memory.
+
+    One in Fortran's order is read whole.
+
+    Raises:
+      UserError: as `read_npz` does, after the blocks before.
+    """
+    with _open_npz(path, key) as (file, shape, by_columns, dtype):
+        if by_columns:
+            array = read_npz(path, [key])[key]
+            for start in range(0, len(array), block_rows):
+                yield array[start : start + block_rows]
+            return
+        for start in range(0, shape[0], block_rows):
+            block = (min(block_rows, shape[0] - start), *shape[1:])
+            wanted = math.prod(block) * dtype.itemsize
+            values = bytearray()
+            while part := file.read(wanted - len(values)):
+                values += part
+            if len(values) != wanted:
+                raise EOFError(f"{key} ends too soon")
+            yield np.frombuffer(values, dtype).reshape(block)
+
+
+@contextlib.contextmanager
+def _open_npz(
+    path: Path, key: str
+) -> Iterator[tuple[IO[bytes], tuple[int, ...], bool, np.dtype]]:
+    """Opens an array of an .npz at its first value; tells of harm."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            info = archive.getinfo(f"{key}.npy")
+            _check_size(path, info.file_size)
+            with archive.open(info) as file:
+                header = _check_header(f"{path}: {key}", file, info.file_size)
+                yield file, *header
+    except BAD_FILE as error:
+        raise _bad(path, error) from None
+
+
 def map_npy(path: Path) -> np.ndarray:
     """Maps an .npy into memory, read-only: it may be larger than memory.
 
@@ -81,7 +137,9 @@ def map_npy(path: Path) -> np.ndarray:
     try:
         with open(path, "rb") as file:
             _check_header(str(path), file, os.fstat(file.fileno()).st_size)
-        return np.lib.format.open_memmap(path, mode="r")
+        # Sizes of which one is 0 may overflow as they are multiplied.
+        with np.errstate(over="ignore"):
+            return np.lib.format.open_memmap(path, mode="r")
     except BAD_FILE as error:
         raise _bad(path, error) from None
 
@@ -95,8 +153,14 @@ def _check_size(path: Path, total_bytes: int) -> None:
         )
 
 
-def _check_header(name: str, file: IO[bytes], file_bytes: int) -> None:
-    """Holds what an .npy's header announces against the bytes there are."""
+def _check_header(
+    name: str, file: IO[bytes], file_bytes: int
+) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Holds what an .npy's header announces against the bytes there are.
+
+    Returns:
+      Its shape, whether it is in Fortran's order, and its dtype.
+    """
     version = np.lib.format.read_magic(file)
     read_header = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -104,7 +168,7 @@ def _check_header(name: str, file: IO[bytes], file_bytes: int) -> None:
     }.get(version)
     if read_header is None:
         raise ValueError(f".npy format {version}")
-    shape, _, dtype = read_header(file)
+    shape, by_columns, dtype = read_header(file)
     if dtype.hasobject:
         raise UserError(
             f"{name} holds pickled Python objects (ragged rows or mixed types),"
@@ -119,6 +183,10 @@ def _check_header(name: str, file: IO[bytes], file_bytes: int) -> None:
             f"{name} has {file_bytes} bytes, and shape {shape} of {dtype} takes"
             f" {wanted}; it is truncated or damaged; save it again"
         )
+    # NumPy lets True pass for 1, and any size beside a 0.
+    if any(type(n) is not int or not 0 <= n < MOST_ROWS for n in shape):
+        raise ValueError(f"shape {shape}")
+    return shape, by_columns, dtype
 
 
 def _bad(path: Path, error: Exception) -> UserError:

@@ -1,0 +1,167 @@
+"""What a table's columns or an array's values are, read block by block."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from trainer.reports.sameness import blocks_of
+from trainer.sources import Split
+from trainer.sources.csv_table import TableColumn
+
+# Texts of a column that are told, the most frequent first.
+MOST_TEXTS = 20
+
+
+def of_table(
+    name: str, parts: list[TableColumn], problem: str | None
+) -> dict[str, Any]:
+    """Describes a column of a CSV file.
+
+    Args:
+      name: in the header.
+      parts: the column in each split's file.
+      problem: what forbids to train on it, or None.
+
+    Returns:
+      {"name", "kind": "number" or "text", "missing": cells, "problem"}, and of
+      numbers "least", "greatest", "mean" and "is_row_number", of texts "texts":
+      how many, and "counts": {text: cells} of the most frequent.
+    """
+    texts = parts[0].categories is not None
+    missing = sum(int(part.missing.sum()) for part in parts)
+    found: dict[str, Any] = {
+        "name": name,
+        "kind": "text" if texts else "number",
+        "missing": missing,
+        "problem": problem,
+    }
+    return found | (_of_texts(parts) if texts else _of_numbers(parts))
+
+
+def _of_texts(parts: list[TableColumn]) -> dict[str, Any]:
+    counts: dict[str, int] = {}
+    for part in parts:
+        assert part.categories is not None
+        there = part.values[part.values >= 0]
+        cells = np.bincount(there, minlength=len(part.categories))
+        for text, count in zip(part.categories, cells.tolist(), strict=True):
+            counts[text] = counts.get(text, 0) + count
+    most = sorted(counts, key=lambda text: (-counts[text], text))[:MOST_TEXTS]
+    return {
+        "texts": len(counts),
+        "counts": {text: counts[text] for text in most},
+        "is_constant": len(counts) == 1,
+    }
+
+
+def _of_numbers(parts: list[TableColumn]) -> dict[str, Any]:
+    values = np.concatenate([part.values for part in parts])
+    values = values[~np.isnan(values)].astype(np.float64)
+    if not len(values):
+        return {"least": None, "greatest": None, "mean": None} | dict.fromkeys(
+            ("is_constant", "is_row_number"), False
+        )
+    return {
+        "least": float(values.min()),
+        "greatest": float(values.max()),
+        "mean": float(values.mean()),
+        "is_constant": bool(values.min() == values.max()),
+        "is_row_number": len(values) > 2 and bool((np.diff(values) == 1).all()),
+    }
+
+
+@dataclasses.dataclass
+class _Moments:
+    """Of each feature, over the rows so far."""
+
+    least: np.ndarray
+    greatest: np.ndarray
+    sums: np.ndarray
+    finite: np.ndarray
+    blank_rows: int = 0
+
+    def add(self, block: np.ndarray) -> None:
+        flat = block.reshape(len(block), -1)
+        finite = np.isfinite(flat)
+        every = bool(finite.all())
+        self.blank_rows += int((flat == flat[:, :1]).all(axis=1).sum())
+        self.finite += len(flat) if every else finite.sum(axis=0)
+        low = flat if every else np.where(finite, flat, np.inf)
+        high = flat if every else np.where(finite, flat, -np.inf)
+        kept = flat if every else np.where(finite, flat, 0)
+        self.least = np.minimum(self.least, low.min(axis=0))
+        self.greatest = np.maximum(self.greatest, high.max(axis=0))
+        with np.errstate(over="ignore"):
+            self.sums += kept.sum(axis=0, dtype=np.float64)
+
+
+def of_arrays(splits: Mapping[str, Split]) -> tuple[_Moments, int]:
+    """Describes the features of all splits' arrays, one by one.
+
+    Returns:
+      Their moments, each array [features], and how many rows there are.
+    """
+    arrays = {id(split.x): split.x for split in splits.values()}
+    size = next(iter(splits.values())).x[0].size
+    moments = _Moments(
+        np.full(size, np.inf),
+        np.full(size, -np.inf),
+        np.zeros(size),
+        np.zeros(size, np.int64),
+    )
+    rows = 0
+    for array in arrays.values():
+        for block in blocks_of(array):
+            moments.add(block)
+            rows += len(block)
+    return moments, rows
+
+
+def _finite(value: np.floating, there: bool) -> float | None:
+    """Returns a number that JSON can hold."""
+    return float(value) if there and np.isfinite(value) else None
+
+
+def of_features(moments: _Moments, rows: int) -> list[dict[str, Any]]:
+    """Describes each column of arrays that are a table, as `of_table` does."""
+    found = []
+    for index, finite in enumerate(moments.finite.tolist()):
+        there = bool(finite)
+        least, greatest = moments.least[index], moments.greatest[index]
+        found.append(
+            {
+                "name": f"column {index}",
+                "kind": "number",
+                "missing": rows - finite,
+                "problem": None,
+                "least": _finite(least, there),
+                "greatest": _finite(greatest, there),
+                "mean": _finite(moments.sums[index] / max(finite, 1), there),
+                "is_constant": bool(there and least == greatest),
+                "is_row_number": False,
+            }
+        )
+    return found
+
+
+def of_images(moments: _Moments, rows: int) -> dict[str, Any]:
+    """Describes the values of arrays that are images.
+
+    Returns:
+      {"least", "greatest", "mean", "missing": values that are not finite,
+      "constant_pixels": places that are the same in all images,
+      "blank_images": images of a single value}.
+    """
+    finite = int(moments.finite.sum())
+    there = moments.finite > 0
+    constant = there & (moments.least == moments.greatest)
+    return {
+        "least": _finite(moments.least.min(), bool(finite)),
+        "greatest": _finite(moments.greatest.max(), bool(finite)),
+        "mean": _finite(moments.sums.sum() / max(finite, 1), bool(finite)),
+        "missing": rows * len(moments.finite) - finite,
+        "constant_pixels": int(constant.sum()),
+        "blank_images": moments.blank_rows,
+    }

@@ -1,0 +1,341 @@
+"""`strata inspect DATA`: what data is, before it is trained on."""
+
+import argparse
+import dataclasses
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+from typing import TYPE_CHECKING
+
+from trainer.arguments import Parser
+from trainer.config import Config
+from trainer.config import DataConfig
+from trainer.config import UserError
+from trainer.config import verb
+
+if TYPE_CHECKING:
+    from trainer.sources import Dataset
+
+DESCRIPTION = """\
+Tells what data holds: rows, splits, columns, classes, what is missing, the same
+twice or contradictory, which problem it is, and the command that trains on it.
+
+  strata inspect wine.csv
+  strata inspect titanic.csv --target=survived
+  strata inspect DIR --format=json
+
+DATA is what --data_dir of the trainer takes: a .csv, or a folder of one, of an
+.npz, of .npy files, or of MNIST's four files."""
+# As configs/your_data.py has it; the splits are those of its runs.
+YOUR_DATA = DataConfig(source="files", validation_fraction=0.2)
+# Below, a class has too few rows to learn from or to score.
+FEW_ROWS = 10
+MANY_TEXTS = 100
+# What ml_collections takes for no Python literal.
+_PLAIN = re.compile(r"(?!(?:True|False|None)$)[A-Za-z_][\w.-]*")
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = Parser("strata inspect", DESCRIPTION)
+    parser.add_argument("data", metavar="DATA", help="folder or CSV file")
+    parser.add_argument(
+        "--target",
+        metavar="COLUMN",
+        help="a CSV file's column of labels; the last by default",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("table", "json"),
+        default="table",
+        help="how it is told (default: table)",
+    )
+    return parser.parse_args(argv)
+
+
+@verb
+def main(argv: list[str]) -> int:
+    """Prints what the data holds.
+
+    Raises:
+      UserError: the data cannot be read.
+    """
+    arguments = _parse(argv)
+    found = inspect(arguments.data, arguments.target)
+    if arguments.format == "json":
+        print(json.dumps(found, indent=2, allow_nan=False))
+        return 0
+    from trainer.reports import inspect_text
+
+    print(inspect_text.of(found))
+    return 0
+
+
+def inspect(data_dir: str, target: str | None = None) -> dict[str, Any]:
+    """Reads data as the trainer does and tells what it is.
+
+    Args:
+      data_dir: as --data_dir of the trainer.
+      target: a CSV file's column of labels; None for the last.
+
+    Returns:
+      What `strata inspect --format=json` prints; docs/your_data.md lists it.
+
+    Raises:
+      UserError: the data cannot be read.
+    """
+    from trainer.reports import sameness
+    from trainer.sources import csv_folder
+
+    paths = csv_folder.find_tables(data_dir)
+    if paths:
+        found, dataset = _of_tables(paths, target)
+    elif target is not None:
+        raise UserError(
+            f"--target={target} names a CSV file's column, and {data_dir} holds"
+            " no CSV; leave it out"
+        )
+    else:
+        found, dataset = _of_arrays(data_dir)
+    found["command"] = None
+    if dataset is not None:
+        found |= _labels(dataset) | sameness.compare(dataset)
+        found["command"] = _command(found, data_dir, target)
+    found["findings"] = _findings(found)
+    return found
+
+
+def _of_tables(
+    paths: dict[str, Path], target: str | None
+) -> tuple[dict[str, Any], "Dataset | None"]:
+    """Reads CSV files; the dataset leaves out what cannot be trained on."""
+    from trainer import sources
+    from trainer.reports import columns
+    from trainer.sources import csv_folder
+
+    data = dataclasses.replace(YOUR_DATA, target=target)
+    tables = csv_folder.read_tables(paths, data)
+    problems: dict[str, str] = {}
+    for path, name, problem in tables.problems():
+        problems.setdefault(name, f"{path.name}: {problem}")
+    parts = [table.columns for table in tables.tables.values()]
+    found = {
+        "name": tables.name,
+        "source": "csv",
+        "path": str(
+            paths["train"] if len(paths) == 1 else paths["train"].parent
+        ),
+        "kind": "table",
+        "config": "your_data",
+        "target": tables.target,
+        "columns": [
+            columns.of_table(
+                name, [part[name] for part in parts], problems.get(name)
+            )
+            for name in parts[0]
+        ],
+        "rows": {split: t.rows for split, t in tables.tables.items()},
+        "held_out": [],
+        "features": None,
+    }
+    kept = tables.without(problems)
+    if tables.target in problems or len(kept.tables["train"].columns) < 2:
+        return found, None
+    dataset = sources.held_out(kept.labelled(), data, Config.seed)
+    dataset = kept.encode(dataset, None)
+    return found | _rows(dataset, set(paths)), dataset
+
+
+def _of_arrays(data_dir: str) -> tuple[dict[str, Any], "Dataset"]:
+    from trainer import sources
+    from trainer.reports import columns
+    from trainer.sources.checks import check_form
+
+    dataset, config = _load_arrays(data_dir)
+    check_form(dataset)
+    moments, rows = columns.of_arrays(dataset.splits)
+    stored = set(dataset.splits)
+    if config == "your_data":
+        dataset = sources.held_out(dataset, YOUR_DATA, Config.seed)
+    x = dataset.splits["train"].x
+    found: dict[str, Any] = {
+        "name": dataset.name,
+        "source": "arrays",
+        "path": data_dir,
+        "kind": dataset.kind,
+        "config": config,
+        "x": {"dtype": x.dtype.name, "shape": list(x.shape[1:])},
+    }
+    if dataset.kind == "table":
+        found["columns"] = columns.of_features(moments, rows)
+    else:
+        found["values"] = columns.of_images(moments, rows)
+    return found | _rows(dataset, stored), dataset
+
+
+def _load_arrays(data_dir: str) -> tuple["Dataset", str]:
+    """Returns the dataset of a folder and the config that is made for it."""
+    from trainer.sources import files
+    from trainer.sources import mnist
+    from trainer.sources.folder import list_folder
+
+    starts = tuple(name for name, _ in mnist.FILES.values())
+    dotted = tuple(name.replace("-idx", ".idx") for name in starts)
+    if not any(
+        name.startswith(starts + dotted) for name in list_folder(data_dir)
+    ):
+        return files.load_files(data_dir), "your_data"
+    try:
+        return mnist.load_mnist(data_dir), "mnist"
+    except UserError as error:
+        if "checksum" not in str(error):
+            raise
+    # As many images as MNIST has, and others: it is made to look like it.
+    return mnist.load_fashion_mnist(data_dir), "fashion_mnist"
+
+
+def _rows(dataset: "Dataset", stored: set[str]) -> dict[str, Any]:
+    return {
+        "rows": {name: s.examples for name, s in dataset.splits.items()},
+        "held_out": [name for name in dataset.splits if name not in stored],
+        "features": int(dataset.splits["train"].x[0].size),
+    }
+
+
+def _labels(dataset: "Dataset") -> dict[str, Any]:
+    """Settles the problem, and counts classes or tells the targets' range."""
+    import numpy as np
+
+    from trainer import problems
+
+    guess = problems.guess(dataset.splits["train"].labels())
+    found: dict[str, Any] = {"problem": guess, "refusal": None, "labels": {}}
+    try:
+        problem, dataset = problems.settle(Config(), dataset)
+    except UserError as error:
+        return found | {"refusal": str(error)}
+    labels = {name: s.labels() for name, s in dataset.splits.items()}
+    if guess == "regression":
+        y = np.concatenate(list(labels.values())).astype(np.float64)
+        found["labels"] = {
+            "least": float(y.min()),
+            "greatest": float(y.max()),
+            "mean": float(y.mean()),
+        }
+        return found
+    classes = max(problem.outputs, 2) if guess == "binary" else problem.outputs
+    names = dataset.class_names or tuple(map(str, range(classes)))
+    found["labels"] = {
+        name: {
+            split: int(y[:, index].sum() if y.ndim == 2 else (y == index).sum())
+            for split, y in labels.items()
+        }
+        for index, name in enumerate(names)
+    }
+    return found
+
+
+def _command(
+    found: dict[str, Any], data_dir: str, target: str | None
+) -> str | None:
+    """Returns the command that trains on the data, or None where none can."""
+    if found["refusal"] is not None:
+        return None
+    words = ["strata", "train", f"--config={found['config']}"]
+    words.append(f"--data_dir={data_dir}")
+    if found["config"] == "your_data":
+        name = re.sub(r"[^\w.-]+", "_", found["name"]).strip(".") or "data"
+        words.append(f"--workdir=runs/{name}")
+    if target is not None:
+        words.append(f"--config.data.target={target}")
+    ignored = [c["name"] for c in found.get("columns", ()) if c["problem"]]
+    if ignored:
+        plain = all(map(_PLAIN.fullmatch, ignored))
+        value = ",".join(ignored) if plain else repr(tuple(ignored))
+        words.append(f"--config.data.ignore={value}")
+    return shlex.join(words)
+
+
+def _findings(found: dict[str, Any]) -> list[str]:
+    """Returns what a reader should know before training, a line each."""
+    columns = found.get("columns", [])
+    lines = [
+        f"{column['name']!r} cannot be trained on: {column['problem']}"
+        + ("; name another by --target" if is_target else "")
+        for column in columns
+        if column["problem"]
+        for is_target in (column["name"] == found.get("target"),)
+    ]
+    left = [c for c in columns if not c["problem"]]
+    if [c["name"] for c in left] == [found.get("target")]:
+        lines.append("no column is left to learn from")
+    if found["config"] == "fashion_mnist":
+        lines.append("not MNIST's own files: taken for Fashion-MNIST's")
+    if found.get("refusal"):
+        lines.append(f"training refuses the labels: {found['refusal']}")
+    for key, words in (
+        ("is_constant", "the same in every row"),
+        ("is_row_number", "rises by 1 from row to row, as a row's number does"),
+    ):
+        names = [c["name"] for c in left if c.get(key)]
+        if names:
+            lines.append(f"{_some(names)}: {words}; nothing is learnt from it")
+    names = [c["name"] for c in left if c.get("texts", 0) > MANY_TEXTS]
+    if names:
+        lines.append(f"{_some(names)}: a feature for each of many texts")
+    return lines + _missing(found, left) + _of_rows(found)
+
+
+def _missing(found: dict[str, Any], good: list[dict[str, Any]]) -> list[str]:
+    names = [c["name"] for c in good if c["missing"]]
+    values = found.get("values", {})
+    if found["source"] == "csv" and names:
+        return [
+            f"{_some(names)}: missing in places; numbers get the training rows'"
+            " median, and a feature marks them"
+        ]
+    lines = []
+    if names or values.get("missing"):
+        where = _some(names) if names else "images"
+        lines.append(f"{where}: NaN or infinity, which training refuses")
+    if values.get("blank_images"):
+        lines.append(f"{values['blank_images']} images are of a single value")
+    return lines
+
+
+def _of_rows(found: dict[str, Any]) -> list[str]:
+    """Returns what is wrong with rows and classes."""
+    lines = [
+        f"{count} rows of {split} repeat another of its rows"
+        for split, count in found.get("duplicates", {}).items()
+        if count
+    ]
+    for pair, count in found.get("leaks", {}).items():
+        if count:
+            first, second = pair.split(", ")
+            lines.append(
+                f"{count} rows of {second} are in {first} too: a leak, which"
+                " makes the score too good"
+            )
+    if found.get("conflicts"):
+        lines.append(
+            f"{found['conflicts']} rows have a twin with another label"
+        )
+    if found.get("problem") in ("binary", "multiclass", "multilabel"):
+        few = [
+            name
+            for name, counts in found["labels"].items()
+            if counts["train"] < FEW_ROWS
+        ]
+        if few:
+            lines.append(
+                f"{_some(few)}: fewer than {FEW_ROWS} training rows of a class"
+            )
+    return lines
+
+
+def _some(names: list[str]) -> str:
+    """Names a few of many."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(map(repr, names[:5])) + more

@@ -1,0 +1,202 @@
+"""`strata evaluate`: how good a run's network is, in full."""
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from typing import TYPE_CHECKING
+
+from trainer import cluster
+from trainer import config as config_lib
+from trainer import start_log
+from trainer.arguments import Parser
+from trainer.cluster import CLUSTER_FAILED
+from trainer.config import UserError
+from trainer.config import verb
+from trainer.serving import held_data
+from trainer.serving import output
+from trainer.serving import scores
+from trainer.serving import stored as stored_lib
+from trainer.serving import table_text
+from trainer.serving.held_data import Held
+from trainer.serving.stored import Stored
+from trainer.watchdog import FIRST_SECS
+from trainer.watchdog import Watchdog
+from trainer.workdir import to_json
+from trainer.workdir import write_atomically
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+DESCRIPTION = """\
+Scores a run's weights on a split of its data, or of other data of the same
+shape, each row once: loss and metrics as training tells them, 95 % intervals,
+a table of classes, their confusions, and calibration.
+
+  strata evaluate --workdir=runs/digits
+  strata evaluate --workdir=runs/digits --split=validation --format=json"""
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = Parser("strata evaluate", DESCRIPTION)
+    stored_lib.add_flags(parser)
+    parser.add_argument(
+        "--split",
+        choices=held_data.SPLITS,
+        default="test",
+        help="which rows; all is those of every split (default: test)",
+    )
+    add_data_flag(parser)
+    parser.add_argument(
+        "--format",
+        choices=("table", "json"),
+        default="table",
+        help="of what is printed (default: table)",
+    )
+    parser.add_argument(
+        "--output", metavar="FILE", help="write the JSON to this file, too"
+    )
+    parser.add_argument(
+        "--strategy",
+        choices=("auto", "default", "one_device", "mirrored", "multiworker"),
+        default="auto",
+        help="as in training (default: auto)",
+    )
+    parser.add_argument(
+        "--devices", metavar="N", type=int, help="use N of the devices here"
+    )
+    parser.add_argument(
+        "--cpu_devices", metavar="N", type=int, help="make N logical CPUs"
+    )
+    return parser.parse_args(argv)
+
+
+def add_data_flag(parser: argparse.ArgumentParser) -> None:
+    """Adds --data_dir."""
+    parser.add_argument(
+        "--data_dir",
+        metavar="DIR",
+        help="folder of the data; by default the one the run was trained on",
+    )
+
+
+@verb
+def main(argv: list[str]) -> int:
+    """Scores a split, prints a table or JSON.
+
+    Returns:
+      0, or 75 where a peer failed.
+
+    Raises:
+      UserError: before anything is written.
+    """
+    arguments = _parse(argv)
+    for name in ("devices", "cpu_devices"):
+        count = getattr(arguments, name)
+        if count is not None and count < 1:
+            raise UserError(f"--{name}={count} must be 1 or more")
+    output.check_output(arguments.output, [])
+    place = cluster.read(os.environ)
+    strategy_name = cluster.fit_strategy(
+        arguments.strategy, place, arguments.devices, tpu=None
+    )
+    stored = stored_lib.read(arguments.workdir, arguments.checkpoint)
+    held = held_data.load(stored, arguments.data_dir)
+    held.split(arguments.split)
+    try:
+        found = _score(arguments, strategy_name, stored, held, place)
+    except _op_errors() as error:
+        if place.workers == 1:
+            raise
+        config_lib.tell(f"a peer or the cluster failed: {str(error)[:300]}")
+        return CLUSTER_FAILED
+    if not place.is_chief:
+        return 0
+    if arguments.output is not None:
+        write_atomically(Path(arguments.output), to_json(found))
+    with output.reader_may_leave():
+        if arguments.format == "json":
+            sys.stdout.write(to_json(found).decode())
+        else:
+            print(table_text.of_evaluation(found))
+    return 0
+
+
+def _op_errors() -> type[Exception] | tuple[()]:
+    """TensorFlow's errors, where it was imported before one was raised."""
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow.errors.OpError if tensorflow else ()
+
+
+def _score(
+    arguments: argparse.Namespace,
+    strategy_name: str,
+    stored: Stored,
+    held: Held,
+    place: cluster.Cluster,
+) -> dict[str, Any]:
+    """Makes the strategy and scores; notes on the way go to stderr."""
+    with (
+        contextlib.redirect_stdout(sys.stderr),
+        Watchdog(least_secs=FIRST_SECS) as watchdog,
+    ):
+        with start_log.hidden():
+            import tensorflow as tf
+
+            from trainer import strategies
+
+            tf.config.list_physical_devices()
+        strategies.prepare_devices(arguments.cpu_devices, None)
+        strategy = strategies.build(strategy_name, devices=arguments.devices)
+        if strategy.num_replicas_in_sync > 1:
+            strategies.describe(strategy, place)
+        return evaluate(stored, held, arguments.split, strategy, watchdog.touch)
+
+
+def evaluate(
+    stored: Stored,
+    held: Held,
+    split: str,
+    strategy: "tf.distribute.Strategy",
+    on_chunk: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """Scores a split and says what was scored.
+
+    Args:
+      stored: the run.
+      held: the data.
+      split: one of `held_data.SPLITS`.
+      strategy: that the batches are spread by.
+      on_chunk: called after each chunk of batches.
+
+    Returns:
+      JSON values: what `strata evaluate --format=json` prints.
+    """
+    from trainer.serving import scoring
+
+    found = scoring.score(
+        stored,
+        held.split(split),
+        held.problem.target_center,
+        strategy,
+        on_chunk,
+    )
+    values = found.pop("values")
+    return {
+        "workdir": str(stored.workdir.path),
+        "step": stored.step,
+        "weights_sha256": found.pop("weights_sha256"),
+        "problem": stored.problem.type,
+        "data": {
+            "name": held.dataset.name,
+            "fingerprint": held.fingerprint,
+            "is_the_runs_own": held.is_own,
+        },
+        "split": split,
+        "evaluation": {split: values},
+        "interval_level": scores.LEVEL,
+        **found,
+    }

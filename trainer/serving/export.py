@@ -1,0 +1,224 @@
+"""`strata export`: a run's network for other programs, with a model card."""
+
+import argparse
+import contextlib
+import dataclasses
+import hashlib
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainer import start_log
+from trainer.arguments import Parser
+from trainer.config import UserError
+from trainer.config import verb
+from trainer.serving import held_data
+from trainer.serving import model_card
+from trainer.serving import stored as stored_lib
+from trainer.serving.evaluate import add_data_flag
+from trainer.serving.evaluate import evaluate
+from trainer.serving.held_data import Held
+from trainer.serving.model_card import FORMATS
+from trainer.serving.stored import Stored
+from trainer.sources import csv_folder
+from trainer.sources.csv_file import open_csv
+from trainer.sources.dataset import evenly_spaced
+from trainer.workdir import sync_folder
+from trainer.workdir import to_json
+from trainer.workdir import write_atomically
+
+DESCRIPTION = """\
+Writes a run's network into WORKDIR/export/N, N one more than the last, with a
+model card. Each format takes rows as they are stored, and is opened again and
+compared with the trainer on up to 1,000 test rows.
+
+  strata export --workdir=runs/digits
+  strata export --workdir=runs/digits --formats=saved_model,keras,tflite,onnx"""
+COMPARED_ROWS = 1000
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = Parser("strata export", DESCRIPTION)
+    stored_lib.add_flags(parser)
+    parser.add_argument(
+        "--formats",
+        metavar="LIST",
+        default="saved_model,keras",
+        help=f"of {', '.join(FORMATS)} (default: saved_model,keras)",
+    )
+    add_data_flag(parser)
+    return parser.parse_args(argv)
+
+
+@verb
+def main(argv: list[str]) -> int:
+    """Writes the formats and the model card.
+
+    Raises:
+      UserError: before anything is written under its final name.
+    """
+    arguments = _parse(argv)
+    formats = _formats(arguments.formats)
+    stored = stored_lib.read(arguments.workdir, arguments.checkpoint)
+    held = held_data.load(stored, arguments.data_dir)
+    folder = stored.workdir / "export"
+    with _numbered(folder) as (aside, take):
+        with contextlib.redirect_stdout(sys.stderr), start_log.hidden():
+            card = _write(stored, held, formats, aside)
+        files = {
+            path.relative_to(aside).as_posix(): _sum(path)
+            for path in sorted(aside.rglob("*"))
+            if path.is_file()
+        }
+        card = {"version": take(), **card, "files": files}
+        write_atomically(aside / "model_card.json", to_json(card))
+        text = model_card.text_of(card)
+        write_atomically(aside / "model_card.md", text.encode())
+    for name, agreement in card["agreement"].items():
+        print(
+            f"{name}: {agreement['rows']} rows compared, greatest difference"
+            f" {agreement['greatest_difference']:.1e}"
+        )
+    print(f"exported to {folder / str(card['version'])}", flush=True)
+    return 0
+
+
+def _formats(text: str) -> list[str]:
+    names = list(dict.fromkeys(text.split(",")))
+    for name in names:
+        if name not in FORMATS:
+            raise UserError(
+                f"--formats={text}: {name!r} is none of {', '.join(FORMATS)}"
+            )
+        missing = [
+            package
+            for package in FORMATS[name].packages
+            if importlib.util.find_spec(package) is None
+        ]
+        if missing:
+            raise UserError(
+                f"--formats={name} needs {', '.join(missing)}; install the"
+                f" extra, pip install 'strata[{name}]'"
+            )
+    return names
+
+
+def _write(
+    stored: Stored, held: Held, formats: list[str], aside: Path
+) -> dict[str, Any]:
+    """Scores the run, writes each format, and returns the card's values."""
+    import tensorflow as tf
+
+    from trainer.serving import formats as formats_lib
+    from trainer.serving.load import TrainedModel
+
+    found = evaluate(stored, held, "test", tf.distribute.get_strategy())
+    model = TrainedModel(stored)
+    x = _some_rows(held)
+    found_in = {
+        name: formats_lib.write_checked(name, model, aside, x)
+        for name in formats
+    }
+    if "saved_model" in formats and stored.encoding is not None:
+        found_in["saved_model of cells"] = formats_lib.check_table(
+            model, aside, _some_cells(held)
+        )
+    agreement = {
+        name: {
+            "rows": difference.rows,
+            "greatest_difference": difference.greatest,
+            "labels_that_differ": difference.labels,
+        }
+        for name, difference in found_in.items()
+    }
+    return {
+        "run": found,
+        "parameters": model.network.model.count_params(),
+        "data": {**stored.data, "is_the_runs_own": held.is_own},
+        "config": dataclasses.asdict(stored.config),
+        "trained": {
+            name: value
+            for name, value in stored.record.items()
+            if name != "data"
+        },
+        "agreement": agreement,
+        "tolerance": formats_lib.TOLERANCE,
+    }
+
+
+def _some_rows(held: Held) -> np.ndarray:
+    """Up to 1,000 evenly spaced test rows."""
+    split = held.split("test")
+    places = evenly_spaced(split.examples, COMPARED_ROWS)
+    return np.asarray(
+        split.x[places if split.rows is None else split.rows[places]]
+    )
+
+
+def _some_cells(held: Held) -> dict[str, tuple[str, ...]]:
+    """Cells of the first rows of a table, up to 1,000, by column."""
+    assert held.dataset.folder is not None
+    tables = csv_folder.find_tables(held.dataset.folder)
+    path = tables.get("test", tables["train"])
+    return next(open_csv(path).blocks(COMPARED_ROWS)).columns
+
+
+@contextlib.contextmanager
+def _numbered(folder: Path) -> Iterator[tuple[Path, Any]]:
+    """Gives a folder aside that gets the next number when all is written.
+
+    Yields:
+      The folder, and a function that returns the number.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+        aside = folder / f".{os.getpid()}"
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written ({error}); allow it"
+        ) from error
+
+    def next_number() -> int:
+        taken = [int(p.name) for p in folder.iterdir() if p.name.isdecimal()]
+        return max(taken, default=0) + 1
+
+    numbers: list[int] = []
+
+    def take() -> int:
+        numbers.append(next_number())
+        return numbers[-1]
+
+    try:
+        yield aside, take
+        _sync(aside)
+        aside.rename(folder / str(numbers[-1]))
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    sync_folder(folder)
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+
+
+def _sum(path: Path) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"bytes": path.stat().st_size, "sha256": digest}

@@ -1,0 +1,279 @@
+"""A run's network in each format: written, opened again and compared.
+
+Every format takes rows as they are stored and holds the normalisation.
+"""
+
+import tempfile
+import warnings
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer import models
+from trainer.config import UserError
+from trainer.serving.load import classes_of
+from trainer.serving.load import TrainedModel
+from trainer.serving.model_card import FORMATS
+from trainer.serving.served import output_name
+from trainer.serving.served import Served
+from trainer.serving.served import SIGNATURE
+from trainer.serving.served import TABLE_SIGNATURE
+
+TOLERANCE = 1e-5
+# Not a divisor of 1,000, so that a batch of another size is tried.
+BATCH_ROWS = 256
+# TensorFlow tells on every use that its TFLite is to move to LiteRT.
+_DEPRECATED = r"(?s).*tf\.lite\.Interpreter is deprecated"
+
+Predict = Callable[[np.ndarray], np.ndarray]
+
+
+class Difference(NamedTuple):
+    """How far a format is from the trainer's own numbers.
+
+    Attributes:
+      rows: that were compared.
+      greatest: difference, of values above 1 as a share of them.
+      labels: rows whose class differs by more than a tie.
+    """
+
+    rows: int
+    greatest: float
+    labels: int
+
+
+def write_saved_model(model: TrainedModel, path: Path) -> None:
+    """Writes a SavedModel: `Served`, its functions as signatures."""
+    served = Served(model)
+    tf.saved_model.save(served, str(path), signatures=served.signatures())
+
+
+def open_saved_model(model: TrainedModel, path: Path) -> Predict:
+    served = tf.saved_model.load(str(path)).signatures[SIGNATURE]
+    name = output_name(model)
+
+    def predict(x: np.ndarray) -> np.ndarray:
+        found = served(inputs=tf.constant(x))
+        outputs = found[name].numpy()
+        if "class" in found:
+            chosen = classes_of(model.problem, outputs)
+            np.testing.assert_array_equal(found["class"].numpy(), chosen)
+        return outputs
+
+    return predict
+
+
+def portable(model: TrainedModel) -> keras.Model:
+    """Builds the whole of it from Keras's own layers and operations.
+
+    The normalisation is that of `pipeline.Normalization`, in operations that a
+    .keras file can hold.
+    """
+    stored, network = model.stored, model.network
+    problem, normalization = stored.problem, network.normalization
+    features = int(np.prod(stored.shape))
+    bare = models.build(
+        stored.config.model,
+        problem,
+        features,
+        seed=stored.config.seed,
+        precision=stored.config.precision,
+        portable=True,
+    )
+    bare.set_weights(network.scored.get_weights())
+    dtype = stored.dtype.name
+    inputs = keras.Input(stored.shape, dtype=dtype, name="inputs")
+    x = inputs
+    if len(stored.shape) > 1:
+        x = keras.layers.Reshape((features,), dtype=dtype)(x)
+    x = keras.ops.cast(x, "float32")
+    if normalization.mean.any():
+        x = keras.ops.subtract(x, normalization.mean)
+    outputs = bare(keras.ops.divide(x, normalization.std))
+    if problem.target_mean is not None:
+        outputs = keras.ops.add(
+            keras.ops.multiply(outputs, problem.target_std),
+            problem.target_mean,
+        )
+    return keras.Model(inputs, outputs, name="strata")
+
+
+def write_keras(model: TrainedModel, path: Path) -> None:
+    """Writes a .keras file, which Keras opens without Strata."""
+    portable(model).save(path)
+
+
+def open_keras(model: TrainedModel, path: Path) -> Predict:
+    reopened = keras.saving.load_model(path)
+    return lambda x: np.asarray(reopened(x, training=False))
+
+
+def write_tflite(model: TrainedModel, path: Path) -> None:
+    """Writes TensorFlow Lite's format, in float32."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_saved_model(model, Path(folder))
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            folder, signature_keys=[SIGNATURE]
+        )
+        path.write_bytes(converter.convert())
+
+
+def open_tflite(model: TrainedModel, path: Path) -> Predict:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", _DEPRECATED, UserWarning)
+        interpreter = tf.lite.Interpreter(model_path=str(path))
+    run = interpreter.get_signature_runner(SIGNATURE)
+    name = output_name(model)
+    return lambda x: run(inputs=x)[name].copy()
+
+
+def write_onnx(model: TrainedModel, path: Path) -> None:
+    """Writes ONNX by Keras's own export."""
+    inputs = tf.TensorSpec(
+        [None, *model.stored.shape], model.stored.dtype, "inputs"
+    )
+    with warnings.catch_warnings():
+        # tf2onnx asks for names that NumPy has no more.
+        warnings.simplefilter("ignore", FutureWarning)
+        portable(model).export(
+            path, format="onnx", verbose=False, input_signature=[inputs]
+        )
+
+
+def open_onnx(model: TrainedModel, path: Path) -> Predict:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(
+        str(path), providers=["CPUExecutionProvider"]
+    )
+    (inputs,) = session.get_inputs()
+    return lambda x: session.run(None, {inputs.name: x})[0]
+
+
+class Format(NamedTuple):
+    """How a format is written and opened."""
+
+    write: Callable[[TrainedModel, Path], None]
+    open: Callable[[TrainedModel, Path], Predict]
+
+
+TABLE = {
+    "saved_model": Format(write_saved_model, open_saved_model),
+    "keras": Format(write_keras, open_keras),
+    "tflite": Format(write_tflite, open_tflite),
+    "onnx": Format(write_onnx, open_onnx),
+}
+
+
+def write_checked(
+    name: str, model: TrainedModel, folder: Path, x: np.ndarray
+) -> Difference:
+    """Writes a format, opens it again and compares it with the trainer.
+
+    Args:
+      name: one of FORMATS.
+      model: what is written.
+      folder: where to.
+      x: stored rows to compare on, [rows, *shape].
+
+    Raises:
+      UserError: the format cannot hold the network, or says something else.
+    """
+    path = folder / FORMATS[name].file
+    try:
+        TABLE[name].write(model, path)
+        predict = TABLE[name].open(model, path)
+        difference = compare(model, predict, x)
+    except UserError:
+        raise
+    except Exception as error:  # converters raise whatever they like
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"--formats={name}: this network cannot be written so"
+            f" ({type(error).__name__}: {reason}); leave the format out"
+        ) from error
+    return _held(difference, name)
+
+
+def _held(difference: Difference, name: str) -> Difference:
+    """Returns a difference that is none, and refuses another."""
+    if difference.greatest > TOLERANCE or difference.labels:
+        raise UserError(
+            f"--formats={name}: on {difference.rows} rows it differs from the"
+            f" trainer by up to {difference.greatest:.2g}, more than"
+            f" {TOLERANCE}, and in {difference.labels} labels; leave the format"
+            " out"
+        )
+    return difference
+
+
+def check_table(
+    model: TrainedModel, folder: Path, columns: Mapping[str, Sequence[str]]
+) -> Difference:
+    """Compares what a SavedModel makes of a table's cells with the trainer.
+
+    Args:
+      model: of a run on a table.
+      folder: of the SavedModel.
+      columns: cells [rows] by the column's name.
+
+    Raises:
+      UserError: it says something else.
+    """
+    encoding = model.stored.encoding
+    assert encoding is not None
+    served = tf.saved_model.load(str(folder))
+    names = [name.decode() for name in served.columns().numpy()]
+    cells = tf.constant(list(zip(*(columns[n] for n in names), strict=True)))
+    found = served.signatures[TABLE_SIGNATURE](cells=cells)
+    outputs = found[output_name(model)].numpy()
+    difference = compare(
+        model,
+        lambda _: outputs,
+        encoding.encode(columns),
+        batch_rows=len(cells),
+    )
+    return _held(difference, "saved_model")
+
+
+def compare(
+    model: TrainedModel,
+    predict: Predict,
+    x: np.ndarray,
+    batch_rows: int = BATCH_ROWS,
+) -> Difference:
+    """Compares a format with the trainer's own numbers.
+
+    Args:
+      model: the trainer's.
+      predict: from stored rows to outputs, of the format.
+      x: stored rows, [rows, *shape].
+      batch_rows: that the format gets at once.
+    """
+    ours = model.predict(x)
+    starts = range(0, len(x), batch_rows)
+    parts = [predict(x[s : s + batch_rows]) for s in starts]
+    theirs = np.concatenate(parts).reshape(ours.shape)
+    apart = np.abs(theirs - ours) / np.maximum(1, np.abs(ours))
+    labels = 0
+    if "regression" not in model.problem:
+        differ = classes_of(model.problem, ours) != classes_of(
+            model.problem, theirs
+        )
+        differ = (differ.reshape(len(ours), -1)).any(axis=1)
+        labels = int((differ & ~_is_tie(model.problem, ours)).sum())
+    return Difference(len(x), float(apart.max()), labels)
+
+
+def _is_tie(problem: str, outputs: np.ndarray) -> np.ndarray:
+    """Whether rounding alone decides on a row's class, bool [rows]."""
+    if problem != "multiclass":
+        return np.any(np.abs(outputs - 0.5) < TOLERANCE, axis=1)
+    second, first = np.sort(outputs, axis=1)[:, -2:].T
+    return np.asarray(first - second < TOLERANCE)

@@ -1,0 +1,143 @@
+"""The rows that a run is scored on: its own, or others of the same shape."""
+
+import dataclasses
+import os
+
+import numpy as np
+
+from trainer import problems
+from trainer import sources
+from trainer.config import UserError
+from trainer.problems import Problem
+from trainer.serving.stored import Stored
+from trainer.sources import Dataset
+from trainer.sources import Split
+
+SPLITS = ("train", "validation", "test", "all")
+
+
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """Data with labels that the run's problem takes.
+
+    Attributes:
+      dataset: its labels as `problems.settle` left them.
+      problem: as settled for it.
+      fingerprint: of it.
+      is_own: whether the run was trained on it.
+    """
+
+    dataset: Dataset
+    problem: Problem
+    fingerprint: str
+    is_own: bool
+
+    def split(self, name: str) -> Split:
+        """Returns a split by its name, or "all" rows.
+
+        Raises:
+          UserError: there is no such split.
+        """
+        splits = self.dataset.splits
+        if name == "all":
+            return _joined(list(splits.values()))
+        if name not in splits:
+            raise UserError(
+                f"--split={name}: {self.dataset.name} has"
+                f" {', '.join(splits)}, or all"
+            )
+        return splits[name]
+
+
+def load(stored: Stored, data_dir: str | None) -> Held:
+    """Loads the run's own data, or that of another folder.
+
+    Args:
+      stored: the run.
+      data_dir: the folder; None for the one that the run was trained on.
+
+    Raises:
+      UserError: it cannot be read, or is of another shape or other classes.
+    """
+    folder = data_dir or stored.data["folder"]
+    if folder and not data_dir and not os.path.exists(folder):
+        raise UserError(
+            f"{folder}, which the run was trained on, is gone; name the data's"
+            " folder by --data_dir"
+        )
+    dataset = sources.load(
+        stored.config.data,
+        seed=stored.config.seed,
+        data_dir=folder,
+        encoding=stored.encoding,
+    )
+    fingerprint = sources.fingerprint(dataset)
+    _check_rows(stored, dataset)
+    dataset = _with_own_classes(stored, dataset)
+    problem, dataset = _settle(stored, dataset)
+    is_own = fingerprint == stored.data["fingerprint"]
+    return Held(dataset, problem, fingerprint, is_own)
+
+
+def _check_rows(stored: Stored, dataset: Dataset) -> None:
+    x = dataset.splits["train"].x
+    if x.shape[1:] != stored.shape or x.dtype != stored.dtype:
+        raise UserError(
+            f"{dataset.name} has rows of {x.dtype.name} {x.shape[1:]}, and the"
+            f" run takes {stored.dtype.name} {stored.shape}; save them alike"
+        )
+
+
+def _with_own_classes(stored: Stored, dataset: Dataset) -> Dataset:
+    """Numbers the classes as the run does, by their names.
+
+    Raises:
+      UserError: a class that the run does not know.
+    """
+    own, names = stored.problem.class_names, dataset.class_names
+    if "regression" in stored.problem.type:
+        return dataset
+    if own and names and names != own:
+        unknown = sorted(set(names) - set(own))
+        if unknown:
+            raise UserError(
+                f"{dataset.name} has a class {unknown[0]!r} that the run does"
+                f" not know; its classes are {', '.join(own[:8])}"
+            )
+        number = np.array([own.index(name) for name in names])
+        splits = {
+            key: dataclasses.replace(split, y=number[split.y])
+            for key, split in dataset.splits.items()
+        }
+        dataset = dataclasses.replace(dataset, splits=splits)
+    return dataclasses.replace(dataset, class_names=stored.labels)
+
+
+def _settle(stored: Stored, dataset: Dataset) -> tuple[Problem, Dataset]:
+    evaluation = dataclasses.replace(
+        stored.config.evaluation, select_by=None, patience=None
+    )
+    config = dataclasses.replace(
+        stored.config, problem=stored.problem.type, evaluation=evaluation
+    )
+    problem, dataset = problems.settle(config, dataset)
+    if problem.outputs != stored.problem.outputs:
+        raise UserError(
+            f"{dataset.name} has {problem.outputs} labels a row, and the run"
+            f" {stored.problem.outputs}; save them alike"
+        )
+    return problem, dataset
+
+
+def _joined(splits: list[Split]) -> Split:
+    """Returns all rows of several splits, of shared arrays in stored order."""
+    first = splits[0]
+    if all(s.x is first.x and s.rows is not None for s in splits):
+        rows = np.sort(np.concatenate([s.rows for s in splits]))
+        return Split(first.x, first.y, rows)
+    return Split(
+        np.concatenate(
+            [s.x if s.rows is None else s.x[s.rows] for s in splits]
+        ),
+        np.concatenate([s.labels() for s in splits]),
+    )

@@ -1,0 +1,264 @@
+"""A run's network in a program: `trainer.load(workdir).predict(array)`."""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from trainer import models
+from trainer import optimizers
+from trainer.config import UserError
+from trainer.network import Network
+from trainer.pipeline import Normalization
+from trainer.serving import rows
+from trainer.serving import stored as stored_lib
+from trainer.serving.stored import Stored
+
+# Batches that one call works off, and the most bytes of their rows.
+CHUNK_BATCHES = 32
+CHUNK_BYTES = 16 * 2**20
+
+
+def build_network(stored: Stored) -> Network:
+    """Builds a checkpoint's scored network in the current strategy's scope.
+
+    Its optimizer has no state: it is not for training.
+
+    Raises:
+      UserError: the arrays are of another shape than the config's model.
+    """
+    config, problem, arrays = stored.config, stored.problem, stored.arrays
+    averaged = any(name.startswith("average/") for name in arrays)
+    prefix = "average/" if averaged else "model/"
+    model = models.build(
+        config.model,
+        problem,
+        int(np.prod(stored.shape)),
+        seed=config.seed,
+        precision=config.precision,
+    )
+    for weight in model.weights:
+        array = arrays.get(prefix + weight.path)
+        if array is None or array.shape != tuple(weight.shape):
+            raise UserError(
+                f"{stored.checkpoint} does not fit {stored.workdir.path}'s"
+                f" config.json at {weight.path}; restore them"
+            )
+        weight.assign(array)
+    normalization = Normalization(
+        arrays["normalization/mean"], arrays["normalization/std"]
+    )
+    optimizer = optimizers.build(
+        config.optimizer, config.optimizer.learning_rate
+    )
+    return Network(model, None, optimizer, normalization, problem)
+
+
+class TrainedModel:
+    """A run's network at one checkpoint, which predicts from stored rows.
+
+    Attributes:
+      stored: the run at that checkpoint.
+      network: its network and normalisation.
+    """
+
+    def __init__(self, stored: Stored) -> None:
+        self.stored = stored
+        optimizers.set_precision(stored.config.precision)
+        self.network = build_network(stored)
+        self._layout = stored.layout
+        self._run = _batches(self.network, self._layout)
+
+    @property
+    def problem(self) -> str:
+        """The problem's type, such as "multiclass"."""
+        return self.stored.problem.type
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A name for each class or label; () for a regression."""
+        return self.stored.labels
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of a batch by default: those of the run's own evaluation."""
+        return self.stored.config.evaluation.global_batch_size
+
+    def predict(
+        self, x: np.ndarray, *, batch_size: int | None = None
+    ) -> np.ndarray:
+        """Predicts from rows as they are stored, before normalisation.
+
+        Args:
+          x: numbers [rows, *shape] or [rows, features]; whatever their dtype,
+            their values are such as the run's stored dtype holds.
+          batch_size: rows worked off at once. At the batch size of the run's
+            evaluation, the default, the numbers are those that were scored.
+
+        Returns:
+          float32 [rows, outputs]: probabilities, or values in the target's own
+          units. A binary problem has one column, the probability of class 1.
+
+        Raises:
+          UserError: x has another shape, holds NaN or infinity, or values
+            that the stored dtype does not hold.
+        """
+        table = rows.of_array("x", np.asarray(x), self._layout)
+        parts = list(self.predict_blocks(table, batch_size=batch_size))
+        return np.concatenate(parts)
+
+    def classes(
+        self, x: np.ndarray, *, batch_size: int | None = None
+    ) -> np.ndarray:
+        """Predicts each row's class, int64 [rows], or marks of a multilabel.
+
+        Args:
+          x: as in `predict`.
+          batch_size: as in `predict`.
+
+        Returns:
+          The class of the greatest probability; for a multilabel problem int64
+          [rows, labels] of 0 and 1.
+
+        Raises:
+          UserError: as in `predict`, or the problem has no classes.
+        """
+        if "regression" in self.problem:
+            raise UserError(
+                f"problem {self.problem!r} has no classes; use predict"
+            )
+        return classes_of(self.problem, self.predict(x, batch_size=batch_size))
+
+    def predict_blocks(
+        self, table: rows.Rows, *, batch_size: int | None = None
+    ) -> Iterator[np.ndarray]:
+        """Yields predictions as in `predict`, in the rows' order.
+
+        Args:
+          table: rows that are read block by block.
+          batch_size: as in `predict`.
+
+        Raises:
+          UserError: a row that cannot be taken, or whose outputs overflow.
+        """
+        batch_size = batch_size or self.batch_size
+        return self._predict(
+            table.name, table.blocks(self._block_rows(batch_size)), batch_size
+        )
+
+    def _block_rows(self, batch_size: int) -> int:
+        row_bytes = (
+            int(np.prod(self._layout.shape)) * self.stored.dtype.itemsize
+        )
+        most = CHUNK_BYTES // max(1, row_bytes * batch_size)
+        return batch_size * max(1, min(CHUNK_BATCHES, most))
+
+    def _predict(
+        self, name: str, blocks: Iterable[np.ndarray], batch_size: int
+    ) -> Iterator[np.ndarray]:
+        first = 0
+        for block in blocks:
+            outputs = self._outputs(block, batch_size)
+            finite = np.isfinite(outputs).all(axis=1)
+            if not finite.all():
+                raise UserError(
+                    f"{name}: row {first + int(np.argmin(finite))} has values"
+                    " so large that the network's output is not finite;"
+                    " correct the row or leave it out"
+                )
+            yield outputs
+            first += len(block)
+
+    def _outputs(self, block: np.ndarray, batch_size: int) -> np.ndarray:
+        """Returns float32 [rows, outputs] of one block."""
+        batches = -(-len(block) // batch_size)
+        missing = batches * batch_size - len(block)
+        if missing:
+            # Always whole batches: their shape decides on the last bits.
+            padding = np.zeros((missing, *block.shape[1:]), block.dtype)
+            block = np.concatenate([block, padding])
+        shaped = block.reshape(batches, batch_size, *block.shape[1:])
+        outputs = self._run(tf.constant(shaped)).numpy()
+        outputs = outputs.reshape(batches * batch_size, -1)
+        outputs = outputs[: batches * batch_size - missing]
+        return to_values(self.stored.problem, outputs)
+
+
+def _batches(
+    network: Network, layout: rows.Layout
+) -> tf.types.experimental.PolymorphicFunction:
+    """Makes the function from [batches, rows, *shape] to its outputs."""
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None, *layout.shape], layout.dtype)
+        ],
+        autograph=False,
+    )
+    def run(x: tf.Tensor) -> tf.Tensor:
+        batches = tf.shape(x)[0]
+        found = tf.TensorArray(
+            tf.float32, batches, element_shape=[None, network.problem.outputs]
+        )
+
+        def body(i: tf.Tensor, found: tf.TensorArray) -> tuple:
+            p = network.scored(network.normalization(x[i]), training=False)
+            return i + 1, found.write(i, p)
+
+        _, found = tf.while_loop(
+            lambda i, _: i < batches, body, [tf.constant(0), found]
+        )
+        return found.stack()
+
+    return run
+
+
+def to_values(problem: stored_lib.Problem, outputs: np.ndarray) -> np.ndarray:
+    """Returns outputs in the target's own units; probabilities stay."""
+    if problem.target_mean is None:
+        return outputs
+    return outputs * problem.target_std + problem.target_mean
+
+
+def classes_of(problem: str, outputs: np.ndarray) -> np.ndarray:
+    """Returns int64 classes [rows], or marks [rows, labels], of probabilities.
+
+    Args:
+      problem: "binary", "multiclass" or "multilabel".
+      outputs: float32 [rows, outputs].
+    """
+    if problem == "multiclass":
+        return outputs.argmax(axis=1)
+    marks = (outputs > 0.5).astype(np.int64)
+    return marks[:, 0] if problem == "binary" else marks
+
+
+def load(workdir: str, *, checkpoint: str | None = None) -> TrainedModel:
+    """Loads a run's network.
+
+    Args:
+      workdir: the run's folder.
+      checkpoint: "best", "last", a step, or None for the weights that the
+        run's own scores are of.
+
+    Returns:
+      The network, ready to predict.
+
+    Raises:
+      UserError: no such run or checkpoint, or one that is not whole.
+
+    Example, where runs/digits is what `make train` leaves:
+
+      >>> import numpy as np
+      >>> from trainer import load
+      >>> model = load("runs/digits")
+      >>> model.problem, model.labels[:3]
+      ('multiclass', ('0', '1', '2'))
+      >>> rows = np.zeros((2, 8, 8), np.uint8)
+      >>> model.predict(rows).shape
+      (2, 10)
+      >>> model.classes(rows).shape
+      (2,)
+    """
+    return TrainedModel(stored_lib.read(str(workdir), checkpoint))

@@ -1,0 +1,270 @@
+"""Predictions as CSV, JSON lines or .npy, written as they come."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+from typing import NamedTuple
+
+import numpy as np
+
+from trainer.config import UserError
+from trainer.workdir import sync_folder
+
+FORMATS = ("csv", "jsonl", "npy")
+_SUFFIXES = {
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".npy": "npy",
+}
+# Enough digits to give each float32 back.
+_NUMBER = "%.9g"
+
+
+class Form(NamedTuple):
+    """What a row of the output says.
+
+    Attributes:
+      problem: the problem's type.
+      labels: a name for each class or label.
+      outputs: the network's.
+      top: how many of the most probable classes, or None for all in order.
+    """
+
+    problem: str
+    labels: tuple[str, ...]
+    outputs: int
+    top: int | None = None
+
+
+def choose_format(output: str | None, wanted: str | None) -> str:
+    """Returns which of FORMATS is written.
+
+    Raises:
+      UserError: none is named, or .npy is to go to the terminal.
+    """
+    suffix = Path(output).suffix.lower() if output else ".csv"
+    if wanted is None and suffix not in _SUFFIXES:
+        raise UserError(
+            f"--output={output} ends in none of {', '.join(_SUFFIXES)}; name"
+            f" the format by --format={'|'.join(FORMATS)}"
+        )
+    chosen = wanted or _SUFFIXES[suffix]
+    if chosen == "npy" and output is None:
+        raise UserError("--format=npy needs a file; name it by --output")
+    return chosen
+
+
+def check_output(output: str | None, inputs: list[Path]) -> None:
+    """Checks that a file can be written.
+
+    Raises:
+      UserError: its folder is not there, or it is an input or a folder.
+    """
+    if output is None:
+        return
+    path = Path(output)
+    folder = path.parent
+    other = path.exists() and not path.is_file()
+    if other or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise UserError(
+            f"--output={output} cannot be written; name a file in a folder that"
+            " is there"
+        )
+    for name in inputs:
+        if path.exists() and name.exists() and path.samefile(name):
+            raise UserError(f"--output={output} is an input; name another file")
+
+
+@contextlib.contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Lets the reader of a pipe, such as `head`, go when it has enough."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def whole_or_absent(output: str | None) -> Iterator[BinaryIO]:
+    """Opens a file that gets its name when all is written; or the terminal."""
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path = Path(output)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(aside, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def writing(
+    file: BinaryIO, kind: str, form: Form
+) -> Iterator[Callable[[np.ndarray], None]]:
+    """Makes the function that writes predictions, float32 [rows, outputs].
+
+    Args:
+      file: open for writing; for .npy one that can seek.
+      kind: one of FORMATS.
+      form: what a row says.
+    """
+    if kind == "npy":
+        with _writing_npy(file, form.outputs) as write:
+            yield write
+        return
+    if kind == "csv":
+        file.write((_csv_line(_columns(form)) + "\n").encode())
+    line = {"csv": _csv_row, "jsonl": _json_row}[kind](form)
+    yield lambda p: _write_lines(file, line, p)
+
+
+def _write_lines(
+    file: BinaryIO, line: Callable[[np.ndarray], str], p: np.ndarray
+) -> None:
+    file.write("".join(line(row) + "\n" for row in p).encode())
+
+
+@contextlib.contextmanager
+def _writing_npy(
+    file: BinaryIO, outputs: int
+) -> Iterator[Callable[[np.ndarray], None]]:
+    """Writes the header last: only then is the number of rows known."""
+    rows = 0
+
+    def header() -> bytes:
+        # NumPy leaves room in it for a longer first axis.
+        held = io.BytesIO()
+        np.lib.format.write_array_header_1_0(
+            held,
+            {"descr": "<f4", "fortran_order": False, "shape": (rows, outputs)},
+        )
+        return held.getvalue()
+
+    def write(p: np.ndarray) -> None:
+        nonlocal rows
+        rows += len(p)
+        file.write(np.ascontiguousarray(p, "<f4").tobytes())
+
+    blank = header()
+    file.write(blank)
+    yield write
+    final = header()
+    if len(final) != len(blank):
+        raise AssertionError("the header of an .npy grew")
+    file.seek(0)
+    file.write(final)
+    file.seek(0, os.SEEK_END)
+
+
+def _columns(form: Form) -> list[str]:
+    if "regression" in form.problem:
+        if form.outputs == 1:
+            return ["value"]
+        return [f"value_{i}" for i in range(form.outputs)]
+    if form.top:
+        return [
+            f"{what}_{place}"
+            for place in range(1, form.top + 1)
+            for what in ("class", "probability")
+        ]
+    if form.problem == "binary":
+        return ["class", f"probability_{form.labels[1]}"]
+    chances = [f"probability_{label}" for label in form.labels]
+    if form.problem == "multiclass":
+        return ["class", *chances]
+    return [*form.labels, *chances]
+
+
+def _csv_line(fields: list[str]) -> str:
+    held = io.StringIO()
+    csv.writer(held, lineterminator="").writerow(fields)
+    return held.getvalue()
+
+
+def _csv_row(form: Form) -> Callable[[np.ndarray], str]:
+    quoted = [_csv_line([label]) for label in form.labels]
+    numbers = ",".join([_NUMBER] * form.outputs)
+
+    def plain(row: np.ndarray) -> str:
+        return numbers % tuple(row.tolist())
+
+    def top(row: np.ndarray) -> str:
+        return ",".join(
+            f"{quoted[i]},{_NUMBER % row[i]}" for i in _greatest(row, form.top)
+        )
+
+    def marks(row: np.ndarray) -> str:
+        return ",".join("1" if p > 0.5 else "0" for p in row)
+
+    if "regression" in form.problem:
+        return plain
+    if form.top:
+        return top
+    if form.problem == "multilabel":
+        return lambda row: f"{marks(row)},{plain(row)}"
+    return lambda row: f"{quoted[_class_of(form, row)]},{plain(row)}"
+
+
+def _json_row(form: Form) -> Callable[[np.ndarray], str]:
+    labels = form.labels
+
+    def values(row: np.ndarray) -> dict:
+        return {"values": _digits(row)}
+
+    def top(row: np.ndarray) -> dict:
+        best = _greatest(row, form.top)
+        return {
+            "class": labels[best[0]],
+            "top": [
+                {"class": labels[i], "probability": p}
+                for i, p in zip(best, _digits(row[best]), strict=True)
+            ],
+        }
+
+    def marks(row: np.ndarray) -> dict:
+        found = [labels[i] for i in np.flatnonzero(row > 0.5)]
+        return {"labels": found, "probabilities": _digits(row)}
+
+    def classes(row: np.ndarray) -> dict:
+        chosen = labels[_class_of(form, row)]
+        return {"class": chosen, "probabilities": _digits(row)}
+
+    say = classes
+    if "regression" in form.problem:
+        say = values
+    elif form.top:
+        say = top
+    elif form.problem == "multilabel":
+        say = marks
+    return lambda row: json.dumps(say(row), ensure_ascii=False)
+
+
+def _class_of(form: Form, row: np.ndarray) -> int:
+    return int(row[0] > 0.5) if form.problem == "binary" else int(row.argmax())
+
+
+def _greatest(row: np.ndarray, top: int | None) -> np.ndarray:
+    """Places of the greatest values, the first of equal ones first."""
+    return np.argsort(-row, kind="stable")[:top]
+
+
+def _digits(row: np.ndarray) -> list[float]:
+    """Numbers that JSON shows in a float32's own few digits."""
+    return [float(_NUMBER % p) for p in row.tolist()]

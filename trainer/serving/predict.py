@@ -1,0 +1,136 @@
+"""`strata predict`: what a run's network says of rows in files."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from trainer import start_log
+from trainer.arguments import Parser
+from trainer.config import UserError
+from trainer.config import verb
+from trainer.serving import output
+from trainer.serving import rows
+from trainer.serving import stored as stored_lib
+from trainer.serving.stored import Stored
+
+DESCRIPTION = """\
+Predicts from rows as they are stored, before normalisation, in their order.
+
+  strata predict --workdir=runs/digits --input=new.npy --output=new.csv
+  strata predict --workdir=runs/digits --input=a.csv b.csv --top_k=3"""
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = Parser("strata predict", DESCRIPTION)
+    stored_lib.add_flags(parser)
+    parser.add_argument(
+        "--input",
+        metavar="FILE",
+        nargs="+",
+        action="extend",
+        required=True,
+        help="rows: .npy, .npz, .csv or IDX, .gz too; of any size",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="where to: .csv, .jsonl or .npy; by default CSV on the terminal",
+    )
+    parser.add_argument(
+        "--format",
+        choices=output.FORMATS,
+        help="of the output, where its name does not tell",
+    )
+    parser.add_argument(
+        "--array", metavar="NAME", help="which array of an .npz holds the rows"
+    )
+    parser.add_argument(
+        "--top_k",
+        metavar="K",
+        type=int,
+        help="the K most probable classes of each row, and no others",
+    )
+    parser.add_argument(
+        "--batch_size",
+        metavar="N",
+        type=int,
+        help="rows worked off at once; by default as the run was scored, which"
+        " gives the same bits",
+    )
+    return parser.parse_args(argv)
+
+
+@verb
+def main(argv: list[str]) -> int:
+    """Predicts from files and writes what was found.
+
+    Raises:
+      UserError: before anything is written under its final name.
+    """
+    arguments = _parse(argv)
+    stored = stored_lib.read(arguments.workdir, arguments.checkpoint)
+    form = _form(stored, arguments.top_k)
+    if arguments.batch_size is not None and arguments.batch_size < 1:
+        raise UserError(
+            f"--batch_size={arguments.batch_size} must be 1 or more"
+        )
+    kind = output.choose_format(arguments.output, arguments.format)
+    if kind == "npy" and arguments.top_k:
+        raise UserError("--top_k is for CSV and JSON lines; .npy holds all")
+    paths = [Path(name).expanduser() for name in arguments.input]
+    output.check_output(arguments.output, paths)
+    tables = [
+        rows.open_file(path, stored.layout, arguments.array) for path in paths
+    ]
+    with start_log.hidden():
+        from trainer.serving.load import TrainedModel
+
+        model = TrainedModel(stored)
+    done, show = 0, _progress(arguments.output, tables)
+    with (
+        output.reader_may_leave(),
+        output.whole_or_absent(arguments.output) as file,
+        output.writing(file, kind, form) as write,
+    ):
+        for table in tables:
+            for outputs in model.predict_blocks(
+                table, batch_size=arguments.batch_size
+            ):
+                write(outputs)
+                done += len(outputs)
+                show(done)
+    if arguments.output is not None:
+        print(f"{done} rows predicted; {arguments.output}", flush=True)
+    return 0
+
+
+def _form(stored: Stored, top: int | None) -> output.Form:
+    problem = stored.problem
+    if top is not None and problem.type != "multiclass":
+        raise UserError(
+            f"--top_k={top} is for problem 'multiclass'; the run's is"
+            f" {problem.type!r}"
+        )
+    if top is not None and not 1 <= top <= problem.outputs:
+        raise UserError(
+            f"--top_k={top} must be from 1 to {problem.outputs}, the classes"
+        )
+    return output.Form(problem.type, stored.labels, problem.outputs, top)
+
+
+def _progress(
+    name: str | None, tables: list[rows.Rows]
+) -> Callable[[int], None]:
+    """Makes the function that moves Keras's bar, where there is a terminal.
+
+    It takes how many rows are done.
+    """
+    if name is None or not sys.stdout.isatty():
+        return lambda done: None
+    from keras.utils import Progbar
+
+    totals = [table.total for table in tables]
+    total = None if None in totals else sum(filter(None, totals))
+    bar = Progbar(total, unit_name="row")
+    return lambda done: bar.update(done, finalize=done == total)

@@ -1,0 +1,213 @@
+"""Rows to predict from, read block by block from files of any size.
+
+Whatever the file, the rows that come out are as the run's data was stored, and
+finite. TensorFlow is not needed: a bad file is told of before it is imported.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from trainer.config import UserError
+from trainer.serving import table
+from trainer.sources import Encoding
+from trainer.sources import idx
+from trainer.sources import npy
+from trainer.sources.checks import check_dtype
+from trainer.sources.encoding import csv_blocks
+
+# A name that is not a path, and that a terminal shows as it is.
+_PLAIN_NAME = re.compile(r"[^\x00-\x1f\x7f/\\:]+")
+
+
+class Layout(NamedTuple):
+    """A row as the run's data was stored.
+
+    Attributes:
+      shape: without the rows.
+      dtype: of the values.
+      encoding: how a CSV file's cells become rows; None where they are rows.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    encoding: Encoding | None = None
+
+    @property
+    def features(self) -> int:
+        return math.prod(self.shape)
+
+
+class Rows(NamedTuple):
+    """Rows that can be read, once or more.
+
+    Attributes:
+      name: of the file or array, for messages.
+      total: how many, or None where only reading tells.
+      blocks: from a number of rows to blocks of as many, [rows, *shape] in the
+        stored dtype; the last may have fewer. Raises UserError at a bad row.
+    """
+
+    name: str
+    total: int | None
+    blocks: Callable[[int], Iterator[np.ndarray]]
+
+
+def open_file(path: Path, layout: Layout, array: str | None = None) -> Rows:
+    """Opens a file of rows and checks what can be checked without reading it.
+
+    Args:
+      path: .npy, .npz, .csv, or by its content IDX, .gz too.
+      layout: what the run takes.
+      array: which array of an .npz; None for its only one, or the one named x.
+
+    Raises:
+      UserError: there is no such file, or it holds no such rows.
+    """
+    if not path.is_file():
+        found = "is not a regular file" if path.exists() else "does not exist"
+        raise UserError(f"--input={path} {found}; name a file of rows")
+    kind = path.suffix.lower()
+    if array is not None and kind != ".npz":
+        raise UserError(f"--array={array} is for .npz files; {path} is none")
+    if kind == ".npy":
+        return of_array(str(path), npy.map_npy(path), layout)
+    if kind == ".npz":
+        return _of_npz(path, layout, array)
+    if kind == ".csv":
+        return _of_csv(path, layout)
+    return _of_idx(path, layout)
+
+
+def of_array(name: str, array: np.ndarray, layout: Layout) -> Rows:
+    """Takes rows from an array, which may be a memory map.
+
+    Raises:
+      UserError: it is not numbers, or not of the layout's shape.
+    """
+    if array.dtype == bool:
+        array = array.view(np.uint8)
+    check_dtype(name, array)
+    _check_shape(name, array.shape, layout)
+
+    def blocks(block_rows: int) -> Iterator[np.ndarray]:
+        starts = range(0, len(array), block_rows)
+        return (np.asarray(array[s : s + block_rows]) for s in starts)
+
+    return _checked(name, len(array), blocks, layout)
+
+
+def _of_npz(path: Path, layout: Layout, array: str | None) -> Rows:
+    keys = npy.npz_keys(path)
+    for key in keys:
+        if not _PLAIN_NAME.fullmatch(key) or ".." in key:
+            raise UserError(
+                f"{path} holds {key!r}, a path and no array's name; save it"
+                " again with numpy.savez"
+            )
+    if len(set(keys)) != len(keys):
+        raise UserError(f"{path} holds one name twice; save it again")
+    name = array or ("x" if "x" in keys else keys[0] if len(keys) == 1 else "")
+    if name not in keys:
+        raise UserError(
+            f"{path} holds {', '.join(keys[:8]) or 'no array'}; say by --array"
+            " which of them holds the rows"
+        )
+    shape, dtype = npy.npz_shape(path, name)
+    where = f"{path}: {name}"
+    check_dtype(where, np.empty(0, np.uint8 if dtype.kind == "b" else dtype))
+    _check_shape(where, shape, layout)
+
+    def blocks(block_rows: int) -> Iterator[np.ndarray]:
+        return npy.npz_blocks(path, name, block_rows)
+
+    return _checked(where, shape[0], blocks, layout)
+
+
+def _of_csv(path: Path, layout: Layout) -> Rows:
+    def blocks(block_rows: int) -> Iterator[np.ndarray]:
+        if layout.encoding is not None:
+            return csv_blocks(path, layout.encoding, block_rows)
+        return table.blocks(path, layout.features, block_rows)
+
+    for _ in blocks(1):  # its start alone
+        break
+    else:
+        raise UserError(f"{path} has no rows; it must have 1 or more")
+    return _checked(str(path), None, blocks, layout)
+
+
+def _of_idx(path: Path, layout: Layout) -> Rows:
+    try:
+        shape = idx.idx_shape(path)
+    except UserError as error:
+        raise UserError(
+            f"{error}; files of rows are .npy, .npz, .csv and IDX"
+        ) from None
+    _check_shape(str(path), shape, layout)
+
+    def blocks(block_rows: int) -> Iterator[np.ndarray]:
+        return idx.idx_blocks(path, block_rows)
+
+    return _checked(str(path), shape[0], blocks, layout)
+
+
+def _check_shape(name: str, shape: tuple[int, ...], layout: Layout) -> None:
+    if shape[1:] not in (layout.shape, (layout.features,)) or not shape:
+        flat = (
+            "" if len(layout.shape) == 1 else f" or [rows, {layout.features}]"
+        )
+        wanted = ", ".join(map(str, ("rows", *layout.shape)))
+        raise UserError(
+            f"{name} has shape {shape}; the run takes [{wanted}]{flat}; reshape"
+            " it"
+        )
+    if not shape[0]:
+        raise UserError(f"{name} has no rows; it must have 1 or more")
+
+
+def _checked(
+    name: str,
+    total: int | None,
+    blocks: Callable[[int], Iterable[np.ndarray]],
+    layout: Layout,
+) -> Rows:
+    """Makes rows whose every block is cast, shaped and checked."""
+
+    def checked(block_rows: int) -> Iterator[np.ndarray]:
+        first = 0
+        for block in blocks(block_rows):
+            cast = _as_stored(name, block, layout.dtype, first)
+            yield cast.reshape(len(block), *layout.shape)
+            first += len(block)
+        if not first:
+            raise UserError(f"{name} has no rows; it must have 1 or more")
+
+    return Rows(name, total, checked)
+
+
+def _as_stored(
+    name: str, block: np.ndarray, dtype: np.dtype, first: int
+) -> np.ndarray:
+    """Casts a block to the stored dtype, or says which row does not fit."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        cast = block.astype(dtype, copy=False)
+    good = np.isfinite(block)
+    rule = "every value must be finite; fill it in or leave the row out"
+    if good.all():
+        good = cast == block if dtype.kind in "iu" else np.isfinite(cast)
+        rule = (
+            f"the run takes rows as they were stored, {dtype.name}, before any"
+            " normalisation"
+        )
+    if not good.all():
+        at = tuple(np.argwhere(~good)[0])
+        value = block[at]
+        raise UserError(f"{name} has {value} in row {first + at[0]}; {rule}")
+    return cast

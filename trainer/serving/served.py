@@ -1,0 +1,123 @@
+"""The functions that a SavedModel serves, from rows or cells to outputs."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from trainer.serving.load import TrainedModel
+from trainer.sources import cells as cells_lib
+from trainer.sources import Encoding
+from trainer.sources.encoding import Column
+
+SIGNATURE = "serving_default"
+TABLE_SIGNATURE = "table"
+
+
+def output_name(model: TrainedModel) -> str:
+    """What a format's outputs are called."""
+    return "values" if "regression" in model.problem else "probabilities"
+
+
+class Served(tf.Module):
+    """What is served, and the weights that it reads.
+
+    Attributes:
+      serve: from rows as stored, `inputs` [rows, *shape], to the outputs.
+      table: of a run on a CSV file, from its `cells`, string [rows, columns],
+        to the same.
+      columns: of such a run, the names of those columns in their order.
+    """
+
+    def __init__(self, model: TrainedModel) -> None:
+        stored = model.stored
+        self._weights = [w.value for w in model.network.scored.weights]
+        rows = tf.TensorSpec([None, *stored.shape], stored.dtype, "inputs")
+        self.serve = tf.function(
+            _outputs(model), input_signature=[rows], autograph=False
+        )
+        self._has_table = stored.encoding is not None
+        if stored.encoding is not None:
+            self._add_table(model, stored.encoding)
+
+    def _add_table(self, model: TrainedModel, encoding: Encoding) -> None:
+        names = [column.name for column in encoding.columns]
+        outputs = _outputs(model)
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None, len(names)], tf.string, "cells")
+            ],
+            autograph=False,
+        )
+        def table(cells: tf.Tensor) -> dict[str, tf.Tensor]:
+            return outputs(encode(encoding, cells))
+
+        self.table = table
+        self.columns = tf.function(
+            lambda: tf.constant(names), input_signature=[], autograph=False
+        )
+
+    def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
+        """Returns the functions by the names that they are served under."""
+        named = {SIGNATURE: self.serve}
+        return named | (
+            {TABLE_SIGNATURE: self.table} if self._has_table else {}
+        )
+
+
+def _outputs(
+    model: TrainedModel,
+) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    """Makes the function from stored rows to what is served."""
+    network, problem = model.network, model.stored.problem
+    name = output_name(model)
+
+    def serve(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        normalized = network.normalization(inputs)
+        outputs = network.scored(normalized, training=False)
+        if problem.target_mean is not None:
+            outputs = outputs * problem.target_std + problem.target_mean
+        found = {name: outputs}
+        if problem.type == "multiclass":
+            found["class"] = tf.argmax(outputs, axis=1)
+        elif problem.type == "binary":
+            found["class"] = tf.cast(outputs[:, 0] > 0.5, tf.int64)
+        return found
+
+    return serve
+
+
+def encode(encoding: Encoding, cells: tf.Tensor) -> tf.Tensor:
+    """Does in TensorFlow what `Encoding.encode` does.
+
+    Args:
+      encoding: of the run.
+      cells: string [rows, columns], in the order of the encoding's columns.
+
+    Returns:
+      float32 [rows, features].
+    """
+    parts = [
+        part
+        for place, column in enumerate(encoding.columns)
+        for part in _features(column, tf.strings.strip(cells[:, place]))
+    ]
+    return tf.concat(parts, axis=1)
+
+
+def _features(column: Column, text: tf.Tensor) -> list[tf.Tensor]:
+    """A column's features, each float32 [rows, some]."""
+    tokens = tf.constant(sorted(cells_lib.MISSING))
+    lower = tf.strings.lower(text)
+    missing = tf.reduce_any(lower[:, None] == tokens[None, :], axis=1)[:, None]
+    if column.categories is None:
+        text = tf.where(missing[:, 0], "0", text)
+        number = tf.strings.to_number(text, tf.float32)[:, None]
+        parts = [tf.where(missing, tf.constant(column.fill), number)]
+    else:
+        same = text[:, None] == tf.constant(column.categories)[None, :]
+        # No category is a word for what is missing.
+        parts = [tf.cast(same, tf.float32)]
+    if column.marks_missing:
+        parts.append(tf.cast(missing, tf.float32))
+    return parts

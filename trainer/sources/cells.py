@@ -1,0 +1,84 @@
+"""Cells of a CSV file -> numbers, or what keeps them from being numbers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+# What people and programs write where there is no value, in any case.
+MISSING = frozenset(("", "?", "na", "n/a", "nan", "null", "none"))
+LARGEST = float(np.finfo(np.float32).max)
+
+
+class BadCellError(Exception):
+    """A cell that breaks a rule: which of the block, and the rule."""
+
+    def __init__(self, index: int, rule: str) -> None:
+        super().__init__(rule)
+        self.index = index
+        self.rule = rule
+
+
+def is_missing(text: str) -> bool:
+    """Tells whether a cell holds no value."""
+    return text.strip().casefold() in MISSING
+
+
+def numbers(texts: Sequence[str]) -> np.ndarray:
+    """Reads a column's cells as numbers: float64 [rows], NaN where missing.
+
+    Raises:
+      ValueError: a cell holds something else; see `first_text`.
+      BadCellError: a cell holds a number that is not finite in float32.
+    """
+    joined = "".join(texts)
+    try:
+        # Python takes 1_000 and digits of any alphabet; a table may not mean
+        # numbers by them.
+        plain = joined.isascii() and "_" not in joined
+        values = np.array(texts if plain else [], np.float64)
+    except ValueError:
+        plain = False
+    if not plain:
+        values = np.array([_number(text) for text in texts], np.float64)
+    wide = ~(np.abs(values) <= LARGEST)
+    for index in np.flatnonzero(wide).tolist():
+        if not is_missing(texts[index]):
+            raise BadCellError(
+                index, f"must be finite and at most {LARGEST:.2g}"
+            )
+    return values
+
+
+def _number(text: str) -> float:
+    if is_missing(text):
+        return float("nan")
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
+    return float(text)
+
+
+def first_text(texts: Sequence[str]) -> int:
+    """Returns the index of the first cell that is neither number nor missing.
+
+    Raises:
+      StopIteration: there is none.
+    """
+    return next(i for i, text in enumerate(texts) if not is_number(text))
+
+
+def is_number(text: str) -> bool:
+    """Tells whether a cell is a number or missing."""
+    try:
+        _number(text)
+    except ValueError:
+        return False
+    return True
+
+
+def are_whole(texts: Sequence[str]) -> bool:
+    """Tells whether all cells are written as whole numbers, or missing."""
+    return all(
+        text.strip().removeprefix("-").removeprefix("+").isdecimal()
+        or is_missing(text)
+        for text in texts
+    )

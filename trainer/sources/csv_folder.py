@@ -1,0 +1,293 @@
+"""The user's own tables: one CSV file, or one a split, in --data_dir."""
+
+import dataclasses
+import difflib
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from trainer.config import DataConfig
+from trainer.config import UserError
+from trainer.sources import encoding as encoding_lib
+from trainer.sources.csv_file import CsvFile
+from trainer.sources.csv_file import open_csv
+from trainer.sources.csv_table import read
+from trainer.sources.csv_table import Table
+from trainer.sources.csv_table import TableColumn
+from trainer.sources.dataset import Dataset
+from trainer.sources.dataset import Split
+from trainer.sources.encoding import Encoding
+from trainer.sources.folder import list_folder
+from trainer.sources.folder import path_of
+from trainer.sources.splits import SPLITS
+
+SUFFIXES = (".csv", ".tsv")
+# Most bytes of all splits' features: they are held in memory.
+MAX_BYTES = 8 * 2**30
+EXACT_WHOLE = 2**53
+
+
+def find_tables(data_dir: str) -> dict[str, Path]:
+    """Finds the CSV files that --data_dir means, by their split.
+
+    Args:
+      data_dir: a .csv or .tsv; or a folder of one of any name, or of train.csv
+        and, where there is such a split, test.csv and validation.csv.
+
+    Returns:
+      {"train": path, ...}, or {} where there is no CSV.
+
+    Raises:
+      UserError: there is no such folder, or it is unclear what is meant.
+    """
+    path = path_of(data_dir)
+    if path.suffix.lower() in SUFFIXES and not path.is_dir():
+        return {"train": path}
+    paths = list_folder(data_dir)
+    found = [p for p in paths.values() if p.suffix.lower() in SUFFIXES]
+    others = [n for n in paths if n.endswith((".npz", ".npy"))]
+    if found and others:
+        raise UserError(
+            f"--data_dir={data_dir} holds {found[0].name} and {others[0]}; it"
+            " must hold tables or arrays, not both; name the .csv itself, or"
+            " move one away"
+        )
+    named = {
+        split: path
+        for split in SPLITS
+        for path in found
+        if path.stem.lower() == split
+    }
+    if "train" in named or not found:
+        return named
+    if len(found) > 1 or named:
+        names = ", ".join(path.name for path in found[:4])
+        raise UserError(
+            f"--data_dir={data_dir} holds {names} and lacks train.csv; it must"
+            " hold one CSV, or train.csv and others named test.csv and"
+            " validation.csv; rename them, or name one .csv itself"
+        )
+    return {"train": found[0]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Tables:
+    """The tables of a folder, a split each, before they are encoded.
+
+    Attributes:
+      name: of the data, for people.
+      target: the column of labels.
+      tables: by split; the same columns in each.
+    """
+
+    name: str
+    target: str
+    tables: Mapping[str, Table]
+
+    def problems(self) -> Iterator[tuple[Path, str, str]]:
+        """Yields (path, column, problem) of what forbids to train."""
+        for split, table in self.tables.items():
+            for name, column in table.columns.items():
+                problem = column.problem
+                if split == "train" and not problem and column.missing.all():
+                    problem = "has no value in any row"
+                if problem:
+                    yield table.path, name, problem
+
+    def check(self) -> None:
+        """Checks that every column can be trained on.
+
+        Raises:
+          UserError: naming the first that cannot.
+        """
+        for path, name, problem in self.problems():
+            remedy = (
+                "or name another by --config.data.target"
+                if name == self.target
+                else f"or leave it out by --config.data.ignore={name}"
+            )
+            raise UserError(
+                f"{path}: column {name!r} {problem}; correct it, {remedy}"
+            )
+
+    def without(self, names: Collection[str]) -> "Tables":
+        """Returns the tables without some of their columns."""
+        return dataclasses.replace(
+            self,
+            tables={
+                split: dataclasses.replace(
+                    table,
+                    columns={
+                        name: column
+                        for name, column in table.columns.items()
+                        if name not in names
+                    },
+                )
+                for split, table in self.tables.items()
+            },
+        )
+
+    def labelled(self) -> Dataset:
+        """Returns the splits with labels and rows that are still empty."""
+        labels, names = _labels(
+            {k: t.columns[self.target] for k, t in self.tables.items()}
+        )
+        return Dataset(
+            name=self.name,
+            splits={
+                split: Split(np.empty((table.rows, 0), np.float32), y)
+                for (split, table), y in zip(
+                    self.tables.items(), labels, strict=True
+                )
+            },
+            kind="table",
+            class_names=names,
+            origin=f"your own table in {self.tables['train'].path}",
+        )
+
+    def encode(self, dataset: Dataset, encoding: Encoding | None) -> Dataset:
+        """Fills the rows of what `labelled` returned.
+
+        Args:
+          dataset: the same, after rows were held out.
+          encoding: of an earlier run; None to settle it by the training rows.
+        """
+        train = self.tables["train"]
+        if encoding is None:
+            encoding = encoding_lib.fit(
+                train.columns,
+                target=self.target,
+                rows=dataset.splits["train"].rows,
+            )
+        features = len(encoding.features)
+        rows = sum(table.rows for table in self.tables.values())
+        if rows * features * 4 > MAX_BYTES:
+            widest = max(encoding.columns, key=lambda c: len(c.features))
+            raise UserError(
+                f"{train.path} makes {rows} rows of {features} features,"
+                f" {rows * features * 4} bytes; the most is {MAX_BYTES}; leave"
+                f" columns out, such as --config.data.ignore={widest.name}, or"
+                " save it as .npy files, which are read piece by piece"
+            )
+        x = {
+            split: encoding.encode_columns(table.columns, table.rows)
+            for split, table in self.tables.items()
+        }
+        splits = {
+            split: dataclasses.replace(part, x=x.get(split, x["train"]))
+            for split, part in dataset.splits.items()
+        }
+        return dataclasses.replace(dataset, splits=splits, encoding=encoding)
+
+
+def read_tables(
+    paths: Mapping[str, Path],
+    data: DataConfig,
+    encoding: Encoding | None = None,
+) -> Tables:
+    """Reads the columns that are trained on from the files of all splits.
+
+    Which columns are text is settled by the training file.
+
+    Args:
+      paths: of `find_tables`.
+      data: the config's section.
+      encoding: of an earlier run, whose columns are read; None for all but
+        those that the config ignores.
+
+    Raises:
+      UserError: a file cannot be read, or has no such column.
+    """
+    files = {split: open_csv(path) for split, path in paths.items()}
+    train = files["train"]
+    texts: Collection[str] | None = None
+    if encoding is None:
+        names = _chosen(train, data)
+        target = data.target or names[-1]
+    else:
+        names = [*(c.name for c in encoding.columns), encoding.target]
+        target = encoding.target
+        texts = encoding.text_columns
+    tables = {}
+    for split in sorted(files, key=SPLITS.index):
+        _check_columns(files[split], names)
+        table = read(files[split], names, target=target, texts=texts)
+        tables[split] = table
+        texts = [
+            name
+            for name, column in tables["train"].columns.items()
+            if column.categories is not None
+        ]
+    alone = len(paths) == 1 and train.path.stem.lower() != "train"
+    folder = train.path.expanduser().resolve().parent
+    name = train.path.stem if alone else folder.name
+    return Tables(name, target, tables)
+
+
+def _chosen(file: CsvFile, data: DataConfig) -> list[str]:
+    """Returns the names of the columns to read, the target's among them."""
+    ignored = [
+        name
+        for entry in data.ignore
+        for name in ([entry] if entry in file.names else entry.split(","))
+    ]
+    for name in ignored:
+        _check_name(file, "ignore", name)
+    if data.target is not None:
+        _check_name(file, "target", data.target)
+    if data.target in ignored:
+        raise UserError(
+            f"config.data.target={data.target!r} is also in config.data.ignore;"
+            " take it out of one of them"
+        )
+    chosen = [name for name in file.names if name not in ignored]
+    if len(chosen) < 2:
+        raise UserError(
+            f"{file.path} has the columns {', '.join(chosen) or 'none'} to"
+            f" train on, parted by {file.delimiter!r}; it must have a label and"
+            " one feature or more; part columns by comma, semicolon, tab or bar"
+        )
+    return chosen
+
+
+def _check_name(file: CsvFile, field: str, name: str) -> None:
+    if name not in file.names:
+        near = difflib.get_close_matches(name, file.names, 1, 0.0)
+        raise UserError(
+            f"config.data.{field}={name!r} is no column of {file.path}; did you"
+            f" mean {near[0]!r}?"
+        )
+
+
+def _check_columns(file: CsvFile, names: list[str]) -> None:
+    lack = [name for name in names if name not in file.names]
+    if lack:
+        raise UserError(
+            f"{file.path} lacks the column {lack[0]!r}, which is trained on;"
+            " all splits must have it, in any place; add it, or move the file"
+            " away"
+        )
+
+
+def _labels(
+    columns: Mapping[str, TableColumn],
+) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """Returns each split's labels, and the classes' names if they have any."""
+    found = list(columns.values())
+    if found[0].categories is not None:
+        names = sorted({t for c in found for t in c.categories or ()})
+        place = {text: index for index, text in enumerate(names)}
+        lookups = [[place[t] for t in c.categories or ()] for c in found]
+        labels = [
+            np.array(lookup, np.int64)[column.values]
+            for lookup, column in zip(lookups, found, strict=True)
+        ]
+        return labels, tuple(names)
+    values = [column.values for column in found]
+    whole = all(c.is_whole for c in found) and all(
+        np.abs(v).max() < EXACT_WHOLE for v in values
+    )
+    return [v.astype(np.int64) if whole else v for v in values], ()
