@@ -15,7 +15,7 @@ UV_PIP := $(PY) -m uv pip
 STAMP := .venv/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test fuzz lint format tensorboard clean lock
+.PHONY: help setup train test fuzz soak lint format tensorboard clean lock
 .SILENT:
 
 help:
@@ -54,6 +54,9 @@ test: $(STAMP)  ## run the tests; those on MNIST need STRATA_DATA_DIR
 
 fuzz: $(STAMP)  ## try N (1000) hostile inputs of each kind
 	STRATA_FUZZ_EXAMPLES='$(or $(N),1000)' $(PY) -m pytest -n 2 -m fuzz $(ARGS)
+
+soak: $(STAMP)  ## kill jobs N (200) times, and print what it cost
+	$(PY) -m tests.faults.soak --kills='$(or $(N),200)' $(ARGS)
 
 lint: $(STAMP)  ## check style and types
 	$(PY) -m ruff check

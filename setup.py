@@ -66,7 +66,7 @@ setuptools.setup(
         "lint": LINT,
         "dev": TEST + ONNX + LINT,
     },
-    entry_points={"console_scripts": ["strata = trainer.__main__:main"]},
+    entry_points={"console_scripts": ["strata = trainer.__main__:command"]},
     classifiers=[
         "Environment :: Console",
         "Intended Audience :: Science/Research",

@@ -8,8 +8,10 @@ import difflib
 import importlib
 import sys
 from typing import NamedTuple
+from typing import NoReturn
 
 from trainer import __version__
+from trainer.config import leave
 
 
 class Verb(NamedTuple):
@@ -60,6 +62,11 @@ def usage() -> str:
     )
 
 
+def command() -> NoReturn:
+    """Does the verb of this process's command line, and ends it."""
+    leave(main())
+
+
 def main(argv: list[str] | None = None) -> int:
     """Does a verb.
 
@@ -88,4 +95,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -7,7 +7,6 @@ imported, and told in one line; exit code 2.
 import contextlib
 import difflib
 import errno
-import functools
 import importlib.metadata
 import os
 import pathlib
@@ -15,7 +14,6 @@ import re
 import sys
 import textwrap
 import typing
-from collections.abc import Callable
 from typing import Any
 
 from absl import flags
@@ -31,7 +29,6 @@ from trainer import sources
 from trainer import start_log
 from trainer.cluster import CLUSTER_FAILED
 from trainer.cluster import ClusterError
-from trainer.cluster import MISTAKE
 from trainer.config import Config
 from trainer.config import UserError
 from trainer.stopping import Stop
@@ -368,7 +365,7 @@ def run(argv: list[str], stop: Stop) -> int:
         workdir.path.absolute(),
         float(values["join_secs"].value or 0),
     )
-    arguments = (
+    return _train(
         values,
         config,
         workdir,
@@ -378,12 +375,6 @@ def run(argv: list[str], stop: Stop) -> int:
         strategy_name,
         stop,
     )
-    if place.workers == 1:
-        return _train(*arguments)
-    code = _telling(_train)(*arguments)
-    sys.stdout.flush()
-    # TensorFlow's own farewell between workers takes from 5 to 15 s.
-    os._exit(code)
 
 
 def _train(
@@ -441,25 +432,18 @@ def _train(
                 init_from=values["init_from"].value,
             )
             return train.train_and_evaluate(job, stop, watchdog)
-    except FileNotFoundError as error:
-        _check_removed(workdir, error)
+    except FileNotFoundError:
+        workdir.check_there()
         raise
     except tf.errors.OpError as error:
         # TensorFlow itself writes the event files, and has its own errors.
         if os.strerror(errno.ENOSPC) in error.message:
             raise OSError(errno.ENOSPC, error.message) from error
-        _check_removed(workdir, error)
+        if place.is_chief:
+            workdir.check_there()
         if place.workers == 1:
             raise
         raise ClusterError(error.message[:300]) from error
-
-
-def _check_removed(workdir: Workdir, error: Exception) -> None:
-    """Raises OSError where the error is that the workdir is gone."""
-    if not workdir.path.is_dir():
-        raise OSError(
-            errno.ESTALE, f"--workdir={workdir.path} was removed while in use"
-        ) from error
 
 
 def _describe(dataset: sources.Dataset, problem: problems.Problem) -> None:
@@ -475,38 +459,25 @@ def _describe(dataset: sources.Dataset, problem: problems.Problem) -> None:
     )
 
 
-def _telling(work: Callable[..., int]) -> Callable[..., int]:
-    """Tells a mistake or a failure from outside in one line, with its code."""
-
-    @functools.wraps(work)
-    def told(*arguments: Any) -> int:
-        try:
-            return work(*arguments)
-        except UserError as error:
-            config_lib.tell(str(error))
-            return MISTAKE
-        except ClusterError as error:
-            config_lib.tell(f"a peer or the cluster failed: {error}")
-        except OSError as error:
-            if error.errno not in _DISK_ERRORS:
-                raise
-            config_lib.tell(
-                f"the disk failed: {error}; what was saved before stands, so"
-                " mend it and start again"
-            )
-        return CLUSTER_FAILED
-
-    return told
-
-
-@_telling
+@config_lib.verb
 def main(argv: list[str]) -> int:
-    """Runs the job; returns the exit code."""
+    """Runs the job; tells a mistake or a failure from outside in one line."""
     heartbeat.start(os.environ)
     stop = Stop()
-    with stop.listening():
-        return run(argv, stop)
+    try:
+        with stop.listening():
+            return run(argv, stop)
+    except ClusterError as error:
+        config_lib.tell(f"a peer or the cluster failed: {error}")
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        config_lib.tell(
+            f"the disk failed: {error}; what was saved before stands, so mend"
+            " it and start again"
+        )
+    return CLUSTER_FAILED
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    config_lib.leave(main(sys.argv[1:]))

@@ -20,8 +20,8 @@ from trainer.stopping import Stop
 from trainer.watchdog import Watchdog
 from trainer.workdir import Workdir
 
-# With several workers TensorFlow takes up to 15 s to delete these, when the
-# peers may be gone; the process ends without.
+# With several replicas TensorFlow takes up to a minute to delete these; the
+# process ends without, by `config.leave`.
 _kept: list = []
 
 
@@ -62,7 +62,7 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
         job.strategy, network, step_options(job.config), job.place
     )
     with Run(job, network, state, watchdog).open() as run:
-        if job.place.workers > 1:
+        if job.strategy.num_replicas_in_sync > 1:
             _kept.extend((network, chunks, train_chunk, run))
         try:
             while not run.at_end():

@@ -6,6 +6,7 @@ TensorFlow is imported.
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import json
 import os
@@ -32,6 +33,9 @@ STOP_FILE = "STOP"
 # file system may not pass a lock on to other machines.
 BEAT_SECS = 1.0
 LEASE_SECS = 8.0
+
+
+REMOVED = "--workdir={} was removed while in use"
 
 
 def write_atomically(path: pathlib.Path, data: bytes) -> None:
@@ -194,6 +198,11 @@ class Workdir:
             with self._beating(own):
                 yield
 
+    def check_there(self) -> None:
+        """Raises OSError where this holder's workdir was removed."""
+        if not (self.path / ".lock").exists():
+            raise OSError(errno.ESTALE, REMOVED.format(self.path))
+
     def check_unlocked(self) -> None:
         """Raises UserError where another live process holds the workdir."""
         try:
@@ -237,16 +246,23 @@ class Workdir:
 
     @contextlib.contextmanager
     def _beating(self, own: dict[str, Any]) -> Iterator[None]:
-        """Touches the lock; leaves where another has taken it."""
+        """Touches the lock; leaves where it is another's or gone."""
         path, done = self.path / ".lock", threading.Event()
 
         def beat() -> None:
             while not done.wait(BEAT_SECS):
-                with contextlib.suppress(OSError), open(path, "r+") as file:
-                    if _holder(file) != own:
-                        tell(f"{path} was taken by {_holder(file)}; leaving")
-                        os._exit(CLUSTER_FAILED)
+                try:
+                    with open(path) as file:
+                        holder = _holder(file)
                     os.utime(path)
+                except FileNotFoundError:
+                    tell(f"{REMOVED.format(self.path)}; leaving")
+                    os._exit(CLUSTER_FAILED)
+                except OSError:
+                    continue  # What the run itself writes will tell.
+                if holder != own:
+                    tell(f"{path} was taken by {holder}; leaving")
+                    os._exit(CLUSTER_FAILED)
 
         thread = threading.Thread(target=beat, daemon=True)
         thread.start()

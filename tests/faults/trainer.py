@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trainer import cluster
+from trainer.config import leave
 
 VARIABLE = "STRATA_FAULTS"
 LOOK_SECS = 0.01
@@ -138,4 +139,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -1,0 +1,117 @@
+"""A sample of the faults that `make soak` makes, and some it does not."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.faults import jobs
+from tests.faults.jobs import Harmed
+from tests.faults.kills import Campaign
+
+SEED = 1
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory):
+    """A run that nobody touched."""
+    return jobs.undisturbed(jobs.ONE_FULL, tmp_path_factory.mktemp("calm"))
+
+
+def finish(job, code=0):
+    assert job.process.wait(jobs.TOO_LONG_SECS) == code, job.output()[-3000:]
+
+
+def test_one_process_survives_faults(tmp_path, calm):
+    campaign = Campaign(jobs.ONE_FULL, tmp_path, SEED)
+    campaign.run(4)
+    assert campaign.faults
+    jobs.assert_same(campaign.job, calm)
+    result = campaign.job.result()
+    total_secs = sum(result["goodput"].values())
+    assert total_secs == pytest.approx(result["wall_secs"], rel=0.01)
+
+
+def test_two_workers_survive_faults(tmp_path):
+    calm = jobs.undisturbed(jobs.TWO_FULL, tmp_path / "calm")
+    campaign = Campaign(jobs.TWO_FULL, tmp_path / "harmed", SEED)
+    campaign.run(3)
+    assert campaign.faults
+    jobs.assert_same(campaign.job, calm)
+
+
+@pytest.fixture
+def job(tmp_path):
+    """A job that has just saved a checkpoint."""
+    with Harmed(jobs.ONE_FULL, tmp_path / "job").cleaned_up() as job:
+        job.start()
+        jobs.wait_for("a checkpoint", job.steps_saved)
+        yield job
+
+
+def test_a_workdir_that_is_removed_ends_the_run_in_a_line(job, calm):
+    # At once: what is deleted file by file may be written anew meanwhile.
+    job.workdir.rename(job.folder / "gone")
+    finish(job, code=75)
+    assert "was removed while in use" in job.output()
+    assert "Traceback" not in job.output()
+    job.start()
+    finish(job)
+    jobs.assert_same(job, calm)
+
+
+def test_a_restored_snapshot_goes_on_from_its_own_step(job, calm, tmp_path):
+    shutil.copytree(job.workdir, tmp_path / "snapshot")
+    jobs.wait_for("later checkpoints", lambda: len(job.steps_saved()) >= 3)
+    job.process.kill()
+    job.process.wait()
+    shutil.rmtree(job.workdir)
+    shutil.copytree(tmp_path / "snapshot", job.workdir)
+    saved = job.steps_saved()
+    job.start()
+    finish(job)
+    assert job.resumed()[-1] in saved
+    jobs.assert_same(job, calm)
+
+
+def test_a_second_job_is_refused_and_the_first_unharmed(job, calm):
+    second = Harmed(job.kind, job.folder / "second")
+    second.workdir = job.workdir
+    second.start()
+    finish(second, code=2)
+    assert f"is in use by process {job.process.pid}" in second.output()
+    finish(job)
+    jobs.assert_same(job, calm)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 2 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("to mount a small disk takes root")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=True
+    )
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_disk_that_fills_is_told_and_what_was_saved_stands(small_disk, calm):
+    with Harmed(jobs.ONE_FULL, small_disk / "job").cleaned_up() as job:
+        job.start()
+        jobs.wait_for("a checkpoint", job.steps_saved)
+        ballast = small_disk / "ballast"
+        with contextlib.suppress(OSError), open(ballast, "wb") as file:
+            while True:
+                file.write(bytes(4096))
+        code = job.process.wait(jobs.TOO_LONG_SECS)
+        ballast.unlink()
+        assert code == 75, job.output()[-3000:]
+        job.start()
+        finish(job)
+        jobs.assert_same(job, calm)
