@@ -4,12 +4,14 @@ Starts `python -m trainer.task` once a worker, with TF_CONFIG set, and watches
 until the job is done, ends for good, or makes no progress any more.
 """
 
+import codecs
 import collections
 import contextlib
 import ctypes
 import json
 import os
 import pathlib
+import pty
 import queue
 import re
 import signal
@@ -51,6 +53,9 @@ HUNG_SECS = 8.0
 TICK_SECS = 0.2
 LINES_KEPT = 20
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+DEVICES = pathlib.Path("/dev")
+# Colours, and steps back: a terminal's control sequences.
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08")
 _CHECKPOINT = re.compile(r"step_(\d{8,})")
 
 
@@ -59,7 +64,12 @@ def define_flags() -> flags.FlagValues:
     values = flags.FlagValues()
     for name, default, words in (
         ("num_workers", 1, "Processes to run."),
-        ("devices_per_worker", None, "Logical CPU devices of each worker."),
+        (
+            "devices_per_worker",
+            None,
+            "GPUs of each worker, an equal share by default; where there are"
+            " none, logical CPU devices.",
+        ),
         ("min_workers", None, "Go on with as few; num_workers by default."),
     ):
         flags.DEFINE_integer(
@@ -110,6 +120,36 @@ def free_addresses(count: int) -> list[str]:
         return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
 
 
+def gpus() -> list[str]:
+    """Names the GPUs that this process may share out."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name.strip()]
+    return [path.name[6:] for path in sorted(DEVICES.glob("nvidia[0-9]*"))]
+
+
+def share_out(
+    names: list[str], num_workers: int, devices_per_worker: int | None
+) -> list[str]:
+    """Returns each worker's CUDA_VISIBLE_DEVICES; [] where there is no GPU.
+
+    Raises:
+      UserError: there are fewer GPUs than are asked for.
+    """
+    if not names:
+        return []
+    each = devices_per_worker or len(names) // num_workers
+    if not each or each * num_workers > len(names):
+        raise UserError(
+            f"--num_workers={num_workers} with"
+            f" --devices_per_worker={devices_per_worker or 1} needs more than"
+            f" the {len(names)} GPU(s) here ({','.join(names)}); ask for fewer"
+        )
+    return [
+        ",".join(names[i * each : (i + 1) * each]) for i in range(num_workers)
+    ]
+
+
 class Worker:
     """One process of the job, its output and its heartbeat."""
 
@@ -121,6 +161,12 @@ class Worker:
         workdir: pathlib.Path,
     ) -> None:
         self.index = index
+        # The chief has a terminal where there is one, for its progress bar.
+        self._reading, writing = os.pipe()
+        if index == 0 and sys.stdout.isatty():
+            os.close(self._reading)
+            os.close(writing)
+            self._reading, writing = pty.openpty()
         self.last_lines: collections.deque[str] = collections.deque(
             maxlen=LINES_KEPT
         )
@@ -131,13 +177,14 @@ class Worker:
             env={**environment, HEARTBEAT_FD: str(beating)},
             pass_fds=[beating],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=writing,
             stderr=subprocess.STDOUT,
             # Ctrl-C reaches the supervisor alone, which passes it on once.
             start_new_session=True,
             preexec_fn=_die_with_parent,
         )
         os.close(beating)
+        os.close(writing)
         self._threads = [
             threading.Thread(target=self._copy, args=(workdir,)),
             threading.Thread(target=self._listen, args=(listening,)),
@@ -150,21 +197,39 @@ class Worker:
 
         The trainer makes the workdir, once it has found no mistake.
         """
-        assert self._process.stdout is not None
         waiting: list[bytes] = []
         with contextlib.ExitStack() as held:
             write: Callable[[bytes], Any] = waiting.append
-            for line in self._process.stdout:
+            for line in self._lines():
                 if write == waiting.append and workdir.is_dir():
                     (workdir / "logs").mkdir(exist_ok=True)
                     log = workdir / "logs" / f"worker_{self.index}.log"
                     file = held.enter_context(open(log, "ab", buffering=0))
                     write = file.write
                     write(b"".join(waiting))
-                write(line)
-                text = line.decode(errors="replace").rstrip("\n")
-                self.last_lines.append(text)
-                print(f"[{self.index}] {text}", flush=True)
+                write(line.encode() + b"\n")
+                self.last_lines.append(line)
+
+    def _lines(self) -> Iterator[str]:
+        """Shows what comes, and yields each line once it is whole."""
+        line, is_start = "", True
+        for text in _texts(self._reading):
+            shown = []
+            for part in re.split(r"(\r*\n|\r)", text):
+                if is_start and part.strip("\r\n"):
+                    shown.append(f"[{self.index}] ")
+                    is_start = False
+                shown.append(part)
+                is_start = is_start or part.endswith(("\r", "\n"))
+                line += part
+                if part.endswith("\n"):
+                    yield _as_printed(line)
+                    line = ""
+            # At once, so that the lines of two workers do not mix.
+            sys.stdout.write("".join(shown))
+            sys.stdout.flush()
+        if line:
+            yield _as_printed(line)
 
     def _listen(self, pipe: int) -> None:
         with open(pipe, "rb", buffering=0) as beats:
@@ -188,9 +253,37 @@ class Worker:
         code = self._process.wait()
         for thread in self._threads:
             thread.join()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
         return code
+
+
+def _texts(descriptor: int) -> Iterator[str]:
+    """Yields what comes from a pipe, line by line, or from a terminal.
+
+    A pipe's last line may lack its end, which is then added.
+    """
+    decoder = codecs.getincrementaldecoder("utf8")("replace")
+    is_terminal, rest = os.isatty(descriptor), ""
+    with open(descriptor, "rb", buffering=0) as source:
+        while True:
+            try:
+                data = source.read(1 << 16)
+            except OSError:  # a terminal's end
+                data = b""
+            rest += decoder.decode(data, final=not data)
+            if not data:
+                break
+            end = len(rest) if is_terminal else rest.rfind("\n") + 1
+            if end:
+                yield rest[:end]
+                rest = rest[end:]
+    if rest:
+        yield rest + "\n"
+
+
+def _as_printed(line: str) -> str:
+    """Returns a line as a terminal shows it in the end, colours left out."""
+    text = _CONTROL.sub("", line.rstrip("\r\n"))
+    return text.rpartition("\r")[2]
 
 
 def _die_with_parent() -> None:
@@ -239,11 +332,17 @@ class Job:
         num_workers: int,
         arguments: list[str],
         workdir: pathlib.Path,
+        gpu_shares: list[str],
     ) -> None:
         addresses = free_addresses(num_workers)
         command = [*TRAINER, *arguments]
         self.workers = [
-            Worker(index, command, _environment(addresses, index), workdir)
+            Worker(
+                index,
+                command,
+                _environment(addresses, index, gpu_shares),
+                workdir,
+            )
             for index in range(num_workers)
         ]
 
@@ -288,9 +387,13 @@ class Job:
             worker.send(number)
 
 
-def _environment(addresses: list[str], index: int) -> dict[str, str]:
+def _environment(
+    addresses: list[str], index: int, gpu_shares: list[str]
+) -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
     environment["PYTHONUNBUFFERED"] = "1"
+    if gpu_shares:
+        environment["CUDA_VISIBLE_DEVICES"] = gpu_shares[index]
     if len(addresses) > 1:
         environment["TF_CONFIG"] = json.dumps(
             {
@@ -302,14 +405,17 @@ def _environment(addresses: list[str], index: int) -> dict[str, str]:
 
 
 def supervise(
-    policy: supervision.Policy, arguments: list[str], workdir: pathlib.Path
+    policy: supervision.Policy,
+    arguments: list[str],
+    workdir: pathlib.Path,
+    gpu_shares: list[str],
 ) -> int:
     """Runs the job to its end; returns the exit code."""
     state = supervision.Supervision(policy, step=newest_step(workdir))
     requests, workers = Requests(), policy.num_workers
     with requests.heard():
         while True:
-            job = Job(workers, arguments, workdir)
+            job = Job(workers, arguments, workdir, gpu_shares)
             codes, first_failed = job.watch(requests)
             if requests.asked:
                 return 0 if codes[0] == 0 else requests.code()
@@ -368,12 +474,14 @@ def main(argv: list[str]) -> int:
             f"--min_workers={min_workers} must not exceed"
             f" --num_workers={num_workers}"
         )
-    if wanted["devices_per_worker"]:
-        arguments.append(f"--cpu_devices={wanted['devices_per_worker']}")
+    each = wanted["devices_per_worker"]
+    gpu_shares = share_out(gpus(), num_workers, each)
+    if each and not gpu_shares:
+        arguments.append(f"--cpu_devices={each}")
     policy = supervision.Policy(
         num_workers, min_workers, wanted["max_restarts"]
     )
-    return supervise(policy, arguments, workdir_of(arguments))
+    return supervise(policy, arguments, workdir_of(arguments), gpu_shares)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,8 @@ def main(arguments):
     if plan == "hang":
         os.write(int(os.environ[HEARTBEAT_FD]), b".")
         os.kill(os.getpid(), signal.SIGSTOP)
+    if sys.stdout.isatty():
+        print("\r1/2 \x1b[1mbar\x1b[0m", end="\r2/2 bar\n", flush=True)
     code, step = plan
     if step is not None:
         (workdir / "checkpoints" / f"step_{step:08d}").mkdir(parents=True)

@@ -25,8 +25,8 @@ def start(module, *arguments, tf_config=None):
     return start_python("-m", module, *arguments, tf_config=tf_config)
 
 
-def start_python(*arguments, tf_config=None):
-    """Starts `python ARGUMENTS`, its output to a pipe as text."""
+def start_python(*arguments, tf_config=None, stdout=subprocess.PIPE):
+    """Starts `python ARGUMENTS`, by default with a pipe for its output."""
     environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
     environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
     if tf_config is not None:
@@ -36,7 +36,7 @@ def start_python(*arguments, tf_config=None):
         cwd=ROOT,
         env=environment,
         text=True,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.STDOUT,
     )
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import pty
 import re
 import select
 import signal
@@ -13,6 +14,7 @@ import pytest
 
 from launch import local
 from tests import processes
+from trainer.config import UserError
 
 ENDED_SECS = 30.0
 FAKE = str(pathlib.Path(__file__).with_name("fake_trainer.py"))
@@ -103,6 +105,53 @@ def test_logs_are_kept_and_lines_say_whose_they_are(fake, capfd):
         assert log.read_text() == line + "\n"
 
 
+def test_the_chiefs_bar_moves_on_a_terminal(tmp_path):
+    (tmp_path / "plan.json").write_text(json.dumps([[[0, None], [0, None]]]))
+    ours, theirs = pty.openpty()
+    process = start_fakes(tmp_path, 2, stdout=theirs)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError), open(ours, "rb", buffering=0) as screen:
+        while data := screen.read(1 << 16):
+            shown += data
+    assert process.wait(ENDED_SECS) == 0, shown
+    assert b"\r[0] 1/2 \x1b[1mbar\x1b[0m\r[0] 2/2 bar\r" in shown
+    assert b"[1] worker 1 of start 0 ends with 0" in shown
+    log = (tmp_path / "run/logs/worker_0.log").read_text().splitlines()
+    assert log == ["2/2 bar", "worker 0 of start 0 ends with 0"]
+
+
+@pytest.mark.parametrize(
+    ("names", "workers", "each", "expected"),
+    [
+        ([], 2, None, []),
+        (["0", "1", "2", "3"], 2, None, ["0,1", "2,3"]),
+        (["0", "1", "2"], 2, None, ["0", "1"]),
+        (["4", "5", "6"], 3, 1, ["4", "5", "6"]),
+    ],
+)
+def test_gpus_are_shared_out(names, workers, each, expected):
+    assert local.share_out(names, workers, each) == expected
+
+
+@pytest.mark.parametrize(("workers", "each"), [(3, None), (2, 2)])
+def test_too_few_gpus_are_a_mistake(workers, each):
+    with pytest.raises(UserError, match=r"needs more than the 2 GPU\(s\)"):
+        local.share_out(["0", "1"], workers, each)
+
+
+def test_gpus_are_those_that_may_be_seen(monkeypatch, tmp_path):
+    for name in ("nvidia0", "nvidia1", "nvidiactl"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(local, "DEVICES", tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert local.gpus() == ["0", "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-7")
+    assert local.gpus() == ["3", "GPU-7"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert local.gpus() == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -127,23 +176,29 @@ def is_alive(pid):
     return False
 
 
-def start_waiting(tmp_path):
-    """Starts a supervisor; returns it and the pids of two that wait."""
-    (tmp_path / "plan.json").write_text(json.dumps([["wait", "wait"]]))
+def start_fakes(tmp_path, workers, **streams):
+    """Starts a supervisor of stand-ins, which follow tmp_path/plan.json."""
     script = (
         "import sys; from launch import local;"
         f"local.TRAINER = (sys.executable, {FAKE!r});"
         "sys.exit(local.main(sys.argv[1:]))"
     )
-    process = processes.start_python(
+    return processes.start_python(
         "-c",
         script,
-        "--num_workers=2",
+        f"--num_workers={workers}",
         "--",
         "--config=x",
         f"--workdir={tmp_path / 'run'}",
         f"--plan={tmp_path / 'plan.json'}",
+        **streams,
     )
+
+
+def start_waiting(tmp_path):
+    """Starts a supervisor; returns it and the pids of two that wait."""
+    (tmp_path / "plan.json").write_text(json.dumps([["wait", "wait"]]))
+    process = start_fakes(tmp_path, 2)
     waiting = 0
     while waiting < 2:
         waiting += " waits" in process.stdout.readline()
