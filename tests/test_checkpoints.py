@@ -127,6 +127,13 @@ def test_the_verb_lists_and_verifies(folder, tmp_path, capsys):
     assert "refused: state.json" in second
 
 
+def test_the_verb_names_the_newest_ones_arrays(folder, tmp_path, capsys):
+    write(folder, 1)
+    assert listing.main([str(tmp_path), "--contents"]) == 0
+    _, line = capsys.readouterr().out.splitlines()
+    assert line == "  model/kernel  float64 [2, 3]"
+
+
 @pytest.mark.parametrize("arguments", [[], ["--nope"], ["here", "there"]])
 def test_a_mistake_is_one_line(arguments, capsys):
     assert listing.main(arguments) == 2

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 import tensorflow as tf
-from tensorboard.backend.event_processing.event_accumulator import (
+from tensorboard.backend.event_processing.plugin_event_accumulator import (
     EventAccumulator,
 )
 
@@ -80,6 +80,8 @@ def assert_same_run(workdir, undisturbed):
 def assert_same_curves(workdir):
     """TensorBoard shows what metrics.jsonl says, each step once, in order."""
     for split in ("train", "validation"):
+        # The reader behind TensorBoard's page, which drops what was run
+        # again; event_accumulator's own drops everything but tensors.
         events = EventAccumulator(str(workdir / split)).Reload()
         shown = [
             (event.step, tf.make_ndarray(event.tensor_proto).item())

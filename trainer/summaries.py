@@ -39,11 +39,10 @@ class Summaries:
         if not self._enabled:
             return tf.summary.create_noop_writer()
         if split not in self._writers:
-            folder = self._folder / split
-            resumed = folder.exists()
-            writer = tf.summary.create_file_writer(str(folder))
-            if resumed:
-                _drop_after(writer, self._step)
+            writer = tf.summary.create_file_writer(str(self._folder / split))
+            # A new run says it too: TensorBoard's reader in Python takes the
+            # first such mark of a folder for a beginning, not a return.
+            _drop_after(writer, self._step)
             self._writers[split] = writer
         return self._writers[split]
 

@@ -1,11 +1,14 @@
 """`strata checkpoints WORKDIR`: what a run has saved."""
 
 import argparse
+import pathlib
+from collections.abc import Iterator
 
 from trainer import checkpoints
 from trainer.arguments import Parser
 from trainer.config import UserError
 from trainer.config import verb
+from trainer.sources import npy
 from trainer.workdir import Workdir
 
 
@@ -19,7 +22,20 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         action="store_true",
         help="check every file against its SHA-256; code 1 where one differs",
     )
+    parser.add_argument(
+        "--contents",
+        action="store_true",
+        help="name the arrays of the newest one, with their types and shapes",
+    )
     return parser.parse_args(argv)
+
+
+def _contents(path: pathlib.Path) -> Iterator[str]:
+    """Describes a checkpoint's arrays, by their headers alone."""
+    stored = path / "state.npz"
+    for name in npy.npz_keys(stored):
+        shape, dtype = npy.npz_shape(stored, name)
+        yield f"  {name}  {dtype} {list(shape)}"
 
 
 @verb
@@ -51,4 +67,6 @@ def main(argv: list[str]) -> int:
             words.append("whole")
         print("  ".join(words))
         sound = sound and not wrong
+    if arguments.contents:
+        print("\n".join(_contents(path)))
     return 0 if sound else 1
