@@ -5,6 +5,7 @@ Standard library alone, so that launchers can read it.
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 
 from trainer.config import UserError
@@ -26,6 +27,13 @@ STRATEGIES = (
     "multiworker",
     "tpu",
 )
+# What a collective operation's error says, and where its advice begins.
+_CAUSE = re.compile(
+    r"aborted by:(.*?)(?:Additional GRPC|The tasks have crashed|The error could"
+    r"|\Z)",
+    re.DOTALL,
+)
+_TASK = re.compile(r"/job:(chief|worker)/(?:replica:0/)?task:(\d+)")
 # Variable that holds the number of a pipe to a supervisor, for heartbeats.
 HEARTBEAT_FD = "STRATA_HEARTBEAT_FD"
 
@@ -42,10 +50,13 @@ class Cluster:
       addresses: host:port of each process that trains, the chief's first; ()
         where there is but this one.
       index: of this process among them.
+      has_chief_task: whether the first is a task of a job "chief", beside
+        which workers are counted from 0.
     """
 
     addresses: tuple[str, ...] = ()
     index: int = 0
+    has_chief_task: bool = False
 
     @property
     def workers(self) -> int:
@@ -60,6 +71,25 @@ class Cluster:
     def name_of(self, index: int) -> str:
         """Names a worker for people."""
         return f"worker {index} ({self.addresses[index]})"
+
+    def told_by(self, message: str) -> str:
+        """Returns what TensorFlow's message says of a failed peer, for people.
+
+        Args:
+          message: of an error of the ring of workers, whose stack and advice
+            fill pages.
+        """
+        found = _CAUSE.search(message)
+        told = " ".join((found[1] if found else message).split())[:300]
+        named = _TASK.sub(self._name_of_task, told)
+        peers = sorted(set(map(self._name_of_task, _TASK.finditer(message))))
+        if named == told and peers:
+            return f"{', '.join(peers)}: {told}"
+        return named
+
+    def _name_of_task(self, task: re.Match) -> str:
+        job, index = task[1], int(task[2])
+        return self.name_of(index + (job == "worker" and self.has_chief_task))
 
 
 def read(environment: Mapping[str, str]) -> Cluster:
@@ -98,7 +128,11 @@ def read(environment: Mapping[str, str]) -> Cluster:
         _check_address(text, address)
         if addresses.count(address) > 1:
             raise _refusal(text, f"names {address} twice")
-    return Cluster(tuple(addresses), places.index((kind, index)))
+    return Cluster(
+        tuple(addresses),
+        places.index((kind, index)),
+        has_chief_task=("chief", 0) in places,
+    )
 
 
 def fit_strategy(

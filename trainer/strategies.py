@@ -15,6 +15,8 @@ from trainer.config import UserError
 TPU_CONNECT_SECS = 45.0
 # From the import of TensorFlow in the first worker to that in the last.
 REGISTRATION_SECS = 60
+# Between the last sign of a worker and its being given up.
+HEARTBEAT_SECS = 8
 
 
 def prepare_devices(cpu_devices: int | None, require_gpus: int | None) -> None:
@@ -136,22 +138,24 @@ def _multiworker() -> tf.distribute.Strategy:
         implementation=communication
     )
     print(f"collectives: {communication.value}", flush=True)
-    _limit_registration()
+    _limit_silence()
     return tf.distribute.MultiWorkerMirroredStrategy(
         communication_options=options
     )
 
 
-def _limit_registration() -> None:
-    """Has a peer that dies while the cluster forms end the wait for it.
+def _limit_silence() -> None:
+    """Has a silent peer be known in time.
 
-    The strategy sets no limit of its own, and holds every Python thread as it
-    waits, the watchdog's too.
+    While the cluster forms the strategy sets no limit of its own, and holds
+    every Python thread as it waits, the watchdog's too. Later its limit is
+    10 s, after which an answer takes a moment more.
     """
     tensorflow_context = context.context()
     tensorflow_context.configure_coordination_service = functools.partial(
         tensorflow_context.configure_coordination_service,
         cluster_register_timeout_in_ms=1000 * REGISTRATION_SECS,
+        heartbeat_timeout_in_ms=1000 * HEARTBEAT_SECS,
     )
 
 

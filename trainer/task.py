@@ -443,7 +443,7 @@ def _train(
             workdir.check_there()
         if place.workers == 1:
             raise
-        raise ClusterError(error.message[:300]) from error
+        raise ClusterError(place.told_by(error.message)) from error
 
 
 def _describe(dataset: sources.Dataset, problem: problems.Problem) -> None:

@@ -103,19 +103,25 @@ class Harmed:
 
     def start(self) -> None:
         """Starts the job's command; what it prints goes to a file."""
-        arguments = [*self.kind.flags, f"--workdir={self.workdir}"]
-        if self.kind.workers == 1:
-            command = ["-m", "tests.faults.trainer", *arguments]
-        else:
+        command = [sys.executable, "-m", "tests.faults.trainer"]
+        if self.kind.workers > 1:
             workers = f"--num_workers={self.kind.workers}"
-            command = ["-c", LAUNCHER, workers, "--", *arguments]
-        self._outputs.append(self.folder / f"output_{len(self._outputs)}.txt")
+            command = [sys.executable, "-c", LAUNCHER, workers, "--"]
+        self.process = self.spawn(command)
+
+    def spawn(
+        self, command: list[str], tf_config: dict | None = None
+    ) -> subprocess.Popen:
+        """Starts a command with the trainer's arguments after it."""
         environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
         environment[trainer.VARIABLE] = os.fspath(self.folder)
         environment["PYTHONUNBUFFERED"] = "1"
+        if tf_config:
+            environment["TF_CONFIG"] = json.dumps(tf_config)
+        self._outputs.append(self.folder / f"output_{len(self._outputs)}.txt")
         with open(self._outputs[-1], "wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, *command],
+            return subprocess.Popen(
+                [*command, *self.kind.flags, f"--workdir={self.workdir}"],
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,

@@ -111,7 +111,8 @@ def main(argv: list[str]) -> int:
     except _op_errors() as error:
         if place.workers == 1:
             raise
-        config_lib.tell(f"a peer or the cluster failed: {str(error)[:300]}")
+        told = place.told_by(str(error))
+        config_lib.tell(f"a peer or the cluster failed: {told}")
         return CLUSTER_FAILED
     if not place.is_chief:
         return 0
