@@ -4,6 +4,7 @@ Starts `python -m trainer.task` once a worker, with TF_CONFIG set, and watches
 until the job is done, ends for good, or makes no progress any more.
 """
 
+import argparse
 import codecs
 import collections
 import contextlib
@@ -25,9 +26,12 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from absl import flags
-
 from launch import supervision
+from launch.arguments import not_negative
+from launch.arguments import parse
+from launch.arguments import parser_of
+from launch.arguments import positive
+from launch.arguments import workdir_of
 from trainer.cluster import CLUSTER_FAILED
 from trainer.cluster import DONE
 from trainer.cluster import HEARTBEAT_FD
@@ -36,15 +40,11 @@ from trainer.cluster import STOPPED_BY_USER
 from trainer.config import UserError
 from trainer.config import verb
 
-USAGE = """\
+DESCRIPTION = """\
 Runs a job on this machine as one or several workers, and starts it again where
-a worker dies or hangs.
-
-usage: strata launch local --num_workers=N [flags] -- TRAINER_ARGUMENTS
+a worker dies or hangs. The trainer's arguments follow a lone --.
 
   strata launch local --num_workers=2 -- --config=mnist --data_dir=DIR
-
-flags:
 """
 TRAINER = (sys.executable, "-m", "trainer.task")
 PEER_GRACE_SECS = 10.0
@@ -59,47 +59,38 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08")
 _CHECKPOINT = re.compile(r"step_(\d{8,})")
 
 
-def define_flags() -> flags.FlagValues:
-    """Returns this launcher's flags, in a set of their own."""
-    values = flags.FlagValues()
-    for name, default, words in (
-        ("num_workers", 1, "Processes to run."),
-        (
-            "devices_per_worker",
-            None,
-            "GPUs of each worker, an equal share by default; where there are"
-            " none, logical CPU devices.",
-        ),
-        ("min_workers", None, "Go on with as few; num_workers by default."),
-    ):
-        flags.DEFINE_integer(
-            name, default, words, lower_bound=1, flag_values=values
-        )
-    flags.DEFINE_integer(
-        "max_restarts",
-        10,
-        "Restarts in a row without progress.",
-        lower_bound=0,
-        flag_values=values,
+def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Returns this launcher's flags, and the trainer's arguments."""
+    parser = parser_of("local", DESCRIPTION)
+    parser.add_argument(
+        "--num_workers",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="processes to run; 1 by default",
     )
-    flags.DEFINE_boolean("help", False, "Show this.", flag_values=values)
-    return values
-
-
-def workdir_of(arguments: list[str]) -> pathlib.Path:
-    """Returns the workdir that the trainer takes by these arguments."""
-    named = {}
-    for argument in arguments:
-        match = re.fullmatch(r"--?(workdir|config)=(.*)", argument, re.DOTALL)
-        if match:
-            named[match[1]] = match[2]
-    if "config" not in named:
-        raise UserError(
-            "--config=FILE is missing from the trainer's arguments, which"
-            " follow a lone --"
-        )
-    default = pathlib.Path("runs") / pathlib.Path(named["config"]).stem
-    return pathlib.Path(named.get("workdir", default)).expanduser()
+    parser.add_argument(
+        "--devices_per_worker",
+        type=positive,
+        metavar="D",
+        help="GPUs of each worker, an equal share by default; where there are"
+        " none, logical CPU devices",
+    )
+    parser.add_argument(
+        "--min_workers",
+        type=positive,
+        metavar="M",
+        help="go on with as few where a worker cannot come back; num_workers"
+        " by default",
+    )
+    parser.add_argument(
+        "--max_restarts",
+        type=not_negative,
+        default=10,
+        metavar="R",
+        help="restarts in a row without progress; 10 by default",
+    )
+    return parse(parser, argv)
 
 
 def newest_step(workdir: pathlib.Path) -> int:
@@ -451,37 +442,25 @@ def main(argv: list[str]) -> int:
     Raises:
       UserError: a flag that is unknown or of the wrong kind.
     """
-    values = define_flags()
-    place = argv.index("--") if "--" in argv else len(argv)
-    own, arguments = argv[:place], argv[place + 1 :]
-    try:
-        rest = values(["local", *own])
-    except flags.Error as error:
-        raise UserError(" ".join(str(error).split())) from error
-    if values["help"].value:
-        print(USAGE + values.get_help("  "), end="")
-        return 0
-    if len(rest) > 1:
-        raise UserError(
-            f"{rest[1]!r} is not a flag; the trainer's arguments follow a"
-            " lone --"
-        )
-    wanted: dict[str, Any] = values.flag_values_dict()
-    num_workers = wanted["num_workers"]
-    min_workers = wanted["min_workers"] or num_workers
+    wanted, arguments = read_flags(argv)
+    num_workers = wanted.num_workers
+    min_workers = wanted.min_workers or num_workers
     if min_workers > num_workers:
         raise UserError(
             f"--min_workers={min_workers} must not exceed"
             f" --num_workers={num_workers}"
         )
-    each = wanted["devices_per_worker"]
+    each = wanted.devices_per_worker
     gpu_shares = share_out(gpus(), num_workers, each)
     if each and not gpu_shares:
         arguments.append(f"--cpu_devices={each}")
-    policy = supervision.Policy(
-        num_workers, min_workers, wanted["max_restarts"]
+    workdir = workdir_of(arguments)
+    return supervise(
+        supervision.Policy(num_workers, min_workers, wanted.max_restarts),
+        arguments,
+        pathlib.Path(workdir).expanduser(),
+        gpu_shares,
     )
-    return supervise(policy, arguments, workdir_of(arguments), gpu_shares)
 
 
 if __name__ == "__main__":

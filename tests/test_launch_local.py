@@ -155,8 +155,8 @@ def test_gpus_are_those_that_may_be_seen(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--num_workers=0", "--", "--config=digits"], "num_workers=0"),
-        (["--num_worker=2", "--", "--config=digits"], "num_workers"),
+        (["--num_workers=0", "--", "--config=digits"], "--num_workers: '0'"),
+        (["--num_worker=2", "--", "--config=digits"], "mean --num_workers?"),
         (["--min_workers=2", "--", "--config=digits"], "--min_workers=2"),
         (["--config=digits"], "config"),
         (["--"], "--config=FILE is missing"),

@@ -22,10 +22,15 @@ HEIGHTS = {
     "trainer.__main__": 6,
 }
 LEAF_HEIGHT = 2
-FLAG_READERS = ("launch", "trainer.task", "trainer.__main__")
+FLAG_READERS = ("trainer.task",)
 FLAG_MODULES = ("absl.app", "absl.flags", "ml_collections.config_flags")
 TENSORFLOW_FREE = ("launch", "trainer.cluster", "trainer.sources")
-LAUNCH_REACHES = ("launch", "trainer.cluster", "trainer.config")
+LAUNCH_REACHES = (
+    "launch",
+    "trainer.arguments",
+    "trainer.cluster",
+    "trainer.config",
+)
 OUR_PACKAGES = ("configs", "launch", "trainer")
 
 

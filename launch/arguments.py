@@ -1,0 +1,85 @@
+"""What the launchers' command lines have in common."""
+
+import argparse
+import difflib
+import pathlib
+import re
+
+from trainer.arguments import Parser
+from trainer.config import UserError
+
+
+def at_least(least: int, text: str) -> int:
+    """Reads a count from a flag.
+
+    Raises:
+      argparse.ArgumentTypeError: it is none, or below the least.
+    """
+    try:
+        count = int(text)
+    except ValueError:
+        count = least - 1
+    if count < least:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be a whole number of {least} or more"
+        )
+    return count
+
+
+def positive(text: str) -> int:
+    """Reads a count of one or more from a flag."""
+    return at_least(1, text)
+
+
+def not_negative(text: str) -> int:
+    """Reads a count of none or more from a flag."""
+    return at_least(0, text)
+
+
+def parser_of(launcher: str, description: str) -> Parser:
+    """Returns a parser without flags for `strata launch LAUNCHER`."""
+    parser = Parser(f"strata launch {launcher}", description)
+    parser.usage = "%(prog)s [flags] -- TRAINER_ARGUMENTS"
+    return parser
+
+
+def parse(
+    parser: Parser, argv: list[str]
+) -> tuple[argparse.Namespace, list[str]]:
+    """Returns the launcher's own flags, and the trainer's arguments after --.
+
+    Raises:
+      UserError: a flag is unknown or has no value of its kind.
+    """
+    place = argv.index("--") if "--" in argv else len(argv)
+    own, rest = parser.parse_known_args(argv[:place])
+    if rest:
+        flag = rest[0].partition("=")[0]
+        known = [w for a in parser._actions for w in a.option_strings]
+        near = difflib.get_close_matches(flag, known, n=1)
+        remedy = f"did you mean {near[0]}?" if near else "see --help."
+        raise UserError(
+            f"{rest[0]!r} is not a flag of {parser.prog}; {remedy} The"
+            " trainer's arguments follow a lone --"
+        )
+    return own, argv[place + 1 :]
+
+
+def workdir_of(arguments: list[str]) -> str:
+    """Returns the workdir that the trainer takes by these arguments.
+
+    Raises:
+      UserError: they name no config.
+    """
+    named = {}
+    for argument in arguments:
+        match = re.fullmatch(r"--?(workdir|config)=(.*)", argument, re.DOTALL)
+        if match:
+            named[match[1]] = match[2]
+    if "config" not in named:
+        raise UserError(
+            "--config=FILE is missing from the trainer's arguments, which"
+            " follow a lone --"
+        )
+    default = f"runs/{pathlib.Path(named['config']).stem}"
+    return named.get("workdir", default)
