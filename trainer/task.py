@@ -44,6 +44,8 @@ _DISK_ERRORS = (
     errno.EDQUOT,
     errno.EIO,
     errno.EROFS,
+    errno.EPERM,
+    errno.EACCES,
     errno.ESTALE,
 )
 _CONFIG_FLAG = re.compile(r"--?(?:no)?config\.([\w.]+)(?:=(.*))?", re.DOTALL)
