@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer import start_log
+from trainer import tensorflow_start
 from trainer.arguments import Parser
 from trainer.config import UserError
 from trainer.config import verb
@@ -70,7 +70,7 @@ def main(argv: list[str]) -> int:
     held = held_data.load(stored, arguments.data_dir)
     folder = stored.workdir / "export"
     with _numbered(folder) as (aside, version):
-        with contextlib.redirect_stdout(sys.stderr), start_log.hidden():
+        with contextlib.redirect_stdout(sys.stderr), tensorflow_start.eased():
             card = _write(stored, held, formats, aside)
         files = {
             path.relative_to(aside).as_posix(): _sum(path)
