@@ -43,6 +43,9 @@ VERBS = {
     "launch local": Verb(
         "launch.local", "run workers on this machine, and restart them"
     ),
+    "launch slurm": Verb(
+        "launch.slurm", "submit a job to Slurm, and requeue it"
+    ),
 }
 
 
