@@ -43,6 +43,9 @@ VERBS = {
     "launch local": Verb(
         "launch.local", "run workers on this machine, and restart them"
     ),
+    "launch kubernetes": Verb(
+        "launch.kubernetes", "print or create what runs a job on Kubernetes"
+    ),
 }
 
 
