@@ -291,10 +291,7 @@ BAD = [
     ({"--max_hours": "nan"}, "--max_hours=nan must be from 0.1"),
     ({"--max_hours": "9999"}, "must be from 0.1 to 8760"),
     ({"--max_restarts": "-1"}, "'-1' must be a whole number of 0 or more"),
-    (
-        {**TPU, "--tpu_accelerator": "tpu-v5e-slice"},
-        "did you mean tpu-v5p-slice",
-    ),
+    ({**TPU, "--tpu_accelerator": "tpu-v6-slice"}, "did you mean tpu-v6e-sl"),
     ({**TPU, "--tpu_accelerator": None}, "--tpu_accelerator=None is none of"),
     ({**TPU, "--tpu_topology": "4x4"}, "is no slice of one host"),
     ({**TPU, "--tpu_topology": None}, "those are 1x1, 2x2, 2x4"),
