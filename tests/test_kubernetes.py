@@ -221,6 +221,7 @@ def test_expansion_does_what_kubernetes_says():
 
 
 NASTY = strategies.one_of(
+    strategies.text(alphabet="$(A)"),
     strategies.text(
         strategies.characters(exclude_characters="\0", codec="utf-8")
     ),
