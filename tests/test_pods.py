@@ -1,0 +1,167 @@
+"""Pods run for real: the manifest's command and environment, on two hosts.
+
+What a cluster would do is done by hand: a network and a name for each pod, the
+expansion of its arguments, the volume, deletion by SIGTERM and by SIGKILL.
+"""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from launch import kubernetes
+from tests.faults import jobs
+from tests.faults.network import hosts
+from tests.processes import ROOT
+from tests.test_kubernetes import expanded
+
+pytestmark = pytest.mark.slow
+
+NAME = "digits"
+SHORT = (*jobs.FULL, "--config.epochs=120")
+CALM = jobs.Kind("two workers, calm", 2, SHORT)
+# Says to TensorFlow what the trainer will read by itself.
+SHIM = """
+import json, os
+named = os.environ.get("STRATA_ADDRESSES")
+if named:
+    index = int(os.environ["JOB_COMPLETION_INDEX"])
+    os.environ["TF_CONFIG"] = json.dumps({
+        "cluster": {"worker": named.split(",")},
+        "task": {"type": "worker", "index": index},
+    })
+"""
+# Its own /etc/hosts, as a cluster's DNS would answer.
+IN_POD = 'mount --bind "$0" /etc/hosts && exec "$@"'
+
+
+def understands_kubernetes():
+    source = pathlib.Path(ROOT, "trainer", "cluster.py").read_text()
+    return "STRATA_ADDRESSES" in source
+
+
+class Pods(jobs.Harmed):
+    """A Job's pods, each with one container, on hosts of their own."""
+
+    def __init__(self, folder, network, job):
+        super().__init__(CALM, folder)
+        self._network = network
+        (self._container,) = job["spec"]["template"]["spec"]["containers"]
+        addresses = self._environment()["STRATA_ADDRESSES"].split(",")
+        names = [address.rpartition(":")[0] for address in addresses]
+        lines = [
+            f"{h.address} {n}" for h, n in zip(network, names, strict=True)
+        ]
+        self._hosts = folder / "hosts"
+        self._hosts.write_text("\n".join(["127.0.0.1 localhost", *lines, ""]))
+        (folder / "shim").mkdir()
+        (folder / "shim" / "sitecustomize.py").write_text(SHIM)
+        self.running = {}
+
+    def _environment(self):
+        return {e["name"]: e["value"] for e in self._container["env"]}
+
+    def create(self, index):
+        """Does what the Job controller and the kubelet do for an index."""
+        python_path = [ROOT]
+        if not understands_kubernetes():
+            python_path.append(str(self.folder / "shim"))
+        programs = os.path.dirname(sys.executable)
+        environment = {
+            **self._environment(),
+            "JOB_COMPLETION_INDEX": str(index),
+            "KUBERNETES_SERVICE_HOST": "10.0.0.1",
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "PYTHONPATH": ":".join(python_path),
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+        }
+        words = [*self._container["command"], *self._container["args"]]
+        self._outputs.append(self.folder / f"pod_{len(self._outputs)}.txt")
+        with open(self._outputs[-1], "wb") as output:
+            self.running[index] = subprocess.Popen(
+                [
+                    *self._network[index].enter(),
+                    *("unshare", "--mount", "sh", "-c", IN_POD),
+                    str(self._hosts),
+                    *(expanded(word, environment) for word in words),
+                ],
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def end_of(self, index, timeout_secs=jobs.TOO_LONG_SECS):
+        return self.running[index].wait(timeout_secs)
+
+    def newest(self):
+        return max(self.steps_saved(), default=0)
+
+    @contextlib.contextmanager
+    def cleaned_up(self):
+        try:
+            yield self
+        finally:
+            # The kernel ends a supervisor's trainer with it.
+            for pod in self.running.values():
+                pod.kill()
+                pod.wait()
+
+
+@pytest.fixture
+def network():
+    if os.geteuid() != 0 or not shutil.which("ip"):
+        pytest.skip("to make network namespaces takes root and iproute2")
+    with hosts(2) as two:
+        yield two
+
+
+@pytest.fixture
+def pods(tmp_path, network, capsys):
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    flags = (f"--name={NAME}", "--nodes=2", "--image=strata:1")
+    volume = f"--volume=results:{folder}"
+    trainer = (*SHORT, f"--workdir={folder / 'run'}")
+    assert kubernetes.main([*flags, volume, "--", *trainer]) == 0
+    _, job = yaml.safe_load_all(capsys.readouterr().out)
+    with Pods(folder, network, job).cleaned_up() as made:
+        yield made
+
+
+def wait_for_progress(pods):
+    before = pods.newest()
+    jobs.wait_for("a newer checkpoint", lambda: pods.newest() > before)
+
+
+def test_pods_that_are_deleted_cost_nothing_but_time(pods, tmp_path):
+    calm = jobs.undisturbed(CALM, tmp_path / "calm")
+    for index in (0, 1):
+        pods.create(index)
+    wait_for_progress(pods)
+    # The cluster takes a pod away, and waits for it.
+    pods.running[1].send_signal(signal.SIGTERM)
+    assert pods.end_of(1) == 42, pods.output()[-3000:]
+    assert pods.running[0].poll() is None
+    pods.create(1)
+    wait_for_progress(pods)
+    # A node is lost.
+    pods.running[1].kill()
+    assert pods.end_of(1) == -signal.SIGKILL
+    pods.create(1)
+    ends = [pods.end_of(index) for index in (0, 1)]
+    assert ends == [0, 0], pods.output()[-3000:]
+    jobs.assert_same(pods, calm)
+    # The chief's pod was one and the same, and its lines went to one file.
+    assert len(pods.resumed()) == 2
+    assert "workers ended with [42]; starting 1 again" in pods.output()
+    assert "workers ended with [75]; starting 1 again" in pods.output()
+    logs = sorted(os.listdir(pods.workdir / "logs"))
+    assert logs == ["worker_0.log", "worker_1.log"]
