@@ -62,7 +62,7 @@ soak: $(STAMP)  ## kill jobs N (200) times, and print what it cost
 
 $(TPU_STAMP): benchmarks/tpu_check_requirements.txt $(STAMP)
 	rm -f $@
-	echo 'Installing the TPU compiler into .venv-tpu-check, once (0.7 GB) ...'
+	echo 'Installing the TPU compiler into .venv-tpu-check, once (1.1 GB) ...'
 	$(PY) -m venv --clear .venv-tpu-check
 	$(UV_PIP) install --quiet --python .venv-tpu-check/bin/python \
 		--require-hashes -r benchmarks/tpu_check_requirements.txt
@@ -88,10 +88,10 @@ tensorboard: $(STAMP)  ## show WORKDIR (runs) at http://127.0.0.1:6006
 	$(PY) -m tensorboard.main --logdir='$(or $(WORKDIR),runs)' \
 		--host=127.0.0.1 --port=$(PORT)
 
-clean:  ## remove build artefacts and caches; .venv and runs stay
+clean:  ## remove build artefacts and caches; .venv* and runs stay
 	rm -rf build dist strata.egg-info .coverage* .hypothesis
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
-	find . -name .venv -prune -o -name runs -prune -o -name .git -prune -o \
+	find . -name '.venv*' -prune -o -name runs -prune -o -name .git -prune -o \
 		-name __pycache__ -type d -exec rm -rf {} +
 
 lock: $(STAMP)  ## choose the newest allowed versions: requirements.lock
