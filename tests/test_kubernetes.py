@@ -477,6 +477,22 @@ def test_a_failure_in_the_middle_names_the_removal(kubectl, capsys):
     )
 
 
+def test_an_interruption_names_the_removal(kubectl, capsys, monkeypatch):
+    real = subprocess.run
+
+    def run(words, **more):
+        if words[1] == "create" and "--dry-run=server" not in words:
+            raise KeyboardInterrupt
+        return real(words, **more)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert kubectl(FINE, "--yes", flags={"--namespace": "team"})[0] == 1
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told == (
+        f"strata: interrupted; remove what was created by: {REMOVE}"
+    )
+
+
 def test_no_cluster_and_no_kubectl_are_mistakes(kubectl, capsys, monkeypatch):
     assert kubectl([[1, "current-context is not set"]], "--yes")[0] == 2
     assert_one_line(capsys.readouterr(), "current-context is not set")

@@ -37,8 +37,8 @@ if named:
         "task": {"type": "worker", "index": index},
     })
 """
-# Its own /etc/hosts, as a cluster's DNS would answer.
-IN_POD = 'mount --bind "$0" /etc/hosts && exec "$@"'
+# A name of its own, and an /etc/hosts that answers as a cluster's DNS would.
+IN_POD = 'hostname "$0" && mount --bind "$1" /etc/hosts && shift && exec "$@"'
 
 
 def understands_kubernetes():
@@ -87,8 +87,8 @@ class Pods(jobs.Harmed):
             self.running[index] = subprocess.Popen(
                 [
                     *self._network[index].enter(),
-                    *("unshare", "--mount", "sh", "-c", IN_POD),
-                    str(self._hosts),
+                    *("unshare", "--mount", "--uts", "sh", "-c", IN_POD),
+                    *(f"{NAME}-{index}", str(self._hosts)),
                     *(expanded(word, environment) for word in words),
                 ],
                 cwd=self.folder,
@@ -100,6 +100,10 @@ class Pods(jobs.Harmed):
 
     def end_of(self, index, timeout_secs=jobs.TOO_LONG_SECS):
         return self.running[index].wait(timeout_secs)
+
+    def outputs(self):
+        """What each pod printed, in the order of their creation."""
+        return [path.read_text("utf8", "replace") for path in self._outputs]
 
     def newest(self):
         return max(self.steps_saved(), default=0)
@@ -152,16 +156,19 @@ def test_pods_that_are_deleted_cost_nothing_but_time(pods, tmp_path):
     assert pods.running[0].poll() is None
     pods.create(1)
     wait_for_progress(pods)
-    # A node is lost.
-    pods.running[1].kill()
-    assert pods.end_of(1) == -signal.SIGKILL
-    pods.create(1)
+    # The chief's node is lost.
+    pods.running[0].kill()
+    assert pods.end_of(0) == -signal.SIGKILL
+    pods.create(0)
     ends = [pods.end_of(index) for index in (0, 1)]
     assert ends == [0, 0], pods.output()[-3000:]
     jobs.assert_same(pods, calm)
-    # The chief's pod was one and the same, and its lines went to one file.
     assert len(pods.resumed()) == 2
-    assert "workers ended with [42]; starting 1 again" in pods.output()
-    assert "workers ended with [75]; starting 1 again" in pods.output()
+    # The peer of each stayed in its pod, and went on there.
+    first, second, third, fourth = pods.outputs()
+    assert "workers ended with [42]; starting 1 again" in first
+    assert "workers ended with [75]; starting 1 again" in third
+    for new in (second, fourth):
+        assert "workers ended with" not in new
     logs = sorted(os.listdir(pods.workdir / "logs"))
     assert logs == ["worker_0.log", "worker_1.log"]
