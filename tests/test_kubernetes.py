@@ -22,8 +22,8 @@ from launch.yaml_documents import to_yaml
 from tests.processes import ROOT
 
 LATEST = str(kubernetes_validate.latest_version())
-# The first version in which all fields of ours are there for good.
-OLDEST = "1.34"
+# The first version in which pod failure policies are there for good.
+OLDEST = "1.31"
 DIGEST = "sha256:" + "0" * 64
 FLAGS = {
     "--name": "mnist",

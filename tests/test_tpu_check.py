@@ -25,7 +25,8 @@ ENTRY %main (p: f32[4], n: s32[]) -> s32[] {
   %p = f32[4]{0} parameter(0)
   %n = s32[] parameter(1)
   %d = f32[<=4]{0} set-dimension-size(%p, %n), dimensions={0}
-  ROOT %g = s32[] get-dimension-size(%d), dimensions={0}
+  %e = f32[<=4]{0} add(%d, %d)
+  ROOT %g = s32[] get-dimension-size(%e), dimensions={0}
 }
 """
 
@@ -42,10 +43,11 @@ def step(tmp_path_factory):
 
 
 def test_what_a_text_tells():
-    kinds = ["parameter", "parameter", "set-dimension-size"]
+    kinds = ["parameter", "parameter", "set-dimension-size", "add"]
     assert hlo_text.operations(DYNAMIC) == [*kinds, "get-dimension-size"]
     assert hlo_text.dynamic_shapes(DYNAMIC) == [
-        "set-dimension-size f32[<=4]{0}"
+        "add f32[<=4]{0}",
+        "set-dimension-size f32[<=4]{0}",
     ]
     assert hlo_text.dynamic_shapes(FOREIGN) == []
     assert hlo_text.foreign_calls(FOREIGN) == ["lapack_sgetrf"]
