@@ -4,6 +4,9 @@ import copy
 import io
 import json
 import os
+import pathlib
+import re
+import shlex
 import subprocess
 import sys
 import time
@@ -121,6 +124,17 @@ def test_a_misspelt_field_of_a_job_set_is_found(printed):
     document["spec"]["failurePolicys"] = document["spec"].pop("failurePolicy")
     with pytest.raises(AssertionError):
         validate_job_set(document)
+
+
+def test_the_documented_command_prints_a_manifest(capsys):
+    page = pathlib.Path(ROOT, "docs", "launch", "kubernetes.md").read_text()
+    written = re.search(r"```sh\n(strata launch .*?)```", page, re.DOTALL)[1]
+    named = written.replace("sha256:DIGEST", DIGEST).replace("REGISTRY", "r.io")
+    words = shlex.split(named.replace("\\\n", ""))
+    assert words[:3] == ["strata", "launch", "kubernetes"]
+    assert kubernetes.main(words[3:]) == 0
+    for document in yaml.safe_load_all(capsys.readouterr().out):
+        validate(document)
 
 
 def container_of(job):
