@@ -46,6 +46,9 @@ VERBS = {
     "launch slurm": Verb(
         "launch.slurm", "submit a job to Slurm, and requeue it"
     ),
+    "launch kubernetes": Verb(
+        "launch.kubernetes", "print or create what runs a job on Kubernetes"
+    ),
 }
 
 
