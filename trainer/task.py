@@ -347,9 +347,10 @@ def run(argv: list[str], stop: Stop) -> int:
         return 0
     _check_packages()
     source, place = cluster.find(str(values["cluster"].value), os.environ)
-    # TensorFlow itself reads no other.
-    os.environ["TF_CONFIG"] = place.tf_config()
+    # TensorFlow itself reads no other; a job started from here may.
+    os.environ.pop("TF_CONFIG", None)
     if place.workers > 1:
+        os.environ["TF_CONFIG"] = place.tf_config()
         print(
             f"cluster: {place.workers} workers, by {source}; this is"
             f" {place.name_of(place.index)}",
