@@ -236,6 +236,8 @@ class LogConfig:
     # Steps between two lines of metrics.jsonl and points in TensorBoard.
     every_steps: int = 100
     tensorboard: bool = True
+    # Make report.html at the run's end, where the extra `report` is installed.
+    report: bool = True
 
 
 @dataclasses.dataclass

@@ -11,11 +11,15 @@ import numpy as np
 
 from trainer import attempt
 from trainer import checkpoints
+from trainer import detail
 from trainer import goodput
+from trainer import handover
 from trainer import metrics
 from trainer import network as networks
 from trainer import record
 from trainer import steps
+from trainer.cluster import DIVERGED
+from trainer.cluster import DONE
 from trainer.config import UserError
 from trainer.evaluation import Evaluator
 from trainer.goodput import Clock
@@ -121,7 +125,7 @@ class Run:
         job.workdir.start(job.config, now)
         began_unix_secs = time.time() - record.process_age_secs()
         self.attempt, lost = attempt.begin(
-            job.workdir, began_unix_secs, state.saved_unix_secs
+            job.workdir, began_unix_secs, state.saved_unix_secs, state.step
         )
         names = state.goodput.keys() | lost.keys()
         return {n: state.goodput.get(n, 0.0) + lost.get(n, 0.0) for n in names}
@@ -192,7 +196,9 @@ class Run:
                 and (split == "validation" or config.test_each_time)
             }
         for split, values in self._scores.items():
-            self.journal.evaluation(split, state.step, values)
+            self.journal.evaluation(
+                split, state.step, values, self.clock.run_secs()
+            )
         return bool(config.select_by) and self._select()
 
     def _score(self, split: str) -> dict[str, float]:
@@ -253,6 +259,7 @@ class Run:
                 "learning_rate": float(rate.numpy()),
                 "examples_per_sec": examples / (secs - self._logged_secs),
             },
+            self.clock.run_secs(),
         )
         self._logged_examples, self._logged_secs = self._trained_examples, secs
         state.sums, state.examples = [], 0
@@ -306,6 +313,9 @@ class Run:
             result = self._result(status, evaluation, train_secs)
             self.job.workdir.write_json("result.json", result)
             self.attempt.end(self.job.workdir, code, self.state.step)
+            if self.job.config.log.report and code in (DONE, DIVERGED):
+                with self.watchdog.patience():
+                    handover.make_report(self.job.workdir.path)
             (self.job.workdir / STOP_FILE).unlink(missing_ok=True)
             self._say(status, evaluation)
         self._meet()
@@ -338,8 +348,25 @@ class Run:
             if split in self.evaluate
         }
         for split, values in scores.items():
-            self.journal.evaluation(split, self.state.step, values)
+            self.journal.evaluation(
+                split, self.state.step, values, self.clock.run_secs()
+            )
+        self._look_closer(scores)
         return scores
+
+    def _look_closer(self, scores: dict[str, dict[str, float]]) -> None:
+        """Keeps what stands behind the last split's score."""
+        job = self.job
+        split = next(reversed(scores), None)
+        if split is None or not job.config.log.report:
+            return
+        rows = job.dataset.splits[split]
+        if rows.examples * job.problem.outputs > detail.MOST_VALUES:
+            return
+        outputs = self.evaluate.outputs(split, self.watchdog.touch)
+        if job.place.is_chief:
+            found = detail.look(job.problem, job.dataset, split, outputs)
+            self.journal.detail({"step": self.state.step, **found})
 
     def _result(
         self, status: str, evaluation: dict, train_secs: float
