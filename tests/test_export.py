@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import processes
 from tests.conftest import TRAINED
+from tests.faults import jobs
 from tests.test_predict import held_out_rows
 from tests.test_predict import read_result
 from trainer import load
@@ -232,6 +235,35 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
         export._numbered(tmp_path / "export"),
     ):
         pass
+
+
+def test_a_killed_export_leaves_nothing_behind(trained, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(trained("multiclass"), workdir)
+    shutil.rmtree(workdir / "export", ignore_errors=True)
+    command = [sys.executable, "-m", "trainer", "export"]
+    killed = subprocess.Popen(
+        [*command, f"--workdir={workdir}"],
+        cwd=processes.ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    written = workdir / "export" / ".1" / "variables"
+    try:
+        jobs.wait_for("a half-written export", written.exists)
+        with (
+            pytest.raises(UserError, match="in use by another export"),
+            export._numbered(workdir / "export"),
+        ):
+            pass
+    finally:
+        killed.kill()
+        killed.wait()
+    names = [path.name for path in (workdir / "export").iterdir()]
+    assert names == [".1"]
+    assert export.main([f"--workdir={workdir}", "--formats=keras"]) == 0
+    names = [path.name for path in (workdir / "export").iterdir()]
+    assert names == ["1"]
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -21,6 +22,12 @@ def calm(tmp_path_factory):
     return jobs.undisturbed(jobs.ONE_FULL, tmp_path_factory.mktemp("calm"))
 
 
+@pytest.fixture(scope="module")
+def calm_two(tmp_path_factory):
+    """A run of two workers that nobody touched."""
+    return jobs.undisturbed(jobs.TWO_FULL, tmp_path_factory.mktemp("calm_two"))
+
+
 def finish(job, code=0):
     assert job.process.wait(jobs.TOO_LONG_SECS) == code, job.output()[-3000:]
 
@@ -35,12 +42,22 @@ def test_one_process_survives_faults(tmp_path, calm):
     assert total_secs == pytest.approx(result["wall_secs"], rel=0.01)
 
 
-def test_two_workers_survive_faults(tmp_path):
-    calm = jobs.undisturbed(jobs.TWO_FULL, tmp_path / "calm")
-    campaign = Campaign(jobs.TWO_FULL, tmp_path / "harmed", SEED)
+def test_two_workers_survive_faults(tmp_path, calm_two):
+    campaign = Campaign(jobs.TWO_FULL, tmp_path, SEED)
     campaign.run(3)
     assert campaign.faults
-    jobs.assert_same(campaign.job, calm)
+    jobs.assert_same(campaign.job, calm_two)
+
+
+def test_a_hung_worker_is_killed_and_the_job_goes_on(tmp_path, calm_two):
+    with Harmed(jobs.TWO_FULL, tmp_path / "job").cleaned_up() as job:
+        job.start()
+        jobs.wait_for("a checkpoint", job.steps_saved)
+        (hung,) = [note for note in job.alive() if note.worker == 1]
+        os.kill(hung.process, signal.SIGSTOP)
+        finish(job)
+        assert "[1] hung, killed" in job.output()
+        jobs.assert_same(job, calm_two)
 
 
 @pytest.fixture
@@ -99,6 +116,29 @@ def small_disk(tmp_path):
     )
     yield disk
     subprocess.run(["umount", "-l", disk], check=True)
+
+
+@contextlib.contextmanager
+def read_only(folder):
+    subprocess.run(["chattr", "+i", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["chattr", "-i", folder], check=True)
+
+
+def test_a_folder_that_becomes_read_only_is_told(small_disk, calm):
+    with Harmed(jobs.ONE_FULL, small_disk / "job").cleaned_up() as job:
+        job.start()
+        jobs.wait_for("a checkpoint", job.steps_saved)
+        with read_only(job.workdir / "checkpoints"):
+            code = job.process.wait(jobs.TOO_LONG_SECS)
+        assert code == 75, job.output()[-3000:]
+        assert "strata: the disk failed: " in job.output()
+        assert "Traceback" not in job.output()
+        job.start()
+        finish(job)
+        jobs.assert_same(job, calm)
 
 
 def test_a_disk_that_fills_is_told_and_what_was_saved_stands(small_disk, calm):

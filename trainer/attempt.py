@@ -69,9 +69,7 @@ def begin(
       which no process ran, or "paused" where the user wanted it so.
     """
     before = _read(workdir)
-    attempt = Attempt(
-        1, began_unix_secs, began_unix_secs, began_step=step
-    )
+    attempt = Attempt(1, began_unix_secs, began_unix_secs, began_step=step)
     lost = {}
     if before is not None:
         attempt.attempt = before.attempt + 1

@@ -114,6 +114,34 @@ LOSSES = (
 
 
 @dataclasses.dataclass
+class AugmentationConfig:
+    # Training images are distorted anew each time they are seen: turned by up
+    # to so many degrees either way, scaled by up to this share in height and
+    # in width, sheared by up to this slope, shifted by up to so many pixels.
+    rotation_degrees: float = 0.0
+    scale: float = 0.0
+    shear: float = 0.0
+    shift_pixels: float = 0.0
+    # Elastic distortion (Simard, Steinkraus & Platt 2003): each pixel is moved
+    # by noise from -1 to 1, smoothed by a Gaussian of sigma, times alpha.
+    elastic_alpha_pixels: float = 0.0
+    elastic_sigma_pixels: float = 4.0
+
+    @property
+    def distorts(self) -> bool:
+        """Whether images are changed at all."""
+        return any(
+            (
+                self.rotation_degrees,
+                self.scale,
+                self.shear,
+                self.shift_pixels,
+                self.elastic_alpha_pixels,
+            )
+        )
+
+
+@dataclasses.dataclass
 class DataConfig:
     # Where the arrays come from: one of SOURCES. "files" is the user's own
     # .npz, .npy or .csv, found in --data_dir.
@@ -137,6 +165,10 @@ class DataConfig:
     # (predictions and every metric but the loss stay in the target's own
     # units); "auto" does so for "regression" and nothing else.
     target_normalization: str = "auto"
+    # Of images alone, and in training alone.
+    augmentation: AugmentationConfig = dataclasses.field(
+        default_factory=AugmentationConfig
+    )
 
 
 @dataclasses.dataclass
@@ -236,7 +268,8 @@ class LogConfig:
     # Steps between two lines of metrics.jsonl and points in TensorBoard.
     every_steps: int = 100
     tensorboard: bool = True
-    # Make report.html at the run's end, where the extra `report` is installed.
+    # Keep what stands behind the final score (mistakes, confusions) in
+    # detail.json.
     report: bool = True
 
 
@@ -323,6 +356,12 @@ RULES: dict[str, Rule] = {
     "data.test_fraction": UNIT_INTERVAL,
     "data.normalization": one_of("auto", "none", "scale", "standardize"),
     "data.target_normalization": one_of("auto", "none", "standardize"),
+    "data.augmentation.rotation_degrees": at_least(0),
+    "data.augmentation.scale": within(0, 1),
+    "data.augmentation.shear": at_least(0),
+    "data.augmentation.shift_pixels": at_least(0),
+    "data.augmentation.elastic_alpha_pixels": at_least(0),
+    "data.augmentation.elastic_sigma_pixels": POSITIVE,
     "model.hidden_units": Rule(
         lambda value: all(units >= 1 for units in value),
         "must be widths of 1 or more",

@@ -104,7 +104,9 @@ def _mistakes(
         {
             "row": int(row),
             "true": _say(problem, labels, truth[row]),
-            "predicted": _say(problem, labels, _decision(problem, outputs[row])),
+            "predicted": _say(
+                problem, labels, _decision(problem, outputs[row])
+            ),
             "how_wrong": float(wrong[row]),
             "picture": _picture(dataset, split, int(row)),
         }
@@ -116,7 +118,7 @@ def _mistakes(
 def _wrongness(
     problem: Problem, outputs: np.ndarray, truth: np.ndarray
 ) -> np.ndarray:
-    """float [rows]: probability given to what is false, or the error; else 0."""
+    """Probability given to what is false, or the error; else 0: [rows]."""
     if problem.type == "multiclass":
         found = outputs.argmax(axis=1)
         return np.where(found == truth, 0.0, outputs.max(axis=1))
@@ -128,7 +130,7 @@ def _wrongness(
 
 def _decision(problem: Problem, output: np.ndarray) -> np.ndarray:
     if problem.type == "multiclass":
-        return output.argmax()
+        return np.asarray(output.argmax())
     if "regression" in problem.type:
         return output
     marks = (output > 0.5).astype(np.int64)

@@ -13,13 +13,10 @@ from trainer import attempt
 from trainer import checkpoints
 from trainer import detail
 from trainer import goodput
-from trainer import handover
 from trainer import metrics
 from trainer import network as networks
 from trainer import record
 from trainer import steps
-from trainer.cluster import DIVERGED
-from trainer.cluster import DONE
 from trainer.config import UserError
 from trainer.evaluation import Evaluator
 from trainer.goodput import Clock
@@ -313,9 +310,6 @@ class Run:
             result = self._result(status, evaluation, train_secs)
             self.job.workdir.write_json("result.json", result)
             self.attempt.end(self.job.workdir, code, self.state.step)
-            if self.job.config.log.report and code in (DONE, DIVERGED):
-                with self.watchdog.patience():
-                    handover.make_report(self.job.workdir.path)
             (self.job.workdir / STOP_FILE).unlink(missing_ok=True)
             self._say(status, evaluation)
         self._meet()

@@ -11,7 +11,9 @@ import keras
 import tensorflow as tf
 
 from trainer import metrics
+from trainer.augmentation import augment
 from trainer.cluster import Cluster
+from trainer.config import AugmentationConfig
 from trainer.models import chance
 from trainer.network import Network
 from trainer.pipeline import Plan
@@ -26,6 +28,7 @@ class StepOptions:
     clip_norm: float | None
     ema_decay: float | None
     jit_compile: bool
+    augmentation: AugmentationConfig
 
 
 def _is_single(strategy: tf.distribute.Strategy) -> bool:
@@ -141,7 +144,8 @@ def _gradient(network: Network, options: StepOptions) -> Callable:
         row = first_row + tf.range(x.shape[0])
         weight = tf.cast(row < examples, tf.float32)
         with chance(options.seed, step, first_row), tf.GradientTape() as tape:
-            p = network.model(network.normalization(x), training=True)
+            x = network.normalization(augment(options.augmentation, x))
+            p = network.model(x, training=True)
             losses = metrics.row_losses(network.problem, y, p)
             # Divided by the rows of the global batch, known beforehand, so that
             # replicas and micro-batches need only be added.

@@ -26,7 +26,7 @@ from trainer import joining
 from trainer import problems
 from trainer import record
 from trainer import sources
-from trainer import start_log
+from trainer import tensorflow_start
 from trainer.cluster import CLUSTER_FAILED
 from trainer.cluster import ClusterError
 from trainer.config import Config
@@ -44,6 +44,8 @@ _DISK_ERRORS = (
     errno.EDQUOT,
     errno.EIO,
     errno.EROFS,
+    errno.EPERM,
+    errno.EACCES,
     errno.ESTALE,
 )
 _CONFIG_FLAG = re.compile(r"--?(?:no)?config\.([\w.]+)(?:=(.*))?", re.DOTALL)
@@ -390,7 +392,7 @@ def _train(
     """Imports TensorFlow, makes the strategy and trains."""
     problem, dataset = problems.settle(config, dataset)
     _describe(dataset, problem)
-    with start_log.hidden():
+    with tensorflow_start.eased():
         import tensorflow as tf
 
         from trainer import optimizers

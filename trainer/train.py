@@ -136,6 +136,7 @@ def step_options(config: Config) -> steps.StepOptions:
         clip_norm=config.optimizer.clip_norm,
         ema_decay=config.optimizer.ema_decay,
         jit_compile=config.jit_compile,
+        augmentation=config.data.augmentation,
     )
 
 

@@ -18,11 +18,13 @@ from tests.processes import ROOT
 
 TOO_LONG_SECS = 180.0
 LOOK_SECS = 0.01
-# Dropout, averaging, accumulation, a schedule and a selection: all that a
-# checkpoint must carry.
+# Distortions, dropout, averaging, accumulation, a schedule and a selection: all
+# that a checkpoint must carry.
 FULL = (
     "--config=digits",
     "--config.global_batch_size=50",
+    "--config.data.augmentation.rotation_degrees=5",
+    "--config.data.augmentation.elastic_alpha_pixels=2",
     "--config.model.hidden_units=64,32",
     "--config.model.dropout=0.2",
     "--config.optimizer.name=adamw",

@@ -11,10 +11,10 @@ import matplotlib
 
 matplotlib.use("svg")
 
-from matplotlib import pyplot  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
+from matplotlib import pyplot
+from matplotlib.axes import Axes
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "strata",
     "font.family": "sans-serif",
@@ -123,7 +123,7 @@ def matrix(labels: list[str], counts: list[list[int]]) -> str:
                 if count:
                     shade = "white" if shares[i][j] > 0.5 else "#111111"
                     axes.text(
-                        j, i, count, color=shade, ha="center", va="center",
+                        j, i, str(count), color=shade, ha="center", va="center",
                         fontsize=8,
                     )  # fmt: skip
     right = sum(counts[i][i] for i in range(classes))
@@ -176,7 +176,8 @@ def timeline(attempts: list[tuple[float, float, str]]) -> str:
             axes.barh(number, ended - began, left=began, color=COLOURS[0])
             axes.text(ended, number, f" {how}", va="center", fontsize=8)
         axes.set_yticks(
-            range(len(attempts)), [f"start {i + 1}" for i in range(len(attempts))]
+            range(len(attempts)),
+            [f"start {i + 1}" for i in range(len(attempts))],
         )
         axes.invert_yaxis()
         last = max(ended for _, ended, _ in attempts)

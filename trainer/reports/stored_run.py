@@ -74,7 +74,9 @@ class StoredRun:
             if line["split"] == split and metric in line
         ]
         lines.sort(key=lambda line: line["step"])
-        return [line["step"] for line in lines], [l[metric] for l in lines]
+        return [line["step"] for line in lines], [
+            line[metric] for line in lines
+        ]
 
     def run_secs(self, step: int, split: str) -> float | None:
         """Seconds that the run had worked when a line was written."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from trainer import cluster
 from trainer import config as config_lib
 from trainer import scores
-from trainer import start_log
+from trainer import tensorflow_start
 from trainer.arguments import Parser
 from trainer.cluster import CLUSTER_FAILED
 from trainer.config import UserError
@@ -144,7 +144,7 @@ def _score(
         contextlib.redirect_stdout(sys.stderr),
         Watchdog(least_secs=FIRST_SECS) as watchdog,
     ):
-        with start_log.hidden():
+        with tensorflow_start.eased():
             import tensorflow as tf
 
             from trainer import strategies

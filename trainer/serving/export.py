@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer import start_log
+from trainer import tensorflow_start
 from trainer.arguments import Parser
 from trainer.config import UserError
 from trainer.config import verb
@@ -68,15 +69,15 @@ def main(argv: list[str]) -> int:
     stored = stored_lib.read(arguments.workdir, arguments.checkpoint)
     held = held_data.load(stored, arguments.data_dir)
     folder = stored.workdir / "export"
-    with _numbered(folder) as (aside, take):
-        with contextlib.redirect_stdout(sys.stderr), start_log.hidden():
+    with _numbered(folder) as (aside, version):
+        with contextlib.redirect_stdout(sys.stderr), tensorflow_start.eased():
             card = _write(stored, held, formats, aside)
         files = {
             path.relative_to(aside).as_posix(): _sum(path)
             for path in sorted(aside.rglob("*"))
             if path.is_file()
         }
-        card = {"version": take(), **card, "files": files}
+        card = {"version": version, **card, "files": files}
         write_atomically(aside / "model_card.json", to_json(card))
         text = model_card.text_of(card)
         write_atomically(aside / "model_card.md", text.encode())
@@ -85,7 +86,7 @@ def main(argv: list[str]) -> int:
             f"{name}: {agreement['rows']} rows compared, greatest difference"
             f" {agreement['greatest_difference']:.1e}"
         )
-    print(f"exported to {folder / str(card['version'])}", flush=True)
+    print(f"exported to {folder / str(version)}", flush=True)
     return 0
 
 
@@ -170,43 +171,47 @@ def _some_cells(held: Held) -> dict[str, tuple[str, ...]]:
 
 
 @contextlib.contextmanager
-def _numbered(folder: Path) -> Iterator[tuple[Path, Any]]:
+def _numbered(folder: Path) -> Iterator[tuple[Path, int]]:
     """Gives a folder aside that gets the next number when all is written.
 
+    What an export that was killed left aside is removed.
+
     Yields:
-      The folder, and a function that returns the number.
+      The folder, and the number.
 
     Raises:
-      UserError: the folder cannot be written.
+      UserError: the folder cannot be written, or another export writes there.
     """
-    try:
-        folder.mkdir(exist_ok=True)
-        aside = folder / f".{os.getpid()}"
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir()
-    except OSError as error:
-        raise UserError(
-            f"{folder} cannot be written ({error}); allow it"
-        ) from error
-
-    def next_number() -> int:
-        taken = [int(p.name) for p in folder.iterdir() if p.name.isdecimal()]
-        return max(taken, default=0) + 1
-
-    numbers: list[int] = []
-
-    def take() -> int:
-        numbers.append(next_number())
-        return numbers[-1]
-
-    try:
-        yield aside, take
-        _sync(aside)
-        aside.rename(folder / str(numbers[-1]))
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
-    sync_folder(folder)
+    with contextlib.ExitStack() as held:
+        try:
+            folder.mkdir(exist_ok=True)
+            opened = os.open(folder, os.O_RDONLY)
+            held.callback(os.close, opened)
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for leftover in folder.glob(".[0-9]*"):
+                shutil.rmtree(leftover)
+            taken = [
+                int(p.name) for p in folder.iterdir() if p.name.isdecimal()
+            ]
+            version = max(taken, default=0) + 1
+            aside = folder / f".{version}"
+            aside.mkdir()
+        except BlockingIOError:
+            raise UserError(
+                f"{folder} is in use by another export; wait for its end"
+            ) from None
+        except OSError as error:
+            raise UserError(
+                f"{folder} cannot be written ({error}); allow it"
+            ) from error
+        try:
+            yield aside, version
+            _sync(aside)
+            aside.rename(folder / str(version))
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+        sync_folder(folder)
 
 
 def _sync(folder: Path) -> None:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from trainer import start_log
+from trainer import tensorflow_start
 from trainer.arguments import Parser
 from trainer.config import UserError
 from trainer.config import verb
@@ -83,7 +83,7 @@ def main(argv: list[str]) -> int:
     tables = [
         rows.open_file(path, stored.layout, arguments.array) for path in paths
     ]
-    with start_log.hidden():
+    with tensorflow_start.eased():
         from trainer.serving.load import TrainedModel
 
         model = TrainedModel(stored)

@@ -85,10 +85,21 @@ def load(
         dataset = _read(data.source, data_dir)
         check(dataset)
         dataset = held_out(dataset, data, seed)
+    _check_augmented(data, dataset)
     if data_dir is None:
         return dataset
     folder = os.path.abspath(os.path.expanduser(data_dir))
     return dataclasses.replace(dataset, folder=folder)
+
+
+def _check_augmented(data: DataConfig, dataset: Dataset) -> None:
+    shape = dataset.splits["train"].x.shape[1:]
+    if data.augmentation.distorts and len(shape) not in (2, 3):
+        raise UserError(
+            "config.data.augmentation distorts images of shape [height, width]"
+            f" or [height, width, channels], and {dataset.name}'s rows have"
+            f" {list(shape)}; leave its fields at 0"
+        )
 
 
 def _check_no_column(data: DataConfig) -> None:
