@@ -13,14 +13,16 @@ PY := .venv/bin/python
 UV_PIP := $(PY) -m uv pip
 # Written last: where it is missing, set-up was not finished.
 STAMP := .venv/.complete
+TPU_STAMP := .venv-tpu-check/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test fuzz soak lint format tensorboard clean lock
+.PHONY: help setup train test fuzz soak lint format tensorboard clean lock \
+	tpu-check
 .SILENT:
 
 help:
 	echo 'usage: make TARGET [CONFIG=FILE] [WORKDIR=DIR] [DATA_DIR=DIR] [ARGS="..."]'
-	sed -n 's/^\([a-z]*\):.*## /  \1\t/p' Makefile | expand -t 16
+	sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 16
 
 setup: $(STAMP)  ## make .venv and install the locked packages in it
 
@@ -58,6 +60,21 @@ fuzz: $(STAMP)  ## try N (1000) hostile inputs of each kind
 soak: $(STAMP)  ## kill jobs N (200) times, and print what it cost
 	$(PY) -m tests.faults.soak --kills='$(or $(N),200)' $(ARGS)
 
+$(TPU_STAMP): benchmarks/tpu_check_requirements.txt $(STAMP)
+	rm -f $@
+	echo 'Installing the TPU compiler into .venv-tpu-check, once (1.1 GB) ...'
+	$(PY) -m venv --clear .venv-tpu-check
+	$(UV_PIP) install --quiet --python .venv-tpu-check/bin/python \
+		--require-hashes -r benchmarks/tpu_check_requirements.txt
+	touch $@
+
+tpu-check: $(TPU_STAMP)  ## compile CONFIG's step for TPUs, without one
+	hlo=$$(mktemp) && trap 'rm -f "$$hlo"' EXIT && \
+		TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m benchmarks.tpu_lowering "$$hlo" \
+		--config='$(CONFIG)' $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') \
+		$(ARGS) && \
+		.venv-tpu-check/bin/python -m benchmarks.tpu_check "$$hlo"
+
 lint: $(STAMP)  ## check style and types
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
@@ -71,13 +88,17 @@ tensorboard: $(STAMP)  ## show WORKDIR (runs) at http://127.0.0.1:6006
 	$(PY) -m tensorboard.main --logdir='$(or $(WORKDIR),runs)' \
 		--host=127.0.0.1 --port=$(PORT)
 
-clean:  ## remove build artefacts and caches; .venv and runs stay
+clean:  ## remove build artefacts and caches; .venv* and runs stay
 	rm -rf build dist strata.egg-info .coverage* .hypothesis
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
-	find . -name .venv -prune -o -name runs -prune -o -name .git -prune -o \
+	find . -name '.venv*' -prune -o -name runs -prune -o -name .git -prune -o \
 		-name __pycache__ -type d -exec rm -rf {} +
 
 lock: $(STAMP)  ## choose the newest allowed versions: requirements.lock
 	$(UV_PIP) compile --quiet setup.py --extra dev --universal --upgrade \
 		--python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' -o requirements.lock
+	$(UV_PIP) compile --quiet benchmarks/tpu_check_requirements.in --universal \
+		--upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' \
+		-o benchmarks/tpu_check_requirements.txt

@@ -18,6 +18,8 @@ TENSORFLOW_BOUNDS = ">=2.20,<2.22"
 
 TEST = [
     "hypothesis>=6.100",
+    "kubeflow-trainer-api>=2.3,<3",
+    "kubernetes-validate>=1.37,<2",
     "pytest>=8.4",
     "pytest-cov>=6",
     "pytest-xdist>=3.6",
@@ -32,6 +34,7 @@ ONNX = [
 LINT = [
     "mypy>=1.15",
     "ruff>=0.12",
+    "types-PyYAML>=6",
 ]
 
 setuptools.setup(
@@ -55,6 +58,7 @@ setuptools.setup(
         "keras>=3.15,<4",
         "ml_collections>=1.1,<2",
         "numpy>=1.26,<3",
+        "PyYAML>=6,<7",
         "scikit-learn>=1.5,<2",
         f"tensorboard{TENSORFLOW_BOUNDS}",
         f"tensorflow{TENSORFLOW_BOUNDS}",

@@ -23,6 +23,7 @@ import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
@@ -324,17 +325,18 @@ class Job:
         arguments: list[str],
         workdir: pathlib.Path,
         gpu_shares: list[str],
+        first_index: int,
     ) -> None:
         addresses = free_addresses(num_workers)
         command = [*TRAINER, *arguments]
         self.workers = [
             Worker(
-                index,
+                first_index + place,
                 command,
-                _environment(addresses, index, gpu_shares),
+                _environment(addresses, place, gpu_shares),
                 workdir,
             )
-            for index in range(num_workers)
+            for place in range(num_workers)
         ]
 
     def watch(self, requests: Requests) -> tuple[list[int], int | None]:
@@ -345,12 +347,12 @@ class Job:
         """
         first_failed, deadline = None, None
         while None in (codes := [w.poll() for w in self.workers]):
-            for worker, code in zip(self.workers, codes, strict=True):
-                if code is None and worker.is_hung():
+            for place, worker in enumerate(self.workers):
+                if codes[place] is None and worker.is_hung():
                     print(f"[{worker.index}] hung, killed", flush=True)
                     worker.send(signal.SIGKILL)
-                elif code and first_failed is None:
-                    first_failed = worker.index
+                elif codes[place] and first_failed is None:
+                    first_failed = place
             ended = [code for code in codes if code is not None]
             if ended and deadline is None:
                 # Peers of a worker that wrote a checkpoint still may.
@@ -400,13 +402,22 @@ def supervise(
     arguments: list[str],
     workdir: pathlib.Path,
     gpu_shares: list[str],
+    first_index: int = 0,
 ) -> int:
-    """Runs the job to its end; returns the exit code."""
+    """Runs the job to its end; returns the exit code.
+
+    Args:
+      policy: how long to try.
+      arguments: of the trainer.
+      workdir: where the workers' lines are kept.
+      gpu_shares: each worker's CUDA_VISIBLE_DEVICES, or [].
+      first_index: by which the first worker is called.
+    """
     state = supervision.Supervision(policy, step=newest_step(workdir))
     requests, workers = Requests(), policy.num_workers
     with requests.heard():
         while True:
-            job = Job(workers, arguments, workdir, gpu_shares)
+            job = Job(workers, arguments, workdir, gpu_shares, first_index)
             codes, first_failed = job.watch(requests)
             if requests.asked:
                 return 0 if codes[0] == 0 else requests.code()
@@ -435,6 +446,12 @@ def _explain(job: Job, codes: list[int], first_failed: int | None) -> None:
     )
 
 
+def own_index(environment: Mapping[str, str]) -> int:
+    """Returns the number of a Kubernetes Job's pod that this is; else 0."""
+    text = environment.get("JOB_COMPLETION_INDEX", "")
+    return int(text) if text.isdecimal() else 0
+
+
 @verb
 def main(argv: list[str]) -> int:
     """Parses the flags and supervises the job.
@@ -460,6 +477,7 @@ def main(argv: list[str]) -> int:
         arguments,
         pathlib.Path(workdir).expanduser(),
         gpu_shares,
+        own_index(os.environ) if num_workers == 1 else 0,
     )
 
 

@@ -390,6 +390,12 @@ REFUSED = {
     "data.test_fraction": "0",
     "data.normalization": "whiten",
     "data.target_normalization": "scale",
+    "data.augmentation.rotation_degrees": "-1",
+    "data.augmentation.scale": "1",
+    "data.augmentation.shear": "-0.1",
+    "data.augmentation.shift_pixels": "-1",
+    "data.augmentation.elastic_alpha_pixels": "-1",
+    "data.augmentation.elastic_sigma_pixels": "0",
     "model.hidden_units": "128,0",
     "model.activation": "relu9",
     "model.leaky_relu_slope": "-0.1",
@@ -765,13 +771,28 @@ DEVICES = [
     Row(
         "several workers of one",
         f"{DIGITS} --strategy=multiworker",
-        ("--strategy=multiworker needs TF_CONFIG",),
+        ("--strategy=multiworker needs two workers or more",),
     ),
     Row(
         "one process of several workers",
         f"{DIGITS} --strategy=mirrored",
-        ("--strategy=mirrored", "TF_CONFIG names several workers"),
+        ("--strategy=mirrored", "there are 2 workers", "--cluster=none"),
         environment={"TF_CONFIG": TWO_WORKERS},
+    ),
+    Row(
+        "no task of Slurm",
+        f"{DIGITS} --cluster=slurm",
+        ("--cluster=slurm", "no task of srun", "strata launch slurm"),
+    ),
+    Row(
+        "no pod",
+        f"{DIGITS} --cluster=kubernetes",
+        ("STRATA_ADDRESSES=''", "host:port"),
+    ),
+    Row(
+        "a cluster that is none",
+        f"{DIGITS} --cluster=pbs",
+        ("--cluster=pbs", "slurm"),
     ),
     Row(
         "devices of several workers",

@@ -19,7 +19,9 @@ def save_model(path, arrays):
 
 @pytest.fixture
 def folder(tmp_path):
-    return tmp_path / "checkpoints"
+    path = tmp_path / "checkpoints"
+    path.mkdir()
+    return path
 
 
 def write(folder, step, save=save_model):

@@ -105,6 +105,22 @@ def test_logs_are_kept_and_lines_say_whose_they_are(fake, capfd):
         assert log.read_text() == line + "\n"
 
 
+def test_a_pods_worker_is_called_by_its_index(fake, capfd, monkeypatch):
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "3")
+    done, workdir = fake([[[1, None]]] * 2, "--max_restarts=1")
+    assert done == 1
+    captured = capfd.readouterr()
+    assert "[3] worker 0 of start 1 ends with 1\n" in captured.out
+    assert "worker 3 failed first, and said last:" in captured.err
+    assert os.listdir(workdir / "logs") == ["worker_3.log"]
+
+
+def test_a_peers_wish_to_leave_is_no_end_of_a_pod(fake):
+    done, workdir = fake([[[42, 5]], [[75, 7]], [[0, None]]])
+    assert done == 0
+    assert starts(workdir) == 3
+
+
 def test_the_chiefs_bar_moves_on_a_terminal(tmp_path):
     (tmp_path / "plan.json").write_text(json.dumps([[[0, None], [0, None]]]))
     ours, theirs = pty.openpty()

@@ -1,10 +1,15 @@
 """A run goes on with other workers or replicas: same examples, same losses."""
 
+import contextlib
 import json
+import types
 
 import pytest
+import tensorflow as tf
 
 from tests import processes
+from trainer.run import Run
+from trainer.workdir import Workdir
 
 STEPS = 8
 # 1294 rows in batches of 50: neither divides by 3 or 4, and the last of an
@@ -76,3 +81,23 @@ def test_a_run_moves_between_topologies(tmp_path, expected, topologies):
     assert list(losses) == list(range(1, 4 * STEPS + 1))
     for step, loss in losses.items():
         assert loss == pytest.approx(expected[step], abs=1e-5)
+
+
+@pytest.mark.parametrize("result", [True, False])
+def test_a_peer_that_is_gone_at_the_end_harms_only_what_is_not_written(
+    tmp_path, result
+):
+    def meet():
+        raise tf.errors.UnavailableError(None, None, "Socket closed")
+
+    if result:
+        (tmp_path / "result.json").write_text("{}")
+    job = types.SimpleNamespace(workdir=Workdir(str(tmp_path)))
+    ending = types.SimpleNamespace(job=job, _meet=meet)
+    expected = (
+        contextlib.nullcontext()
+        if result
+        else pytest.raises(tf.errors.UnavailableError)
+    )
+    with expected:
+        Run._part(ending)

@@ -43,6 +43,12 @@ VERBS = {
     "launch local": Verb(
         "launch.local", "run workers on this machine, and restart them"
     ),
+    "launch slurm": Verb(
+        "launch.slurm", "submit a job to Slurm, and requeue it"
+    ),
+    "launch kubernetes": Verb(
+        "launch.kubernetes", "print or create what runs a job on Kubernetes"
+    ),
 }
 
 

@@ -57,7 +57,7 @@ def write(
     """Writes one checkpoint; it is there whole, or not at all.
 
     Args:
-      folder: of all checkpoints.
+      folder: of all checkpoints, which is there.
       step: the global step of the state.
       arrays: {name: array}.
       scalars: JSON values.
@@ -66,7 +66,6 @@ def write(
     Raises:
       OSError: the disk is full or gone; what was written before stays.
     """
-    folder.mkdir(exist_ok=True)
     aside = folder / f".step_{step:08d}"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 
+from trainer import hostlist
 from trainer.config import UserError
 
 # Exit codes, for supervisors and schedulers: see the README.
@@ -34,6 +35,11 @@ _CAUSE = re.compile(
     re.DOTALL,
 )
 _TASK = re.compile(r"/job:(chief|worker)/(?:replica:0/)?task:(\d+)")
+# The ports of a Slurm step's tasks: so many for each of so many jobs, from
+# here to below Linux's ephemeral ports.
+SLURM_PORTS, SLURM_TASKS, SLURM_JOBS = 12_000, 16, 1_250
+# A prime, so that the steps of a job do not fall on the next jobs' ports.
+SLURM_STEP_APART = 131
 # Variable that holds the number of a pipe to a supervisor, for heartbeats.
 HEARTBEAT_FD = "STRATA_HEARTBEAT_FD"
 
@@ -58,6 +64,24 @@ class Cluster:
     index: int = 0
     has_chief_task: bool = False
 
+    def tf_config(self) -> str:
+        """Returns what TensorFlow is to find in TF_CONFIG."""
+        if self.workers == 1:
+            return "{}"
+        first = int(self.has_chief_task)
+        jobs = {"chief": self.addresses[:first]} if first else {}
+        cluster = jobs | {"worker": self.addresses[first:]}
+        is_worker = self.index >= first
+        return json.dumps(
+            {
+                "cluster": cluster,
+                "task": {
+                    "type": "worker" if is_worker else "chief",
+                    "index": self.index - first if is_worker else 0,
+                },
+            }
+        )
+
     @property
     def workers(self) -> int:
         """Processes that train."""
@@ -67,6 +91,14 @@ class Cluster:
     def is_chief(self) -> bool:
         """Whether this process writes."""
         return self.index == 0
+
+    def on_host(self) -> tuple[int, int]:
+        """Returns this worker's number on its host, and how many are there."""
+        if self.workers == 1:
+            return 0, 1
+        hosts = [split_address(address)[0] for address in self.addresses]
+        own = hosts[self.index]
+        return hosts[: self.index].count(own), hosts.count(own)
 
     def name_of(self, index: int) -> str:
         """Names a worker for people."""
@@ -135,6 +167,114 @@ def read(environment: Mapping[str, str]) -> Cluster:
     )
 
 
+def from_addresses(environment: Mapping[str, str]) -> Cluster:
+    """Reads STRATA_ADDRESSES, host:port of all workers between commas.
+
+    This process is the STRATA_WORKER-th of them, from 0; in a Kubernetes
+    Indexed Job or a JobSet the JOB_COMPLETION_INDEX-th.
+
+    Raises:
+      UserError: a variable is missing, or not of that form.
+    """
+    text = environment.get("STRATA_ADDRESSES", "")
+    addresses = tuple(text.split(","))
+    for address in addresses:
+        try:
+            split_address(address)
+        except ValueError:
+            raise UserError(
+                f"STRATA_ADDRESSES={text!r} has {address!r}, which is no"
+                " host:port; set it to those of all workers, between commas"
+            ) from None
+    if len(set(addresses)) < len(addresses):
+        raise UserError(
+            f"STRATA_ADDRESSES={text!r} names an address twice; give each"
+            " worker its own"
+        )
+    names = ("STRATA_WORKER", "JOB_COMPLETION_INDEX")
+    name = next((n for n in names if n in environment), names[0])
+    given = environment.get(name, "")
+    if given not in map(str, range(len(addresses))):
+        raise UserError(
+            f"{name}={given!r} must be a whole number below"
+            f" {len(addresses)}, the count of STRATA_ADDRESSES"
+        )
+    several = len(addresses) > 1
+    return Cluster(addresses, int(given)) if several else Cluster()
+
+
+def from_slurm(environment: Mapping[str, str]) -> Cluster:
+    """Reads what `srun` tells each task: one worker a task.
+
+    The ports follow from the job and the step, so that two jobs that share a
+    host seldom meet.
+
+    Raises:
+      UserError: not a task of srun; or tasks that are laid out otherwise than
+        in blocks or in turns.
+    """
+    try:
+        tasks = int(environment["SLURM_STEP_NUM_TASKS"])
+        index = int(environment["SLURM_PROCID"])
+        hosts = hostlist.expand(environment["SLURM_STEP_NODELIST"])
+        per_host = _counts(environment["SLURM_STEP_TASKS_PER_NODE"])
+        number = int(environment["SLURM_JOB_ID"]) + SLURM_STEP_APART * int(
+            environment["SLURM_STEP_ID"]
+        )
+    except (KeyError, ValueError) as error:
+        raise UserError(
+            f"--cluster=slurm: no task of srun ({error!r}); start it by srun,"
+            " or by strata launch slurm"
+        ) from None
+    if tasks == 1:
+        return Cluster()
+    layout = environment.get("SLURM_DISTRIBUTION", "block").partition(":")[0]
+    places = [(i, k) for i, count in enumerate(per_host) for k in range(count)]
+    if layout == "cyclic":
+        places.sort(key=lambda place: place[::-1])
+    elif layout != "block" and max(per_host) > 1:
+        raise UserError(
+            f"SLURM_DISTRIBUTION={layout}: several tasks a node must be laid"
+            " out by --distribution=block or cyclic"
+        )
+    first = SLURM_PORTS + SLURM_TASKS * (number % SLURM_JOBS)
+    return Cluster(tuple(f"{hosts[i]}:{first + k}" for i, k in places), index)
+
+
+def _counts(text: str) -> list[int]:
+    """Writes out `2(x3),1`, Slurm's short form of 2, 2, 2, 1."""
+    found = []
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", part)
+        if not match:
+            raise ValueError(f"SLURM_STEP_TASKS_PER_NODE={text}")
+        found += [int(match[1])] * int(match[2] or 1)
+    return found
+
+
+def find(source: str, environment: Mapping[str, str]) -> tuple[str, Cluster]:
+    """Finds the cluster that a process was started in.
+
+    Args:
+      source: one of SOURCES. "auto" takes the first of TF_CONFIG,
+        STRATA_ADDRESSES and a task of srun that is there.
+      environment: the process's.
+
+    Returns:
+      Which source it was, and the cluster; ("none", one worker) where there is
+      none.
+
+    Raises:
+      UserError: what is there cannot be read.
+    """
+    if source == "auto":
+        source = next(
+            (name for name, key in _SIGNS.items() if environment.get(key)),
+            "none",
+        )
+    return source, _READERS[source](environment)
+
+
 def fit_strategy(
     name: str, place: Cluster, devices: int | None, tpu: str | None
 ) -> str:
@@ -154,13 +294,14 @@ def fit_strategy(
         name = "tpu" if tpu else "multiworker"
     if name == "multiworker" and not several:
         raise UserError(
-            "--strategy=multiworker needs TF_CONFIG with two workers or more;"
-            " unset it is one process, for which --strategy=auto fits"
+            "--strategy=multiworker needs two workers or more, by TF_CONFIG,"
+            " Slurm or STRATA_ADDRESSES; for one, --strategy=auto fits"
         )
     if several and name != "multiworker":
         raise UserError(
-            f"--strategy={name} is of one process, and TF_CONFIG names"
-            " several workers; unset it, or leave --strategy at auto"
+            f"--strategy={name} is of one process, and there are"
+            f" {place.workers} workers; give --cluster=none to leave them"
+            " aside, or leave --strategy at auto"
         )
     if tpu and name != "tpu":
         raise UserError(f"--tpu={tpu} does not fit --strategy={name}")
@@ -183,6 +324,22 @@ def split_address(address: str) -> tuple[str, int]:
     if not host or not 0 < int(port) < 65536:
         raise ValueError("no host:port")
     return host, int(port)
+
+
+# What each variable's presence says, in the order in which they count.
+_SIGNS = {
+    "tf_config": "TF_CONFIG",
+    "kubernetes": "STRATA_ADDRESSES",
+    "slurm": "SLURM_STEP_NUM_TASKS",
+}
+_READERS = {
+    "none": lambda environment: Cluster(),
+    "tf_config": read,
+    "addresses": from_addresses,
+    "kubernetes": from_addresses,
+    "slurm": from_slurm,
+}
+SOURCES = ("auto", *_READERS)
 
 
 def _check_address(text: str, address: object) -> None:

@@ -2,7 +2,7 @@
 
 TensorFlow itself waits for a missing peer without a word, with every Python
 thread held, and trains with workers that were given different configs. So the
-chief listens first on the address that TF_CONFIG gives it, each other worker
+chief listens first on the address that the cluster gives it, each other worker
 comes there with what it knows of the job, and all part with one verdict, in
 JSON lines. Then the address is TensorFlow's. Standard library alone.
 """
@@ -85,8 +85,8 @@ def _own_address(place: Cluster) -> socket.socket:
         listener.close()
         raise ClusterError(
             f"the address of {place.name_of(place.index)}, this one, cannot be"
-            f" listened on ({error}); end what holds it, or name another in"
-            " TF_CONFIG"
+            f" listened on ({error}); end what holds it, or give the job"
+            " another"
         ) from error
     return listener
 

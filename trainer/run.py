@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 
 import numpy as np
+import tensorflow as tf
 
 from trainer import attempt
 from trainer import checkpoints
@@ -28,6 +29,7 @@ from trainer.problems import LOWER_IS_BETTER
 from trainer.stragglers import Stragglers
 from trainer.terminal import score_line
 from trainer.watchdog import Watchdog
+from trainer.workdir import RESULT_FILE
 from trainer.workdir import SAVE_FILE
 from trainer.workdir import STOP_FILE
 
@@ -308,12 +310,24 @@ class Run:
                 evaluation = self._final_scores()
         if self.job.place.is_chief:
             result = self._result(status, evaluation, train_secs)
-            self.job.workdir.write_json("result.json", result)
+            self.job.workdir.write_json(RESULT_FILE, result)
             self.attempt.end(self.job.workdir, code, self.state.step)
             (self.job.workdir / STOP_FILE).unlink(missing_ok=True)
             self._say(status, evaluation)
-        self._meet()
+        self._part()
         return code
+
+    def _part(self) -> None:
+        """Meets the others a last time, so that none is left waiting.
+
+        Who is first past the meeting may be gone before the others hear of it:
+        where the result is written, that is the end all the same.
+        """
+        try:
+            self._meet()
+        except tf.errors.OpError:
+            if not (self.job.workdir / RESULT_FILE).exists():
+                raise
 
     def _choose_weights(self) -> None:
         """Takes the best weights where the config selects, else the last.

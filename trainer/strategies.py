@@ -70,14 +70,16 @@ def _nvidia_state(found: list[str]) -> str:
 
 
 def _bind_local_gpu(gpus: list) -> None:
-    """Leaves one GPU to each of several processes of a host."""
-    local = os.environ.get("SLURM_LOCALID") or os.environ.get("LOCAL_RANK")
-    if (
-        local is not None
-        and len(gpus) > 1
-        and cluster.read(os.environ).workers > 1
-    ):
-        tf.config.set_visible_devices(gpus[int(local) % len(gpus)], "GPU")
+    """Leaves an equal share of a host's GPUs to each of its Slurm tasks.
+
+    Where Slurm bound them (--gpus-per-task), a task sees its own alone.
+    """
+    index, count = cluster.read(os.environ).on_host()
+    on_node = os.environ.get("SLURM_GPUS_ON_NODE")
+    if count > 1 and on_node and len(gpus) == int(on_node) >= count:
+        each = len(gpus) // count
+        own = gpus[index * each : (index + 1) * each]
+        tf.config.set_visible_devices(own, "GPU")
 
 
 def local_devices(limit: int | None) -> list[str]:

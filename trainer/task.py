@@ -86,6 +86,7 @@ VALUES = {
     "data_dir": "DIR",
     "init_from": "DIR",
     "strategy": "NAME",
+    "cluster": "NAME",
     "tpu": "NAME",
 }
 
@@ -124,8 +125,18 @@ def define_flags() -> flags.FlagValues:
         list(cluster.STRATEGIES),
         "How the job is spread: auto, default, one_device, mirrored,"
         " multiworker or tpu. auto takes tpu where --tpu names one, multiworker"
-        " where TF_CONFIG names two workers or more, mirrored for two local"
-        " devices or more, and else default.",
+        " where there are two workers or more, mirrored for two local devices"
+        " or more, and else default.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "cluster",
+        "auto",
+        list(cluster.SOURCES),
+        "Where the job's workers are told of: none, tf_config, addresses,"
+        " kubernetes or slurm. auto takes TF_CONFIG where it is set,"
+        " STRATA_ADDRESSES (beside JOB_COMPLETION_INDEX or STRATA_WORKER), or"
+        " what srun sets, in this order.",
         flag_values=values,
     )
     flags.DEFINE_string(
@@ -335,7 +346,15 @@ def run(argv: list[str], stop: Stop) -> int:
         print(help_text(values), end="")
         return 0
     _check_packages()
-    place = cluster.read(os.environ)
+    source, place = cluster.find(str(values["cluster"].value), os.environ)
+    # TensorFlow itself reads no other.
+    os.environ["TF_CONFIG"] = place.tf_config()
+    if place.workers > 1:
+        print(
+            f"cluster: {place.workers} workers, by {source}; this is"
+            f" {place.name_of(place.index)}",
+            flush=True,
+        )
     strategy_name = cluster.fit_strategy(
         str(values["strategy"].value),
         place,

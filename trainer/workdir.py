@@ -26,6 +26,7 @@ from trainer.config import UserError
 from trainer.config import validate
 
 # A user puts these there: for a checkpoint now, and for an end with one.
+RESULT_FILE = "result.json"
 SAVE_FILE = "SAVE"
 STOP_FILE = "STOP"
 # The holder of a workdir touches its lock so often; where that of another
@@ -143,7 +144,7 @@ class Workdir:
                 f" {'; '.join(changes)}; name another --workdir or take these"
                 " back"
             )
-        result = self.read_json("result.json") or {}
+        result = self.read_json(RESULT_FILE) or {}
         longer = (config.epochs, config.steps) != (before.epochs, before.steps)
         done = result.get("status") == "done" and not longer
         return result if done else None
@@ -276,9 +277,11 @@ class Workdir:
 
     def start(self, config: Config, record: dict[str, Any]) -> None:
         """Notes what runs from here on; an old result no longer holds."""
-        (self.path / "result.json").unlink(missing_ok=True)
+        (self.path / RESULT_FILE).unlink(missing_ok=True)
         self.write_json("config.json", dataclasses.asdict(config))
         self.write_json("record.json", record)
+        # Here alone, so that none is written where the workdir was removed.
+        self.checkpoints.mkdir(exist_ok=True)
 
 
 def _holder(file: Any) -> dict[str, Any]:

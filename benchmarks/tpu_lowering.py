@@ -1,0 +1,88 @@
+"""Lowers a config's training loop to HLO text, for the TPU compiler.
+
+  python -m benchmarks.tpu_lowering OUT.hlo --config=mnist --data_dir=DIR
+
+The loop is that of `trainer.steps`, on one replica that takes the whole batch.
+What follows is benchmarks.tpu_check, in an environment of its own.
+"""
+
+import pathlib
+import sys
+import tempfile
+
+import tensorflow as tf
+
+from trainer import network as networks
+from trainer import optimizers
+from trainer import pipeline
+from trainer import problems
+from trainer import sources
+from trainer import steps
+from trainer import task
+from trainer import train
+from trainer.config import UserError
+from trainer.config import verb
+from trainer.job import Job
+from trainer.stopping import Stop
+from trainer.workdir import Workdir
+
+
+def job_of(argv: list[str], workdir: str) -> Job:
+    """Builds the job that the trainer's flags ask for, on one replica."""
+    values, config = task.parse(argv)
+    dataset = sources.load(
+        config.data, seed=config.seed, data_dir=values["data_dir"].value
+    )
+    problem, dataset = problems.settle(config, dataset)
+    optimizers.set_precision(config.precision)
+    return Job(
+        config=config,
+        problem=problem,
+        dataset=dataset,
+        fingerprint="",
+        workdir=Workdir(workdir),
+        strategy=tf.distribute.get_strategy(),
+    )
+
+
+def lower(job: Job) -> str:
+    """Returns the HLO of a chunk of steps: forward, backward, update.
+
+    Raises:
+      UserError: an operation is none that XLA knows.
+    """
+    network = networks.build(
+        job.config, job.problem, job.dataset, job.strategy, job.total_steps
+    )
+    chunks = pipeline.distribute(
+        job.strategy,
+        job.dataset.splits["train"],
+        train.training_plan(job),
+        first_step=0,
+    )
+    loop = steps.training_loop(
+        job.strategy, network, train.step_options(job.config), job.place
+    )
+    flags = tf.constant(Stop().flags)
+    try:
+        compiler_ir = loop.experimental_get_compiler_ir(next(chunks), flags)
+        return compiler_ir(stage="hlo")
+    except tf.errors.OpError as error:
+        raise UserError(f"XLA cannot lower the step: {error.message}") from None
+
+
+@verb
+def main(argv: list[str]) -> int:
+    """Writes the HLO of a config.
+
+    Raises:
+      UserError: the config, or its data, is wrong.
+    """
+    with tempfile.TemporaryDirectory() as workdir:
+        text = lower(job_of(argv[1:], workdir))
+    pathlib.Path(argv[0]).write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,119 @@
+"""Hands a job to a cluster by kubectl."""
+
+import shutil
+import subprocess
+import sys
+
+from launch.kubernetes_request import Request
+from launch.manifests import objects
+from launch.yaml_documents import to_yaml
+from trainer.config import tell
+from trainer.config import UserError
+
+FAILED = 1
+
+
+def describe(request: Request, context: str) -> str:
+    """Says what a job takes up, where, and for how long.
+
+    Args:
+      request: for the job.
+      context: kubectl's name for the cluster and the user.
+    """
+    pod = [f"{request.cpu} CPU", f"{request.memory} memory"]
+    if request.gpus:
+        pod.append(f"{request.gpus} GPU(s)")
+    if request.tpu:
+        tpu = request.tpu
+        pod.append(f"{tpu.accelerator} {tpu.topology} ({tpu.chips} chips)")
+    namespace = request.namespace or "kubectl's own"
+    return (
+        f"{request.name}: {request.nodes} pod(s) of {', '.join(pod)}\n"
+        f"  cluster {context}, namespace {namespace}, at most"
+        f" {request.max_secs / 3600:g} h\n"
+        "  its price stands with the provider of the cluster's nodes"
+    )
+
+
+def create(request: Request, *, ask: bool) -> int:
+    """Has kubectl create a job; returns the exit code.
+
+    Raises:
+      UserError: there is no kubectl, no cluster, or nobody to ask.
+    """
+    if not shutil.which("kubectl"):
+        raise UserError(
+            "--apply needs kubectl, which is not on the PATH; install it, or"
+            " leave --apply out and hand the manifest on by yourself"
+        )
+    context = _kubectl("config", "current-context")
+    if context.returncode:
+        raise UserError(
+            f"--apply needs a cluster, and kubectl knows of none"
+            f" ({_complaint(context)}); see kubectl config use-context"
+        )
+    print(describe(request, context.stdout.strip()), file=sys.stderr)
+    if ask and not _agreed():
+        print("nothing was created", file=sys.stderr)
+        return FAILED
+    return _create(request)
+
+
+def _create(request: Request) -> int:
+    text = to_yaml(objects(request))
+    where = f" --namespace={request.namespace}" if request.namespace else ""
+    instance = f"-l app.kubernetes.io/instance={request.name}"
+    kinds = "jobset" if request.tpu else "job,service"
+    remove = f"kubectl delete {kinds}{where} {instance}"
+    # The cluster checks all of it before it makes any of it. Not `apply`,
+    # which would change a job of the same name.
+    words = ("create", "--validate=strict", "--filename=-")
+    done = _kubectl(*words, "--dry-run=server", text=text)
+    if done.returncode:
+        tell(f"nothing was created; kubectl: {_complaint(done)}")
+        return FAILED
+    try:
+        done = _kubectl(*words, text=text)
+    except KeyboardInterrupt:
+        tell(f"interrupted; remove what was created by: {remove}")
+        return FAILED
+    if done.returncode:
+        tell(
+            f"kubectl: {_complaint(done)}; remove what was created by: {remove}"
+        )
+        return FAILED
+    print(
+        f"watch:   kubectl get pods{where} {instance}\n"
+        f"log:     kubectl logs{where} --follow {instance},"
+        "batch.kubernetes.io/job-completion-index=0\n"
+        f"remove:  {remove}"
+    )
+    return 0
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        raise UserError(
+            "--apply asks before it creates anything, and nobody is at the"
+            " terminal; add --yes"
+        )
+    print("create it? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _kubectl(
+    *words: str, text: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["kubectl", *words],
+        input=text,
+        stdin=None if text is not None else subprocess.DEVNULL,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+
+
+def _complaint(done: subprocess.CompletedProcess[str]) -> str:
+    said = " ".join(done.stderr.split())
+    return said or f"it ended with {done.returncode}"

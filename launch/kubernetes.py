@@ -1,0 +1,193 @@
+"""Runs a job on Kubernetes: prints its manifest, or hands it to kubectl.
+
+Kubernetes starts the pods, and new ones for those that it takes away; in each
+of them `python -m launch.local` starts one worker of the trainer again where it
+ends by a peer's fault.
+"""
+
+import argparse
+import math
+import sys
+from typing import Any
+
+from launch import kubectl
+from launch.arguments import not_negative
+from launch.arguments import parse
+from launch.arguments import parser_of
+from launch.arguments import positive
+from launch.arguments import workdir_of
+from launch.kubernetes_names import check_label
+from launch.kubernetes_names import check_name
+from launch.kubernetes_names import check_workdir
+from launch.kubernetes_names import has_digest
+from launch.kubernetes_names import volume_of
+from launch.kubernetes_request import Request
+from launch.kubernetes_request import Slice
+from launch.manifests import objects
+from launch.quantities import bytes_of
+from launch.quantities import cores_of
+from launch.tpu_slices import slice_of
+from launch.yaml_documents import to_yaml
+from trainer.config import UserError
+from trainer.config import verb
+
+DESCRIPTION = """\
+Prints what runs a job on Kubernetes, an Indexed Job and a headless Service (a
+JobSet for a TPU), or creates it by kubectl. The trainer's arguments follow a
+lone --.
+
+  strata launch kubernetes --name=mnist --nodes=2 --image=IMAGE \\
+      --volume=CLAIM:/shared -- --config=mnist --data_dir=/shared/mnist \\
+      --workdir=/shared/runs/mnist
+"""
+MOST_NODES = 1000
+LEAST_MEMORY_BYTES = 1 << 30
+MOST_HOURS = 24 * 365
+
+
+def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Returns this launcher's flags, and the trainer's arguments."""
+    parser = parser_of("kubernetes", DESCRIPTION)
+
+    def add(name: str, metavar: str, words: str, **more: Any) -> None:
+        parser.add_argument(name, metavar=metavar, help=words, **more)
+
+    add("--name", "NAME", "of the job; needed", required=True)
+    add(
+        "--nodes",
+        "N",
+        "pods, a worker each; 1 by default",
+        type=positive,
+        default=1,
+    )
+    add("--image", "IMAGE", "that holds Strata; needed", required=True)
+    add("--volume", "CLAIM:PATH", "a claim that all pods mount at a path")
+    add("--gpus", "G", "NVIDIA GPUs of each pod", type=positive)
+    add("--cpu", "CORES", "of each pod; 2 by default", default="2")
+    add("--memory", "SIZE", "of each pod; 4Gi by default", default="4Gi")
+    add("--tpu_accelerator", "TYPE", "such as tpu-v5-lite-podslice")
+    add("--tpu_topology", "SHAPE", "of one host's chips, such as 2x4")
+    add("--namespace", "NAME", "kubectl's own by default")
+    add(
+        "--queue", "NAME", "local queue of Kueue, which starts all pods or none"
+    )
+    add(
+        "--max_restarts",
+        "R",
+        "restarts of a worker in a row without progress; 10 by default",
+        type=not_negative,
+        default=10,
+    )
+    add(
+        "--max_hours",
+        "H",
+        "after which the cluster ends the job; 24 by default",
+        type=float,
+        default=24.0,
+    )
+    for name, words in (
+        ("--dry_run", "print the manifest alone, as without --apply"),
+        ("--apply", "create the job by kubectl, after a question"),
+        ("--yes", "create it without a question"),
+    ):
+        parser.add_argument(name, action="store_true", help=words)
+    return parse(parser, argv)
+
+
+def request_of(wanted: argparse.Namespace, arguments: list[str]) -> Request:
+    """Checks the flags, and returns what they ask for.
+
+    Raises:
+      UserError: naming the flag, its value and the rule.
+    """
+    if wanted.nodes > MOST_NODES:
+        raise UserError(
+            f"--nodes={wanted.nodes} must be {MOST_NODES} or fewer: the"
+            " addresses of more do not fit in one variable"
+        )
+    check_name(
+        "--name", wanted.name, longest_suffix=f"-slice-0-{wanted.nodes - 1}"
+    )
+    check_label("--namespace", wanted.namespace)
+    check_label("--queue", wanted.queue)
+    volume = volume_of("--volume", wanted.volume)
+    check_workdir(workdir_of(arguments), volume)
+    _check_arguments(arguments)
+    _check_amounts(wanted)
+    return Request(
+        name=wanted.name,
+        nodes=wanted.nodes,
+        image=wanted.image,
+        arguments=tuple(arguments),
+        max_restarts=wanted.max_restarts,
+        max_secs=math.ceil(wanted.max_hours * 3600),
+        cpu=wanted.cpu,
+        memory=wanted.memory,
+        gpus=wanted.gpus or 0,
+        tpu=_tpu_of(wanted),
+        volume=volume,
+        namespace=wanted.namespace,
+        queue=wanted.queue,
+    )
+
+
+def _check_amounts(wanted: argparse.Namespace) -> None:
+    cores_of("--cpu", wanted.cpu)
+    if bytes_of("--memory", wanted.memory) < LEAST_MEMORY_BYTES:
+        raise UserError(
+            f"--memory={wanted.memory} must be 1Gi or more, which TensorFlow"
+            " takes; name a unit, such as 4Gi"
+        )
+    if not 0.1 <= wanted.max_hours <= MOST_HOURS:
+        raise UserError(
+            f"--max_hours={wanted.max_hours} must be from 0.1 to {MOST_HOURS}"
+        )
+
+
+def _tpu_of(wanted: argparse.Namespace) -> Slice | None:
+    tpu = slice_of(wanted.tpu_accelerator, wanted.tpu_topology)
+    if tpu and (wanted.gpus or wanted.nodes > 1):
+        raise UserError(
+            f"--nodes={wanted.nodes} --gpus={wanted.gpus or 0} does not fit"
+            f" --tpu_topology={tpu.topology}, which is one host without GPUs;"
+            " leave --nodes and --gpus out"
+        )
+    return tpu
+
+
+def _check_arguments(arguments: list[str]) -> None:
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"the trainer's argument {argument!r} is no UTF-8, and YAML"
+                " holds nothing else"
+            ) from None
+
+
+@verb
+def main(argv: list[str]) -> int:
+    """Prints or creates a job.
+
+    Raises:
+      UserError: a flag that is unknown, or whose value cannot be meant.
+    """
+    wanted, arguments = read_flags(argv)
+    if wanted.yes and not wanted.apply:
+        raise UserError("--yes answers what --apply asks; add --apply")
+    request = request_of(wanted, arguments)
+    if not has_digest("--image", request.image):
+        print(
+            f"note: --image={request.image} has no @sha256: digest; a pod that"
+            " is made later may get other code, and is refused by the rest",
+            file=sys.stderr,
+        )
+    if wanted.apply and not wanted.dry_run:
+        return kubectl.create(request, ask=not wanted.yes)
+    print(to_yaml(objects(request)), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,128 @@
+"""Names and paths in the forms that Kubernetes takes.
+
+kubernetes.io/docs/concepts/overview/working-with-objects/names
+"""
+
+import re
+
+from launch.kubernetes_request import Volume
+from trainer.config import UserError
+
+LABEL_CHARS = 63
+SUBDOMAIN_CHARS = 253
+# RFC 1123; a service's name, by RFC 1035, begins with a letter.
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_SERVICE = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
+# github.com/distribution/reference: [host[:port]/]path[:tag][@digest].
+_IMAGE = re.compile(
+    r"([A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?(:[0-9]+)?/)?"
+    r"[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+    r"(:\w[\w.-]{0,127})?(?P<digest>@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
+# An image's own, which a volume would hide.
+_SYSTEM_FOLDERS = ("/bin", "/dev", "/etc", "/lib", "/proc", "/sys", "/usr")
+
+
+def check_name(flag: str, name: str, *, longest_suffix: str) -> None:
+    """Checks a job's name, which begins the names of its service and pods.
+
+    Args:
+      flag: that gave it.
+      name: to check.
+      longest_suffix: of a pod; with it the name is one label of DNS.
+
+    Raises:
+      UserError: it is of another form.
+    """
+    most_chars = LABEL_CHARS - len(longest_suffix)
+    if not _SERVICE.fullmatch(name) or len(name) > most_chars:
+        raise UserError(
+            f"{flag}={name!r} must be {most_chars} or fewer of a-z, 0-9 and -,"
+            " begin with a letter and not end with -"
+        )
+
+
+def check_label(flag: str, value: str | None) -> None:
+    """Checks the name of something else in the cluster; None is none.
+
+    Raises:
+      UserError: it is of another form.
+    """
+    if value is None:
+        return
+    if not _LABEL.fullmatch(value) or len(value) > LABEL_CHARS:
+        raise UserError(
+            f"{flag}={value!r} must be {LABEL_CHARS} or fewer of a-z, 0-9 and"
+            " -, and neither begin nor end with -"
+        )
+
+
+def has_digest(flag: str, image: str) -> bool:
+    """Says whether an image's name can only ever mean the same image.
+
+    Raises:
+      UserError: it is no image's name.
+    """
+    match = _IMAGE.fullmatch(image)
+    if not match:
+        raise UserError(
+            f"{flag}={image!r} must be [HOST/]NAME[:TAG][@sha256:DIGEST], the"
+            " name in small letters"
+        )
+    return match["digest"] is not None
+
+
+def volume_of(flag: str, text: str | None) -> Volume | None:
+    """Reads CLAIM:PATH; None is none.
+
+    Raises:
+      UserError: it is of another form, or would hide the image's own folders.
+    """
+    if text is None:
+        return None
+    claim, _, path = text.partition(":")
+    if not _SUBDOMAIN.fullmatch(claim) or len(claim) > SUBDOMAIN_CHARS:
+        raise UserError(
+            f"{flag}={text!r} must be CLAIM:PATH, CLAIM the name of a"
+            " PersistentVolumeClaim (a-z, 0-9, - and .)"
+        )
+    parts = path.split("/")[1:]
+    is_whole = path.startswith("/") and all(parts) and ":" not in path
+    if not is_whole or {".", ".."} & set(parts):
+        raise UserError(
+            f"{flag}={text!r} must be CLAIM:PATH, PATH a whole path such as"
+            " /shared"
+        )
+    if any(_is_within(path, folder) for folder in _SYSTEM_FOLDERS):
+        raise UserError(
+            f"{flag}={text!r} would hide a folder of the image; mount it"
+            " elsewhere, such as at /shared"
+        )
+    return Volume(claim, path)
+
+
+def check_workdir(workdir: str, volume: Volume | None) -> None:
+    """Checks that all pods see a workdir, and those that are made later.
+
+    Raises:
+      UserError: it would be a folder of one pod.
+    """
+    if workdir.startswith("gs://"):
+        return
+    if volume is None:
+        raise UserError(
+            f"--volume=CLAIM:PATH is missing, and --workdir={workdir} would be"
+            " lost with its pod; name a claim that all pods share, or a workdir"
+            " on gs://"
+        )
+    if not _is_within(workdir, volume.path) or ".." in workdir.split("/"):
+        raise UserError(
+            f"--workdir={workdir} must be within {volume.path}, where --volume"
+            " is mounted"
+        )
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder + "/")

@@ -1,0 +1,126 @@
+"""The objects by which Kubernetes runs a job, as dictionaries.
+
+What they may hold is told on kubernetes.io (Job, Service) and
+jobset.sigs.k8s.io (JobSet).
+"""
+
+from typing import Any
+
+from launch.kubernetes_request import labels
+from launch.kubernetes_request import PORT
+from launch.kubernetes_request import Request
+from launch.pods import CONTAINER
+from launch.pods import pod_spec
+from trainer.cluster import DIVERGED
+from trainer.cluster import MISTAKE
+from trainer.cluster import STOPPED
+from trainer.cluster import STOPPED_BY_USER
+
+Values = dict[str, Any]
+
+# A finished job's pods hold nothing but their logs.
+KEPT_SECS = 7 * 24 * 3600
+
+
+def objects(request: Request) -> list[Values]:
+    """Returns the objects that run a job, in the order of their creation."""
+    if request.tpu:
+        return [_job_set(request)]
+    return [_service(request), _job(request)]
+
+
+def _metadata(request: Request, *, queued: bool) -> Values:
+    metadata: Values = {"name": request.name}
+    if request.namespace:
+        metadata["namespace"] = request.namespace
+    metadata["labels"] = labels(request.name)
+    if queued and request.queue:
+        metadata["labels"]["kueue.x-k8s.io/queue-name"] = request.queue
+    return metadata
+
+
+def _service(request: Request) -> Values:
+    """Names each pod, from its start on: workers meet before they are ready."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _metadata(request, queued=False),
+        "spec": {
+            "clusterIP": "None",
+            "publishNotReadyAddresses": True,
+            "selector": labels(request.name),
+            "ports": [{"name": "grpc", "port": PORT}],
+        },
+    }
+
+
+def _job(request: Request) -> Values:
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": _metadata(request, queued=True),
+        "spec": {
+            **_job_spec(request),
+            "ttlSecondsAfterFinished": KEPT_SECS,
+        },
+    }
+
+
+def _job_set(request: Request) -> Values:
+    """Runs a slice's job; restarts are the job's own, which its deadline ends.
+
+    A JobSet's restart would begin the deadline anew.
+    """
+    slice_job = {
+        "name": "slice",
+        "replicas": 1,
+        "template": {
+            "metadata": {"labels": labels(request.name)},
+            "spec": _job_spec(request),
+        },
+    }
+    return {
+        "apiVersion": "jobset.x-k8s.io/v1alpha2",
+        "kind": "JobSet",
+        "metadata": _metadata(request, queued=True),
+        "spec": {
+            "failurePolicy": {"maxRestarts": 0},
+            "replicatedJobs": [slice_job],
+            "ttlSecondsAfterFinished": KEPT_SECS,
+        },
+    }
+
+
+def _job_spec(request: Request) -> Values:
+    return {
+        "completionMode": "Indexed",
+        "completions": request.nodes,
+        "parallelism": request.nodes,
+        "backoffLimit": request.max_restarts * request.nodes,
+        "activeDeadlineSeconds": request.max_secs,
+        "podFailurePolicy": {"rules": _rules()},
+        # A worker's name must be free before it is given again.
+        "podReplacementPolicy": "Failed",
+        "template": {
+            "metadata": {"labels": labels(request.name)},
+            "spec": pod_spec(request),
+        },
+    }
+
+
+def _rules() -> list[Values]:
+    """What the end of a pod means; the first rule that fits is taken."""
+
+    def on_codes(action: str, *codes: int) -> Values:
+        codes_of = {"containerName": CONTAINER, "operator": "In"}
+        return {
+            "action": action,
+            "onExitCodes": {**codes_of, "values": list(codes)},
+        }
+
+    disrupted = {"type": "DisruptionTarget", "status": "True"}
+    return [
+        on_codes("FailJob", MISTAKE, DIVERGED, STOPPED_BY_USER),
+        on_codes("Ignore", STOPPED),
+        {"action": "Ignore", "onPodConditions": [disrupted]},
+    ]

@@ -1,0 +1,146 @@
+"""A pod that runs one worker: what it holds and may do."""
+
+from typing import Any
+
+from launch.kubernetes_request import addresses
+from launch.kubernetes_request import PORT
+from launch.kubernetes_request import Request
+
+Values = dict[str, Any]
+
+CONTAINER = "trainer"
+# A pod that is told to leave ends its chunk and writes a checkpoint first.
+GRACE_SECS = 180
+# For the last pod to find a node, and to pull its image.
+JOIN_SECS = 900
+# Of the user and the group; launch/Dockerfile makes them.
+USER = 1000
+# One host drives its own TPU by TensorFlow's pluggable device.
+TPU_ENVIRONMENT = {
+    "TPU_NAME": "local",
+    "NEXT_PLUGGABLE_DEVICE_USE_C_API": "true",
+    "TF_PLUGGABLE_DEVICE_LIBRARY_PATH": "/lib/libtpu.so",
+}
+
+
+def pod_spec(request: Request) -> Values:
+    """Returns the specification of each pod."""
+    spec: Values = {
+        "subdomain": request.name,
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": GRACE_SECS,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(request)],
+    }
+    if request.tpu:
+        del spec["subdomain"]  # The JobSet gives one.
+        spec["nodeSelector"] = {
+            "cloud.google.com/gke-tpu-accelerator": request.tpu.accelerator,
+            "cloud.google.com/gke-tpu-topology": request.tpu.topology,
+        }
+    if name := _device(request):
+        # Nodes with devices are kept free of pods that do not ask for them.
+        toleration = {"key": name, "operator": "Exists", "effect": "NoSchedule"}
+        spec["tolerations"] = [toleration]
+    if volumes := [volume for volume, _ in _volumes(request)]:
+        spec["volumes"] = volumes
+    return spec
+
+
+def _volumes(request: Request) -> list[tuple[Values, Values]]:
+    """Returns (volume, mount) of each folder that is not the image's."""
+    pairs = []
+    if request.volume:
+        claim = {"claimName": request.volume.claim}
+        pairs.append(
+            (
+                {"name": "shared", "persistentVolumeClaim": claim},
+                {"name": "shared", "mountPath": request.volume.path},
+            )
+        )
+    if request.gpus > 1:
+        # NCCL passes gradients between a pod's GPUs through it, and the
+        # runtime's own holds 64 MiB.
+        pairs.append(
+            (
+                {"name": "memory", "emptyDir": {"medium": "Memory"}},
+                {"name": "memory", "mountPath": "/dev/shm"},
+            )
+        )
+    return pairs
+
+
+def _container(request: Request) -> Values:
+    container: Values = {
+        "name": CONTAINER,
+        "image": request.image,
+        # One worker's supervisor: what ends by a peer's fault is started again
+        # in its place, and the pod stays.
+        "command": ["python", "-m", "launch.local"],
+        "args": [
+            f"--max_restarts={request.max_restarts}",
+            "--",
+            *(_escaped(each) for each in _trainer_arguments(request)),
+        ],
+        "resources": _resources(request),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    if request.nodes > 1:
+        container["ports"] = [{"name": "grpc", "containerPort": PORT}]
+    if named := _environment(request):
+        container["env"] = [{"name": n, "value": v} for n, v in named.items()]
+    if mounts := [mount for _, mount in _volumes(request)]:
+        container["volumeMounts"] = mounts
+    return container
+
+
+def _escaped(text: str) -> str:
+    """Has Kubernetes, which replaces $(NAME) and $$, leave a text as it is."""
+    return text.replace("$", "$$")
+
+
+def _trainer_arguments(request: Request) -> list[str]:
+    """Returns the trainer's arguments; of two that differ the later holds."""
+    ours = []
+    if request.nodes > 1:
+        ours.append(f"--join_secs={JOIN_SECS}")
+    if request.gpus:
+        ours.append(f"--require_gpus={request.gpus}")
+    if request.tpu:
+        ours.append("--tpu=local")
+    return [*ours, *request.arguments]
+
+
+def _environment(request: Request) -> dict[str, str]:
+    """Returns what the trainer reads beside Kubernetes' own variables."""
+    if request.tpu:
+        return TPU_ENVIRONMENT
+    if request.nodes > 1:
+        return {"STRATA_ADDRESSES": ",".join(addresses(request))}
+    return {}
+
+
+def _device(request: Request) -> str | None:
+    """Returns what a cluster calls the devices that are asked for."""
+    if request.tpu:
+        return "google.com/tpu"
+    return "nvidia.com/gpu" if request.gpus else None
+
+
+def _resources(request: Request) -> Values:
+    """Asks for as much as it allows, so that others' load is not ours."""
+    wanted: Values = {"cpu": request.cpu, "memory": request.memory}
+    if name := _device(request):
+        wanted[name] = request.tpu.chips if request.tpu else request.gpus
+    return {"requests": wanted, "limits": wanted}

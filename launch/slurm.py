@@ -1,0 +1,233 @@
+"""Submits a job to Slurm: one worker a task, requeued by the exit codes.
+
+Writes the sbatch script; what happens in the allocation is slurm_batch's.
+"""
+
+import argparse
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+from launch.arguments import not_negative
+from launch.arguments import parse
+from launch.arguments import parser_of
+from launch.arguments import positive
+from launch.arguments import workdir_of
+from trainer.config import UserError
+from trainer.config import verb
+
+DESCRIPTION = """\
+Submits a job to Slurm, a worker on each node. The trainer's arguments follow a
+lone --. The workdir, the data and Strata itself are on storage that all nodes
+share.
+
+  strata launch slurm --nodes=2 --time=4:00:00 --requeue -- \\
+    --config=mnist --data_dir=DIR
+"""
+# Slurm's own forms of a time limit, and of an amount of memory.
+_TIME = re.compile(r"(\d+-)?\d+(:\d+){0,2}")
+_MEMORY = re.compile(r"\d+[KMGT]?")
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+_NAMES = re.compile(r"[A-Za-z0-9][\w.,-]*")
+_OPTION = re.compile(r"--[a-z][a-z-]*(=[^\s'\"\\#]+)?")
+
+SCRIPT = """\
+#!/usr/bin/env bash
+# A Strata job. Slurm starts this on the first node; slurm_batch starts the
+# workers by srun and decides by their exit codes what follows. SIGTERM comes
+# {stop_secs} s before the time limit: time for a checkpoint.
+{directives}
+export PYTHONUNBUFFERED=1
+exec {command}
+"""
+
+
+def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Returns this launcher's flags, and the trainer's arguments."""
+    parser = parser_of("slurm", DESCRIPTION)
+
+    def add(flag: str, metavar: str, text: str, **more: object) -> None:
+        parser.add_argument(flag, metavar=metavar, help=text, **more)  # type: ignore[arg-type]
+
+    add("--nodes", "N", "nodes; 1 by default", type=positive, default=1)
+    add(
+        "--workers_per_node",
+        "N",
+        "processes a node; 1 by default, which takes all its GPUs",
+        type=positive,
+        default=1,
+    )
+    add("--gpus_per_node", "N", "GPUs of each node", type=positive)
+    add("--cpus_per_worker", "N", "cores of each process", type=positive)
+    add("--memory", "AMOUNT", "of each node, such as 16G")
+    add("--time", "LIMIT", "such as 90 (minutes), 4:00:00 or 2-00")
+    add("--partition", "NAME", "where to run; the cluster's default if not set")
+    add("--account", "NAME", "whom to charge")
+    add("--qos", "NAME", "quality of service")
+    add("--name", "NAME", "of the job; strata-CONFIG by default")
+    add(
+        "--option",
+        "--OPTION",
+        "a further option of sbatch, such as --option=--constraint=a100; may"
+        " be given several times",
+        action="append",
+        default=[],
+    )
+    add(
+        "--stop_secs",
+        "N",
+        "how long before the time limit the job is told; 120 by default",
+        type=positive,
+        default=120,
+    )
+    add(
+        "--max_restarts",
+        "R",
+        "restarts in a row without progress; 10 by default",
+        type=not_negative,
+        default=10,
+    )
+    parser.add_argument(
+        "--requeue",
+        action="store_true",
+        help="have the job wait again where it was preempted, came to its time"
+        " limit or lost a node",
+    )
+    parser.add_argument(
+        "--dry_run",
+        action="store_true",
+        help="print the script, and do nothing",
+    )
+    return parse(parser, argv)
+
+
+def check(wanted: argparse.Namespace) -> None:
+    """Checks the words that Slurm would read.
+
+    Raises:
+      UserError: one is not of its form.
+    """
+    rules = {
+        "name": (_NAME, "letters, digits, dots and hyphens"),
+        "time": (_TIME, "minutes, H:MM:SS, D-HH or D-HH:MM:SS"),
+        "memory": (_MEMORY, "a number and K, M, G or T, such as 16G"),
+        "partition": (_NAMES, "names between commas"),
+        "account": (_NAME, "letters, digits, dots and hyphens"),
+        "qos": (_NAME, "letters, digits, dots and hyphens"),
+    }
+    for field, (form, words) in rules.items():
+        value = getattr(wanted, field)
+        if value is not None and not form.fullmatch(value):
+            raise UserError(f"--{field}={value!r} must be {words}")
+    for option in wanted.option:
+        if not _OPTION.fullmatch(option):
+            raise UserError(
+                f"--option={option!r} must be an option of sbatch, --NAME or"
+                " --NAME=VALUE without spaces or quotes"
+            )
+    gpus, workers = wanted.gpus_per_node, wanted.workers_per_node
+    if gpus and gpus % workers:
+        raise UserError(
+            f"--gpus_per_node={gpus} cannot be shared out evenly to"
+            f" --workers_per_node={workers}; ask for a multiple"
+        )
+
+
+def script(wanted: argparse.Namespace, arguments: list[str]) -> str:
+    """Returns the sbatch script.
+
+    Args:
+      wanted: the flags, checked.
+      arguments: of the trainer.
+    """
+    given = {
+        "job-name": wanted.name,
+        "output": f"{wanted.name}-%j.log",
+        "open-mode": "append",
+        "nodes": wanted.nodes,
+        "ntasks-per-node": wanted.workers_per_node,
+        "gpus-per-node": wanted.gpus_per_node,
+        "cpus-per-task": wanted.cpus_per_worker,
+        "mem": wanted.memory,
+        "time": wanted.time,
+        "partition": wanted.partition,
+        "account": wanted.account,
+        "qos": wanted.qos,
+        "signal": f"B:TERM@{wanted.stop_secs}",
+    }
+    options = [f"--{k}={v}" for k, v in given.items() if v is not None]
+    options.append("--requeue" if wanted.requeue else "--no-requeue")
+    words = [
+        sys.executable,
+        "-m",
+        "launch.slurm_batch",
+        f"--max_restarts={wanted.max_restarts}",
+        *(["--requeue"] if wanted.requeue else []),
+        "--",
+        *arguments,
+    ]
+    if wanted.gpus_per_node:
+        # Never on the CPU of a node that was asked for its GPUs.
+        words.append(f"--require_gpus={wanted.gpus_per_node}")
+    return SCRIPT.format(
+        stop_secs=wanted.stop_secs,
+        directives="\n".join(
+            f"#SBATCH {option}" for option in [*options, *wanted.option]
+        ),
+        command=" \\\n  ".join(shlex.quote(word) for word in words),
+    )
+
+
+def submit(text: str) -> str:
+    """Gives the script to sbatch; returns the job's number.
+
+    Raises:
+      UserError: there is no sbatch here, or it refuses, in its words.
+    """
+    try:
+        done = subprocess.run(
+            ["sbatch", "--parsable"], input=text, text=True, capture_output=True
+        )
+    except FileNotFoundError:
+        raise UserError(
+            "sbatch is not on this machine; run on one of the cluster's, or"
+            " see the script by --dry_run"
+        ) from None
+    if done.returncode:
+        raise UserError(f"sbatch refused the job: {done.stderr}")
+    return done.stdout.strip().partition(";")[0]
+
+
+@verb
+def main(argv: list[str]) -> int:
+    """Submits the job, or shows how.
+
+    Raises:
+      UserError: a flag that is unknown or of the wrong kind.
+    """
+    wanted, arguments = read_flags(argv)
+    workdir = workdir_of(arguments)
+    if wanted.name is None:
+        config = next(a for a in arguments if "config=" in a)
+        stem = pathlib.Path(config.partition("=")[2]).stem
+        wanted.name = "strata-" + re.sub(r"[^\w.-]", "_", stem)
+    check(wanted)
+    text = script(wanted, arguments)
+    if wanted.dry_run:
+        print(text, end="")
+        return 0
+    number = submit(text)
+    print(
+        f"job {number}, {wanted.name}, is submitted; workdir {workdir}\n"
+        f"  squeue --jobs={number}                 how it stands\n"
+        f"  tail -F {wanted.name}-{number}.log     what it says\n"
+        f"  scancel --signal=TERM {number}         stop it with a checkpoint\n"
+        f"  scancel {number}                       end it"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,223 @@
+"""What runs on the first node of a Slurm job: srun, again where it pays.
+
+The chief's last words in the workdir (attempt.json) say how the job ended:
+srun gives the highest code of all tasks, which hides the others. Where the
+chief could say nothing, srun's code counts.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from launch.arguments import not_negative
+from launch.arguments import parse
+from launch.arguments import workdir_of
+from launch.local import newest_step
+from launch.local import Requests
+from launch.local import TRAINER
+from launch.supervision import Leave
+from launch.supervision import Policy
+from launch.supervision import Restart
+from launch.supervision import Supervision
+from trainer.arguments import Parser
+from trainer.cluster import CLUSTER_FAILED
+from trainer.cluster import DONE
+from trainer.cluster import STOPPED
+from trainer.config import verb
+
+# How long the last workers may take once the first has left: a checkpoint, or
+# the watchdog's time to end a collective operation without peers.
+PEERS_SECS = 150
+TICK_SECS = 0.5
+# How long Slurm may take to end a job that was queued again.
+REQUEUE_SECS = 60.0
+FILE = "slurm.json"
+
+
+def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Returns the flags, and the trainer's arguments."""
+    parser = Parser("python -m launch.slurm_batch", __doc__ or "")
+    parser.add_argument("--max_restarts", type=not_negative, default=10)
+    parser.add_argument("--requeue", action="store_true")
+    return parse(parser, argv)
+
+
+def last_words(workdir: pathlib.Path) -> dict[str, Any]:
+    """Returns what the chief noted of its newest start; {} where nothing."""
+    try:
+        value = json.loads((workdir / "attempt.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def code_of(
+    before: dict[str, Any], after: dict[str, Any], srun_code: int
+) -> int:
+    """Returns the code by which a start of the job ended.
+
+    Args:
+      before: the chief's last words before it.
+      after: those after it.
+      srun_code: that of srun.
+    """
+    own = after.get("exit_code")
+    is_new = after.get("attempt") != before.get("attempt")
+    return own if is_new and own is not None else srun_code
+
+
+class Memory:
+    """What must outlive this process, which dies with its node."""
+
+    def __init__(self, workdir: pathlib.Path, number: str) -> None:
+        self._path = workdir / FILE
+        self._number = number
+
+    def write(self, state: Supervision, is_running: bool) -> None:
+        """Notes how the job stands; nothing before there is a workdir."""
+        if not self._path.parent.is_dir():
+            return
+        aside = self._path.with_name(f".{FILE}")
+        stored = {
+            "job": self._number,
+            "step": state.step,
+            "failures": state.failures,
+            "is_running": is_running,
+        }
+        aside.write_text(json.dumps(stored) + "\n")
+        os.replace(aside, self._path)
+
+    def read(self, state: Supervision, step: int) -> Leave | Restart | None:
+        """Takes up this job's count; a start that was cut off counts too."""
+        try:
+            stored = json.loads(self._path.read_text())
+        except (OSError, ValueError):
+            return None
+        if stored.get("job") != self._number:
+            return None
+        state.step, state.failures = stored["step"], stored["failures"]
+        if not stored["is_running"]:
+            return None
+        return state.decide([CLUSTER_FAILED], None, step)
+
+
+def run_step(arguments: list[str], requests: Requests, number: str) -> int:
+    """Runs all workers once, and passes on what this process is asked."""
+    command = [
+        "srun",
+        "--label",
+        # Peers of a worker that left with a checkpoint may still write theirs.
+        "--kill-on-bad-exit=0",
+        f"--wait={PEERS_SECS}",
+    ]
+    if "SLURM_CPUS_PER_TASK" in os.environ:  # srun does not ask for as many
+        cores = os.environ["SLURM_CPUS_PER_TASK"]
+        command.append(f"--cpus-per-task={cores}")
+    process = subprocess.Popen(
+        [*command, *TRAINER, *arguments], start_new_session=True
+    )
+    while process.poll() is None:
+        if requests.take(TICK_SECS) is not None:
+            # To the tasks of all steps, not to this process.
+            subprocess.run(["scancel", "--signal=TERM", number])
+    code = process.returncode
+    return code if code >= 0 else 128 - code
+
+
+def requeue(number: str) -> bool:
+    """Has the job wait again, unless it was cancelled; may not return."""
+    asked = ["squeue", "--noheader", "--format=%T", f"--jobs={number}"]
+    state = subprocess.run(asked, text=True, capture_output=True).stdout
+    if state.strip() != "RUNNING":
+        say(f"not queued again: the job is {state.strip() or 'gone'}")
+        return False
+    # Slurm ends this process, by SIGTERM at first.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if subprocess.run(["scontrol", "requeue", number]).returncode:
+        return False
+    time.sleep(REQUEUE_SECS)
+    return True
+
+
+def say(text: str) -> None:
+    print(f"strata: {text}", flush=True)
+
+
+class Batch:
+    """The starts of one job in one allocation."""
+
+    def __init__(
+        self, wanted: argparse.Namespace, arguments: list[str]
+    ) -> None:
+        self._arguments = arguments
+        self._workdir = pathlib.Path(workdir_of(arguments)).expanduser()
+        self._number = os.environ["SLURM_JOB_ID"]
+        self._may_requeue = wanted.requeue
+        self._state = Supervision(Policy(1, 1, wanted.max_restarts))
+        self._memory = Memory(self._workdir, self._number)
+        self._requests = Requests()
+
+    def run(self) -> int:
+        """Runs the job to its end; returns the exit code."""
+        step = newest_step(self._workdir)
+        verdict = self._memory.read(self._state, step)
+        self._state.step = max(step, self._state.step)
+        with self._requests.heard():
+            while not isinstance(verdict, Leave):
+                if verdict is not None and self._wait(verdict):
+                    return self._leave(STOPPED)
+                verdict = self._start()
+        return self._leave(verdict.code)
+
+    def _start(self) -> Leave | Restart:
+        """Runs the workers once, and decides what follows."""
+        self._memory.write(self._state, is_running=True)
+        before = last_words(self._workdir)
+        srun_code = run_step(self._arguments, self._requests, self._number)
+        code = code_of(before, last_words(self._workdir), srun_code)
+        say(f"srun ended with {srun_code}; the job's code is {code}")
+        if code == STOPPED:
+            return Leave(STOPPED)
+        verdict = self._state.decide([code], None, newest_step(self._workdir))
+        if self._requests.asked and isinstance(verdict, Restart):
+            return Leave(STOPPED)
+        return verdict
+
+    def _wait(self, restart: Restart) -> bool:
+        """Waits before a restart; returns whether it was asked to leave."""
+        say(
+            f"starting again in {restart.delay_secs:.0f} s, from step"
+            f" {self._state.step}"
+        )
+        return self._requests.take(restart.delay_secs or 1e-3) is not None
+
+    def _leave(self, code: int) -> int:
+        self._memory.write(self._state, is_running=False)
+        if code == STOPPED and self._may_requeue:
+            requeue(self._number)
+        elif code == STOPPED:
+            say("stopped with a checkpoint; submit it again to go on")
+        elif code != DONE:
+            say(f"leaving with {code}, which is not tried again")
+        return code
+
+
+@verb
+def main(argv: list[str]) -> int:
+    """Runs the job in its allocation.
+
+    Raises:
+      UserError: a flag that is unknown or of the wrong kind.
+    """
+    wanted, arguments = read_flags(argv)
+    return Batch(wanted, arguments).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

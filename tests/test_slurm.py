@@ -1,0 +1,278 @@
+"""The Slurm launcher: its script, and what follows each end of a job."""
+
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import HealthCheck
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from launch import slurm
+from launch import slurm_batch
+
+TRAINER = ["--config=fake", "--workdir=run"]
+# Stands in for Slurm: srun acts a line of plan.txt a time, "SRUN_CODE CHIEF
+# STEP": the chief's own code or -, the checkpoint that it leaves behind or -.
+SRUN = """\
+read -r code chief step < plan.txt || exit 99
+sed -i 1d plan.txt
+echo x >> run/starts
+[ "$step" = - ] || mkdir -p "run/checkpoints/step_$(printf %08d "$step")"
+number=$(wc -l < run/starts)
+[ "$chief" = - ] && chief=null
+echo "{\\"attempt\\": $number, \\"exit_code\\": $chief}" > run/attempt.json
+case $code in TERM) kill -TERM $PPID; sleep 0.2; exit 42 ;; esac
+exit "$code"
+"""
+SCONTROL = 'echo "$@" >> requeued'
+SQUEUE = "cat state"
+
+
+@pytest.fixture
+def batch(tmp_path, monkeypatch):
+    """Runs a plan in an allocation; returns (exit code, starts, requeues)."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "state").write_text("RUNNING\n")
+    texts = {
+        "srun": SRUN,
+        "scontrol": SCONTROL,
+        "squeue": SQUEUE,
+        "scancel": "",
+    }
+    for name, text in texts.items():
+        (tools / name).write_text(f"#!/bin/bash\n{text}\n")
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_JOB_ID", "5")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(slurm_batch, "TICK_SECS", 0.01)
+    monkeypatch.setattr(slurm_batch, "REQUEUE_SECS", 0.0)
+    monkeypatch.setattr(slurm_batch.signal, "signal", lambda *_: None)
+    # The delays, not the times.
+    monkeypatch.setattr(slurm_batch.Batch, "_wait", lambda self, restart: False)
+
+    def run(*plan, flags=("--requeue",)):
+        (tmp_path / "plan.txt").write_text("".join(f"{p}\n" for p in plan))
+        code = slurm_batch.main([*flags, "--", *TRAINER])
+        starts, requeued = tmp_path / "run/starts", tmp_path / "requeued"
+        count = len(starts.read_text().split()) if starts.exists() else 0
+        asked = requeued.read_text().split("\n") if requeued.exists() else []
+        return code, count, len(asked[:-1])
+
+    return run
+
+
+@pytest.mark.parametrize("code", [0, 2, 3, 43])
+def test_a_final_code_is_passed_on(batch, code):
+    assert batch(f"{code} {code} -") == (code, 1, 0)
+
+
+def test_a_mistake_found_before_the_workdir_counts_by_sruns_code(batch):
+    assert batch("2 - -") == (2, 1, 0)
+
+
+@pytest.mark.parametrize("highest", [42, 75, 137])
+def test_the_chiefs_word_stands_before_sruns(batch, highest):
+    assert batch(f"{highest} 42 10") == (42, 1, 1)
+    assert json.loads(pathlib.Path("run/slurm.json").read_text()) == {
+        "job": "5",
+        "step": 0,
+        "failures": 0,
+        "is_running": False,
+    }
+
+
+def test_a_chief_that_is_done_is_enough(batch):
+    assert batch("137 0 9") == (0, 1, 0)
+
+
+def test_without_requeue_a_stopped_job_ends(batch):
+    assert batch("42 42 10", flags=()) == (42, 1, 0)
+
+
+def test_a_cancelled_job_does_not_come_back(batch):
+    pathlib.Path("state").write_text("CANCELLED\n")
+    assert batch("42 42 10") == (42, 1, 0)
+
+
+def test_failures_with_progress_go_on(batch):
+    plan = [f"75 75 {step}" for step in range(1, 16)]
+    assert batch(*plan, "0 0 20", flags=("--max_restarts=2",)) == (0, 16, 0)
+
+
+@pytest.mark.parametrize(("srun_code", "code"), [(75, 75), (137, 1), (1, 1)])
+def test_failures_without_progress_end(batch, srun_code, code):
+    plan = [f"{srun_code} - -"] * 9
+    assert batch(*plan, flags=("--max_restarts=2",)) == (code, 3, 0)
+
+
+def test_fifteen_requeues_with_progress(batch):
+    for count in range(1, 16):
+        assert batch(f"42 42 {count}") == (42, count, count)
+    assert batch("0 0 99") == (0, 16, 15)
+
+
+def test_starts_that_were_cut_off_count_without_progress(batch):
+    """The node was lost, and this process with it."""
+
+    def cut_off():
+        stored = json.loads(pathlib.Path("run/slurm.json").read_text())
+        stored["is_running"] = True
+        pathlib.Path("run/slurm.json").write_text(json.dumps(stored))
+
+    flags = ("--max_restarts=2", "--requeue")
+    for count in (1, 2):
+        assert batch("42 42 -", flags=flags)[1] == count
+        cut_off()
+    assert batch("42 42 -", flags=flags)[1] == 3
+    cut_off()
+    assert batch("0 0 1", flags=flags) == (75, 3, 3)
+
+
+def test_another_jobs_count_is_not_taken_up(batch):
+    stored = {"job": "4", "step": 0, "failures": 9, "is_running": True}
+    pathlib.Path("run/slurm.json").write_text(json.dumps(stored))
+    assert batch("0 0 1", flags=("--max_restarts=2",)) == (0, 1, 0)
+
+
+def show(capsys, *argv):
+    code = slurm.main([*argv, "--dry_run", "--", *TRAINER])
+    return code, capsys.readouterr()
+
+
+def test_the_script_says_what_is_asked(capsys):
+    code, shown = show(
+        capsys,
+        *("--nodes=2", "--gpus_per_node=4", "--workers_per_node=2"),
+        *("--time=4:00:00", "--partition=gpu", "--memory=16G", "--requeue"),
+        "--option=--constraint=a100",
+    )
+    assert code == 0
+    assert not shown.err
+    lines = shown.out.splitlines()
+    assert lines[0] == "#!/usr/bin/env bash"
+    assert [x.split()[1] for x in lines if x.startswith("#SBATCH")] == [
+        "--job-name=strata-fake",
+        "--output=strata-fake-%j.log",
+        "--open-mode=append",
+        "--nodes=2",
+        "--ntasks-per-node=2",
+        "--gpus-per-node=4",
+        "--mem=16G",
+        "--time=4:00:00",
+        "--partition=gpu",
+        "--signal=B:TERM@120",
+        "--requeue",
+        "--constraint=a100",
+    ]
+    words = shlex.split(shown.out.replace("\\\n", ""), comments=True)
+    assert words[2:] == [
+        "exec",
+        sys.executable,
+        "-m",
+        "launch.slurm_batch",
+        "--max_restarts=10",
+        "--requeue",
+        "--",
+        *TRAINER,
+        "--require_gpus=4",
+    ]
+
+
+WORDS = st.text(st.characters(blacklist_characters="\0", codec="utf-8"))
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(words=st.lists(WORDS, max_size=3))
+def test_the_trainers_arguments_arrive_intact(words, capsys):
+    arguments = [*TRAINER, *words]
+    assert slurm.main(["--dry_run", "--", *arguments]) == 0
+    text = capsys.readouterr().out.replace(
+        f"exec {shlex.quote(sys.executable)}", "printf '%s\\0'"
+    )
+    done = subprocess.run(["bash"], input=text.encode(), capture_output=True)
+    assert done.stdout.decode().split("\0")[4:-1] == arguments
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--nodes=0", "must be a whole number of 1 or more"),
+        ("--nodes=two", "must be a whole number of 1 or more"),
+        ("--node=2", "did you mean --nodes?"),
+        ("--workers_per_node=0", "must be a whole number of 1 or more"),
+        ("--gpus_per_node=-1", "must be a whole number of 1 or more"),
+        ("--cpus_per_worker=x", "must be a whole number of 1 or more"),
+        ("--time=soon", "--time='soon' must be minutes"),
+        ("--time=1:2:3:4", "must be minutes"),
+        ("--memory=lots", "--memory='lots' must be"),
+        ("--partition=a b", "--partition='a b' must be names"),
+        ("--partition=", "--partition='' must be names"),
+        ("--account=a;b", "--account='a;b' must be letters"),
+        ("--qos=$(x)", "--qos='$(x)' must be letters"),
+        ("--name=a/b", "--name='a/b' must be letters"),
+        ("--name=a%j", "--name='a%j' must be letters"),
+        ("--option=constraint", "must be an option of sbatch"),
+        ("--option=--comment=a b", "must be an option of sbatch"),
+        ("--stop_secs=0", "must be a whole number of 1 or more"),
+        ("--max_restarts=-1", "must be a whole number of 0 or more"),
+    ],
+)
+def test_a_mistake_is_one_line(flag, words, capsys):
+    code, shown = show(capsys, flag)
+    assert code == 2
+    assert not shown.out
+    assert words in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_gpus_that_cannot_be_shared_out_are_a_mistake(capsys):
+    code, shown = show(capsys, "--gpus_per_node=3", "--workers_per_node=2")
+    assert code == 2
+    assert "cannot be shared out evenly" in shown.err
+
+
+def test_without_sbatch_a_job_cannot_be_submitted(capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert slurm.main(["--", *TRAINER]) == 2
+    assert "sbatch is not on this machine" in capsys.readouterr().err
+
+
+def test_what_sbatch_says_is_told(batch, tmp_path, capsys):
+    tool = tmp_path / "bin/sbatch"
+    tool.write_text("#!/bin/bash\necho 'invalid partition' >&2\nexit 1\n")
+    tool.chmod(0o755)
+    assert slurm.main(["--", *TRAINER]) == 2
+    assert "sbatch refused the job: invalid part" in capsys.readouterr().err
+
+
+WATCHED = """
+import sys
+def watch(event, arguments):
+    if event in ("subprocess.Popen", "os.system", "os.exec", "os.fork",
+                 "os.posix_spawn", "socket.connect", "socket.bind"):
+        sys.exit(f"made {event}")
+sys.addaudithook(watch)
+from launch import slurm
+sys.exit(slurm.main(["--dry_run", "--", "--config=mnist"]))
+"""
+
+
+def test_a_dry_run_makes_no_process_and_no_connection():
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("#!/usr/bin/env bash\n")

@@ -1,0 +1,114 @@
+"""Jobs on a real Slurm, whose nodes are hosts of their own."""
+
+import json
+import sys
+
+import pytest
+
+from tests.faults import jobs
+from tests.faults import slurm
+
+pytestmark = pytest.mark.slow
+
+FLAGS = (
+    "--config=digits",
+    "--config.epochs=150",
+    "--config.model.dropout=0.2",
+    "--config.checkpoint.every_secs=1",
+)
+LAUNCH = (sys.executable, "-m", "launch.slurm", "--nodes=2")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A cluster of two nodes."""
+    if wrong := slurm.missing():
+        pytest.skip(wrong)
+    with slurm.cluster(tmp_path_factory.mktemp("slurm")) as cluster:
+        yield cluster
+
+
+def start(lab, workdir, *flags, trainer=FLAGS):
+    workdir.parent.mkdir(exist_ok=True)
+    words = [*LAUNCH, *flags, "--", *trainer, f"--workdir={workdir}"]
+    return lab.submit(*words, cwd=workdir.parent)
+
+
+def output(workdir):
+    logs = sorted(workdir.parent.glob("*.log"))
+    return "".join(log.read_text("utf8", "replace") for log in logs)
+
+
+def result(workdir):
+    return json.loads((workdir / "result.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def calm(lab, tmp_path_factory):
+    """The result of a job that nobody touched."""
+    workdir = tmp_path_factory.mktemp("calm") / "run"
+    number = start(lab, workdir)
+    assert lab.finish(number) == "COMPLETED", output(workdir)
+    assert "cluster: 2 workers, by slurm; this is worker 0 (n08:" in output(
+        workdir
+    )
+    return result(workdir)
+
+
+def wait_for_checkpoint(workdir):
+    folder = workdir / "checkpoints"
+    jobs.wait_for(
+        "a checkpoint",
+        lambda: folder.is_dir() and list(folder.glob("step_*")),
+    )
+
+
+def assert_went_on(workdir, calm, restarts):
+    found = result(workdir)
+    assert found["weights_sha256"] == calm["weights_sha256"]
+    assert found["evaluation"] == calm["evaluation"]
+    assert found["restarts"] >= restarts, output(workdir)
+
+
+def test_a_job_that_is_told_to_leave_is_queued_again(lab, calm, tmp_path):
+    workdir = tmp_path / "run"
+    number = start(lab, workdir, "--requeue")
+    wait_for_checkpoint(workdir)
+    lab.ask("scancel", "--signal=TERM", number)
+    assert lab.finish(number) == "COMPLETED", output(workdir)
+    assert "the job's code is 42" in output(workdir)
+    assert_went_on(workdir, calm, restarts=1)
+
+
+def test_a_job_that_loses_a_node_is_queued_again(lab, calm, tmp_path):
+    workdir = tmp_path / "run"
+    number = start(lab, workdir, "--requeue")
+    wait_for_checkpoint(workdir)
+    lab.kill_node("n09")
+    jobs.wait_for("the loss", lambda: lab.state(number) != "RUNNING")
+    lab.start_node("n09")
+    assert lab.finish(number) == "COMPLETED", output(workdir)
+    assert_went_on(workdir, calm, restarts=1)
+
+
+def test_a_job_goes_on_after_its_time_limit(lab, calm, tmp_path):
+    workdir = tmp_path / "run"
+    # Slurm may tell it up to a minute sooner than is asked.
+    flags = ("--requeue", "--time=2", "--stop_secs=75")
+    longer = [f.replace("=150", "=3000") for f in FLAGS]
+    number = start(lab, workdir, *flags, trainer=longer)
+    told = "the job's code is 42"
+    jobs.wait_for("the limit", lambda: told in output(workdir))
+    wait_for = "going on from step_"
+    jobs.wait_for("a second start", lambda: wait_for in output(workdir))
+    lab.ask("scancel", number)
+    assert lab.finish(number) == "CANCELLED"
+
+
+def test_a_wrong_config_fails_once(lab, tmp_path):
+    workdir = tmp_path / "run"
+    wrong = (*FLAGS, "--config.optimizer.name=adm")
+    number = start(lab, workdir, "--requeue", trainer=wrong)
+    assert lab.finish(number) == "FAILED"
+    assert output(workdir).count("srun ended with 2") == 1
+    assert not workdir.exists()
