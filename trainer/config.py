@@ -269,7 +269,7 @@ class LogConfig:
     every_steps: int = 100
     tensorboard: bool = True
     # Keep what stands behind the final score (mistakes, confusions) in
-    # detail.json.
+    # detail.json, and make report.html where the extra "report" is installed.
     report: bool = True
 
 

@@ -69,7 +69,7 @@ def lines(
     *,
     x: str = "step",
     marks: list[int] | None = None,
-    log: bool = False,
+    from_zero: bool = False,
 ) -> str:
     """Draws curves.
 
@@ -78,7 +78,7 @@ def lines(
       curves: {name: (x values, y values)}.
       x: what runs to the right.
       marks: places of restarts.
-      log: whether the vertical axis is logarithmic.
+      from_zero: whether the vertical axis begins at 0.
     """
     with _drawing() as (axes, made):
         for number, (name, (steps, values)) in enumerate(curves.items()):
@@ -92,9 +92,9 @@ def lines(
             )
         for place in marks or []:
             axes.axvline(place, color="#555555", linewidth=0.8, dashes=(2, 2))
-        if log and all(v > 0 for _, y in curves.values() for v in y):
-            axes.set_yscale("log")
         axes.set(xlabel=x, ylabel=title)
+        if from_zero:
+            axes.set_ylim(bottom=0)
         if len(curves) > 1:
             axes.legend()
     told = "; ".join(
@@ -108,7 +108,7 @@ def lines(
 def matrix(labels: list[str], counts: list[list[int]]) -> str:
     """Draws a confusion matrix, shaded by each true class's share."""
     classes = len(labels)
-    side = min(8.0, 2.0 + 0.42 * classes)
+    side = min(8.0, max(4.8, 2.0 + 0.42 * classes))
     with _drawing((side, side)) as (axes, made):
         shares = [[n / max(1, sum(row)) for n in row] for row in counts]
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import pathlib
 from typing import Any
 
 from trainer.config import Config
@@ -22,6 +23,7 @@ class StoredRun:
     """What a workdir holds.
 
     Attributes:
+      name: the folder's, by which people know the run.
       workdir: the folder.
       config: of the run.
       record: record.json.
@@ -31,6 +33,7 @@ class StoredRun:
       metrics, timing: the lines of metrics.jsonl and timing.jsonl.
     """
 
+    name: str
     workdir: Workdir
     config: Config
     record: Line
@@ -39,6 +42,10 @@ class StoredRun:
     detail: Line
     metrics: list[Line]
     timing: list[Line]
+
+    @property
+    def path(self) -> pathlib.Path:
+        return self.workdir / ""
 
     @property
     def problem(self) -> str:
@@ -65,6 +72,46 @@ class StoredRun:
             for path, value in values.items()
             if value != defaults[path]
         }
+
+    @property
+    def final(self) -> dict[str, float]:
+        """The last split's final scores; {} while the run goes on."""
+        evaluation = self.result.get("evaluation", {})
+        return next(reversed(evaluation.values()), {})
+
+    @property
+    def intervals(self) -> dict[str, list[float] | None]:
+        """Those of the final scores, where they were looked at."""
+        is_final = self.detail.get("step") == self.result.get("step")
+        return self.detail.get("intervals", {}) if is_final else {}
+
+    @property
+    def restart_steps(self) -> list[int]:
+        """The steps from which the run went on."""
+        return [line["began_step"] for line in self.attempts[1:]]
+
+    @property
+    def starts(self) -> list[tuple[float, float, int | None]]:
+        """(began, ended, exit code) of each start, in seconds since the first.
+
+        One that was killed could not say when: it ended with its last line, or
+        as the next began.
+        """
+        if not self.attempts:
+            return []
+        first = self.attempts[0]["began_unix_secs"]
+        found = []
+        begins = [line["began_unix_secs"] for line in self.attempts]
+        for line, following in zip(
+            self.attempts, [*begins[1:], float("inf")], strict=True
+        ):
+            began, ended = line["began_unix_secs"], line.get("ended_unix_secs")
+            if ended is None:
+                times = [t["unix_secs"] for t in self.timing]
+                inside = [t for t in times if began <= t < following]
+                ended = max(inside, default=began)
+            found.append((began - first, ended - first, line.get("exit_code")))
+        return found
 
     def curve(self, split: str, metric: str) -> tuple[list, list]:
         """Returns (steps, values) of a metric."""
@@ -115,6 +162,7 @@ def read(path: str) -> StoredRun:
         ) from error
     attempt = attempt or {}
     return StoredRun(
+        pathlib.Path(path).absolute().name,
         workdir,
         config,
         record,
