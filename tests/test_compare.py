@@ -133,6 +133,7 @@ def test_the_page_holds_the_tables(two, capsys, tmp_path):
 )
 def test_a_mistake_is_one_line(trained, two, capsys, flags, words):
     workdirs = (*two, trained("binary"))
+    capsys.readouterr()
     code, out, err = told(capsys, *(f.format(*workdirs) for f in flags))
     assert code == 2
     assert words in err
