@@ -40,6 +40,8 @@ $(STAMP): requirements.lock setup.py trainer/__init__.py
 	$(UV_PIP) install --python $(PY) --compile-bytecode --require-hashes \
 		-r requirements.lock
 	$(UV_PIP) install --quiet --python $(PY) --no-deps --no-build-isolation -e .
+	# Looks for the fonts once, not at the end of the first run.
+	$(PY) -c 'import matplotlib.font_manager'
 	touch $@
 
 train: $(STAMP)  ## train CONFIG (configs/digits.py), or continue its run
@@ -48,6 +50,7 @@ train: $(STAMP)  ## train CONFIG (configs/digits.py), or continue its run
 		$(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(ARGS)
 	echo
 	echo 'Next:'
+	echo '  report.html in the workdir          the run on one page'
 	echo '  make tensorboard                    the curves of every run in runs/'
 	echo '  make train CONFIG=configs/mnist.py  60,000 handwritten digits'
 

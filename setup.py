@@ -20,9 +20,11 @@ TEST = [
     "hypothesis>=6.100",
     "kubeflow-trainer-api>=2.3,<3",
     "kubernetes-validate>=1.37,<2",
+    "axe-core-python>=0.1,<0.2",
     "pytest>=8.4",
     "pytest-cov>=6",
     "pytest-xdist>=3.6",
+    "selenium>=4.30,<5",
     "setuptools>=77",
 ]
 # Keras's own export to ONNX, and what checks it.
@@ -30,6 +32,11 @@ ONNX = [
     "onnx>=1.18,<2",
     "onnxruntime>=1.22,<2",
     "tf2onnx>=1.16,<2",
+]
+# A run as a page.
+REPORT = [
+    "Jinja2>=3.1,<4",
+    "matplotlib>=3.9,<4",
 ]
 LINT = [
     "mypy>=1.15",
@@ -52,7 +59,7 @@ setuptools.setup(
     packages=setuptools.find_packages(
         include=["configs*", "launch*", "trainer*"]
     ),
-    package_data={"trainer": ["py.typed"]},
+    package_data={"trainer": ["py.typed", "reports/templates/*.html"]},
     install_requires=[
         "absl-py>=2.1,<3",
         "keras>=3.15,<4",
@@ -66,9 +73,10 @@ setuptools.setup(
     extras_require={
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW_BOUNDS}"],
         "onnx": ONNX,
-        "test": TEST + ONNX,
+        "report": REPORT,
+        "test": TEST + ONNX + REPORT,
         "lint": LINT,
-        "dev": TEST + ONNX + LINT,
+        "dev": TEST + ONNX + REPORT + LINT,
     },
     entry_points={"console_scripts": ["strata = trainer.__main__:command"]},
     classifiers=[

@@ -14,11 +14,11 @@ from tests.test_predict import held_out_rows
 from tests.test_predict import read_result
 from trainer import checkpoints
 from trainer import load
+from trainer import scores
 from trainer import task
 from trainer.config import UserError
 from trainer.serving import evaluate
 from trainer.serving import held_data
-from trainer.serving import scores
 from trainer.serving import stored
 from trainer.serving import table_text
 

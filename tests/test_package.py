@@ -99,5 +99,6 @@ def test_the_wheel_holds_the_packages_and_nothing_else(tmp_path):
         for package in ("configs", "launch", "trainer")
         for path in (ROOT / package).rglob("*.py")
     }
-    assert files == {*sources, "trainer/py.typed"}
+    pages = {"trainer/py.typed", "trainer/reports/templates/page.html"}
+    assert files == sources | pages
     assert {info + "entry_points.txt", info + "licenses/LICENSE"} <= held

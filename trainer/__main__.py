@@ -40,6 +40,12 @@ VERBS = {
     "checkpoints": Verb(
         "trainer.reports.checkpoints", "list or verify a run's checkpoints"
     ),
+    "report": Verb(
+        "trainer.reports.report", "write a run as one HTML page to hand on"
+    ),
+    "compare": Verb(
+        "trainer.reports.compare", "say what differs between runs, and by what"
+    ),
     "launch local": Verb(
         "launch.local", "run workers on this machine, and restart them"
     ),

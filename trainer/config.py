@@ -268,6 +268,9 @@ class LogConfig:
     # Steps between two lines of metrics.jsonl and points in TensorBoard.
     every_steps: int = 100
     tensorboard: bool = True
+    # Keep what stands behind the final score (mistakes, confusions) in
+    # detail.json, and make report.html where the extra "report" is installed.
+    report: bool = True
 
 
 @dataclasses.dataclass

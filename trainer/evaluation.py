@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from trainer import metrics
 from trainer import pipeline
+from trainer import problems
 from trainer import steps
 from trainer.config import Config
 from trainer.network import Network
@@ -26,6 +27,7 @@ class Evaluator:
         dataset: Dataset,
     ) -> None:
         self._problem = network.problem
+        self._strategy, self._network = strategy, network
         self._loop = steps.evaluation_loop(strategy, network)
         self._plans: dict[str, pipeline.Plan] = {}
         self._chunks: dict[str, Any] = {}
@@ -69,6 +71,31 @@ class Evaluator:
             "examples": plan.examples,
             **metrics.values(self._problem, sums, plan.examples, scores),
         }
+
+    def outputs(
+        self, split: str, on_chunk: Callable[[], None] = lambda: None
+    ) -> np.ndarray:
+        """Returns each row's output, float32 [examples, outputs].
+
+        In the batches, and on the replicas, in which the rows are scored; on
+        all workers; values in the target's own units.
+
+        Args:
+          split: its name.
+          on_chunk: called after each chunk of batches.
+        """
+        plan, parts, step = self._plans[split], [], 0
+        run = steps.output_loop(self._strategy, self._network, plan)
+        while step < plan.last_step:
+            end = plan.chunk_end(step)
+            part = run(next(self._chunks[split])).numpy()[: end - step]
+            # Rows past the batch are padding for the last replicas.
+            part = part[:, : plan.global_batch_size]
+            parts.append(part.reshape(-1, part.shape[-1]))
+            step = end
+            on_chunk()
+        found = np.concatenate(parts)[: plan.examples]
+        return problems.to_values(self._problem, found)
 
 
 def plan_of(

@@ -66,6 +66,12 @@ class Clock:
         self.epoch_secs.append(now - self._epoch_began)
         self._epoch_began = now
 
+    def run_secs(self) -> float:
+        """Returns the seconds that the run has worked, restarts included."""
+        secs = self.goodput()
+        idle = sum(secs.get(name, 0.0) for name in (PAUSED, "downtime"))
+        return sum(secs.values()) - idle
+
     def goodput(self) -> dict[str, float]:
         """Returns seconds by category, those of earlier starts added."""
         wall = time.perf_counter() - self._began

@@ -1,5 +1,8 @@
 """What a run says of itself: metrics.jsonl, TensorBoard and the terminal."""
 
+import time
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -44,6 +47,10 @@ class Journal:
         self._metrics = (
             MetricsLog(workdir / "metrics.jsonl", step) if is_chief else None
         )
+        # When each line of metrics.jsonl was written, and how fast the run was.
+        self._timing = (
+            MetricsLog(workdir / "timing.jsonl", step) if is_chief else None
+        )
         self._summaries = Summaries(
             workdir.path, step, enabled=is_chief and config.log.tensorboard
         )
@@ -83,21 +90,31 @@ class Journal:
             save_grid(self._workdir / "first_images.png", pictures)
 
     def train(
-        self, step: int, values: dict[str, float], extra: dict[str, float]
+        self,
+        step: int,
+        values: dict[str, float],
+        extra: dict[str, float],
+        run_secs: float,
     ) -> None:
         """Logs the mean over the examples since the last train line.
 
         Args:
           step: global steps done.
           values: loss and metrics.
-          extra: further scalars, for TensorBoard alone.
+          extra: further scalars, for TensorBoard and timing.jsonl.
+          run_secs: that the run has worked, restarts included.
         """
         if self._metrics is not None:
             self._metrics.write(step, self.epoch(step), "train", values)
+        self._time(step, "train", run_secs, extra)
         self._summaries.scalars("train", step, {**values, **extra})
 
     def evaluation(
-        self, split: str, step: int, values: dict[str, float]
+        self,
+        split: str,
+        step: int,
+        values: dict[str, float],
+        run_secs: float,
     ) -> None:
         """Logs a split's score, once a step."""
         values = {k: v for k, v in values.items() if k != "examples"}
@@ -105,7 +122,21 @@ class Journal:
             return
         if self._metrics.write(step, self.epoch(step), split, values):
             self._summaries.scalars(split, step, values)
+            self._time(step, split, run_secs, {})
         self._summaries.flush()
+
+    def _time(
+        self, step: int, split: str, run_secs: float, extra: dict[str, float]
+    ) -> None:
+        if self._timing is not None:
+            times = {"run_secs": run_secs, "unix_secs": time.time()}
+            epoch = self.epoch(step)
+            self._timing.write(step, epoch, split, {**times, **extra})
+
+    def detail(self, found: dict[str, Any]) -> None:
+        """Keeps what stands behind the final score, for the report."""
+        if self._is_chief:
+            self._workdir.write_json("detail.json", found)
 
     def goodput(self, step: int, secs: dict[str, float]) -> None:
         """Logs where the run's wall time went.
@@ -125,6 +156,7 @@ class Journal:
         self._summaries.flush()
 
     def close(self) -> None:
-        if self._metrics is not None:
-            self._metrics.close()
+        for log in (self._metrics, self._timing):
+            if log is not None:
+                log.close()
         self._summaries.close()

@@ -289,3 +289,10 @@ def _check_selection(
             f"config.evaluation.select_by={metric!r} needs a validation split;"
             " set config.data.validation_fraction, such as 0.1"
         )
+
+
+def to_values(problem: Problem, outputs: np.ndarray) -> np.ndarray:
+    """Returns outputs in the target's own units; probabilities stay."""
+    if problem.target_mean is None:
+        return outputs
+    return outputs * problem.target_std + problem.target_mean

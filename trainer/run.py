@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from trainer import attempt
 from trainer import checkpoints
+from trainer import detail
 from trainer import goodput
 from trainer import metrics
 from trainer import network as networks
@@ -123,7 +124,7 @@ class Run:
         job.workdir.start(job.config, now)
         began_unix_secs = time.time() - record.process_age_secs()
         self.attempt, lost = attempt.begin(
-            job.workdir, began_unix_secs, state.saved_unix_secs
+            job.workdir, began_unix_secs, state.saved_unix_secs, state.step
         )
         names = state.goodput.keys() | lost.keys()
         return {n: state.goodput.get(n, 0.0) + lost.get(n, 0.0) for n in names}
@@ -194,7 +195,9 @@ class Run:
                 and (split == "validation" or config.test_each_time)
             }
         for split, values in self._scores.items():
-            self.journal.evaluation(split, state.step, values)
+            self.journal.evaluation(
+                split, state.step, values, self.clock.run_secs()
+            )
         return bool(config.select_by) and self._select()
 
     def _score(self, split: str) -> dict[str, float]:
@@ -255,6 +258,7 @@ class Run:
                 "learning_rate": float(rate.numpy()),
                 "examples_per_sec": examples / (secs - self._logged_secs),
             },
+            self.clock.run_secs(),
         )
         self._logged_examples, self._logged_secs = self._trained_examples, secs
         state.sums, state.examples = [], 0
@@ -352,8 +356,25 @@ class Run:
             if split in self.evaluate
         }
         for split, values in scores.items():
-            self.journal.evaluation(split, self.state.step, values)
+            self.journal.evaluation(
+                split, self.state.step, values, self.clock.run_secs()
+            )
+        self._look_closer(scores)
         return scores
+
+    def _look_closer(self, scores: dict[str, dict[str, float]]) -> None:
+        """Keeps what stands behind the last split's score."""
+        job = self.job
+        split = next(reversed(scores), None)
+        if split is None or not job.config.log.report:
+            return
+        rows = job.dataset.splits[split]
+        if rows.examples * job.problem.outputs > detail.MOST_VALUES:
+            return
+        outputs = self.evaluate.outputs(split, self.watchdog.touch)
+        if job.place.is_chief:
+            found = detail.look(job.problem, job.dataset, split, outputs)
+            self.journal.detail({"step": self.state.step, **found})
 
     def _result(
         self, status: str, evaluation: dict, train_secs: float

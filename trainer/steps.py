@@ -16,6 +16,7 @@ from trainer.cluster import Cluster
 from trainer.config import AugmentationConfig
 from trainer.models import chance
 from trainer.network import Network
+from trainer.pipeline import Plan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -269,6 +270,40 @@ def evaluation_loop(
             [tf.constant(0), rows, tf.zeros(shape, tf.int32)],
         )
         return rows.stack(), counts
+
+    return loop
+
+
+def output_loop(
+    strategy: tf.distribute.Strategy, network: Network, plan: Plan
+) -> Callable[[dict], tf.Tensor]:
+    """Makes the function from a chunk to float32 [K, rows, outputs]."""
+    rows = plan.replica_batch_size * plan.replicas
+    outputs = network.problem.outputs
+
+    def replica_step(chunk: dict, i: tf.Tensor) -> tf.Tensor:
+        x = network.normalization(chunk["x"][i])
+        p = network.scored(x, training=False)
+        if strategy.num_replicas_in_sync == 1:
+            return p
+        context = tf.distribute.get_replica_context()
+        return context.all_gather(p, axis=0)
+
+    @tf.function(autograph=False)
+    def loop(chunk: dict) -> tf.Tensor:
+        local = strategy.experimental_local_results
+        slots = local(chunk["x"])[0].shape[0]
+        steps = local(chunk["steps"])[0]
+
+        def body(i: tf.Tensor, found: tf.TensorArray) -> tuple:
+            p = local(strategy.run(replica_step, args=(chunk, i)))[0]
+            return i + 1, found.write(i, p)
+
+        found = tf.TensorArray(tf.float32, slots, element_shape=[rows, outputs])
+        _, found = tf.while_loop(
+            lambda i, _: i < steps, body, [tf.constant(0), found]
+        )
+        return found.stack()
 
     return loop
 

@@ -387,7 +387,7 @@ def run(argv: list[str], stop: Stop) -> int:
         workdir.path.absolute(),
         float(values["join_secs"].value or 0),
     )
-    return _train(
+    code = _train(
         values,
         config,
         workdir,
@@ -397,6 +397,11 @@ def run(argv: list[str], stop: Stop) -> int:
         strategy_name,
         stop,
     )
+    if code == 0 and place.is_chief and config.log.report:
+        from trainer.reports import report
+
+        report.write_at_the_end(str(workdir.path))
+    return code
 
 
 def _train(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from trainer import cluster
 from trainer import config as config_lib
+from trainer import scores
 from trainer import tensorflow_start
 from trainer.arguments import Parser
 from trainer.cluster import CLUSTER_FAILED
@@ -18,7 +19,6 @@ from trainer.config import UserError
 from trainer.config import verb
 from trainer.serving import held_data
 from trainer.serving import output
-from trainer.serving import scores
 from trainer.serving import stored as stored_lib
 from trainer.serving import table_text
 from trainer.serving.held_data import Held

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from trainer import models
 from trainer import optimizers
+from trainer import problems
 from trainer.config import UserError
 from trainer.network import Network
 from trainer.pipeline import Normalization
@@ -182,7 +183,7 @@ class TrainedModel:
         outputs = self._run(tf.constant(shaped)).numpy()
         outputs = outputs.reshape(batches * batch_size, -1)
         outputs = outputs[: batches * batch_size - missing]
-        return to_values(self.stored.problem, outputs)
+        return problems.to_values(self.stored.problem, outputs)
 
 
 def _batches(
@@ -212,13 +213,6 @@ def _batches(
         return found.stack()
 
     return run
-
-
-def to_values(problem: stored_lib.Problem, outputs: np.ndarray) -> np.ndarray:
-    """Returns outputs in the target's own units; probabilities stay."""
-    if problem.target_mean is None:
-        return outputs
-    return outputs * problem.target_std + problem.target_mean
 
 
 def classes_of(problem: str, outputs: np.ndarray) -> np.ndarray:

@@ -58,6 +58,24 @@ def of_mean(values: np.ndarray) -> list[float] | None:
     return [float(values.mean()) - half, float(values.mean()) + half]
 
 
+def of_difference(
+    value: float,
+    interval: list[float],
+    other: float,
+    other_interval: list[float],
+) -> list[float]:
+    """Returns the interval of value - other, of independent samples.
+
+    R. G. Newcombe 1998, Interval estimation for the difference between
+    independent proportions, Statistics in Medicine 17, method 10: the square
+    roots of the sums of squared distances to the two intervals' ends.
+    """
+    gap = value - other
+    below = math.hypot(value - interval[0], other_interval[1] - other)
+    above = math.hypot(interval[1] - value, other - other_interval[0])
+    return [gap - below, gap + above]
+
+
 def calibration(confidence: np.ndarray, right: np.ndarray) -> dict[str, Any]:
     """Returns the expected calibration error, and the bins it is made of.
 

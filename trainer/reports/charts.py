@@ -1,0 +1,204 @@
+"""Charts as SVG to stand inside a page, each with words for who cannot see."""
+
+import html
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("svg")
+
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "strata",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "sans-serif"],
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "legend.frameon": False,
+}
+# Told apart by those who see few colours (Okabe & Ito 2008), and by dashes.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+DASHES = ("-", "--", "-.", ":")
+SIZE = (6.4, 3.2)
+_numbers = iter(range(10**9))
+
+
+@contextmanager
+def _drawing(size: tuple[float, float] = SIZE) -> Iterator[tuple[Axes, list]]:
+    """Yields axes to draw on, and a list that gets the SVG's text."""
+    made: list[str] = []
+    with pyplot.rc_context(STYLE):
+        figure, axes = pyplot.subplots(figsize=size, layout="constrained")
+        try:
+            yield axes, made
+            file = io.StringIO()
+            figure.savefig(file, format="svg", metadata={"Date": None})
+            made.append(file.getvalue())
+        finally:
+            pyplot.close(figure)
+
+
+def _inline(svg: str, words: str) -> str:
+    """Names an SVG for screen readers; its ids are made the page's own."""
+    svg = svg[svg.index("<svg") :]
+    mark = f"c{next(_numbers)}-"
+    svg = re.sub(r'\bid="', f'id="{mark}', svg)
+    svg = re.sub(r"url\(#", f"url(#{mark}", svg)
+    svg = re.sub(r'href="#', f'href="#{mark}', svg)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    return svg.replace(
+        "<svg", f'<svg role="img" aria-label="{html.escape(words)}"', 1
+    )
+
+
+def lines(
+    title: str,
+    curves: dict[str, tuple[list, list]],
+    *,
+    x: str = "step",
+    marks: list[int] | None = None,
+    from_zero: bool = False,
+) -> str:
+    """Draws curves.
+
+    Args:
+      title: of the vertical axis.
+      curves: {name: (x values, y values)}.
+      x: what runs to the right.
+      marks: places of restarts.
+      from_zero: whether the vertical axis begins at 0.
+    """
+    with _drawing() as (axes, made):
+        for number, (name, (steps, values)) in enumerate(curves.items()):
+            axes.plot(
+                steps,
+                values,
+                label=name,
+                color=COLOURS[number % len(COLOURS)],
+                linestyle=DASHES[number % len(DASHES)],
+                marker="o" if len(steps) < 3 else None,
+            )
+        for place in marks or []:
+            axes.axvline(place, color="#555555", linewidth=0.8, dashes=(2, 2))
+        axes.set(xlabel=x, ylabel=title)
+        if from_zero:
+            axes.set_ylim(bottom=0)
+        if len(curves) > 1:
+            axes.legend()
+    told = "; ".join(
+        f"{name} from {y[0]:.4g} to {y[-1]:.4g}"
+        for name, (_, y) in curves.items()
+        if y
+    )
+    return _inline(made[0], f"{title} by {x}: {told}")
+
+
+def matrix(labels: list[str], counts: list[list[int]]) -> str:
+    """Draws a confusion matrix, shaded by each true class's share."""
+    classes = len(labels)
+    side = min(8.0, max(4.8, 2.0 + 0.42 * classes))
+    with _drawing((side, side)) as (axes, made):
+        shares = [[n / max(1, sum(row)) for n in row] for row in counts]
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.grid(visible=False)
+        few = classes <= 30
+        places = range(classes) if few else []
+        axes.set_xticks(places, labels if few else [], rotation=45)
+        axes.set_yticks(places, labels if few else [])
+        axes.set(xlabel="predicted", ylabel="true")
+        for i, row in enumerate(counts if few else []):
+            for j, count in enumerate(row):
+                if count:
+                    shade = "white" if shares[i][j] > 0.5 else "#111111"
+                    axes.text(
+                        j, i, str(count), color=shade, ha="center", va="center",
+                        fontsize=8,
+                    )  # fmt: skip
+    right = sum(counts[i][i] for i in range(classes))
+    total = sum(map(sum, counts))
+    return _inline(
+        made[0], f"Confusion matrix: {right} of {total} rows on the diagonal"
+    )
+
+
+def points(pairs: list[list[float]]) -> str:
+    """Draws predicted against true values."""
+    true, found = zip(*pairs, strict=True)
+    low, high = min(true + found), max(true + found)
+    with _drawing((4.8, 4.8)) as (axes, made):
+        axes.plot([low, high], [low, high], color="#777777", dashes=(3, 3))
+        axes.scatter(true, found, s=12, color=COLOURS[0], alpha=0.6)
+        axes.set(xlabel="true", ylabel="predicted")
+    return _inline(
+        made[0],
+        f"{len(pairs)} predicted values against the true ones, from {low:.4g}"
+        f" to {high:.4g}",
+    )
+
+
+def calibration(bins: list[dict[str, Any]], error: float) -> str:
+    """Draws the share of right rows against the probability told."""
+    with _drawing((4.8, 3.6)) as (axes, made):
+        axes.plot([0, 1], [0, 1], color="#777777", dashes=(3, 3))
+        axes.plot(
+            [b["mean_probability"] for b in bins],
+            [b["right"] for b in bins],
+            color=COLOURS[0],
+            marker="o",
+        )
+        axes.set(xlabel="probability told", ylabel="share right")
+    return _inline(
+        made[0], f"Calibration: expected calibration error {error:.4f}"
+    )
+
+
+def timeline(attempts: list[tuple[float, float, str]]) -> str:
+    """Draws when each start of a run worked.
+
+    Args:
+      attempts: (began, ended, how it ended), in seconds since the first.
+    """
+    height = 0.9 + 0.32 * len(attempts)
+    with _drawing((6.4, height)) as (axes, made):
+        for number, (began, ended, how) in enumerate(attempts):
+            axes.barh(number, ended - began, left=began, color=COLOURS[0])
+            axes.text(ended, number, f" {how}", va="center", fontsize=8)
+        axes.set_yticks(
+            range(len(attempts)),
+            [f"start {i + 1}" for i in range(len(attempts))],
+        )
+        axes.invert_yaxis()
+        last = max(ended for _, ended, _ in attempts)
+        axes.set(xlabel="seconds", xlim=(0, last * 1.25 or 1))
+    told = "; ".join(
+        f"start {i + 1} from {a:.0f} to {b:.0f} s, {how}"
+        for i, (a, b, how) in enumerate(attempts)
+    )
+    return _inline(made[0], f"Timeline: {told}")
+
+
+def bars(title: str, values: dict[str, float]) -> str:
+    """Draws a bar for each value, the greatest first."""
+    order = sorted(values.items(), key=lambda item: -item[1])
+    with _drawing((6.4, 0.9 + 0.28 * len(order))) as (axes, made):
+        axes.barh(
+            [name for name, _ in order],
+            [value for _, value in order],
+            color=COLOURS[0],
+        )
+        axes.invert_yaxis()
+        axes.set(xlabel=title)
+    told = ", ".join(f"{name} {value:.3g}" for name, value in order)
+    return _inline(made[0], f"{title}: {told}")

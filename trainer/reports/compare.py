@@ -1,0 +1,258 @@
+"""`strata compare WORKDIR WORKDIR …`: what differs, and which run is better."""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+from trainer import scores
+from trainer.arguments import Parser
+from trainer.config import flatten
+from trainer.config import UserError
+from trainer.config import verb
+from trainer.problems import LOWER_IS_BETTER
+from trainer.reports import pages
+from trainer.reports import stored_run
+from trainer.reports.pages import Chart
+from trainer.reports.pages import Section
+from trainer.reports.pages import Table
+from trainer.reports.stored_run import StoredRun
+
+DESCRIPTION = """\
+Compares runs of one problem: the fields that differ, scores with intervals
+(95 %), seconds to a score, device-hours. The first run is the one that the
+others are held against.
+"""
+NOISE = (
+    "A difference whose 95 % interval holds 0 is called noise. The interval"
+    " takes the runs' test rows for independent samples (Newcombe 1998), which"
+    " is cautious where they are the same rows."
+)
+# What may explain a difference and stands in no config.
+SURROUNDINGS = ("revision", "processor", "topology", "packages")
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = Parser("strata compare", DESCRIPTION)
+    parser.add_argument("workdirs", nargs="+", metavar="WORKDIR", help="runs")
+    parser.add_argument(
+        "--output", metavar="FILE", type=pathlib.Path, help="an HTML file too"
+    )
+    parser.add_argument(
+        "--score",
+        metavar="S",
+        type=float,
+        help="seconds are told to this score; if not set, to the best one that"
+        " all runs reached",
+    )
+    parser.add_argument(
+        "--usd_per_device_hour",
+        metavar="P",
+        type=float,
+        help="price of a replica's device, to tell the cost",
+    )
+    return parser.parse_args(argv)
+
+
+@verb
+def main(argv: list[str]) -> int:
+    """Prints the comparison, and writes it as a page where asked.
+
+    Raises:
+      UserError: fewer than two runs, of different problems, or no place to
+        write to.
+    """
+    arguments = _parse(argv)
+    if arguments.output:
+        pages.check_packages()
+        pages.check_output(arguments.output)
+    runs = read(arguments.workdirs)
+    tables = [
+        differences(runs),
+        final_scores(runs),
+        effort(runs, arguments.score, arguments.usd_per_device_hour),
+    ]
+    print("\n\n".join(text_of(table) for table in tables if table.rows))
+    print(f"\n{NOISE}")
+    if arguments.output:
+        write(runs, tables, arguments.output)
+        print(arguments.output)
+    return 0
+
+
+def read(workdirs: list[str]) -> list[StoredRun]:
+    """Reads runs that can be compared.
+
+    Raises:
+      UserError: there are fewer than two, one twice, or two of different
+        problems or without a score.
+    """
+    if len(workdirs) < 2:
+        raise UserError("one WORKDIR is nothing to compare; name two or more")
+    runs = [stored_run.read(path) for path in workdirs]
+    first = runs[0]
+    for number, run in enumerate(runs):
+        if run.problem != first.problem:
+            raise UserError(
+                f"{run.path} is of the problem {run.problem} and {first.path}"
+                f" of {first.problem}; compare runs of one problem"
+            )
+        if run.path.resolve() in {r.path.resolve() for r in runs[:number]}:
+            raise UserError(f"{run.path} is named twice; name it once")
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        runs = [dataclasses.replace(r, name=str(r.path)) for r in runs]
+    return runs
+
+
+def differences(runs: list[StoredRun]) -> Table:
+    """Returns the fields in which the runs differ."""
+    facts = [
+        {path: json.dumps(v) for path, v in flatten(run.config).items()}
+        | {
+            f"record.{name}": json.dumps(run.record.get(name))
+            for name in SURROUNDINGS
+        }
+        | {"record.data": run.record["data"]["fingerprint"][:12]}
+        for run in runs
+    ]
+    rows = [
+        [path, *(fact[path] for fact in facts)]
+        for path in facts[0]
+        if len({fact[path] for fact in facts}) > 1
+    ]
+    return Table("What differs", ["field", *(r.name for r in runs)], rows)
+
+
+def final_scores(runs: list[StoredRun]) -> Table:
+    """Returns the runs' last scores, each against the first run's."""
+    names = list(dict.fromkeys(m for run in runs for m in run.final))
+    rows = []
+    for name in names:
+        rows.append([name, *(run.final.get(name) for run in runs)])
+        intervals = [run.intervals.get(name) for run in runs]
+        if not any(intervals):
+            continue
+        rows.append([f"{name}, 95 %", *map(pages.between, intervals)])
+        told = [verdict(name, runs[0], run) for run in runs[1:]]
+        rows.append([f"{name}, against the first", "", *told])
+    split = runs[0].detail.get("split", "last")
+    return Table(f"Scores ({split} split)", ["", *(r.name for r in runs)], rows)
+
+
+def verdict(metric: str, first: StoredRun, other: StoredRun) -> str:
+    """Says whether a run's metric is better than the first one's."""
+    value, interval = other.final.get(metric), other.intervals.get(metric)
+    held, held_interval = first.final.get(metric), first.intervals.get(metric)
+    if not interval or not held_interval or value is None or held is None:
+        return "–"
+    if first.record["data"]["name"] != other.record["data"]["name"]:
+        return "other data"
+    low, high = scores.of_difference(value, interval, held, held_interval)
+    told = f"{value - held:+.4f} ({low:+.4f} to {high:+.4f})"
+    if low <= 0 <= high:
+        return f"{told}: noise"
+    is_better = (low > 0) != (metric in LOWER_IS_BETTER)
+    return f"{told}: {'better' if is_better else 'worse'}"
+
+
+def effort(
+    runs: list[StoredRun], target: float | None, price: float | None
+) -> Table:
+    """Returns what each run took.
+
+    Args:
+      runs: that are compared.
+      target: a score; by default the best that all of them reached.
+      price: of a device, in US dollars an hour.
+    """
+    metric = runs[0].score
+    there = [set(run.splits) for run in runs]
+    split = next(
+        (s for s in ("validation", "test") if all(s in x for x in there)),
+        "train",
+    )
+    curves = [run.curve(split, metric) for run in runs]
+    if target is None and all(values for _, values in curves):
+        pick = max if metric in LOWER_IS_BETTER else min
+        best = [
+            (min if metric in LOWER_IS_BETTER else max)(values)
+            for _, values in curves
+        ]
+        target = pick(best)
+    hours = [_device_hours(run) for run in runs]
+    rows: list[list[Any]] = [
+        ["wall seconds", *(run.result.get("wall_secs") for run in runs)],
+        ["device-hours", *hours],
+        ["examples/s", *(run.result.get("examples_per_sec") for run in runs)],
+        ["restarts", *(run.result.get("restarts") for run in runs)],
+    ]
+    if target is not None:
+        secs = [_secs_to(run, split, target) for run in runs]
+        name = f"seconds to {split} {metric} {pages.shown(target)}"
+        rows.insert(0, [name, *secs])
+    if price is not None:
+        rows.append(["USD", *(h if h is None else h * price for h in hours)])
+    return Table("What it took", ["", *(run.name for run in runs)], rows)
+
+
+def _device_hours(run: StoredRun) -> float | None:
+    if not run.result:
+        return None
+    return run.result["wall_secs"] * run.record["topology"]["replicas"] / 3600
+
+
+def _secs_to(run: StoredRun, split: str, target: float) -> float | None:
+    """Seconds that the run had worked when it reached a score."""
+    for step, value in zip(*run.curve(split, run.score), strict=True):
+        if value == target or run.is_better(value, target):
+            return run.run_secs(step, split)
+    return None
+
+
+def text_of(table: Table) -> str:
+    """Returns a table as text, in columns."""
+    rows = [table.head, *([pages.shown(c) for c in r] for r in table.rows)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join([table.caption, *lines])
+
+
+def write(
+    runs: list[StoredRun], tables: list[Table], path: pathlib.Path
+) -> None:
+    """Writes the comparison as a page.
+
+    Raises:
+      UserError: it cannot be written there.
+    """
+    from trainer.reports import charts
+
+    drawn = []
+    for metric in dict.fromkeys(("loss", runs[0].score)):
+        for split in ("train", "validation", "test"):
+            curves = {run.name: run.curve(split, metric) for run in runs}
+            curves = {k: v for k, v in curves.items() if len(v[0]) > 1}
+            if curves:
+                title = f"{split} {metric}"
+                svg = charts.lines(title, curves)
+                drawn.append(Chart(svg, f"{title} by step"))
+    differ, final, took = tables
+    pages.write(
+        path,
+        " / ".join(run.name for run in runs),
+        f"{len(runs)} runs of a {runs[0].problem} problem.",
+        [
+            Section("Scores", NOISE, tables=[final]),
+            Section("Curves", charts=drawn),
+            Section("Effort", tables=[took]),
+            Section("Differences", tables=[differ] if differ.rows else []),
+        ],
+    )

@@ -1,0 +1,150 @@
+"""Pages to hand on: one HTML file each, with all that it shows inside."""
+
+import dataclasses
+import importlib.util
+import pathlib
+from typing import Any
+from typing import NamedTuple
+
+from trainer import __version__
+from trainer.config import UserError
+from trainer.workdir import write_atomically
+
+PACKAGES = {"jinja2": "Jinja2", "matplotlib": "matplotlib"}
+Row = list[Any]
+
+
+class Chart(NamedTuple):
+    """A drawing of `charts`, and what is said below it."""
+
+    svg: str
+    caption: str
+
+
+class Table(NamedTuple):
+    """Rows of values; the first of each names it."""
+
+    caption: str
+    head: list[str]
+    rows: list[Row]
+    is_folded: bool = False
+
+
+class Picture(NamedTuple):
+    """A PNG in base64, and words that say all that matters in it."""
+
+    png: str
+    words: str
+
+
+@dataclasses.dataclass
+class Section:
+    """A part of a page under a heading; its parts come in this order."""
+
+    title: str
+    text: str = ""
+    charts: list[Chart] = dataclasses.field(default_factory=list)
+    tables: list[Table] = dataclasses.field(default_factory=list)
+    pictures: list[Picture] = dataclasses.field(default_factory=list)
+    command: str = ""
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing under the heading."""
+        rest = dataclasses.asdict(self) | {"title": ""}
+        return not any(rest.values())
+
+
+def missing_packages() -> list[str]:
+    """Names what the extra `report` would bring and is not installed."""
+    return [
+        name
+        for module, name in PACKAGES.items()
+        if importlib.util.find_spec(module) is None
+    ]
+
+
+def check_packages() -> None:
+    """Refuses to go on where a page cannot be made.
+
+    Raises:
+      UserError: the extra `report` is not installed.
+    """
+    if missing := missing_packages():
+        raise UserError(
+            f"a page needs {' and '.join(missing)}; install the extra, pip"
+            " install 'strata[report]'"
+        )
+
+
+def check_output(path: pathlib.Path) -> None:
+    """Refuses a path that no page can be written to, before any work.
+
+    Raises:
+      UserError: it is a folder, or stands in none.
+    """
+    if path.is_dir():
+        raise UserError(f"--output={path} is a folder; name a file in it")
+    if not path.absolute().parent.is_dir():
+        raise UserError(
+            f"--output={path}: there is no folder {path.parent}; make it first"
+        )
+
+
+def shown(value: Any) -> str:
+    """Returns a value as tables show it: four decimals, or six digits."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, float):
+        return f"{value:,}" if type(value) is int else str(value)
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e3 else f"{value:.6g}"
+
+
+def between(interval: list[float] | None) -> str:
+    """Returns an interval as tables show it."""
+    if interval is None:
+        return "–"
+    return f"{shown(interval[0])} to {shown(interval[1])}"
+
+
+def write(
+    path: pathlib.Path,
+    title: str,
+    lead: str,
+    sections: list[Section],
+    score: str = "",
+) -> None:
+    """Writes a page at once, or not at all.
+
+    Args:
+      path: of the file.
+      title: of the page.
+      lead: a sentence on what it is about.
+      sections: those with nothing in them are left out.
+      score: what is to be seen first.
+
+    Raises:
+      UserError: it cannot be written there.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("trainer.reports"),
+        autoescape=True,
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["shown"] = shown
+    text = environment.get_template("page.html").render(
+        title=title,
+        lead=lead,
+        score=score,
+        sections=[part for part in sections if not part.is_empty()],
+        version=__version__,
+    )
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}); name another by"
+            " --output"
+        ) from error
