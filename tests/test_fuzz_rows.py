@@ -283,6 +283,7 @@ def npy_that_says(shape):
 
 
 @given(npy_files())
+@example(npy_that_says("(4L, 2)"))  # as Python 2 wrote it
 @example(npy_that_says("(0, True)"))
 @example(npy_that_says(f"(0, {2**70})"))
 def test_npy(content):

@@ -65,7 +65,7 @@ class Cluster:
     has_chief_task: bool = False
 
     def tf_config(self) -> str:
-        """Returns what TensorFlow is to find in TF_CONFIG of several workers."""
+        """Returns what TF_CONFIG is to say to TensorFlow of several workers."""
         first = int(self.has_chief_task)
         jobs = {"chief": self.addresses[:first]} if first else {}
         cluster = jobs | {"worker": self.addresses[first:]}

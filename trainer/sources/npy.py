@@ -8,6 +8,7 @@ import contextlib
 import math
 import os
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -68,7 +69,7 @@ def read_npz(path: Path, keys: Iterable[str]) -> dict[str, np.ndarray]:
                 # The zip's reader stops at file_size, whatever is packed.
                 with archive.open(info) as file:
                     _check_header(f"{path}: {key}", file, info.file_size)
-                with archive.open(info) as file:
+                with archive.open(info) as file, _old_headers():
                     arrays[key] = np.lib.format.read_array(
                         file, allow_pickle=False
                     )
@@ -138,10 +139,18 @@ def map_npy(path: Path) -> np.ndarray:
         with open(path, "rb") as file:
             _check_header(str(path), file, os.fstat(file.fileno()).st_size)
         # Sizes of which one is 0 may overflow as they are multiplied.
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"), _old_headers():
             return np.lib.format.open_memmap(path, mode="r")
     except BAD_FILE as error:
         raise _bad(path, error) from None
+
+
+@contextlib.contextmanager
+def _old_headers() -> Iterator[None]:
+    """Takes headers as Python 2 wrote them, without NumPy's warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*additional header parsing")
+        yield
 
 
 def _check_size(path: Path, total_bytes: int) -> None:
@@ -168,7 +177,8 @@ def _check_header(
     }.get(version)
     if read_header is None:
         raise ValueError(f".npy format {version}")
-    shape, by_columns, dtype = read_header(file)
+    with _old_headers():
+        shape, by_columns, dtype = read_header(file)
     if dtype.hasobject:
         raise UserError(
             f"{name} holds pickled Python objects (ragged rows or mixed types),"
