@@ -1,5 +1,6 @@
 """What a run says of itself: metrics.jsonl, TensorBoard and the terminal."""
 
+import shlex
 import time
 from typing import Any
 
@@ -68,15 +69,34 @@ class Journal:
         return max(0, step - 1) // self._steps_per_epoch + 1
 
     def introduce(
-        self, config: Config, network: Network, dataset: Dataset
+        self,
+        config: Config,
+        network: Network,
+        dataset: Dataset,
+        command: list[str],
+        step: int,
     ) -> None:
-        """Shows model, config, graph and the first training images."""
+        """Shows model, config, graph and the first training images.
+
+        Args:
+          config: of the run.
+          network: that is trained.
+          dataset: that it is trained on.
+          command: that started this process.
+          step: that it goes on from; 0 for a new run.
+        """
         if not self._is_chief:
             return
         # Without its optimizer's variables, which a compiled model would add.
         model = network.model
         keras.Model(model.inputs, model.outputs, name="mlp").summary()
         self._summaries.config(flatten(config))
+        self._summaries.layout(
+            ["loss", network.problem.score, "learning_rate", "examples_per_sec"]
+        )
+        self._summaries.text("reproduce", 0, f"`{shlex.join(command)}`")
+        if step:
+            self._summaries.text("restarts", step, f"went on from step {step}")
         self._summaries.graph(network.model)
         train = dataset.splits["train"]
         if dataset.kind != "image" or train.x.ndim < 3:
@@ -148,6 +168,10 @@ class Journal:
         named = {f"goodput/{name}_secs": value for name, value in secs.items()}
         named["goodput/share"] = goodput.share(secs)
         self._summaries.scalars("train", step, named)
+
+    def end(self) -> None:
+        """Says that the run is done."""
+        self._summaries.end()
 
     def sync(self) -> None:
         """Makes what was logged last, before a checkpoint is written."""

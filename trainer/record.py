@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import pathlib
 import platform
+import resource
 import subprocess
 import sys
 import time
@@ -55,7 +56,7 @@ def collect(
         },
         "topology": topology,
         "data": data,
-        "command": [sys.executable, *sys.orig_argv[1:]],
+        "command": command(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
 
@@ -169,6 +170,18 @@ def _processor() -> str:
         if line.startswith("model name")
     ]
     return names[0] if names else platform.processor()
+
+
+def command() -> list[str]:
+    """Returns the words that started this process."""
+    return [sys.executable, *sys.orig_argv[1:]]
+
+
+def peak_memory_bytes() -> int:
+    """Returns the most memory that this process held so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in KiB, macOS in bytes.
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def process_age_secs() -> float:

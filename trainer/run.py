@@ -65,6 +65,8 @@ class Run:
         self._trained_examples = 0
         self._logged_examples = 0
         self._logged_secs = 0.0
+        self._logged_wait_secs = 0.0
+        self._logged_step = state.step
         self._scores: dict[str, dict[str, float]] = {}
 
     @contextlib.contextmanager
@@ -81,7 +83,13 @@ class Run:
             total_steps=job.total_steps,
             is_chief=job.place.is_chief,
         )
-        self.journal.introduce(job.config, self.network, job.dataset)
+        self.journal.introduce(
+            job.config,
+            self.network,
+            job.dataset,
+            record.command(),
+            self.state.step,
+        )
         self.saver = None
         if job.place.is_chief:
             checkpoints.clean(job.workdir.checkpoints)
@@ -250,17 +258,24 @@ class Run:
         """Writes the means and the speed since the last train line."""
         state, secs = self.state, self.clock.train_secs
         examples = self._trained_examples - self._logged_examples
+        since_secs = secs - self._logged_secs
+        wait_secs = self.clock.of("input_wait")
         rate = self.network.optimizer.learning_rate
         self.journal.train(
             state.step,
             self._values(state.sums, state.examples),
             {
                 "learning_rate": float(rate.numpy()),
-                "examples_per_sec": examples / (secs - self._logged_secs),
+                "examples_per_sec": examples / since_secs,
+                "step_secs": since_secs / (state.step - self._logged_step),
+                "input_wait_share": (wait_secs - self._logged_wait_secs)
+                / since_secs,
+                "host_peak_memory_bytes": record.peak_memory_bytes(),
             },
             self.clock.run_secs(),
         )
         self._logged_examples, self._logged_secs = self._trained_examples, secs
+        self._logged_wait_secs, self._logged_step = wait_secs, state.step
         state.sums, state.examples = [], 0
 
     def is_saving_due(self) -> bool:
@@ -314,6 +329,8 @@ class Run:
             self.attempt.end(self.job.workdir, code, self.state.step)
             (self.job.workdir / STOP_FILE).unlink(missing_ok=True)
             self._say(status, evaluation)
+            if status == "done":
+                self.journal.end()
         self._part()
         return code
 

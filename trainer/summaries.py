@@ -2,13 +2,19 @@
 
 import json
 import pathlib
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import summary as custom_scalars
+from tensorboard.plugins.hparams import summary as hparams
 from tensorflow.core.util import event_pb2
 
 IMAGES_SHOWN = 4
+# The folder whose parts the splits' folders are: a run's own, to TensorBoard.
+RUN = ""
 
 
 class Summaries:
@@ -42,7 +48,8 @@ class Summaries:
             writer = tf.summary.create_file_writer(str(self._folder / split))
             # A new run says it too: TensorBoard's reader in Python takes the
             # first such mark of a folder for a beginning, not a return.
-            _drop_after(writer, self._step)
+            if split != RUN:
+                _drop_after(writer, self._step)
             self._writers[split] = writer
         return self._writers[split]
 
@@ -52,7 +59,7 @@ class Summaries:
                 tf.summary.scalar(name, value)
 
     def config(self, values: dict[str, object]) -> None:
-        """Shows the config as a table.
+        """Shows the config as a table, and in the HParams tab.
 
         Args:
           values: {dotted path: value}.
@@ -61,6 +68,39 @@ class Summaries:
         table = "\n".join(["| field | value |", "| --- | --- |", *rows])
         with self._writer("train").as_default(0):
             tf.summary.text("config", table)
+        plain = {
+            k: v if isinstance(v, bool | int | float | str) else json.dumps(v)
+            for k, v in values.items()
+        }
+        self._raw(hparams.session_start_pb(plain))
+
+    def end(self) -> None:
+        """Tells the HParams tab that the run is done."""
+        self._raw(hparams.session_end_pb(hparams.api_pb2.STATUS_SUCCESS))
+
+    def layout(self, tags: list[str]) -> None:
+        """Puts charts first that matter first.
+
+        Args:
+          tags: of scalars, each a chart of all splits.
+        """
+        charts = [
+            layout_pb2.Chart(
+                title=tag,
+                multiline=layout_pb2.MultilineChartContent(tag=[f"^{tag}$"]),
+            )
+            for tag in tags
+        ]
+        first = layout_pb2.Category(title="First", chart=charts)
+        self._raw(custom_scalars.pb(layout_pb2.Layout(category=[first])))
+
+    def _raw(self, summary: Any) -> None:
+        with self._writer(RUN).as_default(0):
+            tf.summary.experimental.write_raw_pb(summary.SerializeToString())
+
+    def text(self, name: str, step: int, words: str) -> None:
+        with self._writer("train").as_default(step):
+            tf.summary.text(name, words)
 
     def graph(self, model: keras.Model) -> None:
         """Shows the network's forward pass."""
