@@ -130,6 +130,7 @@ def test_a_run_that_goes_on_has_a_page_too(run_copy):
 def test_a_mistake_is_one_line(trained, tmp_path, capsys, flags, words):
     workdir = trained("multiclass")
     before = sorted(workdir.iterdir())
+    capsys.readouterr()
     given = [f.format(empty=tmp_path, run=workdir) for f in flags]
     assert report.main(given) == 2
     told = capsys.readouterr()
