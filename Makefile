@@ -17,7 +17,7 @@ TPU_STAMP := .venv-tpu-check/.complete
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test fuzz soak lint format tensorboard clean lock \
-	tpu-check
+	tpu-check screenshots
 .SILENT:
 
 help:
@@ -88,8 +88,10 @@ format: $(STAMP)  ## rewrite the code in the project's style
 	$(PY) -m ruff format
 
 tensorboard: $(STAMP)  ## show WORKDIR (runs) at http://127.0.0.1:6006
-	$(PY) -m tensorboard.main --logdir='$(or $(WORKDIR),runs)' \
-		--host=127.0.0.1 --port=$(PORT)
+	$(PY) -m trainer tensorboard '$(or $(WORKDIR),runs)' --port=$(PORT)
+
+screenshots: $(STAMP)  ## take the pictures of the docs anew, in Chromium
+	$(PY) -m tests.screenshots
 
 clean:  ## remove build artefacts and caches; .venv* and runs stay
 	rm -rf build dist strata.egg-info .coverage* .hypothesis

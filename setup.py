@@ -38,6 +38,8 @@ REPORT = [
     "Jinja2>=3.1,<4",
     "matplotlib>=3.9,<4",
 ]
+# TensorBoard's tab for the traces of --profile_steps.
+PROFILE = ["xprof>=2.20,<3"]
 LINT = [
     "mypy>=1.15",
     "ruff>=0.12",
@@ -73,6 +75,7 @@ setuptools.setup(
     extras_require={
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW_BOUNDS}"],
         "onnx": ONNX,
+        "profile": PROFILE,
         "report": REPORT,
         "test": TEST + ONNX + REPORT,
         "lint": LINT,

@@ -25,6 +25,11 @@ PARTS = {
         ["--config.checkpoint.every_secs=1e6"],
     ),
     "tensorboard": ([], ["--config.log.tensorboard=false"]),
+    "scalars": (
+        ["--config.log.norms_every_steps=none"],
+        ["--config.log.tensorboard=false"],
+    ),
+    "histograms": (["--config.log.histograms_every_steps=500"], []),
 }
 TRAINER = [sys.executable, "-m", "trainer.task", "--config=mnist"]
 # Supervision stands before the trainer, and is no flag of it.

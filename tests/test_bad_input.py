@@ -427,6 +427,8 @@ REFUSED = {
     "checkpoint.every_secs": "0",
     "checkpoint.keep": "0",
     "log.every_steps": "0",
+    "log.norms_every_steps": "0",
+    "log.histograms_every_steps": "0",
 }
 RULES = [
     Row(

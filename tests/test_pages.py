@@ -1,37 +1,29 @@
 """The pages in a real browser: no error, no network, no barrier."""
 
 import json
+import os
 import shutil
 
 import pytest
 from axe_core_python.selenium import Axe
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 
+from tests import browser as browsers
 from tests.conftest import TRAINED
+from tests.faults import jobs
+from trainer import task
 from trainer.reports import compare
 from trainer.reports import report
 
 pytestmark = pytest.mark.slow
-TOOLS = ("chromium", "chromedriver")
 WIDTHS_PIXELS = (360, 1200)
 
 
 @pytest.fixture(scope="module")
 def browser():
-    found = [shutil.which(tool) for tool in TOOLS]
-    if None in found:
+    if browsers.missing():
         pytest.skip("Debian's chromium and chromium-driver are needed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = found[0]
-    for flag in ("headless=new", "no-sandbox", "disable-gpu"):
-        options.add_argument(f"--{flag}")
-    options.set_capability(
-        "goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"}
-    )
-    driver = webdriver.Chrome(options=options, service=Service(found[1]))
-    yield driver
-    driver.quit()
+    with browsers.opened() as driver:
+        yield driver
 
 
 def requests(browser):
@@ -69,3 +61,47 @@ def test_a_comparison_opens(browser, trained, tmp_path):
     workdirs = [str(trained("multiclass")), str(tmp_path / "other")]
     assert compare.main([*workdirs, f"--output={output}"]) == 0
     check(browser, output)
+
+
+# What each tab shows of the two runs.
+TABS = {
+    "timeseries": ("loss", "accuracy"),
+    "scalars": ("loss", "learning_rate", "norms"),
+    "custom_scalars": ("First",),
+    "images": ("confusion_matrix", "most_wrong", "first_images"),
+    "graphs": ("mlp",),
+    "distributions": ("gradient",),
+    "histograms": ("gradient", "weights"),
+    "text": ("reproduce", "config"),
+    "pr_curves": ("precision_recall",),
+    "hparams": ("optimizer.learning_rate",),
+}
+
+
+@pytest.fixture(scope="module")
+def board(trained, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("boards")
+    shutil.copytree(trained("binary"), folder / "binary")
+    flags = ["--config=digits", "--config.epochs=3"]
+    looks = ["--config.log.histograms_every_steps=41"]
+    assert task.main([*flags, *looks, f"--workdir={folder}/digits"]) == 0
+    with browsers.serving(folder) as serving:
+        last = "plugin/scalars/scalars?run=digits/test&tag=loss"
+        serving.wait_for("the last score", last)
+        yield serving
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_each_tab_of_tensorboard_shows_the_runs(browser, board, tab):
+    browser.set_window_size(1400, 1000)
+    browser.get("about:blank")
+    browser.get(f"{board.url}#{tab}")
+    try:
+        jobs.wait_for(
+            f"{TABS[tab]} in {tab}",
+            lambda: all(w in browsers.written(browser) for w in TABS[tab]),
+            60.0,
+        )
+    finally:
+        if folder := os.environ.get("STRATA_SCREENSHOTS"):
+            browsers.save(browser, f"{folder}/tensorboard_{tab}.png")

@@ -2,13 +2,15 @@
 
 import contextlib
 import json
-import urllib.request
+import shutil
+import socket
 
 import pytest
 
-from tests import processes
+from tests import browser
 from tests.faults import jobs
 from trainer import task
+from trainer.reports import tensorboard
 
 
 @pytest.fixture(scope="module")
@@ -20,36 +22,19 @@ def board(tmp_path_factory):
     (folder / "run" / "STOP").touch()
     assert task.main(flags) == 43
     assert task.main(flags) == 0
-    (port,) = processes.free_ports(1)
-    url = f"http://127.0.0.1:{port}/"
-    server = processes.start(
-        "tensorboard.main",
-        f"--logdir={folder}",
-        "--host=127.0.0.1",
-        f"--port={port}",
-        "--load_fast=false",
-    )
+    with browser.serving(folder) as board:
+        jobs.wait_for("TensorBoard", lambda: is_read(board.ask))
+        yield board.ask, folder / "run"
 
-    def ask(path, **body):
-        data = json.dumps(body).encode() if body else None
-        kind = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"{url}data/{path}", data, kind)
-        with urllib.request.urlopen(request) as answer:
-            return json.load(answer)
 
-    def is_read():
-        with contextlib.suppress(OSError):
-            tags = ask("plugin/scalars/tags")
-            splits = {f"run/{x}" for x in ("train", "validation", "test")}
-            if "run" in ask("runs") and splits <= set(tags):
-                last = "plugin/scalars/scalars?run=run/validation&tag=loss"
-                return "goodput/share" in tags["run/train"] and ask(last)[2:]
-        return False
-
-    jobs.wait_for("TensorBoard", is_read)
-    yield ask, folder / "run"
-    server.kill()
-    server.communicate()
+def is_read(ask):
+    with contextlib.suppress(OSError):
+        tags = ask("plugin/scalars/tags")
+        splits = {f"run/{x}" for x in ("train", "validation", "test")}
+        if "run" in ask("runs") and splits <= set(tags):
+            last = "plugin/scalars/scalars?run=run/validation&tag=loss"
+            return "goodput/share" in tags["run/train"] and ask(last)[2:]
+    return False
 
 
 def test_the_curve_is_unbroken(board):
@@ -61,7 +46,15 @@ def test_the_curve_is_unbroken(board):
 def test_every_number_is_there(board):
     ask, workdir = board
     tags = ask("plugin/scalars/tags")
-    assert set(tags["run/validation"]) == {"loss", "accuracy"}
+    of_classes = {
+        f"{m}/{i}" for m in ("precision", "recall") for i in range(10)
+    }
+    assert set(tags["run/validation"]) == {
+        "loss",
+        "accuracy",
+        "calibration_error",
+        *of_classes,
+    }
     assert {
         "loss",
         "accuracy",
@@ -71,6 +64,10 @@ def test_every_number_is_there(board):
         "input_wait_share",
         "host_peak_memory_bytes",
         "goodput/share",
+        "replicas",
+        "norms/gradient",
+        "norms/weights",
+        "norms/update_ratio",
     } <= set(tags["run/train"])
     lines = (workdir / "timing.jsonl").read_text().splitlines()
     timed = [json.loads(x) for x in lines if '"train"' in x]
@@ -116,6 +113,60 @@ def test_hyperparameters_stand_beside_every_splits_scores(board):
         assert scores[(split, "accuracy")] == pytest.approx(wanted, rel=1e-6)
 
 
+def test_pictures_and_tables_stand_behind_each_score(board):
+    ask, _ = board
+    images = ask("plugin/images/tags")
+    assert "first_images" in images["run/train"]
+    assert {"confusion_matrix", "most_wrong"} <= set(images["run/test"])
+    shown = ask("plugin/images/images?run=run/test&tag=most_wrong&sample=0")
+    assert shown
+    told = ask("plugin/text/text?run=run/validation&tag=confusion_counts")
+    assert [entry["step"] for entry in told] == [41, 82, 123]
+    assert "<table>" in told[-1]["text"]
+
+
+@pytest.mark.slow
+def test_three_kills_leave_one_unbroken_curve(tmp_path):
+    length = ("--config.epochs=120", "--config.log.every_steps=100")
+    looks = ("--config.log.norms_every_steps=200",)
+    saves = ("--config.checkpoint.every_secs=0.2",)
+    kind = jobs.Kind("killed", 1, ("--config=digits", *length, *looks, *saves))
+    with jobs.Harmed(kind, tmp_path).cleaned_up() as job:
+        for _ in range(3):
+            before = max(job.steps_saved(), default=0)
+            job.start()
+            jobs.wait_for(
+                "a later checkpoint",
+                lambda: max(job.steps_saved(), default=0) > before + 300,  # noqa: B023
+            )
+            job.process.kill()
+            job.process.wait()
+        assert not (job.workdir / "result.json").exists()
+        job.start()
+        assert job.process.wait(jobs.TOO_LONG_SECS) == 0
+        resumed = job.resumed()
+    with browser.serving(tmp_path) as board:
+        ask = board.ask
+        last = "plugin/scalars/scalars?run=run/test&tag=loss"
+        board.wait_for("the last score", last)
+        lines = [line for line in job.metrics() if line["split"] == "train"]
+        steps = [line["step"] for line in lines]
+        points = ask("plugin/scalars/scalars?run=run/train&tag=loss")
+        # TensorBoard keeps a sample of a long curve.
+        assert len(points) > 50
+        assert [step for _, step, _ in points] == sorted(
+            {step for _, step, _ in points}
+        )
+        assert {step for _, step, _ in points} <= set(steps)
+        told = ask("plugin/text/text?run=run/train&tag=restarts")
+        assert [entry["step"] for entry in told] == resumed
+        assert len(resumed) == 3
+        looked = ask("plugin/scalars/scalars?run=run/train&tag=norms/gradient")
+        assert [step for _, step, _ in looked] == list(
+            range(1, job.result()["step"] + 1, 200)
+        )
+
+
 def test_the_charts_that_matter_stand_first(board):
     ask, _ = board
     layout = ask("plugin/custom_scalars/layout")
@@ -126,3 +177,45 @@ def test_the_charts_that_matter_stand_first(board):
         "learning_rate",
         "examples_per_sec",
     ]
+
+
+def test_a_torn_event_file_shows_what_is_whole(board, tmp_path):
+    _, workdir = board
+    shutil.copytree(workdir / "train", tmp_path / "run" / "train")
+    *_, newest = sorted((tmp_path / "run" / "train").iterdir())
+    data = newest.read_bytes()
+    newest.write_bytes(data[: len(data) - 7])
+    with browser.serving(tmp_path) as other:
+        path = "plugin/scalars/scalars?run=run/train&tag=loss"
+        points = other.wait_for("the curve", path)
+        assert {step for _, step, _ in points} >= {41, 82}
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["{here}"], "holds no run that TensorBoard could show"),
+        (["{here}/none"], "holds no run that TensorBoard could show"),
+        (["{run}", "--port=99999"], "--port=99999 must be from 0 to 65535"),
+        (["{run}", "--port={taken}"], "cannot be had (Address already in use)"),
+        (["{run}", "--host=1.2.3.4"], "--host=1.2.3.4 cannot be had"),
+        (["{run}", "--prot=1"], "--prot"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_line(arguments, words, tmp_path, capsys):
+    run = tmp_path / "runs" / "run"
+    run.mkdir(parents=True)
+    (run / "events.out.tfevents.1").touch()
+    (tmp_path / "empty").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        named = {
+            "here": tmp_path / "empty",
+            "run": run.parent,
+            "taken": taken.getsockname()[1],
+        }
+        argv = [argument.format(**named) for argument in arguments]
+        assert tensorboard.main(argv) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert words in error
+    assert error.count("\n") == 1

@@ -46,6 +46,9 @@ VERBS = {
     "compare": Verb(
         "trainer.reports.compare", "say what differs between runs, and by what"
     ),
+    "tensorboard": Verb(
+        "trainer.reports.tensorboard", "show the curves of a run, or of many"
+    ),
     "launch local": Verb(
         "launch.local", "run workers on this machine, and restart them"
     ),

@@ -268,6 +268,11 @@ class LogConfig:
     # Steps between two lines of metrics.jsonl and points in TensorBoard.
     every_steps: int = 100
     tensorboard: bool = True
+    # Steps between two looks, in TensorBoard, at the norms of gradient, weights
+    # and update, and at the histograms of gradients and weights; None for
+    # none. A look is a training step more, without XLA.
+    norms_every_steps: int | None = 500
+    histograms_every_steps: int | None = None
     # Keep what stands behind the final score (mistakes, confusions) in
     # detail.json, and make report.html where the extra "report" is installed.
     report: bool = True
@@ -405,6 +410,8 @@ RULES: dict[str, Rule] = {
     "checkpoint.every_secs": POSITIVE,
     "checkpoint.keep": at_least(1),
     "log.every_steps": at_least(1),
+    "log.norms_every_steps": at_least(1),
+    "log.histograms_every_steps": at_least(1),
 }
 
 # What may differ between two starts of one run: how it is saved and logged.

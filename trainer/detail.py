@@ -39,7 +39,7 @@ def look(
       "points" (pairs of true and predicted value) where the problem has them.
     """
     truth = dataset.splits[split].labels()
-    labels = problem.class_names or _numbers(problem)
+    labels = names_of(problem)
     found: dict[str, Any] = {
         "split": split,
         "rows": len(truth),
@@ -61,9 +61,10 @@ def look(
     return found
 
 
-def _numbers(problem: Problem) -> tuple[str, ...]:
+def names_of(problem: Problem) -> tuple[str, ...]:
+    """Names the classes or labels; by their numbers where they have none."""
     count = max(problem.outputs, 2 if problem.type == "binary" else 1)
-    return tuple(map(str, range(count)))
+    return problem.class_names or tuple(map(str, range(count)))
 
 
 def precision_recall(

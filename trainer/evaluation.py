@@ -1,5 +1,6 @@
 """Scores whole splits, each row once, on any strategy."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -25,10 +26,27 @@ class Evaluator:
         network: Network,
         config: Config,
         dataset: Dataset,
+        *,
+        most_outputs: float = math.inf,
     ) -> None:
+        """Compiles nothing yet.
+
+        Args:
+          strategy: that the batches are spread by.
+          network: that is scored.
+          config: the size of a batch, and of a chunk.
+          dataset: whose splits are scored, "train" left out.
+          most_outputs: values of a split's outputs beyond which they are not
+            kept.
+        """
         self._problem = network.problem
-        self._strategy, self._network = strategy, network
-        self._loop = steps.evaluation_loop(strategy, network)
+        self._most_outputs = most_outputs
+        # Each row's output at the last scoring; see `outputs`.
+        self._outputs: dict[str, np.ndarray] = {}
+        self._loops = {
+            kept: steps.evaluation_loop(strategy, network, with_outputs=kept)
+            for kept in (False, True)
+        }
         self._plans: dict[str, pipeline.Plan] = {}
         self._chunks: dict[str, Any] = {}
         for name, split in dataset.splits.items():
@@ -57,44 +75,41 @@ class Evaluator:
         names = metrics.sum_names(self._problem)
         total = np.zeros(len(names))
         scores = None
+        values = plan.examples * self._problem.outputs
+        is_kept, parts = values <= self._most_outputs, []
         while step < plan.last_step:
             end = plan.chunk_end(step)
-            sums, counts = self._loop(next(self._chunks[split]))
+            sums, counts, outputs = self._loops[is_kept](
+                next(self._chunks[split])
+            )
             total += sums.numpy()[: end - step].astype(np.float64).sum(axis=0)
             if metrics.has_scores(self._problem):
                 counts = counts.numpy().astype(np.int64)
                 scores = counts if scores is None else scores + counts
+            if is_kept:
+                # Rows past the batch are padding for the last replicas.
+                part = outputs.numpy()[: end - step, : plan.global_batch_size]
+                parts.append(part.reshape(-1, part.shape[-1]))
             step = end
             on_chunk()
+        if is_kept:
+            self._outputs[split] = np.concatenate(parts)[: plan.examples]
         sums = dict(zip(names, total.tolist(), strict=True))
         return {
             "examples": plan.examples,
             **metrics.values(self._problem, sums, plan.examples, scores),
         }
 
-    def outputs(
-        self, split: str, on_chunk: Callable[[], None] = lambda: None
-    ) -> np.ndarray:
-        """Returns each row's output, float32 [examples, outputs].
+    def outputs(self, split: str) -> np.ndarray | None:
+        """Returns each row's output at the last scoring.
 
-        In the batches, and on the replicas, in which the rows are scored; on
-        all workers; values in the target's own units.
-
-        Args:
-          split: its name.
-          on_chunk: called after each chunk of batches.
+        Returns:
+          float32 [examples, outputs], values in the target's own units; None
+          where there are more than `most_outputs`.
         """
-        plan, parts, step = self._plans[split], [], 0
-        run = steps.output_loop(self._strategy, self._network, plan)
-        while step < plan.last_step:
-            end = plan.chunk_end(step)
-            part = run(next(self._chunks[split])).numpy()[: end - step]
-            # Rows past the batch are padding for the last replicas.
-            part = part[:, : plan.global_batch_size]
-            parts.append(part.reshape(-1, part.shape[-1]))
-            step = end
-            on_chunk()
-        found = np.concatenate(parts)[: plan.examples]
+        found = self._outputs.get(split)
+        if found is None:
+            return None
         return problems.to_values(self._problem, found)
 
 

@@ -16,7 +16,8 @@ class Clock:
 
     Categories: "setup" (process start to first training call), "compile" (the
     first chunk, which is traced and compiled), "train" (all others),
-    "input_wait", "evaluate", "checkpoint", "other"; and of earlier starts
+    "input_wait", "evaluate", "checkpoint", "look" (norms and histograms),
+    "other"; and of earlier starts
     "redone" (steps taken that were lost), "downtime" (no process ran) and
     "paused" (the user wanted it so).
 
@@ -91,10 +92,13 @@ def share(secs: dict[str, float]) -> float:
 
 
 def describe(secs: dict[str, float]) -> str:
-    """Returns a line such as "goodput: 93.1 % of 61.3 s (train 57.1 s, …)"."""
+    """Returns words such as "93.1 % of 61.3 s"."""
+    return f"{100 * share(secs):.1f} % of {sum(secs.values()):.1f} s"
+
+
+def listed(secs: dict[str, float]) -> str:
+    """Returns words such as "train 57.1 s, setup 3.0 s", the most first."""
     parts = sorted(secs.items(), key=lambda part: -part[1])
-    listed = ", ".join(
-        f"{n} {value:.1f} s" for n, value in parts if value >= 0.05
+    return ", ".join(
+        f"{name} {value:.1f} s" for name, value in parts if value >= 0.05
     )
-    total = sum(secs.values())
-    return f"goodput: {100 * share(secs):.1f} % of {total:.1f} s ({listed})"

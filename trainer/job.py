@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from trainer.cluster import Cluster
 from trainer.config import Config
+from trainer.display import Display
 from trainer.problems import Problem
 from trainer.sources import Dataset
 from trainer.workdir import Workdir
@@ -25,6 +26,8 @@ class Job:
       strategy_name: one of `cluster.STRATEGIES`.
       place: of this process in the job.
       init_from: workdir of a run whose weights a new run begins with.
+      display: how the terminal is told.
+      profile_steps: (first, last) of the steps to trace, or None.
     """
 
     config: Config
@@ -36,6 +39,8 @@ class Job:
     strategy_name: str = "default"
     place: Cluster = dataclasses.field(default_factory=Cluster)
     init_from: str | None = None
+    display: Display = dataclasses.field(default_factory=Display)
+    profile_steps: tuple[int, int] | None = None
 
     @property
     def topology(self) -> dict[str, str | int]:

@@ -7,9 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from trainer import display
 from trainer import goodput
+from trainer.behind import Behind
 from trainer.config import Config
 from trainer.config import flatten
+from trainer.display import Display
 from trainer.network import Network
 from trainer.sources import Dataset
 from trainer.summaries import first_pictures
@@ -28,6 +31,7 @@ class Journal:
         self,
         config: Config,
         workdir: Workdir,
+        display: Display,
         *,
         step: int,
         steps_per_epoch: int,
@@ -39,6 +43,7 @@ class Journal:
         Args:
           config: for the `log` section.
           workdir: where to write.
+          display: how the terminal is told.
           step: that the run goes on from; 0 for a new one.
           steps_per_epoch: of the run.
           total_steps: of the run.
@@ -57,11 +62,13 @@ class Journal:
         )
         self.progress = Progress(
             config.log,
+            display,
             steps_per_epoch=steps_per_epoch,
             total_steps=total_steps,
             enabled=is_chief,
         )
         self._is_chief = is_chief
+        self._display = display
         self._workdir = workdir
 
     def epoch(self, step: int) -> int:
@@ -87,9 +94,10 @@ class Journal:
         """
         if not self._is_chief:
             return
-        # Without its optimizer's variables, which a compiled model would add.
-        model = network.model
-        keras.Model(model.inputs, model.outputs, name="mlp").summary()
+        if not self._display.is_json:
+            # Without its optimizer's variables, that a compiled model adds.
+            model = network.model
+            keras.Model(model.inputs, model.outputs, name="mlp").summary()
         self._summaries.config(flatten(config))
         self._summaries.layout(
             ["loss", network.problem.score, "learning_rate", "examples_per_sec"]
@@ -106,7 +114,13 @@ class Journal:
         pictures = first_pictures(train.x[rows], dataset.largest)
         if pictures.shape[-1] in (1, 3):
             labels = [str(label) for label in train.y[rows].tolist()]
-            self._summaries.images(pictures, labels)
+            self._summaries.pictures(
+                "train",
+                0,
+                "first_images",
+                pictures,
+                f"The first training images: {', '.join(labels)}",
+            )
             save_grid(self._workdir / "first_images.png", pictures)
 
     def train(
@@ -124,8 +138,10 @@ class Journal:
           extra: further scalars, for TensorBoard and timing.jsonl.
           run_secs: that the run has worked, restarts included.
         """
-        if self._metrics is not None:
-            self._metrics.write(step, self.epoch(step), "train", values)
+        if self._metrics is None:
+            return
+        self._metrics.write(step, self.epoch(step), "train", values)
+        self._tell(step, "train", {**values, **extra})
         self._time(step, "train", run_secs, extra)
         self._summaries.scalars("train", step, {**values, **extra})
 
@@ -142,8 +158,13 @@ class Journal:
             return
         if self._metrics.write(step, self.epoch(step), split, values):
             self._summaries.scalars(split, step, values)
+            self._tell(step, split, values)
             self._time(step, split, run_secs, {})
         self._summaries.flush()
+
+    def _tell(self, step: int, split: str, values: dict[str, float]) -> None:
+        place = {"step": step, "epoch": self.epoch(step), "split": split}
+        display.tell({**place, **values})
 
     def _time(
         self, step: int, split: str, run_secs: float, extra: dict[str, float]
@@ -157,6 +178,39 @@ class Journal:
         """Keeps what stands behind the final score, for the report."""
         if self._is_chief:
             self._workdir.write_json("detail.json", found)
+
+    def look(
+        self, step: int, norms: dict[str, float], arrays: dict[str, np.ndarray]
+    ) -> None:
+        """Shows what a step does to the weights.
+
+        Args:
+          step: that was looked at.
+          norms: scalars by tag.
+          arrays: {tag: values} whose histograms are shown.
+        """
+        self._summaries.scalars("train", step, norms)
+        self._summaries.histograms(step, arrays)
+
+    def shows_detail(self) -> bool:
+        """Whether anybody asks what stands behind a score."""
+        return self._summaries.enabled
+
+    def behind(self, split: str, step: int, found: Behind) -> None:
+        """Shows what stands behind a split's score."""
+        self._summaries.scalars(split, step, found.scalars)
+        for name, counts in found.curves.items():
+            self._summaries.precision_recall(split, step, name, counts)
+        for name, (pictures, words) in found.pictures.items():
+            self._summaries.pictures(split, step, name, pictures, words)
+        for name, words in found.texts.items():
+            self._summaries.text(name, step, words, split)
+
+    def alert(self, step: int, words: str) -> None:
+        """Warns in the log and in TensorBoard."""
+        if self._is_chief:
+            print(f"WARNING: {words}", flush=True)
+            self._summaries.text("alerts", step, words)
 
     def goodput(self, step: int, secs: dict[str, float]) -> None:
         """Logs where the run's wall time went.

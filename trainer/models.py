@@ -63,15 +63,14 @@ def random_bits(place: int, rows: tf.Tensor | int, width: int) -> tf.Tensor:
     """
     now = _chance.get()
     blocks = -(-width // 4)  # a Philox block holds four words
-    seed = tf.random.experimental.stateless_fold_in(
-        tf.constant([now.seed, place], tf.int32), tf.cast(now.step, tf.int32)
-    )
-    key, _ = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
+    # Seed and place are the key, step and row the counter: Philox itself mixes
+    # them. TensorFlow's own folding of seeds takes another generator in XLA.
+    key = tf.constant([now.seed << 32 | place % 2**32], tf.uint64)
     start = tf.cast(now.first_row, tf.uint64) * tf.constant(blocks, tf.uint64)
     bits = tf.raw_ops.StatelessRandomUniformFullIntV2(
         shape=[rows, 4 * blocks],
         key=key,
-        counter=tf.stack([start, tf.constant(0, tf.uint64)]),
+        counter=tf.stack([start, tf.cast(now.step, tf.uint64)]),
         alg=_PHILOX,
         dtype=tf.uint32,
     )

@@ -50,6 +50,10 @@ class Network:
             f"optimizer/{v.name}": v for v in self.optimizer.variables
         }
 
+    def changed_by_a_step(self) -> list[keras.Variable]:
+        """Returns what the optimizer changes: weights, and its own state."""
+        return [*self.model.trainable_variables, *self.optimizer.variables]
+
     def snapshot(self) -> dict[str, np.ndarray]:
         """Copies the state to the host: {name: array}, that of one step."""
         arrays = {

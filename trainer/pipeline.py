@@ -104,6 +104,7 @@ class Plan:
       seed: of the order; None keeps the stored order, for evaluation.
       last_step: where the run ends.
       cuts: a chunk also ends at every multiple of each of these steps.
+      ends: and at each of these steps themselves.
     """
 
     examples: int
@@ -114,6 +115,7 @@ class Plan:
     micro_batches: int = 1
     seed: int | None = None
     cuts: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
 
     @property
     def steps_per_epoch(self) -> int:
@@ -137,6 +139,8 @@ class Plan:
             self.last_step,
             step + self.most_steps,
             *((step // cut + 1) * cut for cut in cuts),
+            # Once it is passed, beyond the last step.
+            *(end + step // end * self.last_step for end in self.ends),
         )
 
 

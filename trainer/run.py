@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import math
 import time
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 
@@ -11,13 +12,16 @@ import numpy as np
 import tensorflow as tf
 
 from trainer import attempt
+from trainer import behind
 from trainer import checkpoints
 from trainer import detail
-from trainer import goodput
+from trainer import display
 from trainer import metrics
 from trainer import network as networks
+from trainer import norms
 from trainer import record
 from trainer import steps
+from trainer.alerts import Alerts
 from trainer.config import UserError
 from trainer.evaluation import Evaluator
 from trainer.goodput import Clock
@@ -26,7 +30,9 @@ from trainer.job import State
 from trainer.journal import Journal
 from trainer.network import Network
 from trainer.problems import LOWER_IS_BETTER
+from trainer.profile import Profile
 from trainer.stragglers import Stragglers
+from trainer.terminal import end_table
 from trainer.terminal import score_line
 from trainer.watchdog import Watchdog
 from trainer.workdir import RESULT_FILE
@@ -54,15 +60,26 @@ class Run:
         self.state = state
         self.names = metrics.sum_names(job.problem)
         self.evaluate = Evaluator(
-            job.strategy, network, job.config, job.dataset
+            job.strategy,
+            network,
+            job.config,
+            job.dataset,
+            most_outputs=detail.MOST_VALUES
+            if job.config.log.report or job.config.log.tensorboard
+            else 0,
         )
         self._meet = steps.barrier(job.strategy)
         self._stragglers = Stragglers(job.place)
+        self._alerts = Alerts()
+        # Seconds of training and of waiting for input at the last chunk.
+        self._seen_secs = self._seen_wait_secs = 0.0
+        self._own_secs = np.zeros(job.place.workers)
         # Since the bar on the screen began.
         self._shown = np.zeros(len(self.names))
         self._shown_examples = 0
         # By this process: all, and at the last train line.
         self._trained_examples = 0
+        self._steps_taken = 0
         self._logged_examples = 0
         self._logged_secs = 0.0
         self._logged_wait_secs = 0.0
@@ -78,6 +95,7 @@ class Run:
         self.journal = Journal(
             job.config,
             job.workdir,
+            job.display,
             step=self.state.step,
             steps_per_epoch=job.steps_per_epoch,
             total_steps=job.total_steps,
@@ -100,6 +118,14 @@ class Run:
                 portable.save,
             )
         self.clock = Clock(before)
+        replicas = job.strategy.num_replicas_in_sync
+        self.profile = Profile(
+            job.profile_steps if job.place.is_chief else None,
+            job.workdir,
+            self.clock,
+            self.network,
+            -(-job.config.global_batch_size // replicas),
+        )
         self._saved_at = time.monotonic()
         try:
             yield self
@@ -137,13 +163,76 @@ class Run:
         names = state.goodput.keys() | lost.keys()
         return {n: state.goodput.get(n, 0.0) + lost.get(n, 0.0) for n in names}
 
-    def account(self, sums: np.ndarray, own_secs: np.ndarray) -> None:
+    def begin_chunk(self) -> None:
+        """Opens a bar, and begins or ends a profile."""
+        self.journal.progress.begin(self.state.step)
+        self.profile.at(self.state.step)
+
+    def is_looking_due(self) -> bool:
+        """Whether the step that comes is looked at; alike on all workers."""
+        log, step = self.job.config.log, self.state.step
+        cuts = (log.norms_every_steps, log.histograms_every_steps)
+        return log.tensorboard and any(
+            every and step % every == 0 for every in cuts
+        )
+
+    def look(self, look_ahead: Callable, chunk: dict) -> None:
+        """Shows what the step that comes will do to the weights.
+
+        Args:
+          look_ahead: of `steps.look_ahead`.
+          chunk: that begins with the step.
+        """
+        with self.clock.count("look"), self.watchdog.patience():
+            gradients, updates = look_ahead(chunk)
+            if not self.job.place.is_chief:
+                return
+            trained = self.network.model.trainable_variables
+            tensors = {
+                "gradient": gradients,
+                "weights": [v.value for v in trained],
+                "update": updates,
+            }
+            parts = {
+                part: {
+                    v.path: np.asarray(t)
+                    for v, t in zip(trained, values, strict=True)
+                }
+                for part, values in tensors.items()
+            }
+            self._show_look(parts)
+
+    def _show_look(self, parts: dict[str, dict[str, np.ndarray]]) -> None:
+        every, step = (
+            self.job.config.log.histograms_every_steps,
+            self.state.step,
+        )
+        arrays = {}
+        if every and step % every == 0:
+            arrays = {
+                f"{part}/{name}": values
+                for part in norms.HISTOGRAM_PARTS
+                for name, values in parts[part].items()
+            }
+        found = norms.norms(parts)
+        # It is the next step's gradient; what is logged of it goes with it.
+        self.journal.look(step + 1, found, arrays)
+        self._warn(self._alerts.of_gradient(step + 1, found["norms/gradient"]))
+
+    def _warn(self, lines: list[str]) -> None:
+        for line in lines:
+            self.journal.alert(self.state.step, line)
+
+    def account(
+        self, sums: np.ndarray, own_secs: np.ndarray, traces: int
+    ) -> None:
         """Takes in the sums of a chunk's steps.
 
         Args:
           sums: float32 [steps, sums].
-          own_secs: float32 [workers], what each spent on its own work; [0]
-            where there is but one.
+          own_secs: float32 [workers], what each one's replicas spent on their
+            own work; [0] for a single replica.
+          traces: how often the training step was traced by now.
 
         Raises:
           DivergedError: a step's loss is not finite.
@@ -153,6 +242,8 @@ class Run:
         self.watchdog.beat(state.step)
         for line in self._stragglers.account(own_secs, len(sums)):
             print(line, flush=True)
+        self._look_at_time(own_secs)
+        self._warn(self._alerts.of_traces(state.step, traces))
         finite = np.isfinite(sums[:, 0])
         if not finite.all():
             bad = first + int(np.argmin(finite)) + 1
@@ -163,12 +254,32 @@ class Run:
         examples = job.examples_of(first, state.step)
         added = sums.astype(np.float64).sum(axis=0)
         self._trained_examples += examples
+        self._steps_taken += len(sums)
         self._shown_examples += examples
         self._shown += added
         state.examples += examples
         state.sums = (added + (state.sums or 0.0)).tolist()
         if state.step % job.steps_per_epoch == 0:
             self.clock.end_epoch()
+
+    def _look_at_time(self, own_secs: np.ndarray) -> None:
+        secs, wait_secs = self.clock.of("train"), self.clock.of("input_wait")
+        trained_secs = secs - self._seen_secs
+        # The first chunk compiles, and tells nothing of speed.
+        if trained_secs:
+            self._own_secs += own_secs if own_secs.size else 0
+            replicas = self.job.strategy.num_replicas_in_sync
+            wait_since_secs = wait_secs - self._seen_wait_secs
+            self._warn(
+                self._alerts.of_chunk(
+                    self.state.step,
+                    secs=trained_secs + wait_since_secs,
+                    wait_secs=wait_since_secs,
+                    own_secs=float(own_secs.sum()) / replicas,
+                    global_batch_size=self.job.config.global_batch_size,
+                )
+            )
+        self._seen_secs, self._seen_wait_secs = secs, wait_secs
 
     def _values(self, sums: Iterable[float], examples: int) -> dict[str, float]:
         named = dict(zip(self.names, sums, strict=True))
@@ -206,7 +317,18 @@ class Run:
             self.journal.evaluation(
                 split, state.step, values, self.clock.run_secs()
             )
+            self._show_behind(split)
         return bool(config.select_by) and self._select()
+
+    def _show_behind(self, split: str) -> None:
+        """Shows what stands behind a score that was just taken."""
+        outputs = self.evaluate.outputs(split)
+        if outputs is None or not self.journal.shows_detail():
+            return
+        with self.clock.count("evaluate"):
+            truth = self.job.dataset.splits[split].labels()
+            found = behind.numbers(self.job.problem, outputs, truth)
+            self.journal.behind(split, self.state.step, found)
 
     def _score(self, split: str) -> dict[str, float]:
         values = self.evaluate(split, self.watchdog.touch)
@@ -261,16 +383,28 @@ class Run:
         since_secs = secs - self._logged_secs
         wait_secs = self.clock.of("input_wait")
         rate = self.network.optimizer.learning_rate
+        steps_since = state.step - self._logged_step
+        values = self._values(state.sums, state.examples)
+        self._warn(self._alerts.of_loss(state.step, values["loss"]))
+        own = {
+            f"worker_secs/{i}": secs / steps_since
+            for i, secs in enumerate(self._own_secs.tolist())
+            if secs
+        }
+        self._own_secs[:] = 0
         self.journal.train(
             state.step,
-            self._values(state.sums, state.examples),
+            values,
             {
                 "learning_rate": float(rate.numpy()),
                 "examples_per_sec": examples / since_secs,
-                "step_secs": since_secs / (state.step - self._logged_step),
+                "step_secs": since_secs / steps_since,
                 "input_wait_share": (wait_secs - self._logged_wait_secs)
                 / since_secs,
                 "host_peak_memory_bytes": record.peak_memory_bytes(),
+                "replicas": self.job.strategy.num_replicas_in_sync,
+                **own,
+                **_device_memory(),
             },
             self.clock.run_secs(),
         )
@@ -314,6 +448,7 @@ class Run:
         """
         train_secs = self.clock.train_secs
         self.journal.progress.end()
+        self.profile.end(self.state.step)
         with self.clock.count("checkpoint"), self.watchdog.patience():
             if self.saver is not None:
                 self.saver.wait()
@@ -328,7 +463,7 @@ class Run:
             self.job.workdir.write_json(RESULT_FILE, result)
             self.attempt.end(self.job.workdir, code, self.state.step)
             (self.job.workdir / STOP_FILE).unlink(missing_ok=True)
-            self._say(status, evaluation)
+            self._say(status, evaluation, result)
             if status == "done":
                 self.journal.end()
         self._part()
@@ -376,6 +511,8 @@ class Run:
             self.journal.evaluation(
                 split, self.state.step, values, self.clock.run_secs()
             )
+            if split not in self._scores:
+                self._show_behind(split)
         self._look_closer(scores)
         return scores
 
@@ -383,15 +520,15 @@ class Run:
         """Keeps what stands behind the last split's score."""
         job = self.job
         split = next(reversed(scores), None)
-        if split is None or not job.config.log.report:
+        outputs = self.evaluate.outputs(split) if split else None
+        if split is None or outputs is None or not job.place.is_chief:
             return
-        rows = job.dataset.splits[split]
-        if rows.examples * job.problem.outputs > detail.MOST_VALUES:
-            return
-        outputs = self.evaluate.outputs(split, self.watchdog.touch)
-        if job.place.is_chief:
-            found = detail.look(job.problem, job.dataset, split, outputs)
+        found = detail.look(job.problem, job.dataset, split, outputs)
+        if job.config.log.report:
             self.journal.detail({"step": self.state.step, **found})
+        if self.journal.shows_detail():
+            drawn = behind.drawings(found)
+            self.journal.behind(split, self.state.step, drawn)
 
     def _result(
         self, status: str, evaluation: dict, train_secs: float
@@ -422,8 +559,18 @@ class Run:
             "goodput": clock.goodput(),
         }
 
-    def _say(self, status: str, evaluation: dict) -> None:
-        print(goodput.describe(self.clock.goodput()), flush=True)
+    def _say(self, status: str, evaluation: dict, result: dict) -> None:
+        display.tell({"result": result})
+        step_secs = result["timing"]["train_secs"] / max(1, self._steps_taken)
+        table = end_table(
+            {"workdir": str(self.job.workdir.path)},
+            evaluation,
+            self.clock.goodput(),
+            examples_per_sec=result["examples_per_sec"],
+            step_secs=step_secs,
+        )
+        if not self.job.display.is_json:
+            print(table, flush=True)
         where = f"step {self.state.step}; {self.job.workdir.path}"
         if status != "done":
             print(f"{status} at {where}", flush=True)
@@ -434,3 +581,12 @@ class Run:
         print(f"done at {where}{early}; {chosen}see result.json", flush=True)
         if "test" in evaluation:
             print(score_line(self.job.problem, evaluation["test"]), flush=True)
+
+
+def _device_memory() -> dict[str, int]:
+    """The most that a GPU of this process has held so far, where it has one."""
+    gpus = tf.config.list_logical_devices("GPU")
+    peaks = [
+        tf.config.experimental.get_memory_info(gpu.name)["peak"] for gpu in gpus
+    ]
+    return {"device_peak_memory_bytes": max(peaks)} if peaks else {}

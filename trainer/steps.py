@@ -6,6 +6,7 @@ of training. Hosts and devices meet once a chunk.
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -16,7 +17,6 @@ from trainer.cluster import Cluster
 from trainer.config import AugmentationConfig
 from trainer.models import chance
 from trainer.network import Network
-from trainer.pipeline import Plan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,11 +52,12 @@ def training_loop(
       A function from a chunk of `pipeline.chunks` and this worker's float32
       [flags] to (float32 [K, sums] over the rows of each step and all
       replicas, in the order of `metrics.sum_names`; float32 [flags], more than
-      0 where a worker's was; float32 [workers], the seconds that each spent on
-      its own work, waiting for the others left out, or [0] for one worker).
+      0 where a worker's was; float32 [workers], the seconds that each one's
+      replicas spent on their own work, waiting for the others left out, or [0]
+      for a single replica).
     """
     single = _is_single(strategy)
-    several = len(place.addresses)
+    several = 0 if single else place.workers
     gradient = _gradient(network, options)
     if options.jit_compile and not single:
         gradient = tf.function(gradient, jit_compile=True, autograph=False)
@@ -126,6 +127,11 @@ def training_loop(
     return tf.function(
         loop, jit_compile=options.jit_compile and single, autograph=False
     )
+
+
+def traces(function: Any) -> int:
+    """Returns how often a function of this module was traced by now."""
+    return function.experimental_get_tracing_count()
 
 
 def _now_secs(after: list[tf.Tensor]) -> tf.Tensor:
@@ -214,24 +220,96 @@ def _move_average(
         )
 
 
+def look_ahead(
+    strategy: tf.distribute.Strategy, network: Network, options: StepOptions
+) -> Callable[[dict], tuple[list[tf.Tensor], list[tf.Tensor]]]:
+    """Makes the function that tries a chunk's first step and takes it back.
+
+    A function of its own, so that training itself costs and computes the same
+    whether anyone looks or not; not compiled by XLA, since it is called seldom.
+
+    Returns:
+      A function from a chunk to (gradients, updates), a float32 tensor for
+      each trainable variable: the step's gradient over the global batch before
+      clipping, and what the step adds to the variable.
+    """
+    gradient = _gradient(network, options)
+    trained = network.model.trainable_variables
+
+    def replica_step(chunk: dict) -> tuple[list, list]:
+        context = tf.distribute.get_replica_context()
+        gradients, _ = gradient(
+            chunk["x"][0],
+            chunk["y"][0],
+            chunk["examples"][0],
+            chunk["first_row"],
+            chunk["first_step"],
+        )
+        if not _is_single(strategy):
+            gradients = context.all_reduce(
+                tf.distribute.ReduceOp.SUM, gradients
+            )
+        gradients = _regularized(network.model, gradients)
+        taken = gradients
+        if options.clip_norm:
+            taken, _ = tf.clip_by_global_norm(gradients, options.clip_norm)
+        changed = network.changed_by_a_step()
+        before = [tf.identity(v.value) for v in changed]
+        network.optimizer.apply(taken, trained)
+        places = {id(v): place for place, v in enumerate(changed)}
+        updates = [v.value - before[places[id(v)]] for v in trained]
+        context.merge_call(_put_back, args=(network, before))
+        return gradients, updates
+
+    @tf.function(autograph=False)
+    def look(chunk: dict) -> tuple[list, list]:
+        local = strategy.experimental_local_results
+        found = strategy.run(replica_step, args=(chunk,))
+        gradients, updates = ([local(v)[0] for v in part] for part in found)
+        return gradients, updates
+
+    return look
+
+
+def _put_back(
+    strategy: tf.distribute.Strategy, network: Network, before: list[tf.Tensor]
+) -> None:
+    """Gives variables their values from before; called across replicas."""
+    for variable, value in zip(
+        network.changed_by_a_step(), before, strict=True
+    ):
+        strategy.extended.update(
+            variable.value,
+            lambda v, old: v.assign(old),
+            args=(value,),
+            group=False,
+        )
+
+
 def evaluation_loop(
-    strategy: tf.distribute.Strategy, network: Network
-) -> Callable[[dict], tuple[tf.Tensor, tf.Tensor]]:
+    strategy: tf.distribute.Strategy, network: Network, *, with_outputs: bool
+) -> Callable[[dict], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
     """Makes the function that scores a chunk of batches, each row once.
 
     XLA is left out: a forward pass alone gains nothing by it here, and its
     compilation would cost more than many evaluations.
 
+    Args:
+      strategy: that the batches are spread by.
+      network: whose scored model is run.
+      with_outputs: whether each row's output is handed back, too.
+
     Returns:
       A function from a chunk to (float32 [K, sums] as in `training_loop`;
       int32 [outputs, 2, SCORE_BINS] of `metrics.score_counts`, or [0] where
-      the problem has no scores).
+      the problem has no scores; float32 [K, rows of all replicas, outputs], or
+      [K, 0] without outputs).
     """
     problem = network.problem
     width = len(metrics.sum_names(problem))
     has_scores = metrics.has_scores(problem)
 
-    def replica_step(chunk: dict, i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def replica_step(chunk: dict, i: tf.Tensor) -> tuple:
         x = chunk["x"][i]
         y = metrics.prepare_targets(problem, chunk["y"][i])
         row = chunk["first_row"] + tf.range(x.shape[0])
@@ -242,68 +320,39 @@ def evaluation_loop(
         counts = tf.zeros([0])
         if has_scores:
             counts = metrics.score_counts(problem, y, p, weight)
-        if _is_single(strategy):
-            return sums, counts
-        return tuple(
-            tf.distribute.get_replica_context().all_reduce(
+        if not _is_single(strategy):
+            context = tf.distribute.get_replica_context()
+            sums, counts = context.all_reduce(
                 tf.distribute.ReduceOp.SUM, [sums, counts]
             )
-        )
+            p = context.all_gather(p, axis=0) if with_outputs else p
+        return sums, counts, p if with_outputs else tf.zeros([0])
 
     shape = [problem.outputs, 2, metrics.SCORE_BINS] if has_scores else [0]
 
     @tf.function(autograph=False)
-    def loop(chunk: dict) -> tuple[tf.Tensor, tf.Tensor]:
+    def loop(chunk: dict) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         local = strategy.experimental_local_results
         slots = local(chunk["x"])[0].shape[0]
         steps = local(chunk["steps"])[0]
 
-        def body(i, rows, counts):
-            sums, counted = strategy.run(replica_step, args=(chunk, i))
-            counted = tf.cast(local(counted)[0], tf.int32)
-            return i + 1, rows.write(i, local(sums)[0]), counts + counted
+        def body(i, rows, counts, outputs):
+            sums, counted, p = (
+                local(each)[0]
+                for each in strategy.run(replica_step, args=(chunk, i))
+            )
+            counts += tf.cast(counted, tf.int32)
+            return i + 1, rows.write(i, sums), counts, outputs.write(i, p)
 
         rows = tf.TensorArray(tf.float32, slots, element_shape=[width])
-        _, rows, counts = tf.while_loop(
+        # Slots past the last step stay 0, of the shape of those written.
+        outputs = tf.TensorArray(tf.float32, slots)
+        _, rows, counts, outputs = tf.while_loop(
             lambda i, *_: i < steps,
             body,
-            [tf.constant(0), rows, tf.zeros(shape, tf.int32)],
+            [tf.constant(0), rows, tf.zeros(shape, tf.int32), outputs],
         )
-        return rows.stack(), counts
-
-    return loop
-
-
-def output_loop(
-    strategy: tf.distribute.Strategy, network: Network, plan: Plan
-) -> Callable[[dict], tf.Tensor]:
-    """Makes the function from a chunk to float32 [K, rows, outputs]."""
-    rows = plan.replica_batch_size * plan.replicas
-    outputs = network.problem.outputs
-
-    def replica_step(chunk: dict, i: tf.Tensor) -> tf.Tensor:
-        x = network.normalization(chunk["x"][i])
-        p = network.scored(x, training=False)
-        if strategy.num_replicas_in_sync == 1:
-            return p
-        context = tf.distribute.get_replica_context()
-        return context.all_gather(p, axis=0)
-
-    @tf.function(autograph=False)
-    def loop(chunk: dict) -> tf.Tensor:
-        local = strategy.experimental_local_results
-        slots = local(chunk["x"])[0].shape[0]
-        steps = local(chunk["steps"])[0]
-
-        def body(i: tf.Tensor, found: tf.TensorArray) -> tuple:
-            p = local(strategy.run(replica_step, args=(chunk, i)))[0]
-            return i + 1, found.write(i, p)
-
-        found = tf.TensorArray(tf.float32, slots, element_shape=[rows, outputs])
-        _, found = tf.while_loop(
-            lambda i, _: i < steps, body, [tf.constant(0), found]
-        )
-        return found.stack()
+        return rows.stack(), counts, outputs.stack()
 
     return loop
 

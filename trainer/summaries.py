@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalars
 from tensorboard.plugins.hparams import summary as hparams
+from tensorboard.plugins.pr_curve import summary as pr_curve
 from tensorflow.core.util import event_pb2
 
 IMAGES_SHOWN = 4
@@ -38,11 +39,11 @@ class Summaries:
         """
         self._folder = folder
         self._step = step
-        self._enabled = enabled
+        self.enabled = enabled
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
     def _writer(self, split: str) -> tf.summary.SummaryWriter:
-        if not self._enabled:
+        if not self.enabled:
             return tf.summary.create_noop_writer()
         if split not in self._writers:
             writer = tf.summary.create_file_writer(str(self._folder / split))
@@ -94,13 +95,59 @@ class Summaries:
         first = layout_pb2.Category(title="First", chart=charts)
         self._raw(custom_scalars.pb(layout_pb2.Layout(category=[first])))
 
-    def _raw(self, summary: Any) -> None:
-        with self._writer(RUN).as_default(0):
+    def _raw(self, summary: Any, split: str = RUN, step: int = 0) -> None:
+        with self._writer(split).as_default(step):
             tf.summary.experimental.write_raw_pb(summary.SerializeToString())
 
-    def text(self, name: str, step: int, words: str) -> None:
-        with self._writer("train").as_default(step):
+    def text(
+        self, name: str, step: int, words: str, split: str = "train"
+    ) -> None:
+        with self._writer(split).as_default(step):
             tf.summary.text(name, words)
+
+    def histograms(self, step: int, arrays: dict[str, np.ndarray]) -> None:
+        with self._writer("train").as_default(step):
+            for name, values in arrays.items():
+                tf.summary.histogram(name, values)
+
+    def precision_recall(
+        self, split: str, step: int, name: str, counts: np.ndarray
+    ) -> None:
+        """Shows a curve by threshold.
+
+        Args:
+          split: whose rows were scored.
+          step: global steps done.
+          name: of the curve.
+          counts: int64 [4, thresholds] of true and false positives, true and
+            false negatives, at evenly spaced thresholds from 0 to 1.
+        """
+        hits, false, rest, missed = counts
+        raw = pr_curve.raw_data_pb(
+            name,
+            *(hits, false, rest, missed),
+            precision=hits / np.maximum(1, hits + false),
+            recall=hits / np.maximum(1, hits + missed),
+            num_thresholds=counts.shape[1],
+        )
+        self._raw(raw, split, step)
+
+    def pictures(
+        self, split: str, step: int, name: str, pictures: Any, words: str
+    ) -> None:
+        """Shows images.
+
+        Args:
+          split: whose rows they tell of.
+          step: global steps done.
+          name: of the images.
+          pictures: uint8 [images, height, width, channels].
+          words: that stand above them.
+        """
+        with self._writer(split).as_default(step):
+            tf.summary.image(
+                name, pictures, max_outputs=len(pictures), description=words
+            )
 
     def graph(self, model: keras.Model) -> None:
         """Shows the network's forward pass."""
@@ -112,21 +159,6 @@ class Summaries:
 
         with self._writer("train").as_default(0):
             tf.summary.graph(mlp.get_concrete_function(spec).graph)
-
-    def images(self, pictures: np.ndarray, labels: list[str]) -> None:
-        """Shows images.
-
-        Args:
-          pictures: uint8 [images, height, width, channels].
-          labels: one for each.
-        """
-        with self._writer("train").as_default(0):
-            tf.summary.image(
-                "first_images",
-                pictures,
-                max_outputs=IMAGES_SHOWN,
-                description=f"The first training images: {', '.join(labels)}",
-            )
 
     def flush(self) -> None:
         for writer in self._writers.values():

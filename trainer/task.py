@@ -31,6 +31,7 @@ from trainer.cluster import CLUSTER_FAILED
 from trainer.cluster import ClusterError
 from trainer.config import Config
 from trainer.config import UserError
+from trainer.display import Display
 from trainer.stopping import Stop
 from trainer.watchdog import FIRST_SECS
 from trainer.watchdog import LEAST_SECS
@@ -88,6 +89,8 @@ VALUES = {
     "strategy": "NAME",
     "cluster": "NAME",
     "tpu": "NAME",
+    "log_format": "NAME",
+    "profile_steps": "A:B",
 }
 
 
@@ -177,6 +180,28 @@ def define_flags() -> flags.FlagValues:
         "How long workers wait for one another at the start; then each names"
         " who is missing, and leaves with code 75.",
         lower_bound=1.0,
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "log_format",
+        "text",
+        ["text", "json"],
+        "text or json: what stdout holds. json is an object a line: numbers"
+        " with step and split, the rest as message.",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "log_secs",
+        30.0,
+        "Seconds between two lines of progress where stdout is no terminal.",
+        lower_bound=0.0,
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "profile_steps",
+        None,
+        "FIRST:LAST, such as 100:110: steps whose trace is kept for"
+        " TensorBoard, and profile.txt says where their time went.",
         flag_values=values,
     )
     flags.DEFINE_boolean(
@@ -322,6 +347,23 @@ def _choose_length(config: Config, overridden: list[str]) -> None:
         setattr(config, other, None)
 
 
+def _profile_steps(text: str | None) -> tuple[int, int] | None:
+    """Reads FIRST:LAST.
+
+    Raises:
+      UserError: it is none, or no step lies between.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,12}):(\d{1,12})", text)
+    if not match or int(match[1]) >= int(match[2]):
+        raise UserError(
+            f"--profile_steps={text} must be FIRST:LAST, two steps of which the"
+            " second is later, such as 100:110"
+        )
+    return int(match[1]), int(match[2])
+
+
 def _check_packages() -> None:
     """`tensorflow` and `tensorflow-tpu` overwrite each other's files."""
     found = {
@@ -345,6 +387,23 @@ def run(argv: list[str], stop: Stop) -> int:
     if values["help"].value:
         print(help_text(values), end="")
         return 0
+    display = Display(
+        str(values["log_format"].value) == "json",
+        float(values["log_secs"].value or 0),
+    )
+    with display.shown():
+        return _start(values, config, display, stop)
+
+
+def _start(
+    values: flags.FlagValues, config: Config, display: Display, stop: Stop
+) -> int:
+    """Checks what can be checked without TensorFlow, and trains.
+
+    Raises:
+      UserError: before anything is written.
+    """
+    profile_steps = _profile_steps(values["profile_steps"].value)
     _check_packages()
     source, place = cluster.find(str(values["cluster"].value), os.environ)
     # TensorFlow itself reads no other; a job started from here may.
@@ -396,6 +455,8 @@ def run(argv: list[str], stop: Stop) -> int:
         place,
         strategy_name,
         stop,
+        display=display,
+        profile_steps=profile_steps,
     )
     if code == 0 and place.is_chief and config.log.report:
         from trainer.reports import report
@@ -413,6 +474,7 @@ def _train(
     place: cluster.Cluster,
     strategy_name: str,
     stop: Stop,
+    **watched: Any,
 ) -> int:
     """Imports TensorFlow, makes the strategy and trains."""
     problem, dataset = problems.settle(config, dataset)
@@ -457,6 +519,7 @@ def _train(
                 strategy_name=strategies.name_of(strategy),
                 place=place,
                 init_from=values["init_from"].value,
+                **watched,
             )
             return train.train_and_evaluate(job, stop, watchdog)
     except FileNotFoundError:

@@ -58,24 +58,28 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
         plan,
         first_step=state.step,
     )
-    train_chunk = steps.training_loop(
-        job.strategy, network, step_options(job.config), job.place
-    )
+    options = step_options(job.config)
+    train_chunk = steps.training_loop(job.strategy, network, options, job.place)
+    look_ahead = steps.look_ahead(job.strategy, network, options)
     with Run(job, network, state, watchdog).open() as run:
         if job.strategy.num_replicas_in_sync > 1:
-            _kept.extend((network, chunks, train_chunk, run))
+            _kept.extend((network, chunks, train_chunk, look_ahead, run))
         try:
             while not run.at_end():
-                run.journal.progress.begin(state.step)
+                run.begin_chunk()
                 with run.clock.count("input_wait"):
                     chunk = next(chunks)
+                if run.is_looking_due():
+                    run.look(look_ahead, chunk)
                 with run.clock.count_chunk():
                     asked = tf.constant(stop.poll())
-                    sums, flags, own_secs = (
-                        each.numpy() for each in train_chunk(chunk, asked)
-                    )
+                    with run.profile.stage("dispatch"):
+                        told = train_chunk(chunk, asked)
+                    with run.profile.stage("device"):
+                        sums, flags, own_secs = (each.numpy() for each in told)
                 steps_done = plan.chunk_end(state.step) - state.step
-                run.account(sums[:steps_done], own_secs)
+                traces = steps.traces(train_chunk)
+                run.account(sums[:steps_done], own_secs, traces)
                 improved = run.evaluate_where_due()
                 run.log()
                 code = stopping.code_of(flags)
@@ -148,6 +152,8 @@ def training_plan(job: Job) -> pipeline.Plan:
     )
     cuts = (
         config.log.every_steps,
+        config.log.norms_every_steps,
+        config.log.histograms_every_steps,
         config.evaluation.every_steps,
         config.checkpoint.every_steps,
         config.checkpoint.keep_every_steps,
@@ -163,4 +169,5 @@ def training_plan(job: Job) -> pipeline.Plan:
         last_step=job.total_steps,
         seed=config.seed,
         cuts=tuple(cut for cut in cuts if cut),
+        ends=tuple(step for step in job.profile_steps or () if step),
     )

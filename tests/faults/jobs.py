@@ -80,16 +80,20 @@ class Note(NamedTuple):
     step: int = 0
 
 
-def wait_for(what: str, look: Callable[[], object]) -> None:
+def wait_for(
+    what: str,
+    look: Callable[[], object],
+    too_long_secs: float = TOO_LONG_SECS,
+) -> None:
     """Returns once something is so.
 
     Raises:
       TimeoutError: it is not for too long.
     """
-    deadline = time.monotonic() + TOO_LONG_SECS
+    deadline = time.monotonic() + too_long_secs
     while not look():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {TOO_LONG_SECS:.0f} s for {what}")
+            raise TimeoutError(f"waited {too_long_secs:.0f} s for {what}")
         time.sleep(LOOK_SECS)
 
 

@@ -47,13 +47,10 @@ def score(
         strategy, network, stored.config, Dataset("", {_SCORED: split}, "")
     )
     values = evaluate(_SCORED, on_chunk)
+    outputs = evaluate.outputs(_SCORED)
+    assert outputs is not None
     return {
         "values": values,
         "weights_sha256": network.sha256(),
-        **scores.detail(
-            problem,
-            stored.labels,
-            evaluate.outputs(_SCORED, on_chunk),
-            split.labels(),
-        ),
+        **scores.detail(problem, stored.labels, outputs, split.labels()),
     }

@@ -1,0 +1,133 @@
+"""A look at a step says what the step does, and changes nothing."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import processes
+from tests import stepping
+from tests.test_exact import ALL_AT_ONCE
+from tests.test_exact import CLIPPED_SGD
+from tests.test_journal import events
+from tests.test_journal import scalars
+from trainer import network as networks
+from trainer import norms
+from trainer import pipeline
+from trainer import steps
+from trainer import task
+from trainer import train
+from trainer.job import Job
+
+FLAGS = (
+    "--config=digits",
+    "--config.steps=60",
+    "--config.log.report=false",
+    "--config.optimizer.momentum=0.9",
+)
+LOOKING = (
+    "--config.log.norms_every_steps=20",
+    "--config.log.histograms_every_steps=40",
+)
+NOT_LOOKING = ("--config.log.norms_every_steps=none",)
+
+
+def sha256(workdir):
+    return json.loads((workdir / "result.json").read_text())["weights_sha256"]
+
+
+@pytest.fixture(scope="module")
+def looked_at(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("look") / "run"
+    assert task.main([*FLAGS, *LOOKING, f"--workdir={workdir}"]) == 0
+    return workdir
+
+
+@pytest.mark.parametrize(
+    "fields", [{"optimizer.momentum": 0.9}, ALL_AT_ONCE, CLIPPED_SGD]
+)
+def test_an_update_is_the_one_that_the_step_takes(fields):
+    config = stepping.config_of({**fields, "steps": 2})
+    problem, dataset = stepping.load(config)
+    strategy = tf.distribute.get_strategy()
+    job = Job(config, problem, dataset, "", None, strategy)
+    network = networks.build(config, problem, dataset, strategy, 2)
+    plan, options = train.training_plan(job), train.step_options(config)
+    chunks = pipeline.distribute(strategy, dataset.splits["train"], plan)
+    chunk = {**next(chunks), "steps": tf.constant(1)}
+    before = network.snapshot()
+    gradients, updates = steps.look_ahead(strategy, network, options)(chunk)
+    for name, value in network.snapshot().items():
+        np.testing.assert_array_equal(value, before[name], err_msg=name)
+    loop = steps.training_loop(strategy, network, options, job.place)
+    loop(chunk, tf.zeros([2]))
+    for variable, update in zip(
+        network.model.trainable_variables, updates, strict=True
+    ):
+        name = f"model/{variable.path}"
+        taken = variable.value.numpy() - before[name]
+        np.testing.assert_allclose(update, taken, atol=2e-7, err_msg=name)
+        assert np.abs(taken).max() > 0
+    if fields is CLIPPED_SGD:
+        flat = np.concatenate([np.ravel(u) for u in updates])
+        clipped = config.optimizer.learning_rate * config.optimizer.clip_norm
+        assert np.linalg.norm(flat) == pytest.approx(clipped, rel=1e-5)
+        flat = np.concatenate([np.ravel(g) for g in gradients])
+        assert np.linalg.norm(flat) > config.optimizer.clip_norm
+
+
+def test_looking_leaves_every_bit(looked_at, tmp_path):
+    workdir = tmp_path / "run"
+    assert task.main([*FLAGS, *NOT_LOOKING, f"--workdir={workdir}"]) == 0
+    assert sha256(workdir) == sha256(looked_at)
+
+
+def test_norms_stand_at_their_steps_and_histograms_at_theirs(looked_at):
+    found = scalars(looked_at / "train", "norms/gradient")
+    assert [step for step, _ in found] == [1, 21, 41]
+    train = events(looked_at / "train")
+    tags = train.PluginTagToContent("histograms")
+    kernels = [tag for tag in tags if tag.endswith("kernel")]
+    assert len(kernels) == 6  # of gradients and of weights
+    for tag in tags:
+        assert [event.step for event in train.Tensors(tag)] == [1, 41]
+
+
+def test_two_replicas_see_the_same_norms_and_keep_their_bits(
+    looked_at, tmp_path
+):
+    running = {
+        name: processes.start(
+            "trainer.task",
+            *(*FLAGS, *flags, "--cpu_devices=2"),
+            f"--workdir={tmp_path}/{name}",
+        )
+        for name, flags in (("with", LOOKING), ("without", NOT_LOOKING))
+    }
+    for process in running.values():
+        code, output = processes.finish(process)
+        assert code == 0, output
+    assert sha256(tmp_path / "with") == sha256(tmp_path / "without")
+    for tag in ("gradient", "weights", "update_ratio"):
+        one = scalars(looked_at / "train", f"norms/{tag}")
+        two = scalars(tmp_path / "with" / "train", f"norms/{tag}")
+        np.testing.assert_allclose(one, two, rtol=1e-3)
+
+
+def test_norms_are_those_of_all_variables_together():
+    rng = np.random.default_rng(0)
+    parts = {
+        part: {name: rng.normal(size=7).astype("f") for name in "ab"}
+        for part in ("gradient", "weights", "update")
+    }
+    parts["weights"]["b"][:] = 0
+    found = norms.norms(parts)
+    whole = {p: np.concatenate(list(a.values())) for p, a in parts.items()}
+    assert found["norms/gradient"] == pytest.approx(
+        np.linalg.norm(whole["gradient"])
+    )
+    ratio = np.linalg.norm(whole["update"]) / np.linalg.norm(whole["weights"])
+    assert found["norms/update_ratio"] == pytest.approx(ratio)
+    assert found["norms/weights/b"] == 0
+    assert "norms/update_ratio/b" not in found

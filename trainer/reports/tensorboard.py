@@ -1,0 +1,61 @@
+"""`strata tensorboard FOLDER`: the curves of a run, or of a folder of runs."""
+
+import os
+import pathlib
+import socket
+import sys
+
+from trainer.arguments import Parser
+from trainer.config import UserError
+from trainer.config import verb
+
+EVENTS = "events.out.tfevents.*"
+
+
+@verb
+def main(argv: list[str]) -> int:
+    """Becomes TensorBoard, once it is clear that it can serve.
+
+    Raises:
+      UserError: no run is there, or the port is taken.
+    """
+    parser = Parser(
+        "strata tensorboard", "Shows the curves of a run, or of many runs."
+    )
+    parser.add_argument(
+        "folder", nargs="?", default="runs", help="of runs; runs if not set"
+    )
+    parser.add_argument("--port", type=int, default=6006, help="6006 if unset")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; this machine alone if unset",
+    )
+    wanted = parser.parse_args(argv)
+    if next(pathlib.Path(wanted.folder).rglob(EVENTS), None) is None:
+        raise UserError(
+            f"{wanted.folder} holds no run that TensorBoard could show; name a"
+            " run's workdir, or a folder of them"
+        )
+    _check_free(wanted.host, wanted.port)
+    command = [
+        *(sys.executable, "-m", "tensorboard.main"),
+        f"--logdir={wanted.folder}",
+        f"--host={wanted.host}",
+        f"--port={wanted.port}",
+    ]
+    os.execv(sys.executable, command)
+
+
+def _check_free(host: str, port: int) -> None:
+    if not 0 <= port < 2**16:
+        raise UserError(f"--port={port} must be from 0 to 65535")
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise UserError(
+            f"--port={port} of --host={host} cannot be had ({reason});"
+            " name another, or 0 for any that is free"
+        ) from error
