@@ -53,7 +53,10 @@ def test_an_update_is_the_one_that_the_step_takes(fields):
     strategy = tf.distribute.get_strategy()
     job = Job(config, problem, dataset, "", None, strategy)
     network = networks.build(config, problem, dataset, strategy, 2)
-    plan, options = train.training_plan(job), train.step_options(config)
+    plan, options = (
+        train.training_plan(job),
+        train.step_options(config),
+    )
     chunks = pipeline.distribute(strategy, dataset.splits["train"], plan)
     chunk = {**next(chunks), "steps": tf.constant(1)}
     before = network.snapshot()

@@ -5,8 +5,10 @@ of training. Hosts and devices meet once a chunk.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
+from typing import Literal
 
 import keras
 import tensorflow as tf
@@ -21,13 +23,18 @@ from trainer.network import Network
 
 @dataclasses.dataclass(frozen=True)
 class StepOptions:
-    """The config's fields that shape a step; see trainer/config.py."""
+    """The config's fields that shape a step; see trainer/config.py.
+
+    `compiled` tells what XLA compiles: "step", all of it; "parts", the
+    distortions and the update alone, since on CPUs TensorFlow's own bfloat16
+    products are several times as fast as XLA's; "none".
+    """
 
     seed: int
     micro_batches: int
     clip_norm: float | None
     ema_decay: float | None
-    jit_compile: bool
+    compiled: Literal["step", "parts", "none"]
     augmentation: AugmentationConfig
 
 
@@ -43,7 +50,8 @@ def training_loop(
 ) -> Callable[[dict, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
     """Makes the function that runs a chunk of steps.
 
-    With one replica the whole loop is one XLA program. With several, XLA
+    With one replica the whole loop is one XLA program, where it is compiled as
+    a whole. With several, XLA
     compiles each replica's forward and backward pass, since collectives and
     mirrored assignments do not compile, and the loop stands outside of
     `strategy.run`.
@@ -59,8 +67,11 @@ def training_loop(
     single = _is_single(strategy)
     several = 0 if single else place.workers
     gradient = _gradient(network, options)
-    if options.jit_compile and not single:
+    if options.compiled == "step" and not single:
         gradient = tf.function(gradient, jit_compile=True, autograph=False)
+    update = _update(network, options)
+    if options.compiled == "parts" and single:
+        update = tf.function(update, jit_compile=True, autograph=False)
     width = len(metrics.sum_names(network.problem))
 
     def replica_step(
@@ -89,14 +100,7 @@ def training_loop(
             sums, flags, own_secs = tf.split(
                 told, [width, flags.shape[0], several]
             )
-        gradients = _regularized(network.model, gradients)
-        if options.clip_norm:
-            gradients, _ = tf.clip_by_global_norm(gradients, options.clip_norm)
-        step = tf.cast(network.optimizer.iterations.value, tf.float32)
-        network.optimizer.apply(gradients, network.model.trainable_variables)
-        if network.average is not None:
-            decay = tf.minimum(options.ema_decay, (1 + step) / (10 + step))
-            context.merge_call(_move_average, args=(network, decay))
+        update(gradients)
         return sums, flags, own_secs
 
     def loop(
@@ -125,8 +129,28 @@ def training_loop(
         return sums.stack(), raised, own_secs
 
     return tf.function(
-        loop, jit_compile=options.jit_compile and single, autograph=False
+        loop,
+        jit_compile=options.compiled == "step" and single,
+        autograph=False,
     )
+
+
+def _update(network: Network, options: StepOptions) -> Callable:
+    """Makes what a step does with the gradient over the global batch."""
+
+    def update(gradients: list[tf.Tensor]) -> None:
+        gradients = _regularized(network.model, gradients)
+        if options.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, options.clip_norm)
+        step = tf.cast(network.optimizer.iterations.value, tf.float32)
+        network.optimizer.apply(gradients, network.model.trainable_variables)
+        if network.average is not None:
+            decay = tf.minimum(options.ema_decay, (1 + step) / (10 + step))
+            tf.distribute.get_replica_context().merge_call(
+                _move_average, args=(network, decay)
+            )
+
+    return update
 
 
 def traces(function: Any) -> int:
@@ -144,13 +168,16 @@ def _gradient(network: Network, options: StepOptions) -> Callable:
     """Makes one replica's part of a step: the gradient and sums of its rows."""
     variables = [v.value for v in network.model.trainable_variables]
     width = len(metrics.sum_names(network.problem))
+    distort = functools.partial(augment, options.augmentation)
+    if options.compiled == "parts" and options.augmentation.distorts:
+        distort = tf.function(distort, jit_compile=True, autograph=False)
 
     def of_rows(x, y, examples, first_row, step):
         y = metrics.prepare_targets(network.problem, y)
         row = first_row + tf.range(x.shape[0])
         weight = tf.cast(row < examples, tf.float32)
         with chance(options.seed, step, first_row), tf.GradientTape() as tape:
-            x = network.normalization(augment(options.augmentation, x))
+            x = network.normalization(distort(x))
             p = network.model(x, training=True)
             losses = metrics.row_losses(network.problem, y, p)
             # Divided by the rows of the global batch, known beforehand, so that

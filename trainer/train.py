@@ -1,5 +1,7 @@
 """The one readable loop: data, model, restore; chunk, log, evaluate, save."""
 
+from typing import Literal
+
 import tensorflow as tf
 
 from trainer import checkpoints
@@ -134,12 +136,18 @@ def initialise(network: Network, other: Workdir) -> None:
 
 
 def step_options(config: Config) -> steps.StepOptions:
+    """Settles how a step is made, on the kind of devices that there are."""
+    compiled: Literal["step", "parts", "none"] = "none"
+    if config.jit_compile:
+        others = [tf.config.list_logical_devices(k) for k in ("GPU", "TPU")]
+        is_slow = config.precision == "bfloat16" and not any(others)
+        compiled = "parts" if is_slow else "step"
     return steps.StepOptions(
         seed=config.seed,
         micro_batches=config.optimizer.accumulation_steps,
         clip_norm=config.optimizer.clip_norm,
         ema_decay=config.optimizer.ema_decay,
-        jit_compile=config.jit_compile,
+        compiled=compiled,
         augmentation=config.data.augmentation,
     )
 
