@@ -98,6 +98,7 @@ def _create_tpu(
         f"--valid-until-duration={request.wait_secs}s",
         *(["--spot"] if request.spot else []),
         *([f"--network={request.network}"] if request.network else []),
+        "--scopes=https://www.googleapis.com/auth/cloud-platform",
         f"--labels={LABEL}={request.name}",
         f"--metadata-from-file=startup-script={startup}",
     ]

@@ -71,6 +71,10 @@ class Request:
         """The folder by which launcher and machines tell each other."""
         return f"{self.bucket}/.strata/{self.name}"
 
+    def lasting(self, secs: int) -> "Request":
+        """Returns the same with another maximum run time."""
+        return dataclasses.replace(self, max_secs=secs)
+
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
 

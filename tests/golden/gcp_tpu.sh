@@ -76,6 +76,7 @@ gcloud \
   --runtime-version=v2-alpha-tpuv5-lite \
   --valid-until-duration=21600s \
   --spot \
+  --scopes=https://www.googleapis.com/auth/cloud-platform \
   --labels=strata-job=mnist \
   --metadata-from-file=startup-script=.strata/gcp/mnist/startup.sh \
   --quiet
