@@ -29,6 +29,8 @@ from trainer.cluster import MISTAKE
 from trainer.cluster import STOPPED
 
 SYNC_SECS = 30.0
+# A TPU that hangs as it is initialised is told of by nothing else.
+PREFLIGHT_SECS = 300.0
 CODE_FILE = "exit_code"
 UNIT = "strata.service"
 LOCKFILE = pathlib.Path("/tmp/libtpu_lockfile")
@@ -98,6 +100,7 @@ class Session:
         control = self._job["control"]
         if not self._log.exists():
             run(_cp(f"{control}/{self._log.name}", str(self._log)))
+        self._workdir.mkdir(parents=True, exist_ok=True)
         is_new = not any(self._workdir.glob("[!.]*"))
         if self.index == 0 and is_new:
             run(commands.fetch(None, self._job["workdir"], str(self._workdir)))
@@ -139,13 +142,18 @@ class Session:
         if self._job["kind"] != commands.TPU:
             return DONE
         unlock(LOCKFILE)
-        done = subprocess.run(
-            [sys.executable, "-m", "trainer.tpu_preflight"],
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "trainer.tpu_preflight"],
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                timeout=PREFLIGHT_SECS,
+            )
+        except subprocess.TimeoutExpired:
+            log.write(b"strata: the TPU does not answer\n")
+            return MISTAKE
         return DONE if done.returncode == 0 else MISTAKE
 
     def _train(self, log: IO[bytes], requests: Requests) -> int:
