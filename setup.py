@@ -60,7 +60,7 @@ setuptools.setup(
         include=["configs*", "launch*", "trainer*"]
     ),
     package_data={
-        "launch": ["gcp/*.service", "gcp/*.sh", "requirements-tpu.txt"],
+        "launch": ["gcp/*.sh"],
         "trainer": ["py.typed", "reports/templates/*.html"],
     },
     install_requires=[

@@ -360,3 +360,67 @@ def test_a_dry_run_makes_no_process_and_no_connection(words):
         "storage",
         "rsync",
     ]
+
+
+@pytest.mark.parametrize("words", [GPU, TPU])
+def test_without_yes_and_a_terminal_nothing_is_made(words, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert command.main([*words, "--", *TRAINER]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert "mnist: 1 x " in "\n".join(told)
+    assert "at most 24 h" in "\n".join(told)
+    assert "nobody is at the terminal to ask; add --yes" in told[-1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "agrees"), [("y\n", True), ("yes\n", True), ("\n", False)]
+)
+def test_what_would_be_made_is_shown_before_it_is_asked(answer, agrees, capsys):
+    request = flags.request_of(
+        "gpu", *flags.read_flags("gpu", [*GPU[1:], "--", *TRAINER])
+    )
+    assert plan.agreed(request, lambda: answer) == agrees
+    told = capsys.readouterr().err
+    assert told.index("1 x g2-standard-8") < told.index("make them?")
+
+
+def test_without_gcloud_nothing_can_be_made(capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert command.main([*GPU, "--yes", "--", *TRAINER]) == 2
+    assert "gcloud is not on this machine" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["status"], "--name"),
+        (["stop", "--name=A"], "--name='A' must be"),
+        (["stop", "--name=none"], "nothing is noted of it in"),
+        (["resume", "--name=none"], "nothing is noted of it in"),
+        (["logs", "--name=a", "--bucket=b"], "--bucket='b' must be gs://"),
+        (["delete", "--nam=a", "--name=a"], "'--nam=a' is not a flag of"),
+        (["list", "x"], "'x' is not a flag of"),
+    ],
+)
+def test_a_verbs_mistake_is_one_line(
+    words, told, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    assert command.main(words) == 2
+    shown = capsys.readouterr()
+    assert told in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_a_verbs_commands_can_be_seen_alone(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    request = flags.request_of(
+        "gpu", *flags.read_flags("gpu", [*GPU[1:], "--", *TRAINER])
+    )
+    folder = tmp_path / plan.local_folder("mnist")
+    folder.mkdir(parents=True)
+    (folder / "request.json").write_text(request.to_json())
+    for verb in ("status", "logs", "tensorboard", "stop", "delete", "resume"):
+        assert command.main([verb, "--name=mnist", "--dry_run"]) == 0
+        assert "gcloud " in capsys.readouterr().out
