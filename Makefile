@@ -107,3 +107,7 @@ lock: $(STAMP)  ## choose the newest allowed versions: requirements.lock
 		--upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' \
 		-o benchmarks/tpu_check_requirements.txt
+	$(UV_PIP) compile --quiet launch/requirements-tpu.in --upgrade \
+		--python-version 3.11 --python-platform x86_64-manylinux_2_35 \
+		--generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' -o launch/requirements-tpu.txt

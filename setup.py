@@ -61,7 +61,10 @@ setuptools.setup(
     packages=setuptools.find_packages(
         include=["configs*", "launch*", "trainer*"]
     ),
-    package_data={"trainer": ["py.typed", "reports/templates/*.html"]},
+    package_data={
+        "launch": ["gcp/*.sh"],
+        "trainer": ["py.typed", "reports/templates/*.html"],
+    },
     install_requires=[
         "absl-py>=2.1,<3",
         "keras>=3.15,<4",

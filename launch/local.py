@@ -173,7 +173,7 @@ class Worker:
             stderr=subprocess.STDOUT,
             # Ctrl-C reaches the supervisor alone, which passes it on once.
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         os.close(beating)
         os.close(writing)
@@ -278,7 +278,7 @@ def _as_printed(line: str) -> str:
     return text.rpartition("\r")[2]
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Has the kernel kill this process when the supervisor dies."""
     ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
 

@@ -55,6 +55,9 @@ VERBS = {
     "launch slurm": Verb(
         "launch.slurm", "submit a job to Slurm, and requeue it"
     ),
+    "launch gcp": Verb(
+        "launch.gcp.command", "run a job on Google Cloud's GPUs or TPUs"
+    ),
     "launch kubernetes": Verb(
         "launch.kubernetes", "print or create what runs a job on Kubernetes"
     ),

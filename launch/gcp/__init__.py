@@ -1,0 +1,1 @@
+"""Starts jobs on Google Cloud's machines by gcloud, and removes them."""

@@ -1,0 +1,346 @@
+"""The launcher at work: makes a job's machines, follows it, removes them."""
+
+import contextlib
+import json
+import pathlib
+import subprocess
+import sys
+import time
+from typing import Any
+
+from launch.gcp import commands
+from launch.gcp import plan
+from launch.gcp import startup
+from launch.gcp.client import Client
+from launch.gcp.client import GcloudError
+from launch.gcp.fleet import Fleet
+from launch.gcp.fleet import Machine
+from launch.gcp.request import from_json
+from launch.gcp.request import Request
+from launch.local import Requests
+from trainer.config import tell
+from trainer.config import UserError
+
+POLL_SECS = 15.0
+FIRST_DELAY_SECS, MOST_DELAY_SECS = 30.0, 600.0
+ROUNDS = 10
+# For a checkpoint, once the job was told to stop.
+STOP_SECS = 180.0
+# Machines are not made for less.
+LEAST_SECS = 600
+FAILED = 1
+
+
+class LeavingError(Exception):
+    """The launcher was told to leave."""
+
+
+def say(text: str) -> None:
+    print(f"strata: {text}", file=sys.stderr, flush=True)
+
+
+class Launcher:
+    """One job from its machines to its results.
+
+    Args:
+      client: to ask by.
+      request: for the job.
+      requests: signals to this process.
+    """
+
+    def __init__(
+        self, client: Client, request: Request, requests: Requests
+    ) -> None:
+        self._client = client
+        self._request = request
+        self._requests = requests
+        self._fleet = Fleet(
+            client,
+            request.project,
+            request.name,
+            (request.kind,),
+            lambda secs: self._requests.take(secs) is not None,
+        )
+        self._folder = pathlib.Path(plan.local_folder(request.name))
+        # From the first machines on: what is made again gets the rest alone.
+        self._deadline: float | None = None
+        self._shown_bytes = 0
+
+    # What there is.
+
+    def there(self) -> list[Machine]:
+        """Lists the job's machines."""
+        return self._fleet.there()
+
+    def stored(self) -> Request | None:
+        """Returns the request by which the job was started; None for none."""
+        address = f"{self._request.control}/request.json"
+        text = self._client.read(commands.read(self._request.project, address))
+        try:
+            return from_json(text) if text else None
+        except ValueError as error:
+            raise GcloudError(f"{address} is {error}") from None
+
+    def outcome(self) -> dict[str, Any] | None:
+        """Returns how the job ended; None where it did not."""
+        address = f"{self._request.control}/outcome.json"
+        text = self._client.read(commands.read(self._request.project, address))
+        try:
+            value = json.loads(text) if text else None
+        except ValueError:
+            return None
+        return value if isinstance(value, dict) and "code" in value else None
+
+    # Its life.
+
+    def run(self, *, detach: bool, has_code: bool) -> int:
+        """Runs the job to its end; returns the exit code.
+
+        Args:
+          detach: leave once its machines are there.
+          has_code: whether the bucket has the code already.
+        """
+        code, keeps = FAILED, False
+        with self._requests.heard():
+            try:
+                if self.there():
+                    say(f"{self._request.name} is there; following it")
+                    self._deadline = time.monotonic() + self._request.max_secs
+                else:
+                    self._prepare(has_code)
+                    self._make_missing()
+                if detach:
+                    keeps = True
+                    self._tell_verbs()
+                    return 0
+                code = self._follow()
+            except LeavingError:
+                code = self._requests.code()
+            except GcloudError as error:
+                tell(str(error))
+            finally:
+                if not keeps:
+                    code = self._end(code)
+        return code
+
+    def _tell_verbs(self) -> None:
+        name = self._request.name
+        for verb, words in (
+            ("status", "how it stands"),
+            ("logs", "what it says"),
+            ("stop", "end it with a checkpoint"),
+            ("delete", "remove its machines at once"),
+        ):
+            text = f"strata launch gcp {verb} --name={name}"
+            print(f"  {text:44} {words}", file=sys.stderr)
+
+    def _prepare(self, has_code: bool) -> None:
+        """Puts into the bucket what the machines read."""
+        self._note()
+        project = self._request.project
+        if not has_code:
+            self._pack()
+            for words in plan.uploads(self._request, str(self._folder)):
+                self._client.need(words)
+        self._client.ask(commands.forget(project, self._request.control))
+
+    def _note(self) -> None:
+        """Keeps here what a later command needs to know of the job."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        text = self._request.to_json() + "\n"
+        (self._folder / "request.json").write_text(text)
+
+    def _pack(self) -> None:
+        with open(self._folder / "code.tar.gz", "wb") as file:
+            done = subprocess.run(
+                plan.archive(self._request.revision),
+                stdout=file,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        if done.returncode:
+            raise GcloudError(f"git archive failed: {done.stderr}")
+
+    def _make_missing(self) -> None:
+        """Makes the machines that are not there, where there is room.
+
+        Those that are there bind the others to their zone.
+
+        Raises:
+          GcloudError: the provider refuses, or has none left after all tries.
+          LeavingError: this process was told to leave.
+        """
+        delay_secs = FIRST_DELAY_SECS
+        for turn in range(ROUNDS):
+            alive = self._clear_ended()
+            names = [
+                name
+                for name in self._request.machines
+                if name not in {m.name for m in alive}
+            ]
+            zones = [alive[0].zone] if alive else list(self._request.zones)
+            for zone in zones if names else []:
+                words = self._make_in(zone, names)
+                if words is None:
+                    return
+                say(f"none in {zone}: {words}")
+            if not names:
+                return
+            if turn + 1 < ROUNDS:
+                say(f"trying again in {delay_secs:.0f} s")
+                self._wait(delay_secs)
+                delay_secs = min(2 * delay_secs, MOST_DELAY_SECS)
+        raise GcloudError(
+            f"no machine could be had in {ROUNDS} rounds: {words}"
+        )
+
+    def _clear_ended(self) -> list[Machine]:
+        """Deletes what was taken away but is still listed; returns the rest."""
+        machines = self.there()
+        for machine in machines:
+            if machine.state == "FAILED":
+                raise GcloudError(
+                    f"{machine.name}: the provider gave up on the request"
+                    " (--wait_hours bounds how long it may wait)"
+                )
+            if machine.is_ended:
+                self._fleet.delete([machine])
+        alive = [m for m in machines if not m.is_ended]
+        if self._request.machines[0] not in {m.name for m in alive}:
+            # The workdir of the others was on the chief's disk.
+            self._fleet.delete(alive)
+            return []
+        return alive
+
+    def _make_in(self, zone: str, names: list[str]) -> str | None:
+        """Makes machines in a zone; returns why there are none, or None."""
+        left_secs = self._left_secs()
+        file = self._folder / "startup.sh"
+        file.write_text(startup.script(self._request, zone))
+        say(f"making {', '.join(names)} in {zone}")
+        limited = self._request.lasting(left_secs)
+        answer = self._fleet.make(limited, zone, names, str(file))
+        if self._requests.asked:
+            raise LeavingError
+        if answer is None:
+            self._deadline = self._deadline or time.monotonic() + left_secs
+            return None
+        if not answer.may_succeed_later:
+            raise GcloudError(
+                f"{', '.join(names)} cannot be made in {zone}: {answer.words()}"
+            )
+        return answer.words()
+
+    def _left_secs(self) -> int:
+        if self._deadline is None:
+            return self._request.max_secs
+        left_secs = int(self._deadline - time.monotonic())
+        if left_secs < LEAST_SECS:
+            raise GcloudError(
+                "its time is up; strata launch gcp resume"
+                f" --name={self._request.name} goes on"
+            )
+        return left_secs
+
+    def _wait(self, secs: float) -> None:
+        if self._requests.take(secs) is not None:
+            raise LeavingError
+
+    def _follow(self) -> int:
+        """Shows the chief's log until the job ends; returns its code."""
+        told_secs = None
+        while True:
+            outcome = self._try(self.outcome)
+            self._try(self.show_log)
+            if outcome is not None:
+                return self._explain(outcome)
+            if told_secs is not None:
+                # It was told to stop: its end is waited for, but not long.
+                if time.monotonic() - told_secs > STOP_SECS:
+                    raise LeavingError
+            elif self._try(self._any_missing):
+                # They may have gone because the job ended meanwhile.
+                if self._try(self.outcome) is not None:
+                    continue
+                say("machines were taken away")
+                self._make_missing()
+            if self._requests.take(POLL_SECS) is None:
+                continue
+            if told_secs is not None or not self._try(self.stop):
+                raise LeavingError
+            told_secs = time.monotonic()
+            say(
+                "stopping with a checkpoint, then deleting; once more to"
+                " delete at once"
+            )
+
+    def _try(self, look: Any) -> Any:
+        """Does one look; a failure of the network is tried again later."""
+        try:
+            return look()
+        except GcloudError as error:
+            say(f"{error}; trying again")
+            return None
+
+    def _any_missing(self) -> bool:
+        alive = {m.name for m in self.there() if not m.is_ended}
+        return not set(self._request.machines) <= alive
+
+    def stop(self) -> bool:
+        """Has the job write a checkpoint and end."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        file = self._folder / "stop"
+        file.write_text("stop\n")
+        self._client.need(
+            commands.upload(
+                self._request.project,
+                str(file),
+                f"{self._request.control}/stop",
+            )
+        )
+        return True
+
+    def show_log(self) -> None:
+        """Prints what the chief said since the last look."""
+        text = self._client.read(
+            commands.read(
+                self._request.project,
+                f"{self._request.control}/log-0.txt",
+                self._shown_bytes,
+            )
+        )
+        if text:
+            self._shown_bytes += len(text.encode())
+            print(text, end="", flush=True)
+
+    def _explain(self, outcome: dict[str, Any]) -> int:
+        code = int(outcome["code"])
+        if log := outcome.get("log"):
+            address = f"{self._request.control}/{log}"
+            say(f"{outcome.get('place')} failed; its log is {address}")
+        return code
+
+    def _end(self, code: int) -> int:
+        """Fetches the results, removes all machines; returns the exit code."""
+        with contextlib.suppress(GcloudError, UserError):
+            self.fetch()
+        remaining = self._fleet.remove()
+        if not remaining:
+            say("no machine is left")
+            return code
+        for line in remaining:
+            tell(f"LEFT BEHIND, and paid for: {line}")
+        return code or FAILED
+
+    def fetch(self) -> None:
+        """Copies the results to this machine."""
+        folder = pathlib.Path(plan.results_folder(self._request.name))
+        folder.mkdir(parents=True, exist_ok=True)
+        words = commands.fetch(
+            self._request.project, self._request.workdir, str(folder)
+        )
+        answer = self._client.ask(words)
+        if answer.code == 0:
+            say(f"results are in {folder}")
+        elif not answer.is_missing:
+            say(f"results stay in {self._request.workdir}: {answer.words()}")

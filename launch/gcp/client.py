@@ -1,0 +1,140 @@
+"""Runs gcloud, and tells its answers apart."""
+
+import dataclasses
+import json
+import re
+import shlex
+import subprocess
+from typing import Any
+
+from launch.gcp.commands import Words
+from launch.local import die_with_parent
+from trainer.config import UserError
+
+# What the provider says where a later try, or another zone, may succeed.
+_AGAIN = re.compile(
+    r"RESOURCE_POOL_EXHAUSTED|does not have enough resources|no more capacity"
+    r"|stock-?out|\bquota\b|RATE_LIMIT|rateLimitExceeded|RESOURCE_EXHAUSTED"
+    r"|(HTTPError|code:?|status:?) \W?(429|503)\b|currently unavailable"
+    r"|backendError|Service Unavailable|UNAVAILABLE",
+    re.IGNORECASE,
+)
+_GONE = re.compile(
+    r"not ?found|HTTPError 404|matched no objects|did not find", re.IGNORECASE
+)
+_DISABLED = re.compile(r"SERVICE_DISABLED|has not been used in project")
+# Of a complaint, that a person needs.
+_CHARS = 400
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a command of gcloud came to.
+
+    Attributes:
+      code: its exit code. `bulk create` ends with 0 where it failed, so that
+        what it was to make has to be looked for.
+      text: its output.
+      complaint: what it said on stderr.
+    """
+
+    code: int
+    text: str
+    complaint: str
+
+    @property
+    def may_succeed_later(self) -> bool:
+        return bool(_AGAIN.search(self.complaint))
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether what was asked for is not there."""
+        return bool(_GONE.search(self.complaint))
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether the project has never used this service."""
+        return bool(_DISABLED.search(self.complaint))
+
+    def words(self) -> str:
+        """Returns the provider's own words, on one line."""
+        lines = self.complaint.strip().splitlines()
+        starts = [i for i, line in enumerate(lines) if "ERROR" in line]
+        told = " ".join(" ".join(lines[starts[0] if starts else 0 :]).split())
+        told = re.sub(r"\. This command is authenticated .*", "", told)
+        return told[:_CHARS] or f"gcloud ended with {self.code}"
+
+
+class GcloudError(Exception):
+    """gcloud failed, in its words; the job's own exit code is 1."""
+
+
+class Client:
+    """The gcloud of this machine."""
+
+    def ask(self, words: Words) -> Answer:
+        """Runs a command to its end.
+
+        In a session of its own: Ctrl-C at the terminal must not end it halfway
+        through making or deleting a machine.
+
+        Raises:
+          UserError: there is no gcloud.
+        """
+        try:
+            done = subprocess.run(
+                words,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
+                # Nor may it make one after this process was killed.
+                preexec_fn=die_with_parent,
+            )
+        except FileNotFoundError:
+            raise UserError(
+                f"{words[0]} is not on this machine; install Google's Cloud"
+                " CLI (cloud.google.com/sdk), or see what would be run by"
+                " --dry_run"
+            ) from None
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def need(self, words: Words) -> str:
+        """Runs a command that must succeed; returns its output.
+
+        Raises:
+          GcloudError: it did not.
+        """
+        answer = self.ask(words)
+        if answer.code:
+            verb = shlex.join(words[:4])
+            raise GcloudError(f"{verb} failed: {answer.words()}")
+        return answer.text
+
+    def json(self, words: Words) -> Any:
+        """Runs a command that prints JSON; returns it.
+
+        Raises:
+          GcloudError: it failed, or printed something else.
+        """
+        text = self.need(words)
+        try:
+            return json.loads(text or "[]")
+        except ValueError as error:
+            raise GcloudError(
+                f"{shlex.join(words[:4])} printed no JSON ({error})"
+            ) from None
+
+    def read(self, words: Words) -> str | None:
+        """Runs a command that prints an object; None where there is none.
+
+        Raises:
+          GcloudError: it failed otherwise.
+        """
+        answer = self.ask(words)
+        if answer.code == 0:
+            return answer.text
+        if answer.is_missing:
+            return None
+        raise GcloudError(f"{shlex.join(words[:3])} failed: {answer.words()}")

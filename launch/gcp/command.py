@@ -1,0 +1,130 @@
+"""`strata launch gcp`: jobs on Google Cloud's GPU and TPU machines."""
+
+import difflib
+import shutil
+import sys
+
+from launch.gcp import commands
+from launch.gcp import flags
+from launch.gcp import plan
+from launch.gcp import verbs
+from launch.gcp.attached import Launcher
+from launch.gcp.client import Client
+from launch.gcp.client import GcloudError
+from launch.gcp.request import Request
+from launch.local import Requests
+from trainer.config import tell
+from trainer.config import UserError
+from trainer.config import verb
+
+USAGE = """\
+usage: strata launch gcp VERB [flags]
+
+  gpu          run a job on GPU machines
+  tpu          run a job on a TPU VM
+  list         list the machines of all jobs
+  status       say how a job stands
+  logs         print the chief's log, and follow it
+  tensorboard  show a job's curves, through a tunnel
+  stop         have a job write a checkpoint and end
+  resume       make a job's machines again, and follow it
+  delete       delete a job's machines at once
+
+All but gpu, tpu and list take --name=NAME. strata launch gcp VERB --help tells
+a verb's flags.
+"""
+MADE = (commands.GPU, commands.TPU)
+VERBS = (*MADE, *verbs.VERBS)
+FAILED = 1
+
+
+def _make(kind: str, argv: list[str]) -> int:
+    """Runs a job, or shows how."""
+    wanted, arguments = flags.read_flags(kind, argv)
+    request = flags.request_of(kind, wanted, arguments)
+    for remark in plan.remarks(request, wanted.detach):
+        print(remark, file=sys.stderr)
+    if wanted.dry_run:
+        for zone in request.zones[1:]:
+            print(
+                f"note: where it has none left, the same in {zone}",
+                file=sys.stderr,
+            )
+        print(plan.describe(request), file=sys.stderr)
+        print(plan.script(request), end="")
+        return 0
+    if not wanted.yes and not sys.stdin.isatty():
+        plan.agreed(request)  # which raises, before anything is asked
+    _check_tools()
+    launcher = _adopted(request)
+    if launcher is None:
+        if not wanted.yes and not plan.agreed(request):
+            print("nothing was made", file=sys.stderr)
+            return FAILED
+        launcher = Launcher(Client(), request, Requests())
+    return launcher.run(detach=wanted.detach, has_code=False)
+
+
+def _check_tools() -> None:
+    for tool in ("gcloud", "git"):
+        if not shutil.which(tool):
+            raise UserError(
+                f"{tool} is not on this machine; install it, or see what would"
+                " be run by --dry_run"
+            )
+
+
+def _adopted(request: Request) -> Launcher | None:
+    """Returns the launcher of a job of this name that is there already.
+
+    Raises:
+      UserError: it is another job.
+    """
+    launcher = Launcher(Client(), request, Requests())
+    if not launcher.there():
+        return None
+    before = launcher.stored()
+    if before is None:
+        raise UserError(
+            f"--name={request.name} has machines, but {request.control} knows"
+            f" of no job; name another, or remove them by strata launch gcp"
+            f" delete --name={request.name}"
+        )
+    if different := verbs.differing(before, request):
+        raise UserError(
+            f"--name={request.name} is a job already, with another"
+            f" {', '.join(different)}; name another, or remove it by strata"
+            f" launch gcp delete --name={request.name}"
+        )
+    # With its own code, not with today's.
+    return Launcher(Client(), before, Requests())
+
+
+@verb
+def main(argv: list[str]) -> int:
+    """Does what the first word says.
+
+    Raises:
+      UserError: it says nothing known, or a flag cannot be meant.
+    """
+    if not argv or argv[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    name, rest = argv[0], argv[1:]
+    try:
+        if name in MADE:
+            return _make(name, rest)
+        if name in verbs.VERBS:
+            return verbs.do(name, rest)
+    except GcloudError as error:
+        tell(str(error))
+        return FAILED
+    near = difflib.get_close_matches(name, VERBS, n=1)
+    remedy = f"did you mean {near[0]}?" if near else "see --help"
+    raise UserError(
+        f"strata launch gcp {name!r} is none of {', '.join(VERBS)}; {remedy}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,240 @@
+"""Flags of `strata launch gcp gpu` and `tpu` -> a checked request."""
+
+import argparse
+import re
+from typing import Any
+
+from launch.arguments import not_negative
+from launch.arguments import parse
+from launch.arguments import parser_of
+from launch.arguments import positive
+from launch.arguments import workdir_of
+from launch.gcp import commands
+from launch.gcp import machines
+from launch.gcp import names
+from launch.gcp import tpus
+from launch.gcp.request import Request
+from launch.gcp.revision import head
+from trainer.arguments import Parser
+from trainer.config import UserError
+
+DESCRIPTIONS = {
+    "gpu": """\
+Runs a job on GPU machines of Google Cloud: makes them, follows the job to its
+end, fetches the results and deletes the machines. The trainer's arguments
+follow a lone --.
+
+  strata launch gcp gpu --name=mnist --zone=us-central1-a \\
+    --machine_type=g2-standard-8 --bucket=gs://BUCKET -- --config=mnist \\
+    --data_dir=gs://BUCKET/mnist
+""",
+    "tpu": """\
+Runs a job on a TPU VM of Google Cloud, one host: asks for it, follows the job
+to its end, fetches the results and deletes it. The trainer's arguments follow
+a lone --.
+
+  strata launch gcp tpu --name=mnist --zone=us-west4-a \\
+    --accelerator_type=v5litepod-8 --bucket=gs://BUCKET -- --config=mnist \\
+    --data_dir=gs://BUCKET/mnist
+""",
+}
+MOST_VMS = 64
+_PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][-a-z0-9]{4,28}[a-z0-9]")
+_FOLDER = re.compile(r"--?(workdir|data_dir)(?:=(.*))?", re.DOTALL)
+
+
+def read_flags(
+    kind: str, argv: list[str]
+) -> tuple[argparse.Namespace, list[str]]:
+    """Returns a launcher's flags, and the trainer's arguments."""
+    parser = parser_of(f"gcp {kind}", DESCRIPTIONS[kind])
+    _add_common(parser)
+    if kind == commands.GPU:
+        _add_gpu(parser)
+    else:
+        _add_tpu(parser)
+    return parse(parser, argv)
+
+
+def _add_common(parser: Parser) -> None:
+    def add(name: str, metavar: str, words: str, **more: Any) -> None:
+        parser.add_argument(name, metavar=metavar, help=words, **more)
+
+    add("--name", "NAME", "of the job; needed", required=True)
+    add("--zone", "ZONE", "where; needed", required=True)
+    add("--zones", "ZONE,...", "to try next where it has none left")
+    add("--bucket", "gs://BUCKET", "keeps the run; needed", required=True)
+    add("--project", "NAME", "gcloud's own by default")
+    add("--network", "NAME", "the project's default if not set")
+    add(
+        "--max_hours",
+        "H",
+        "after which the machines are deleted; 24 by default",
+        type=float,
+        default=24.0,
+    )
+    add(
+        "--max_restarts",
+        "R",
+        "restarts of a worker in a row without progress; 10 by default",
+        type=not_negative,
+        default=10,
+    )
+    for name, words in (
+        ("--spot", "cheaper machines, which may be taken away at any time"),
+        ("--detach", "leave once the machines are there"),
+        ("--yes", "make them without a question"),
+        ("--dry_run", "print the commands, and do nothing"),
+    ):
+        parser.add_argument(name, action="store_true", help=words)
+
+
+def _add_gpu(parser: Parser) -> None:
+    parser.add_argument(
+        "--machine_type",
+        metavar="TYPE",
+        required=True,
+        help="such as g2-standard-8 (L4) or a2-highgpu-8g (A100); needed",
+    )
+    parser.add_argument(
+        "--accelerator",
+        metavar="TYPE",
+        help="GPUs that an n1 machine gets, such as"
+        " type=nvidia-tesla-t4,count=2",
+    )
+    parser.add_argument(
+        "--num_vms",
+        metavar="N",
+        type=positive,
+        default=1,
+        help="machines, a worker each; 1 by default",
+    )
+    parser.add_argument(
+        "--disk_gb",
+        metavar="N",
+        type=positive,
+        default=100,
+        help="of each machine; 100 by default",
+    )
+
+
+def _add_tpu(parser: Parser) -> None:
+    parser.add_argument(
+        "--accelerator_type",
+        metavar="TYPE",
+        required=True,
+        help="such as v5litepod-8 or v2-8; needed",
+    )
+    parser.add_argument(
+        "--runtime_version",
+        metavar="IMAGE",
+        help="the accelerator's plain Ubuntu by default",
+    )
+    parser.add_argument(
+        "--wait_hours",
+        metavar="H",
+        type=float,
+        default=6.0,
+        help="how long the request may wait in its queue; 6 by default",
+    )
+
+
+def request_of(
+    kind: str, wanted: argparse.Namespace, arguments: list[str]
+) -> Request:
+    """Checks the flags, and returns what they ask for.
+
+    Raises:
+      UserError: naming the flag, its value and the rule.
+    """
+    zones = names.zones_of("--zone", wanted.zone)
+    if len(zones) > 1:
+        raise UserError(
+            f"--zone={wanted.zone!r} must be one zone; name further ones by"
+            " --zones"
+        )
+    if wanted.zones is not None:
+        zones += names.zones_of("--zones", wanted.zones)
+    if wanted.project is not None and not _PROJECT.fullmatch(wanted.project):
+        raise UserError(
+            f"--project={wanted.project!r} must be a project's name, 6 to 30"
+            " of a-z, 0-9 and -"
+        )
+    names.check_network("--network", wanted.network)
+    name = names.check_name(wanted.name)
+    bucket = names.bucket_of("--bucket", wanted.bucket)
+    machines_of = _gpu_of if kind == commands.GPU else _tpu_of
+    workdir, arguments = _check_arguments(arguments, f"{bucket}/{name}")
+    return Request(
+        kind=kind,
+        name=name,
+        zones=tuple(dict.fromkeys(zones)),
+        max_secs=names.seconds_of("--max_hours", wanted.max_hours),
+        bucket=bucket,
+        workdir=workdir,
+        revision=head(),
+        arguments=tuple(arguments),
+        spot=wanted.spot,
+        project=wanted.project,
+        network=wanted.network,
+        max_restarts=wanted.max_restarts,
+        **machines_of(wanted),
+    )
+
+
+def _gpu_of(wanted: argparse.Namespace) -> dict[str, Any]:
+    gpus = machines.gpus_of(wanted.machine_type, wanted.accelerator)
+    if wanted.num_vms > MOST_VMS:
+        raise UserError(
+            f"--num_vms={wanted.num_vms} must be {MOST_VMS} or fewer"
+        )
+    if not 50 <= wanted.disk_gb <= 65536:
+        raise UserError(
+            f"--disk_gb={wanted.disk_gb} must be from 50, which the system and"
+            " CUDA take, to 65536"
+        )
+    return {
+        "machine_type": wanted.machine_type,
+        "image": (machines.IMAGE.family, machines.IMAGE.project),
+        "num_vms": wanted.num_vms,
+        "disk_gb": wanted.disk_gb,
+        "gpus": gpus.count,
+        "accelerator": gpus.accelerator,
+        "needs_gvnic": gpus.needs_gvnic,
+    }
+
+
+def _tpu_of(wanted: argparse.Namespace) -> dict[str, Any]:
+    runtime = tpus.runtime_of(wanted.accelerator_type, wanted.runtime_version)
+    return {
+        "machine_type": wanted.accelerator_type,
+        "image": (runtime, ""),
+        "num_vms": 1,
+        "wait_secs": names.seconds_of("--wait_hours", wanted.wait_hours),
+    }
+
+
+def _check_arguments(
+    arguments: list[str], default_workdir: str
+) -> tuple[str, list[str]]:
+    """Returns the workdir on gs://, and the trainer's other arguments."""
+    workdir_of(arguments)
+    workdir, others = default_workdir, []
+    for argument in arguments:
+        match = _FOLDER.fullmatch(argument)
+        if not match:
+            others.append(argument)
+            continue
+        value = match[2]
+        if value is None or not value.startswith("gs://"):
+            raise UserError(
+                f"{argument!r} must be --{match[1]}=gs://..., since the"
+                " machines see no folder of this one, and theirs are deleted"
+                " with them"
+            )
+        names.bucket_of(f"--{match[1]}", value)
+        if match[1] == "workdir":
+            workdir = value.rstrip("/")
+        else:
+            others.append(argument)
+    return workdir, others

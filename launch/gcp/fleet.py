@@ -1,0 +1,201 @@
+"""The machines of a job: found, made and removed."""
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+from launch.gcp import commands
+from launch.gcp.client import Answer
+from launch.gcp.client import Client
+from launch.gcp.client import GcloudError
+from launch.gcp.request import LABEL
+from launch.gcp.request import Request
+
+# Of a TPU's request and of a machine: taken away, or about to be.
+_ENDED = (
+    "STOPPING",
+    "STOPPED",
+    "TERMINATED",
+    "SUSPENDING",
+    "SUSPENDED",
+    "FAILED",
+    "DELETING",
+)
+DELETIONS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """A machine, or a request for a TPU."""
+
+    kind: str
+    name: str
+    zone: str
+    job: str
+    state: str
+    type: str
+
+    @property
+    def is_ended(self) -> bool:
+        return self.state in _ENDED
+
+
+def find(
+    client: Client,
+    project: str | None,
+    kinds: tuple[str, ...],
+    name: str | None,
+) -> list[Machine]:
+    """Lists the machines of a job; of all jobs where its name is None.
+
+    Raises:
+      GcloudError: gcloud could not list them.
+    """
+    found: list[Machine] = []
+    if commands.GPU in kinds:
+        rows = client.json(commands.list_gpus(project, name))
+        found += map(_gpu, rows)
+    if commands.TPU in kinds:
+        answer = client.ask(commands.list_tpus(project))
+        # A project that never had a TPU has none to list.
+        if answer.code and not answer.is_disabled:
+            raise GcloudError(f"TPUs cannot be listed: {answer.words()}")
+        rows = json.loads(answer.text or "[]") if answer.code == 0 else []
+        found += filter(None, map(_tpu, rows))
+    return [m for m in found if name is None or m.job == name]
+
+
+def _gpu(row: dict[str, Any]) -> Machine:
+    return Machine(
+        kind=commands.GPU,
+        name=row["name"],
+        zone=row["zone"],
+        job=row.get("labels", {}).get(LABEL, ""),
+        state=row.get("status", "?"),
+        type=row.get("machineType", "?"),
+    )
+
+
+def _tpu(row: dict[str, Any]) -> Machine | None:
+    """Returns a request for a TPU, or None for one that is not ours."""
+    parts = row["name"].split("/")
+    nodes = row.get("tpu", {}).get("nodeSpec") or [{}]
+    node = nodes[0].get("node", {})
+    job = node.get("labels", {}).get(LABEL)
+    return job and Machine(
+        kind=commands.TPU,
+        name=parts[-1],
+        zone=parts[3],
+        job=job,
+        state=row.get("state", {}).get("state", "?"),
+        type=node.get("acceleratorType", "?"),
+    )
+
+
+class Fleet:
+    """The machines of one job.
+
+    Args:
+      client: to ask by.
+      project: or None for gcloud's own.
+      name: of the job.
+      kinds: of machines that it may have.
+      pause: waits so many seconds; says whether to give up meanwhile.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        project: str | None,
+        name: str,
+        kinds: tuple[str, ...],
+        pause: Callable[[float], bool],
+    ) -> None:
+        self._client = client
+        self._project = project
+        self._name = name
+        self._kinds = kinds
+        self._pause = pause
+
+    def there(self) -> list[Machine]:
+        """Lists what there is."""
+        return find(self._client, self._project, self._kinds, self._name)
+
+    def make(
+        self, request: Request, zone: str, names: list[str], startup: str
+    ) -> Answer | None:
+        """Makes machines, all or none; returns why it could not, or None."""
+        answer = self._client.ask(
+            commands.create(request, zone, names, startup)
+        )
+        made = {m.name for m in self.there() if m.zone == zone}
+        if set(names) <= made:
+            return None
+        if left := sorted(made & set(names)):
+            self.delete([m for m in self.there() if m.name in left])
+        return answer
+
+    def delete(self, machines: list[Machine]) -> Answer | None:
+        """Asks for a deletion; returns the last complaint, or None."""
+        failed = None
+        for words in deletions(self._project, machines):
+            answer = self._client.ask(words)
+            if answer.code and not answer.is_missing:
+                failed = answer
+        return failed
+
+    def remove(self) -> list[str]:
+        """Deletes all, and looks whether they are gone; again where not.
+
+        Returns:
+          What remains, with the command that removes it; [] for nothing.
+        """
+        remaining: list[str] = []
+        for attempt in range(DELETIONS):
+            if attempt:
+                self._pause(2.0**attempt)
+            try:
+                machines = self.there()
+            except GcloudError as error:
+                remaining = [
+                    f"what remains is unknown ({error}); run strata launch gcp"
+                    f" delete --name={self._name}"
+                ]
+                continue
+            if not machines:
+                return []
+            failed = self.delete(machines)
+            remaining = [
+                shlex.join(words)
+                for words in deletions(self._project, machines)
+            ]
+            if failed:
+                remaining.append(f"the provider said: {failed.words()}")
+        try:
+            return remaining if self.there() else []
+        except GcloudError:
+            return remaining
+
+
+def deletions(
+    project: str | None, machines: list[Machine]
+) -> list[commands.Words]:
+    """Returns the commands that delete machines: one a zone, or a TPU."""
+    zones: dict[str, list[str]] = {}
+    found = []
+    for machine in machines:
+        if machine.kind == commands.TPU:
+            found.append(
+                commands.delete_tpu(project, machine.zone, machine.name)
+            )
+        else:
+            zones.setdefault(machine.zone, []).append(machine.name)
+    return [
+        *found,
+        *(
+            commands.delete_gpus(project, z, names)
+            for z, names in zones.items()
+        ),
+    ]

@@ -1,0 +1,137 @@
+"""What would be done, for people to read before money is spent."""
+
+import shlex
+import sys
+from collections.abc import Callable
+
+from launch.gcp import commands
+from launch.gcp import names
+from launch.gcp import startup
+from launch.gcp.request import Request
+from launch.gcp.revision import ROOT
+from trainer.config import UserError
+
+SCRIPT = """\
+#!/usr/bin/env bash
+# Runs a Strata job on Google Cloud, and removes its machines however it ends.
+set -euo pipefail
+mkdir -p {folder}
+cat > {folder}/startup.sh <<'STRATA_STARTUP'
+{startup}STRATA_STARTUP
+cat > {folder}/request.json <<'STRATA_REQUEST'
+{request}
+STRATA_REQUEST
+{archive} > {folder}/code.tar.gz
+{uploads}
+{forget} || true
+trap {delete} EXIT
+{create}
+until {outcome} 2> /dev/null; do sleep 15; done
+mkdir -p {results}
+{fetch}
+"""
+
+
+def local_folder(name: str) -> str:
+    """Names the folder here where a job is noted."""
+    return f".strata/gcp/{name}"
+
+
+def results_folder(name: str) -> str:
+    """Names the folder here that gets a job's results."""
+    return f"runs/{name}"
+
+
+def archive(revision: str) -> commands.Words:
+    """Returns the command that prints the packed code of a commit."""
+    return ["git", "-C", str(ROOT), "archive", "--format=tar.gz", revision]
+
+
+def uploads(request: Request, folder: str) -> list[commands.Words]:
+    """Returns the commands that bring to the bucket what machines read."""
+    return [
+        commands.upload(
+            request.project, f"{folder}/{name}", f"{request.control}/{name}"
+        )
+        for name in ("code.tar.gz", "request.json")
+    ]
+
+
+def script(request: Request) -> str:
+    """Returns all that would be run, as one shell script."""
+    zone, folder = request.zones[0], local_folder(request.name)
+    project, outcome = request.project, f"{request.control}/outcome.json"
+    create = commands.create(
+        request, zone, request.machines, f"{folder}/startup.sh"
+    )
+    return SCRIPT.format(
+        folder=folder,
+        startup=startup.script(request, zone),
+        request=request.to_json(),
+        archive=shlex.join(archive(request.revision)),
+        uploads="\n".join(shlex.join(w) for w in uploads(request, folder)),
+        delete=shlex.quote(shlex.join(commands.delete(request, zone))),
+        create=" \\\n  ".join(map(shlex.quote, create)),
+        forget=shlex.join(commands.forget(project, request.control)),
+        outcome=shlex.join(commands.read(project, outcome)),
+        results=results_folder(request.name),
+        fetch=shlex.join(
+            commands.fetch(
+                project, request.workdir, results_folder(request.name)
+            )
+        ),
+    )
+
+
+def describe(request: Request) -> str:
+    """Says what a job takes up, where, and for how long."""
+    gpus = f" ({request.gpus} GPU(s) each)" if request.gpus else ""
+    market = "spot" if request.spot else "on demand"
+    return (
+        f"{request.name}: {request.num_vms} x {request.machine_type}{gpus},"
+        f" {market}, in {' or '.join(request.zones)}, at most"
+        f" {request.max_secs / 3600:g} h each time they are made\n"
+        f"  code of commit {request.revision[:12]}, results in"
+        f" {request.workdir}\n"
+        f"  price: {commands.PRICES[request.kind]}"
+    )
+
+
+def remarks(request: Request, detach: bool) -> list[str]:
+    """Returns what should be known beforehand."""
+    found = [names.doubt_of(zone) for zone in request.zones]
+    told = [f"note: {doubt}" for doubt in found if doubt]
+    if request.kind == commands.TPU:
+        told.append(
+            "note: the provider sets no limit to a TPU VM's run time; a timer"
+            " on the machine deletes it"
+        )
+    if detach and request.spot:
+        told.append(
+            "note: --detach with --spot: nothing makes machines again that"
+            " are taken away; strata launch gcp resume"
+            f" --name={request.name} does"
+        )
+    if "v100" in (request.accelerator or ""):
+        told.append(
+            "note: whether the image's driver still knows a V100 is untested;"
+            " the job leaves with code 2 where it does not"
+        )
+    return told
+
+
+def agreed(request: Request, read: Callable[[], str] | None = None) -> bool:
+    """Shows what would be made, and asks.
+
+    Raises:
+      UserError: nobody is at the terminal.
+    """
+    print(describe(request), file=sys.stderr)
+    if read is None and not sys.stdin.isatty():
+        raise UserError(
+            "machines cost money, and nobody is at the terminal to ask; add"
+            " --yes, or see what would be done by --dry_run"
+        )
+    print("make them? [y/N] ", end="", file=sys.stderr, flush=True)
+    answer = (read or sys.stdin.readline)()
+    return answer.strip().lower() in ("y", "yes")

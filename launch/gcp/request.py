@@ -1,0 +1,123 @@
+"""What is asked of Google Cloud."""
+
+import dataclasses
+import json
+from typing import Any
+
+LABEL = "strata-job"
+PORT = 2222
+# Where a machine keeps the workdir, and data that came from a bucket.
+WORKDIR = "/srv/strata/run"
+DATA = "/srv/strata/data"
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """One job on machines of one kind.
+
+    Attributes:
+      kind: "gpu" or "tpu".
+      name: of the job; its machines' names and labels follow from it.
+      zones: to try, in this order.
+      machine_type: of Compute Engine, or the TPU's accelerator type.
+      image: its family and project, or the TPU's runtime version and "".
+      num_vms: machines, a worker each.
+      max_secs: after which the machines are deleted, whatever they do.
+      bucket: gs://BUCKET[/FOLDER].
+      workdir: on gs://, where the run is kept.
+      revision: commit whose code runs.
+      arguments: of the trainer, without --workdir.
+      spot: whether the provider may take the machines away.
+      gpus: of each machine.
+      accelerator: as `gcloud --accelerator` takes it, or None.
+      needs_gvnic: whether the machine takes that network card alone.
+      project: or None for gcloud's own.
+      network: or None for the project's default.
+      disk_gb: of each machine's only disk.
+      max_restarts: of a worker in a row without progress.
+      wait_secs: how long a request for a TPU may wait in its queue.
+    """
+
+    kind: str
+    name: str
+    zones: tuple[str, ...]
+    machine_type: str
+    image: tuple[str, str]
+    num_vms: int
+    max_secs: int
+    bucket: str
+    workdir: str
+    revision: str
+    arguments: tuple[str, ...]
+    spot: bool = False
+    gpus: int = 0
+    accelerator: str | None = None
+    needs_gvnic: bool = False
+    project: str | None = None
+    network: str | None = None
+    disk_gb: int = 100
+    max_restarts: int = 10
+    wait_secs: int = 6 * 3600
+
+    @property
+    def machines(self) -> list[str]:
+        """Names the machines, the chief's first."""
+        if self.kind == "tpu":
+            return [self.name]
+        return [f"{self.name}-{i}" for i in range(self.num_vms)]
+
+    @property
+    def control(self) -> str:
+        """The folder by which launcher and machines tell each other."""
+        return f"{self.bucket}/.strata/{self.name}"
+
+    def lasting(self, secs: int) -> "Request":
+        """Returns the same with another maximum run time."""
+        return dataclasses.replace(self, max_secs=secs)
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self))
+
+
+def from_json(text: str) -> Request:
+    """Reads what `to_json` wrote.
+
+    Raises:
+      ValueError: it is something else.
+    """
+    try:
+        value: dict[str, Any] = json.loads(text)
+        for field in ("zones", "image", "arguments"):
+            value[field] = tuple(value[field])
+        return Request(**value)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no request of this launcher ({error!r})") from error
+
+
+def job(request: Request, zone: str) -> dict[str, Any]:
+    """Returns what a machine is told of its job."""
+    arguments = list(request.arguments)
+    environment: dict[str, str] = {}
+    if request.kind == "tpu":
+        arguments.append("--tpu=local")
+    else:
+        # Never on the CPU of a machine that is paid for its GPUs.
+        arguments.append(f"--require_gpus={request.gpus}")
+    if request.num_vms > 1:
+        addresses = [f"{name}:{PORT}" for name in request.machines]
+        environment["STRATA_ADDRESSES"] = ",".join(addresses)
+        # For the last machine to be set up.
+        arguments.insert(0, "--join_secs=1800")
+    return {
+        "kind": request.kind,
+        "name": request.name,
+        "zone": zone,
+        "machines": request.machines,
+        "control": request.control,
+        "workdir": request.workdir,
+        "revision": request.revision,
+        "max_secs": request.max_secs,
+        "max_restarts": request.max_restarts,
+        "environment": environment,
+        "arguments": arguments,
+    }

@@ -1,0 +1,302 @@
+"""What runs on a machine: the trainer under its supervisor, and the bucket.
+
+The chief's disk is the workdir. It comes from the bucket where a machine is
+new, and goes there every half minute and at the end. The machine is told to
+stop by an object, and tells by others what it says and how it ended.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from typing import Any
+from typing import IO
+
+from launch.gcp import commands
+from launch.gcp.request import DATA
+from launch.gcp.request import WORKDIR
+from launch.local import Requests
+from launch.supervision import FAILED
+from launch.supervision import FINAL
+from trainer.cluster import DONE
+from trainer.cluster import MISTAKE
+from trainer.cluster import STOPPED
+
+SYNC_SECS = 30.0
+# A TPU that hangs as it is initialised is told of by nothing else.
+PREFLIGHT_SECS = 300.0
+CODE_FILE = "exit_code"
+UNIT = "strata.service"
+LOCKFILE = pathlib.Path("/tmp/libtpu_lockfile")
+# One host drives its own TPU by TensorFlow's pluggable device.
+LIBTPU = ".venv/lib/python3.11/site-packages/libtpu/libtpu.so"
+_DATA = re.compile(r"--?data_dir=(gs://.*)", re.DOTALL)
+
+
+def run(words: list[str]) -> int:
+    """Runs a command of gcloud; returns its exit code."""
+    done = subprocess.run(
+        words,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        # What this process is told must not end a copy halfway.
+        start_new_session=True,
+    )
+    if done.returncode:
+        print(f"strata: {words[:3]}: {done.stderr.strip()[-300:]}", flush=True)
+    return done.returncode
+
+
+class Session:
+    """One start of a job on this machine.
+
+    Args:
+      job: what the machine was told of it.
+      home: folder for what this machine alone needs.
+      workdir: of the trainer.
+      data: where data from a bucket goes.
+    """
+
+    def __init__(
+        self,
+        job: dict[str, Any],
+        home: pathlib.Path,
+        workdir: pathlib.Path = pathlib.Path(WORKDIR),
+        data: pathlib.Path = pathlib.Path(DATA),
+    ) -> None:
+        self._job = job
+        self._home = home
+        self._workdir = workdir
+        self._data = data
+        self.index = index_of(job, socket.gethostname())
+        self._log = home / f"log-{self.index}.txt"
+        self._copying = threading.Lock()
+
+    def run(self) -> int:
+        """Runs the trainer to its end; returns its exit code."""
+        (self._home / CODE_FILE).unlink(missing_ok=True)
+        requests = Requests()
+        with requests.heard():
+            self._fetch()
+            with open(self._log, "ab", buffering=0) as log:
+                code = self._preflight(log)
+                if code == DONE and not requests.asked:
+                    code = self._train(log, requests)
+                elif code == DONE:
+                    code = STOPPED
+        self.sync()
+        (self._home / CODE_FILE).write_text(str(code))
+        return code
+
+    def _fetch(self) -> None:
+        """Brings here what the job has from before, and its data."""
+        control = self._job["control"]
+        if not self._log.exists():
+            run(_cp(f"{control}/{self._log.name}", str(self._log)))
+        self._workdir.mkdir(parents=True, exist_ok=True)
+        is_new = not any(self._workdir.glob("[!.]*"))
+        if self.index == 0 and is_new:
+            run(commands.fetch(None, self._job["workdir"], str(self._workdir)))
+        for argument in self._job["arguments"]:
+            if match := _DATA.fullmatch(argument):
+                self._fetch_data(match[1])
+
+    def _fetch_data(self, address: str) -> None:
+        self._data.mkdir(exist_ok=True)
+        if address.endswith(".csv"):
+            run(_cp(address, str(self._data)))
+        else:
+            run(commands.fetch(None, address, str(self._data)))
+
+    def _arguments(self) -> list[str]:
+        """Returns the trainer's arguments, with this machine's folders."""
+        found = []
+        for argument in self._job["arguments"]:
+            if match := _DATA.fullmatch(argument):
+                name = match[1].rpartition("/")[2]
+                is_table = name.endswith(".csv")
+                here = self._data / name if is_table else self._data
+                argument = f"--data_dir={here}"
+            found.append(argument)
+        return [*found, f"--workdir={self._workdir}"]
+
+    def _environment(self) -> dict[str, str]:
+        own = {**os.environ, **self._job["environment"]}
+        if "STRATA_ADDRESSES" in own:
+            own["STRATA_WORKER"] = str(self.index)
+        if self._job["kind"] == commands.TPU:
+            own["TPU_NAME"] = "local"
+            own["NEXT_PLUGGABLE_DEVICE_USE_C_API"] = "true"
+            own["TF_PLUGGABLE_DEVICE_LIBRARY_PATH"] = os.path.abspath(LIBTPU)
+        return own
+
+    def _preflight(self, log: IO[bytes]) -> int:
+        """Tries the TPU for seconds, before anything is waited for."""
+        if self._job["kind"] != commands.TPU:
+            return DONE
+        unlock(LOCKFILE)
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "trainer.tpu_preflight"],
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                timeout=PREFLIGHT_SECS,
+            )
+        except subprocess.TimeoutExpired:
+            log.write(b"strata: the TPU does not answer\n")
+            return MISTAKE
+        return DONE if done.returncode == 0 else MISTAKE
+
+    def _train(self, log: IO[bytes], requests: Requests) -> int:
+        """Runs the supervisor, and copies meanwhile."""
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "launch.local"),
+                f"--max_restarts={self._job['max_restarts']}",
+                "--",
+                *self._arguments(),
+            ],
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        ended = threading.Event()
+        copier = threading.Thread(target=self._copy_until, args=(ended,))
+        copier.start()
+        while process.poll() is None:
+            if (number := requests.take(0.2)) is not None:
+                process.send_signal(number)
+                if number == signal.SIGTERM:
+                    ended.set()  # The last copy is more urgent.
+        ended.set()
+        copier.join()
+        code = process.returncode
+        return code if code >= 0 else 128 - code
+
+    def _copy_until(self, ended: threading.Event) -> None:
+        while not ended.wait(SYNC_SECS):
+            self.sync()
+            if self.index == 0 and self._is_told_to_stop():
+                with contextlib.suppress(OSError):
+                    (self._workdir / "STOP").touch()
+
+    def _is_told_to_stop(self) -> bool:
+        words = commands.read(None, f"{self._job['control']}/stop")
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True
+        )
+        return done.returncode == 0
+
+    def sync(self) -> None:
+        """Copies what is new to the bucket."""
+        with self._copying:
+            address = f"{self._job['control']}/{self._log.name}"
+            if self._log.exists():
+                run(_cp(str(self._log), address))
+            if self.index or not self._workdir.is_dir():
+                return
+            # Files first, then removals: the bucket holds a whole checkpoint
+            # at any time.
+            both = (str(self._workdir), self._job["workdir"])
+            copy = commands.fetch(None, *both)
+            if run(copy) == 0:
+                run([*copy, "--delete-unmatched-destination-objects"])
+
+    def end(self) -> None:
+        """Says how the job ended and removes its machines, if it did.
+
+        One that was told to leave is made again, by the launcher. The chief's
+        end is the job's; a peer that fails for good takes itself away alone.
+        """
+        code = self._last_code()
+        if code is None or code == STOPPED:
+            return
+        if self.index == 0:
+            self._tell(code)
+            self._remove(self._job["machines"])
+        elif code not in (DONE, *FINAL):
+            self._remove([self._job["machines"][self.index]])
+
+    def _last_code(self) -> int | None:
+        """Returns the code of the newest session; None while it goes on."""
+        with contextlib.suppress(OSError, ValueError):
+            return int((self._home / CODE_FILE).read_text())
+        # It said nothing. systemd may be about to start it again.
+        if subprocess.run(
+            ["systemctl", "--quiet", "is-failed", UNIT]
+        ).returncode:
+            return None
+        self.sync()
+        return FAILED
+
+    def _tell(self, code: int) -> None:
+        file = self._home / "outcome.json"
+        outcome = {"code": code, "machine": self.index}
+        file.write_text(json.dumps(outcome) + "\n")
+        # The first word stands.
+        run(
+            [
+                *_cp(str(file), f"{self._job['control']}/outcome.json"),
+                "--no-clobber",
+            ]
+        )
+
+    def _remove(self, names: list[str]) -> None:
+        zone = self._job["zone"]
+        if self._job["kind"] == commands.TPU:
+            run(commands.delete_tpu(None, zone, self._job["name"]))
+        else:
+            run(commands.delete_gpus(None, zone, names))
+
+
+def _cp(source: str, destination: str) -> list[str]:
+    return commands.upload(None, source, destination)
+
+
+def index_of(job: dict[str, Any], host: str) -> int:
+    """Returns the number of this machine among the job's."""
+    name = host.partition(".")[0]
+    machines = job["machines"]
+    return machines.index(name) if name in machines else 0
+
+
+def unlock(lockfile: pathlib.Path) -> None:
+    """Removes what a killed process left behind, which blocks the next one."""
+    try:
+        lockfile.unlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        print(
+            f"strata: {lockfile} cannot be removed ({error}), and blocks the"
+            f" TPU; sudo rm {lockfile}",
+            flush=True,
+        )
+        return
+    print(f"strata: removed {lockfile}, left by a killed process", flush=True)
+
+
+def main(argv: list[str]) -> int:
+    """Does `run JOB.json` or `end JOB.json`."""
+    verb, file = argv
+    job = json.loads(pathlib.Path(file).read_text())
+    session = Session(job, pathlib.Path.home())
+    if verb == "run":
+        return session.run()
+    session.end()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,343 @@
+"""`strata launch gcp status|logs|tensorboard|stop|delete|resume|list`."""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from launch.gcp import attached
+from launch.gcp import commands
+from launch.gcp import fleet
+from launch.gcp import names
+from launch.gcp import plan
+from launch.gcp.client import Client
+from launch.gcp.client import GcloudError
+from launch.gcp.request import from_json
+from launch.gcp.request import LABEL
+from launch.gcp.request import Request
+from launch.gcp.request import WORKDIR
+from launch.local import Requests
+from trainer.arguments import Parser
+from trainer.config import tell
+from trainer.config import UserError
+
+KINDS = (commands.GPU, commands.TPU)
+FAILED = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """The job that a verb is about.
+
+    Attributes:
+      client: to ask by.
+      flags: as given.
+      request: by which it was started, where that is known here.
+    """
+
+    client: Client
+    flags: argparse.Namespace
+    request: Request | None
+
+    @property
+    def project(self) -> str | None:
+        own = self.request.project if self.request else None
+        return self.flags.project or own
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return (self.request.kind,) if self.request else KINDS
+
+    def machines(self) -> list[fleet.Machine]:
+        name = self.flags.name
+        return fleet.find(self.client, self.project, self.kinds, name)
+
+    def known(self) -> Request:
+        """Returns the request.
+
+        Raises:
+          UserError: it is not known.
+        """
+        if self.request is None:
+            raise UserError(
+                f"--name={self.flags.name}: nothing is noted of it in"
+                f" {plan.local_folder(self.flags.name)}; add the"
+                " --bucket=gs://... that it was started with"
+            )
+        return self.request
+
+    def launcher(self) -> attached.Launcher:
+        return attached.Launcher(self.client, self.known(), Requests())
+
+
+def _parser(verb: str, text: str) -> Parser:
+    parser = Parser(f"strata launch gcp {verb}", text)
+    parser.add_argument(
+        "--project", metavar="NAME", help="gcloud's own by default"
+    )
+    parser.add_argument(
+        "--dry_run", action="store_true", help="print the commands alone"
+    )
+    return parser
+
+
+def _read(parser: Parser, argv: list[str]) -> argparse.Namespace:
+    flags, rest = parser.parse_known_args(argv)
+    if rest:
+        raise UserError(f"{rest[0]!r} is not a flag of {parser.prog}")
+    return flags
+
+
+def _target(verb: str, text: str, argv: list[str]) -> Target:
+    """Reads a verb's flags, and finds the job's request.
+
+    Raises:
+      UserError: a flag is wrong.
+    """
+    parser = _parser(verb, text)
+    parser.add_argument("--name", required=True, help="of the job; needed")
+    parser.add_argument("--bucket", help="where nothing is noted here")
+    if verb == "resume":
+        parser.add_argument("--detach", action="store_true", help="as before")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+    if verb == "tensorboard":
+        parser.add_argument("--port", type=int, default=6006, help="here")
+    flags = _read(parser, argv)
+    names.check_name(flags.name)
+    client = Client()
+    return Target(client, flags, _request(client, flags))
+
+
+def _request(client: Client, flags: argparse.Namespace) -> Request | None:
+    """Returns the request of a job: as noted here, else as in its bucket."""
+    file = pathlib.Path(plan.local_folder(flags.name)) / "request.json"
+    try:
+        if flags.bucket is None:
+            return from_json(file.read_text()) if file.is_file() else None
+        bucket = names.bucket_of("--bucket", flags.bucket)
+        address = f"{bucket}/.strata/{flags.name}/request.json"
+        words = commands.read(flags.project, address)
+        text = None if flags.dry_run else client.read(words)
+        return from_json(text) if text else None
+    except ValueError as error:
+        raise UserError(
+            f"--name={flags.name}: what is noted is {error}; remove {file}"
+        ) from None
+
+
+def _show(*words: commands.Words) -> int:
+    """Prints commands, as a shell takes them."""
+    for each in words:
+        print(shlex.join(each))
+    return 0
+
+
+def _listing(target: Target) -> list[commands.Words]:
+    found = []
+    if commands.GPU in target.kinds:
+        found.append(commands.list_gpus(target.project, target.flags.name))
+    if commands.TPU in target.kinds:
+        found.append(commands.list_tpus(target.project))
+    return found
+
+
+def _table(machines: list[fleet.Machine]) -> str:
+    rows = [("JOB", "MACHINE", "TYPE", "ZONE", "STATE")]
+    rows += [(m.job, m.name, m.type, m.zone, m.state) for m in machines]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    )
+
+
+def list_jobs(argv: list[str]) -> int:
+    """Lists the machines of all jobs, by their label."""
+    flags = _read(_parser("list", "Lists the machines of all jobs."), argv)
+    if flags.dry_run:
+        return _show(
+            commands.list_gpus(flags.project, None),
+            commands.list_tpus(flags.project),
+        )
+    machines = fleet.find(Client(), flags.project, KINDS, None)
+    if not machines:
+        print(f"no machine has the label {LABEL}")
+        return 0
+    print(_table(machines))
+    return 0
+
+
+def status(argv: list[str]) -> int:
+    """Shows a job's machines, and how it ended."""
+    target = _target("status", "Shows how a job stands.", argv)
+    if target.flags.dry_run:
+        return _show(*_listing(target))
+    machines = target.machines()
+    print(_table(machines) if machines else "no machine is there")
+    if target.request:
+        outcome = target.launcher().outcome()
+        if outcome:
+            print(f"the job ended with code {outcome['code']}")
+        print(f"results: {target.request.workdir}")
+    return 0
+
+
+def logs(argv: list[str]) -> int:
+    """Prints the chief's log, and follows it while there are machines."""
+    target = _target("logs", "Prints the chief's log, and follows it.", argv)
+    request = target.known()
+    address = f"{request.control}/log-0.txt"
+    if target.flags.dry_run:
+        return _show(commands.read(target.project, address))
+    launcher, requests = target.launcher(), Requests()
+    with requests.heard():
+        while True:
+            ended = launcher.outcome() is not None
+            launcher.show_log()
+            if ended or not target.machines():
+                return 0
+            if requests.take(attached.POLL_SECS) is not None:
+                return 0
+
+
+def tensorboard(argv: list[str]) -> int:
+    """Shows a job's curves, through a tunnel to its chief."""
+    target = _target("tensorboard", "Shows a job's curves.", argv)
+    request, port = target.known(), target.flags.port
+    if not 0 < port < 65536:
+        raise UserError(f"--port={port} must be from 1 to 65535")
+    server = [
+        *("/opt/strata/.venv/bin/python", "-m", "tensorboard.main"),
+        *(f"--logdir={WORKDIR}", "--host=127.0.0.1", "--port=6006"),
+    ]
+    zone = request.zones[0]
+    if not target.flags.dry_run:
+        alive = [m for m in target.machines() if not m.is_ended]
+        if not alive:
+            raise UserError(
+                f"--name={request.name} has no machine; its results are in"
+                f" {request.workdir}, which tensorboard reads by itself"
+            )
+        zone = alive[0].zone
+    words = commands.ssh(
+        request.kind,
+        target.project,
+        zone,
+        request.machines[0],
+        f"--command={shlex.join(server)}",
+        "--",
+        "-t",  # so that it ends with the tunnel
+        "-L",
+        f"{port}:127.0.0.1:6006",
+    )
+    if target.flags.dry_run:
+        return _show(words)
+    print(f"http://127.0.0.1:{port} once it is up; Ctrl-C ends it", flush=True)
+    try:
+        return subprocess.run(words).returncode
+    except KeyboardInterrupt:
+        return 0
+    except FileNotFoundError:
+        raise UserError("gcloud is not on this machine") from None
+
+
+def stop(argv: list[str]) -> int:
+    """Has a job write a checkpoint and end; its machines go with it."""
+    target = _target("stop", "Stops a job with a checkpoint.", argv)
+    request = target.known()
+    if target.flags.dry_run:
+        return _show(
+            ["touch", f"{plan.local_folder(request.name)}/stop"],
+            commands.upload(
+                target.project,
+                f"{plan.local_folder(request.name)}/stop",
+                f"{request.control}/stop",
+            ),
+        )
+    target.launcher().stop()
+    print(
+        f"{request.name} was told to stop; its machines delete themselves once"
+        f" its checkpoint is in the bucket: strata launch gcp status"
+        f" --name={request.name}"
+    )
+    return 0
+
+
+def delete(argv: list[str]) -> int:
+    """Deletes a job's machines, at once, and looks whether they are gone."""
+    target = _target("delete", "Deletes a job's machines at once.", argv)
+    name = target.flags.name
+    if target.flags.dry_run:
+        found = _listing(target)
+        if target.request:
+            zones = target.request.zones
+            found += [commands.delete(target.request, z) for z in zones]
+        return _show(*found)
+    crew = fleet.Fleet(
+        target.client, target.project, name, target.kinds, _pause
+    )
+    remaining = crew.remove()
+    for line in remaining:
+        tell(f"LEFT BEHIND, and paid for: {line}")
+    if not remaining:
+        print(f"no machine of {name} is left")
+    return FAILED if remaining else 0
+
+
+def _pause(secs: float) -> bool:
+    time.sleep(secs)
+    return False
+
+
+def resume(argv: list[str]) -> int:
+    """Makes a job's machines again where they are gone, and follows it."""
+    target = _target("resume", "Goes on with a job from its bucket.", argv)
+    request = target.known()
+    if target.flags.dry_run:
+        print(plan.script(request), end="")
+        return 0
+    launcher = target.launcher()
+    if not launcher.there():
+        outcome = launcher.outcome()
+        if outcome and outcome["code"] == 0:
+            print(f"{request.name} is finished; see {request.workdir}")
+            return 0
+        if not target.flags.yes and not plan.agreed(request):
+            print("nothing was made", file=sys.stderr)
+            return FAILED
+    return launcher.run(detach=target.flags.detach, has_code=True)
+
+
+def differing(before: Request, now: Request) -> list[str]:
+    """Names what differs between a job's request and one of the same name."""
+    may_differ = {"revision", "max_secs", "wait_secs", "zones", "max_restarts"}
+    old = json.loads(before.to_json())
+    new = json.loads(now.to_json())
+    return [k for k in old if k not in may_differ and old[k] != new[k]]
+
+
+VERBS: dict[str, Callable[[list[str]], int]] = {
+    "status": status,
+    "logs": logs,
+    "tensorboard": tensorboard,
+    "stop": stop,
+    "delete": delete,
+    "resume": resume,
+    "list": list_jobs,
+}
+
+
+def do(verb: str, argv: list[str]) -> int:
+    """Does a verb; tells in one line where gcloud fails."""
+    try:
+        return VERBS[verb](argv)
+    except GcloudError as error:
+        tell(str(error))
+        return FAILED

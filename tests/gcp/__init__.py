@@ -1,0 +1,1 @@
+"""Google Cloud as far as the launcher sees it, on the loopback."""

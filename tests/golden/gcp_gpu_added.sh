@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Runs a Strata job on Google Cloud, and removes its machines however it ends.
+set -euo pipefail
+mkdir -p .strata/gcp/mnist
+cat > .strata/gcp/mnist/startup.sh <<'STRATA_STARTUP'
+#!/usr/bin/env bash
+# Sets this machine up for a Strata job and starts it. Run as root, at each
+# boot; what was done before is not done again.
+set -euo pipefail
+export PATH="$PATH:/snap/bin" DEBIAN_FRONTEND=noninteractive
+exec >> /var/log/strata-setup.log 2>&1
+
+mkdir -p /etc/strata
+cat > /etc/strata/job.json <<'STRATA_JOB'
+{"kind": "gpu", "name": "mnist", "zone": "us-central1-a", "machines": ["mnist-0"], "control": "gs://mine/.strata/mnist", "workdir": "gs://mine/mnist", "revision": "0000000000000000000000000000000000000000", "max_secs": 86400, "max_restarts": 10, "environment": {}, "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist", "--require_gpus=2"]}
+STRATA_JOB
+
+# A machine that cannot be set up costs as much as one that trains.
+give_up() {
+  trap - ERR
+  gcloud storage cp /var/log/strata-setup.log gs://mine/.strata/mnist/setup.log || true
+  echo '{"code": 1, "place": "set-up", "log": "setup.log"}' |
+    gcloud storage cp - gs://mine/.strata/mnist/outcome.json || true
+  gcloud compute instances delete mnist-0 --zone=us-central1-a --quiet || poweroff
+}
+trap give_up ERR
+
+if [ ! -e /opt/strata/.ready ]; then
+  command -v gcloud || snap install google-cloud-cli --classic
+  apt-get -qq update
+  apt-get -qq install -y --no-install-recommends make python3-venv
+  id strata || useradd --uid 1900 --user-group --create-home strata
+  mkdir -p /opt/strata /srv/strata/run /srv/strata/data
+  chown strata: /srv/strata/run /srv/strata/data
+  gcloud storage cp gs://mine/.strata/mnist/code.tar.gz /tmp/code.tar.gz
+  tar -xzf /tmp/code.tar.gz -C /opt/strata
+  cd /opt/strata
+  make setup PYTHON=python3
+  .venv/bin/python -m uv pip install --python .venv/bin/python \
+    --no-build-isolation --constraint requirements.lock -e '.[gpu]'
+  install -m 644 launch/gcp/*.service /etc/systemd/system/
+  systemctl daemon-reload
+  touch .ready
+fi
+
+systemctl start strata-watcher.service strata.service
+STRATA_STARTUP
+cat > .strata/gcp/mnist/request.json <<'STRATA_REQUEST'
+{"kind": "gpu", "name": "mnist", "zones": ["us-central1-a"], "machine_type": "n1-standard-8", "image": ["ubuntu-accelerator-2404-amd64-with-nvidia-580", "ubuntu-os-accelerator-images"], "num_vms": 1, "max_secs": 86400, "bucket": "gs://mine", "workdir": "gs://mine/mnist", "revision": "0000000000000000000000000000000000000000", "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist"], "spot": false, "gpus": 2, "accelerator": "type=nvidia-tesla-t4,count=2", "needs_gvnic": false, "project": null, "network": null, "disk_gb": 100, "max_restarts": 10, "wait_secs": 21600}
+STRATA_REQUEST
+git -C /home/me/strata archive --format=tar.gz 0000000000000000000000000000000000000000 > .strata/gcp/mnist/code.tar.gz
+gcloud storage cp .strata/gcp/mnist/code.tar.gz gs://mine/.strata/mnist/code.tar.gz --quiet
+gcloud storage cp .strata/gcp/mnist/request.json gs://mine/.strata/mnist/request.json --quiet
+gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/stop gs://mine/.strata/mnist/setup.log --quiet || true
+trap 'gcloud compute instances delete mnist-0 --zone=us-central1-a --quiet' EXIT
+gcloud \
+  compute \
+  instances \
+  create \
+  mnist-0 \
+  --maintenance-policy=TERMINATE \
+  --zone=us-central1-a \
+  --machine-type=n1-standard-8 \
+  --accelerator=type=nvidia-tesla-t4,count=2 \
+  --image-family=ubuntu-accelerator-2404-amd64-with-nvidia-580 \
+  --image-project=ubuntu-os-accelerator-images \
+  --boot-disk-size=100GB \
+  --boot-disk-type=pd-balanced \
+  --provisioning-model=STANDARD \
+  --instance-termination-action=DELETE \
+  --max-run-duration=86400s \
+  --no-restart-on-failure \
+  --scopes=cloud-platform \
+  --labels=strata-job=mnist \
+  --metadata-from-file=startup-script=.strata/gcp/mnist/startup.sh \
+  --quiet
+until gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet 2> /dev/null; do sleep 15; done
+mkdir -p runs/mnist
+gcloud storage rsync --recursive gs://mine/mnist runs/mnist --quiet

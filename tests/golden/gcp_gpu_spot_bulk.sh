@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Runs a Strata job on Google Cloud, and removes its machines however it ends.
+set -euo pipefail
+mkdir -p .strata/gcp/mnist
+cat > .strata/gcp/mnist/startup.sh <<'STRATA_STARTUP'
+#!/usr/bin/env bash
+# Sets this machine up for a Strata job and starts it. Run as root, at each
+# boot; what was done before is not done again.
+set -euo pipefail
+export PATH="$PATH:/snap/bin" DEBIAN_FRONTEND=noninteractive
+exec >> /var/log/strata-setup.log 2>&1
+
+mkdir -p /etc/strata
+cat > /etc/strata/job.json <<'STRATA_JOB'
+{"kind": "gpu", "name": "mnist", "zone": "us-central1-a", "machines": ["mnist-0", "mnist-1"], "control": "gs://mine/team/.strata/mnist", "workdir": "gs://mine/team/mnist", "revision": "0000000000000000000000000000000000000000", "max_secs": 7200, "max_restarts": 10, "environment": {"STRATA_ADDRESSES": "mnist-0:2222,mnist-1:2222"}, "arguments": ["--join_secs=1800", "--config=mnist", "--data_dir=gs://mine/mnist", "--require_gpus=8"]}
+STRATA_JOB
+
+# A machine that cannot be set up costs as much as one that trains.
+give_up() {
+  trap - ERR
+  gcloud storage cp /var/log/strata-setup.log gs://mine/team/.strata/mnist/setup.log || true
+  echo '{"code": 1, "place": "set-up", "log": "setup.log"}' |
+    gcloud storage cp - gs://mine/team/.strata/mnist/outcome.json || true
+  gcloud compute instances delete mnist-0 mnist-1 --zone=us-central1-a --quiet --project=our-project || poweroff
+}
+trap give_up ERR
+
+if [ ! -e /opt/strata/.ready ]; then
+  command -v gcloud || snap install google-cloud-cli --classic
+  apt-get -qq update
+  apt-get -qq install -y --no-install-recommends make python3-venv
+  id strata || useradd --uid 1900 --user-group --create-home strata
+  mkdir -p /opt/strata /srv/strata/run /srv/strata/data
+  chown strata: /srv/strata/run /srv/strata/data
+  gcloud storage cp gs://mine/team/.strata/mnist/code.tar.gz /tmp/code.tar.gz
+  tar -xzf /tmp/code.tar.gz -C /opt/strata
+  cd /opt/strata
+  make setup PYTHON=python3
+  .venv/bin/python -m uv pip install --python .venv/bin/python \
+    --no-build-isolation --constraint requirements.lock -e '.[gpu]'
+  install -m 644 launch/gcp/*.service /etc/systemd/system/
+  systemctl daemon-reload
+  touch .ready
+fi
+
+if [ "$(hostname --short)" = mnist-0 ]; then
+  apt-get -qq install -y --no-install-recommends nfs-kernel-server
+  echo '/srv/strata/run *(rw,async,no_subtree_check)' > /etc/exports
+  exportfs -ra
+else
+  apt-get -qq install -y --no-install-recommends nfs-common
+  mountpoint --quiet /srv/strata/run ||
+    timeout 1800 sh -c 'until mount -t nfs -o soft,timeo=100 \
+      mnist-0:/srv/strata/run /srv/strata/run; do sleep 5; done'
+fi
+
+systemctl start strata-watcher.service strata.service
+STRATA_STARTUP
+cat > .strata/gcp/mnist/request.json <<'STRATA_REQUEST'
+{"kind": "gpu", "name": "mnist", "zones": ["us-central1-a", "us-central1-b", "us-east1-c"], "machine_type": "a3-highgpu-8g", "image": ["ubuntu-accelerator-2404-amd64-with-nvidia-580", "ubuntu-os-accelerator-images"], "num_vms": 2, "max_secs": 7200, "bucket": "gs://mine/team", "workdir": "gs://mine/team/mnist", "revision": "0000000000000000000000000000000000000000", "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist"], "spot": true, "gpus": 8, "accelerator": null, "needs_gvnic": true, "project": "our-project", "network": null, "disk_gb": 100, "max_restarts": 10, "wait_secs": 21600}
+STRATA_REQUEST
+git -C /home/me/strata archive --format=tar.gz 0000000000000000000000000000000000000000 > .strata/gcp/mnist/code.tar.gz
+gcloud storage cp .strata/gcp/mnist/code.tar.gz gs://mine/team/.strata/mnist/code.tar.gz --quiet --project=our-project
+gcloud storage cp .strata/gcp/mnist/request.json gs://mine/team/.strata/mnist/request.json --quiet --project=our-project
+gcloud storage rm gs://mine/team/.strata/mnist/outcome.json gs://mine/team/.strata/mnist/stop gs://mine/team/.strata/mnist/setup.log --quiet --project=our-project || true
+trap 'gcloud compute instances delete mnist-0 mnist-1 --zone=us-central1-a --quiet --project=our-project' EXIT
+gcloud \
+  compute \
+  instances \
+  bulk \
+  create \
+  --predefined-names=mnist-0,mnist-1 \
+  --count=2 \
+  --min-count=2 \
+  --on-host-maintenance=TERMINATE \
+  --zone=us-central1-a \
+  --machine-type=a3-highgpu-8g \
+  --network-interface=nic-type=GVNIC \
+  --image-family=ubuntu-accelerator-2404-amd64-with-nvidia-580 \
+  --image-project=ubuntu-os-accelerator-images \
+  --boot-disk-size=100GB \
+  --boot-disk-type=pd-balanced \
+  --provisioning-model=SPOT \
+  --instance-termination-action=DELETE \
+  --max-run-duration=7200s \
+  --no-restart-on-failure \
+  --scopes=cloud-platform \
+  --labels=strata-job=mnist \
+  --metadata-from-file=startup-script=.strata/gcp/mnist/startup.sh \
+  --quiet \
+  --project=our-project
+until gcloud storage cat gs://mine/team/.strata/mnist/outcome.json --quiet --project=our-project 2> /dev/null; do sleep 15; done
+mkdir -p runs/mnist
+gcloud storage rsync --recursive gs://mine/team/mnist runs/mnist --quiet --project=our-project
