@@ -13,11 +13,12 @@ PY := .venv/bin/python
 UV_PIP := $(PY) -m uv pip
 # Written last: where it is missing, set-up was not finished.
 STAMP := .venv/.complete
+BENCH_STAMP := .venv-bench/.complete
 TPU_STAMP := .venv-tpu-check/.complete
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test fuzz soak lint format tensorboard clean lock \
-	tpu-check screenshots
+	tpu-check screenshots bench
 .SILENT:
 
 help:
@@ -78,6 +79,19 @@ tpu-check: $(TPU_STAMP)  ## compile CONFIG's step for TPUs, without one
 		$(ARGS) && \
 		.venv-tpu-check/bin/python -m benchmarks.tpu_check "$$hlo"
 
+$(BENCH_STAMP): benchmarks/peers/requirements.txt $(STAMP)
+	rm -f $@
+	echo 'Installing PyTorch and JAX into .venv-bench, once (6 GB) ...'
+	$(PY) -m venv --clear .venv-bench
+	$(UV_PIP) install --quiet --python .venv-bench/bin/python \
+		--require-hashes -r benchmarks/peers/requirements.txt
+	touch $@
+
+bench: $(BENCH_STAMP)  ## hold Strata against Keras, PyTorch and JAX on MNIST
+	test -n '$(DATA_DIR)' || { echo 'make bench: DATA_DIR is missing; name' \
+		'the folder of MNIST'"'"'s four files' >&2; exit 2; }
+	$(PY) -m benchmarks.bench --data_dir='$(DATA_DIR)' $(ARGS)
+
 lint: $(STAMP)  ## check style and types
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
@@ -107,6 +121,9 @@ lock: $(STAMP)  ## choose the newest allowed versions: requirements.lock
 		--upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' \
 		-o benchmarks/tpu_check_requirements.txt
+	$(UV_PIP) compile --quiet benchmarks/peers/requirements.in --universal \
+		--upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' -o benchmarks/peers/requirements.txt
 	$(UV_PIP) compile --quiet launch/requirements-tpu.in --upgrade \
 		--python-version 3.11 --python-platform x86_64-manylinux_2_35 \
 		--generate-hashes --no-emit-index-url \

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 from collections.abc import Callable
 
 import hypothesis
@@ -27,6 +28,18 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("fuzz" if FUZZ_EXAMPLES else "strata")
+
+
+# Debian does not have it, so nothing can install it for the tests.
+GCLOUD_TESTS = "test_gcp_launch.py"
+HAS_GCLOUD = shutil.which("gcloud") is not None
+collect_ignore = [] if HAS_GCLOUD else [GCLOUD_TESTS]
+
+
+def pytest_report_header():
+    if not HAS_GCLOUD:
+        return f"{GCLOUD_TESTS} is left out: Google's Cloud CLI is not here"
+    return None
 
 
 def pytest_configure(config):
