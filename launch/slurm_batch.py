@@ -18,13 +18,13 @@ from typing import Any
 from launch.arguments import not_negative
 from launch.arguments import parse
 from launch.arguments import workdir_of
-from launch.local import newest_step
-from launch.local import Requests
-from launch.local import TRAINER
 from launch.supervision import Leave
 from launch.supervision import Policy
 from launch.supervision import Restart
 from launch.supervision import Supervision
+from launch.workers import newest_step
+from launch.workers import Requests
+from launch.workers import TRAINER
 from trainer.arguments import Parser
 from trainer.cluster import CLUSTER_FAILED
 from trainer.cluster import DONE
