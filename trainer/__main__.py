@@ -52,6 +52,9 @@ VERBS = {
     "launch slurm": Verb(
         "launch.slurm", "submit a job to Slurm, and requeue it"
     ),
+    "launch ssh": Verb(
+        "launch.ssh", "run workers on your own machines, and restart them"
+    ),
     "launch kubernetes": Verb(
         "launch.kubernetes", "print or create what runs a job on Kubernetes"
     ),
