@@ -24,6 +24,7 @@ from launch.workers import newest_step
 from launch.workers import supervise
 from launch.workers import TRAINER
 from launch.workers import Worker
+from trainer.arguments import local_folder
 from trainer.cluster import Cluster
 from trainer.config import UserError
 from trainer.config import verb
@@ -192,7 +193,7 @@ def main(argv: list[str]) -> int:
     workdir = workdir_of(arguments)
     job = LocalJob(
         arguments,
-        pathlib.Path(workdir).expanduser(),
+        local_folder(workdir),
         gpu_shares,
         own_index(os.environ) if num_workers == 1 else 0,
     )

@@ -29,6 +29,7 @@ from launch.workers import newest_step
 from launch.workers import Requests
 from launch.workers import TRAINER
 from launch.workers import Worker
+from trainer.arguments import local_folder
 from trainer.arguments import Parser
 from trainer.cluster import CLUSTER_FAILED
 from trainer.config import leave
@@ -93,10 +94,10 @@ def main(argv: list[str]) -> int:
     """Runs the worker; returns its exit code, as a shell would."""
     wanted, arguments = read_flags(argv)
     if wanted.look is not None:
-        workdir = pathlib.Path(wanted.look).expanduser()
+        workdir = local_folder(wanted.look)
         print(json.dumps(look(workdir, wanted.hosts.split(","))))
         return 0
-    workdir = pathlib.Path(workdir_of(arguments)).expanduser()
+    workdir = local_folder(workdir_of(arguments))
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     output = Output("", log_of(workdir, wanted.index))
     requests = Requests()
