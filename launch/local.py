@@ -190,12 +190,14 @@ def main(argv: list[str]) -> int:
     gpu_shares = share_out(gpus(), num_workers, each)
     if each and not gpu_shares:
         arguments.append(f"--cpu_devices={each}")
-    workdir = workdir_of(arguments)
+    first_index = own_index(os.environ) if num_workers == 1 else 0
+    # Of a gs:// workdir each worker has a copy of its own.
+    workdir = local_folder(workdir_of(arguments), f"worker_{first_index}")
     job = LocalJob(
         arguments,
-        local_folder(workdir),
+        workdir,
         gpu_shares,
-        own_index(os.environ) if num_workers == 1 else 0,
+        first_index,
     )
     return supervise(
         supervision.Policy(num_workers, min_workers, wanted.max_restarts),

@@ -97,7 +97,8 @@ def main(argv: list[str]) -> int:
         workdir = local_folder(wanted.look)
         print(json.dumps(look(workdir, wanted.hosts.split(","))))
         return 0
-    workdir = local_folder(workdir_of(arguments))
+    # Of a gs:// workdir each worker has a copy of its own.
+    workdir = local_folder(workdir_of(arguments), f"worker_{wanted.index}")
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     output = Output("", log_of(workdir, wanted.index))
     requests = Requests()

@@ -242,13 +242,37 @@ def test_a_bucket_that_fails_is_tried_again_and_told_at_the_end(
 
     monkeypatch.setattr(retry.DEFAULT_RETRY, "_timeout", 0.2)
     with pytest.raises(ClusterError, match="cannot be reached"), run() as store:
-        server.failing = True
+        server.refusing = 503
         checkpoint(store, 5)
     assert steps_of(server) == []
-    server.failing = False
+    server.refusing = 0
     with run() as store:
         checkpoint(store, 5)
     assert steps_of(server) == ["00000005"]
+
+
+@needs_client
+def test_a_bucket_that_failed_gets_what_it_missed(run, server, monkeypatch):
+    from google.cloud.storage import retry
+
+    monkeypatch.setattr(retry.DEFAULT_RETRY, "_timeout", 0.2)
+    monkeypatch.setattr(mirrors, "ASK_SECS", 0.1)
+    said = []
+    monkeypatch.setattr(mirrors, "tell", said.append)
+    with run() as store:
+        server.refusing = 503
+        checkpoint(store, 5)
+        jobs.wait_for("word of it", lambda: said)
+        server.refusing = 0
+        jobs.wait_for("the copy", lambda: steps_of(server))
+    assert "not copied, and tried again: gs://" in said[0]
+
+
+@needs_client
+def test_rights_that_are_missing_are_a_mistake(server):
+    server.refusing = 403
+    with pytest.raises(UserError, match=r"may not be used .*not now"):
+        storage.fetched(NAME)
 
 
 @needs_client
@@ -330,17 +354,12 @@ def test_a_dead_process_of_this_machine_holds_nothing(server, monkeypatch):
     monkeypatch.setattr(leases, "LEASE_SECS", 1000.0)
     gone = subprocess.Popen(["true"])
     gone.wait()
-    holder = {"process": gone.pid, "machine": leases._machine()}
+    holder = {"process": gone.pid, "machine": "a"}
     server.put(f"{PATH}.lease", json.dumps(holder).encode())
-    lease = leases.Lease(storage_folder())
+    monkeypatch.setattr(leases, "_machine", lambda: "a")
+    lease = lease_of(monkeypatch, "a")
     lease.acquire()
     lease.release()
-
-
-def storage_folder():
-    from trainer.bucket import Folder
-
-    return Folder(NAME)
 
 
 @needs_client
@@ -436,7 +455,10 @@ def test_a_killed_run_goes_on_from_the_bucket_alone(
     lines = server.objects[f"{PATH}metrics.jsonl"].data
     assert lines == (tmp_path / "calm/metrics.jsonl").read_bytes()
     assert ".lease" not in server.names(PATH)
-    assert "report.html" in server.names(PATH)
+    held = server.names(PATH)
+    assert {"report.html", "attempt.json", "config.json"} <= held
+    for split in ("train", "test"):
+        assert any(n.startswith(f"{split}/events.out.tfevents") for n in held)
     again = processes.start("trainer.task", *FLAGS, f"--workdir={NAME}")
     code, output = processes.finish(again)
     assert code == 0

@@ -77,6 +77,7 @@ class Folder:
         import requests
         from google.api_core import exceptions
         from google.auth import exceptions as credentials
+        from google.cloud.storage import exceptions as transfers
 
         try:
             yield
@@ -89,15 +90,21 @@ class Folder:
             ) from error
         except exceptions.NotFound as error:
             raise FileNotFoundError(self.name) from error
-        except (exceptions.Forbidden, exceptions.Unauthorized) as error:
+        except (
+            exceptions.BadRequest,
+            exceptions.Forbidden,
+            exceptions.Unauthorized,
+        ) as error:
             raise UserError(
-                f"{self.name} may not be used ({error.message}); ask for the"
-                " role Storage Object User"
+                f"{self.name} may not be used ({error.message}); mend its name,"
+                " or ask for the role Storage Object User"
             ) from error
         except (
             exceptions.GoogleAPIError,
             credentials.GoogleAuthError,
             requests.RequestException,
+            transfers.DataCorruption,
+            transfers.InvalidResponse,
         ) as error:
             raise ClusterError(
                 f"{self.name} cannot be reached ({error})"
@@ -183,6 +190,8 @@ class Folder:
                 else:
                     blob.upload_from_file(source, rewind=True, **options)
                 return _entry(blob)
+        except FileNotFoundError:
+            raise ClusterError(f"{self.name}: its bucket is gone") from None
         except ConflictError:
             # A request whose answer was lost is sent again, and then it is we
             # who were first.

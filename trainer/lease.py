@@ -135,7 +135,7 @@ class Lease:
 
     def _keep(self) -> None:
         while not self._done.wait(RENEW_SECS):
-            # What is uploaded tells of a bucket that cannot be reached.
+            # What is copied tells of a bucket that cannot be reached.
             with contextlib.suppress(ClusterError, UserError):
                 self.renew()
 

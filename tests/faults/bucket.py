@@ -34,13 +34,13 @@ class Server:
     Attributes:
       objects: {name: object} of the one bucket.
       done: (verb, name) of each change, in order.
-      failing: whether each request is answered by 503.
+      refusing: the code by which each request is refused; 0 for none.
     """
 
     def __init__(self) -> None:
         self.objects: dict[str, Stored] = {}
         self.done: list[tuple[str, str]] = []
-        self.failing = False
+        self.refusing = 0
         self.turn = threading.Lock()
         self.uploads: dict[str, tuple[str, dict[str, str], bytes]] = {}
         self._numbers = itertools.count(1)
@@ -115,8 +115,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         url = urllib.parse.urlsplit(self.path)
         query = dict(urllib.parse.parse_qsl(url.query))
-        if self.buckets.failing:
-            return self._refuse(503, "try again")
+        if self.buckets.refusing:
+            return self._refuse(self.buckets.refusing, "not now")
         match = re.fullmatch(
             r"(/upload|/download)?/storage/v1/b/([^/]+)/o(?:/(.+))?", url.path
         )
