@@ -41,7 +41,7 @@ Signature = tuple[int, int]
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file is of its process alone, or not yet whole."""
+    """Whether a file is of its process alone, not whole, or lies outside."""
     return any(part.startswith(".") for part in name.split("/"))
 
 
@@ -74,23 +74,13 @@ def _age(step: str) -> tuple[int, str]:
 def fetch(remote: Folder, local: pathlib.Path) -> dict[str, Entry]:
     """Makes a local folder like that in the bucket; returns what is there.
 
-    Half a checkpoint is left where it is.
+    Half a checkpoint is left out.
     """
     there = remote.list()
-    halves = {
-        name
-        for names in checkpoints_of(list(there)).values()
-        if not any(name.endswith(f"/{MANIFEST}") for name in names)
-        for name in names
-    }
     wanted = {
         name: entry
         for name, entry in there.items()
-        if name not in halves
-        and not is_hidden(name)
-        and not _NOT_FETCHED.fullmatch(name)
-        # No name of ours; it would lie outside.
-        and ".." not in name.split("/")
+        if not is_hidden(name) and not _NOT_FETCHED.fullmatch(name)
     }
     local.mkdir(parents=True, exist_ok=True)
     for name in local_files(local).keys() - wanted.keys():
