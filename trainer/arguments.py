@@ -34,9 +34,9 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see {self.prog} --help")
 
 
-def is_remote(name: str) -> bool:
+def is_remote(name: str | os.PathLike[str]) -> bool:
     """Whether a folder or file stands in a bucket."""
-    return name.startswith(REMOTE)
+    return os.fspath(name).startswith(REMOTE)
 
 
 def split_remote(name: str) -> tuple[str, str]:
