@@ -33,6 +33,8 @@ ONNX = [
     "onnxruntime>=1.22,<2",
     "tf2onnx>=1.16,<2",
 ]
+# Workdirs and data on gs://.
+GCS = ["google-cloud-storage>=3,<4"]
 # A run as a page.
 REPORT = [
     "Jinja2>=3.1,<4",
@@ -77,12 +79,13 @@ setuptools.setup(
     ],
     extras_require={
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW_BOUNDS}"],
+        "gcs": GCS,
         "onnx": ONNX,
         "profile": PROFILE,
         "report": REPORT,
-        "test": TEST + ONNX + REPORT,
+        "test": TEST + GCS + ONNX + REPORT,
         "lint": LINT,
-        "dev": TEST + ONNX + REPORT + LINT,
+        "dev": TEST + GCS + ONNX + REPORT + LINT,
     },
     entry_points={"console_scripts": ["strata = trainer.__main__:command"]},
     classifiers=[

@@ -18,13 +18,14 @@ from typing import Any
 from launch.arguments import not_negative
 from launch.arguments import parse
 from launch.arguments import workdir_of
-from launch.local import newest_step
-from launch.local import Requests
-from launch.local import TRAINER
 from launch.supervision import Leave
 from launch.supervision import Policy
 from launch.supervision import Restart
 from launch.supervision import Supervision
+from launch.workers import newest_step
+from launch.workers import Requests
+from launch.workers import TRAINER
+from trainer.arguments import local_folder
 from trainer.arguments import Parser
 from trainer.cluster import CLUSTER_FAILED
 from trainer.cluster import DONE
@@ -156,7 +157,7 @@ class Batch:
         self, wanted: argparse.Namespace, arguments: list[str]
     ) -> None:
         self._arguments = arguments
-        self._workdir = pathlib.Path(workdir_of(arguments)).expanduser()
+        self._workdir = local_folder(workdir_of(arguments))
         self._number = os.environ["SLURM_JOB_ID"]
         self._may_requeue = wanted.requeue
         self._state = Supervision(Policy(1, 1, wanted.max_restarts))

@@ -13,6 +13,7 @@ import sys
 import pytest
 
 from launch import local
+from launch import workers
 from tests import processes
 from trainer.config import UserError
 
@@ -24,8 +25,8 @@ FAKE = str(pathlib.Path(__file__).with_name("fake_trainer.py"))
 def fake(tmp_path, monkeypatch):
     """Runs a plan on stand-ins; returns (exit code, workdir)."""
     monkeypatch.setattr(local, "TRAINER", (sys.executable, FAKE))
-    monkeypatch.setattr(local, "PEER_GRACE_SECS", 0.3)
-    monkeypatch.setattr(local, "HUNG_SECS", 0.5)
+    monkeypatch.setattr(workers, "PEER_GRACE_SECS", 0.3)
+    monkeypatch.setattr(workers, "HUNG_SECS", 0.5)
 
     def run(plan, *flags):
         (tmp_path / "plan.json").write_text(json.dumps(plan))

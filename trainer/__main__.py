@@ -58,6 +58,9 @@ VERBS = {
     "launch gcp": Verb(
         "launch.gcp.command", "run a job on Google Cloud's GPUs or TPUs"
     ),
+    "launch ssh": Verb(
+        "launch.ssh", "run workers on your own machines, and restart them"
+    ),
     "launch kubernetes": Verb(
         "launch.kubernetes", "print or create what runs a job on Kubernetes"
     ),

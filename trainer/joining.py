@@ -35,14 +35,17 @@ Facts = dict[str, Any]
 
 
 def join(
-    place: Cluster, facts: Facts, workdir: pathlib.Path, deadline_secs: float
+    place: Cluster,
+    facts: Facts,
+    workdir: pathlib.Path | None,
+    deadline_secs: float,
 ) -> None:
     """Returns once all workers are there and agree.
 
     Args:
       place: of this process; with one worker there is nothing to do.
       facts: {field: JSON value} that must be the same on all workers.
-      workdir: the folder that all must see.
+      workdir: the folder that all must see; None where each has its own.
       deadline_secs: how long to wait for those that are missing.
 
     Raises:
@@ -137,7 +140,7 @@ class _Chief:
         self,
         place: Cluster,
         facts: Facts,
-        workdir: pathlib.Path,
+        workdir: pathlib.Path | None,
         listener: socket.socket,
     ) -> None:
         self._place = place
@@ -236,6 +239,8 @@ class _Chief:
 
     def _probe(self) -> str | None:
         """Puts a file where the workdir is or will be; asks who sees it."""
+        if self._workdir is None:
+            return None
         folders = [self._workdir, *self._workdir.parents]
         height = [folder.is_dir() for folder in folders].index(True)
         probe = folders[height] / f".strata_probe_{secrets.token_hex(8)}"
@@ -270,7 +275,7 @@ class _Chief:
 def _come(
     place: Cluster,
     facts: Facts,
-    workdir: pathlib.Path,
+    workdir: pathlib.Path | None,
     deadline_secs: float,
 ) -> None:
     """Comes to the chief again and again until it gives a verdict."""
@@ -295,12 +300,15 @@ def _come(
 
 
 def _talk(
-    chief: _Lines, place: Cluster, facts: Facts, workdir: pathlib.Path
+    chief: _Lines,
+    place: Cluster,
+    facts: Facts,
+    workdir: pathlib.Path | None,
 ) -> None:
     """Tells the chief what this worker knows, and hears the verdict."""
     chief.send({"index": place.index, "facts": facts, "unix_secs": time.time()})
     answer = chief.wait()
-    if "probe" in answer:
+    if "probe" in answer and workdir is not None:
         folder = [workdir, *workdir.parents][answer["height"]]
         chief.send({"sees": _sees(folder, answer["probe"])})
         answer = chief.wait()

@@ -26,6 +26,7 @@ from trainer import joining
 from trainer import problems
 from trainer import record
 from trainer import sources
+from trainer import storage
 from trainer import tensorflow_start
 from trainer.cluster import CLUSTER_FAILED
 from trainer.cluster import ClusterError
@@ -106,14 +107,15 @@ def define_flags() -> flags.FlagValues:
     flags.DEFINE_string(
         "workdir",
         None,
-        "Folder of the run. By default runs/<config name>.",
+        "Folder of the run, or gs://BUCKET/PATH. By default runs/<config"
+        " name>.",
         flag_values=values,
     )
     flags.DEFINE_string(
         "data_dir",
         None,
-        "Folder that holds the data, or a CSV file; nothing else is looked at"
-        " then.",
+        "Folder that holds the data, or a CSV file, local or gs://BUCKET/PATH;"
+        " nothing else is looked at then.",
         flag_values=values,
     )
     flags.DEFINE_string(
@@ -403,7 +405,10 @@ def _start(
     Raises:
       UserError: before anything is written.
     """
-    profile_steps = _profile_steps(values["profile_steps"].value)
+    watched = {
+        "display": display,
+        "profile_steps": _profile_steps(values["profile_steps"].value),
+    }
     _check_packages()
     source, place = cluster.find(str(values["cluster"].value), os.environ)
     # TensorFlow itself reads no other; a job started from here may.
@@ -423,9 +428,28 @@ def _start(
     )
     wanted: Any = values["config"]
     name = pathlib.Path(wanted.config_filename).stem
-    workdir = Workdir(values["workdir"].value or os.path.join("runs", name))
+    path = values["workdir"].value or os.path.join("runs", name)
+    with storage.opened(path, place) as store:
+        return _run_in(
+            store, values, config, place, strategy_name, stop, **watched
+        )
+
+
+def _run_in(
+    store: storage.Local,
+    values: flags.FlagValues,
+    config: Config,
+    place: cluster.Cluster,
+    strategy_name: str,
+    stop: Stop,
+    **watched: Any,
+) -> int:
+    """Checks the workdir and the data, meets the peers, and trains."""
+    workdir = Workdir(store.folder)
     finished = workdir.check(config)
     other = values["init_from"].value
+    if other is not None:
+        other = storage.fetched(other)
     if other is not None and not Workdir(other).checkpoints.is_dir():
         raise UserError(
             f"--init_from={other} holds no checkpoints; name a run's workdir"
@@ -442,10 +466,11 @@ def _start(
         return 0
     joining.join(
         place,
-        record.facts(config, fingerprint),
-        workdir.path.absolute(),
+        {**record.facts(config, fingerprint), **store.facts},
+        store.shared,
         float(values["join_secs"].value or 0),
     )
+    store.settle()
     code = _train(
         values,
         config,
@@ -455,8 +480,8 @@ def _start(
         place,
         strategy_name,
         stop,
-        display=display,
-        profile_steps=profile_steps,
+        other,
+        **watched,
     )
     if code == 0 and place.is_chief and config.log.report:
         from trainer.reports import report
@@ -474,6 +499,7 @@ def _train(
     place: cluster.Cluster,
     strategy_name: str,
     stop: Stop,
+    init_from: str | None,
     **watched: Any,
 ) -> int:
     """Imports TensorFlow, makes the strategy and trains."""
@@ -518,7 +544,7 @@ def _train(
                 strategy=strategy,
                 strategy_name=strategies.name_of(strategy),
                 place=place,
-                init_from=values["init_from"].value,
+                init_from=init_from,
                 **watched,
             )
             return train.train_and_evaluate(job, stop, watchdog)

@@ -17,7 +17,7 @@ from launch.gcp.fleet import Fleet
 from launch.gcp.fleet import Machine
 from launch.gcp.request import from_json
 from launch.gcp.request import Request
-from launch.local import Requests
+from launch.workers import Requests
 from trainer.config import tell
 from trainer.config import UserError
 

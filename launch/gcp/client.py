@@ -8,7 +8,7 @@ import subprocess
 from typing import Any
 
 from launch.gcp.commands import Words
-from launch.local import die_with_parent
+from launch.workers import die_with_parent
 from trainer.config import UserError
 
 # What the provider says where a later try, or another zone, may succeed.

@@ -12,7 +12,7 @@ from launch.gcp.attached import Launcher
 from launch.gcp.client import Client
 from launch.gcp.client import GcloudError
 from launch.gcp.request import Request
-from launch.local import Requests
+from launch.workers import Requests
 from trainer.config import tell
 from trainer.config import UserError
 from trainer.config import verb

@@ -21,9 +21,9 @@ from typing import IO
 from launch.gcp import commands
 from launch.gcp.request import DATA
 from launch.gcp.request import WORKDIR
-from launch.local import Requests
 from launch.supervision import FAILED
 from launch.supervision import FINAL
+from launch.workers import Requests
 from trainer.cluster import DONE
 from trainer.cluster import MISTAKE
 from trainer.cluster import STOPPED

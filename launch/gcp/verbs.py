@@ -21,7 +21,7 @@ from launch.gcp.request import from_json
 from launch.gcp.request import LABEL
 from launch.gcp.request import Request
 from launch.gcp.request import WORKDIR
-from launch.local import Requests
+from launch.workers import Requests
 from trainer.arguments import Parser
 from trainer.config import tell
 from trainer.config import UserError

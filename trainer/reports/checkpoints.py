@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Iterator
 
 from trainer import checkpoints
+from trainer import storage
 from trainer.arguments import Parser
 from trainer.config import UserError
 from trainer.config import verb
@@ -49,7 +50,7 @@ def main(argv: list[str]) -> int:
       UserError: the folder holds no checkpoint.
     """
     arguments = _parse(argv)
-    folder = Workdir(arguments.workdir).checkpoints
+    folder = Workdir(storage.fetched(arguments.workdir)).checkpoints
     steps = checkpoints.steps_in(folder)
     if not steps:
         raise UserError(

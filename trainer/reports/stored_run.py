@@ -6,6 +6,7 @@ import json
 import pathlib
 from typing import Any
 
+from trainer import storage
 from trainer.config import Config
 from trainer.config import flatten
 from trainer.config import from_dict
@@ -142,7 +143,7 @@ def read(path: str) -> StoredRun:
     Raises:
       UserError: it holds no run, or one of another version.
     """
-    workdir = Workdir(path)
+    workdir = Workdir(storage.fetched(path))
     values, record, attempt = (
         workdir.read_json(f"{name}.json")
         for name in ("config", "record", "attempt")

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from trainer import storage
 from trainer import tensorflow_start
 from trainer.arguments import Parser
 from trainer.config import UserError
@@ -165,7 +166,7 @@ def _some_rows(held: Held) -> np.ndarray:
 def _some_cells(held: Held) -> dict[str, tuple[str, ...]]:
     """Cells of the first rows of a table, up to 1,000, by column."""
     assert held.dataset.folder is not None
-    tables = csv_folder.find_tables(held.dataset.folder)
+    tables = csv_folder.find_tables(storage.fetched(held.dataset.folder))
     path = tables.get("test", tables["train"])
     return next(open_csv(path).blocks(COMPARED_ROWS)).columns
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from trainer import problems
 from trainer import sources
+from trainer.arguments import is_remote
 from trainer.config import UserError
 from trainer.problems import Problem
 from trainer.serving.stored import Stored
@@ -60,7 +61,8 @@ def load(stored: Stored, data_dir: str | None) -> Held:
       UserError: it cannot be read, or is of another shape or other classes.
     """
     folder = data_dir or stored.data["folder"]
-    if folder and not data_dir and not os.path.exists(folder):
+    own = folder and not data_dir and not is_remote(folder)
+    if own and not os.path.exists(folder):
         raise UserError(
             f"{folder}, which the run was trained on, is gone; name the data's"
             " folder by --data_dir"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from trainer import checkpoints
+from trainer import storage
 from trainer.config import Config
 from trainer.config import from_dict
 from trainer.config import UserError
@@ -105,7 +106,7 @@ def read(workdir: str, checkpoint: str | None = None) -> Stored:
     Raises:
       UserError: no such run or checkpoint, or one that is not whole.
     """
-    folder = Workdir(workdir)
+    folder = Workdir(storage.fetched(workdir))
     values, record = (
         folder.read_json("config.json"),
         folder.read_json("record.json"),

@@ -4,6 +4,8 @@ import dataclasses
 import os
 from collections.abc import Callable
 
+from trainer import storage
+from trainer.arguments import is_remote
 from trainer.config import DataConfig
 from trainer.config import UserError
 from trainer.sources import csv_folder
@@ -69,6 +71,9 @@ def load(
     Raises:
       UserError: naming the file or array, its value, the rule and the remedy.
     """
+    named = data_dir
+    if data_dir is not None:
+        data_dir = storage.fetched(data_dir)
     paths = (
         csv_folder.find_tables(data_dir)
         if data.source == "files" and data_dir is not None
@@ -86,9 +91,13 @@ def load(
         check(dataset)
         dataset = held_out(dataset, data, seed)
     _check_augmented(data, dataset)
-    if data_dir is None:
+    if named is None:
         return dataset
-    folder = os.path.abspath(os.path.expanduser(data_dir))
+    folder = (
+        named
+        if is_remote(named)
+        else os.path.abspath(os.path.expanduser(named))
+    )
     return dataclasses.replace(dataset, folder=folder)
 
 

@@ -1,0 +1,257 @@
+"""Workers on other hosts, by a connection of ssh to each."""
+
+import argparse
+import concurrent.futures
+import contextlib
+import ipaddress
+import json
+import os
+import shlex
+import signal
+import subprocess
+import time
+from typing import Any
+
+from launch.arguments import workdir_of
+from launch.output import Output
+from launch.workers import Worker
+from trainer.cluster import Cluster
+from trainer.cluster import CLUSTER_FAILED
+from trainer.config import UserError
+
+CONNECT_SECS = 10
+# A host that is silent for so long is taken for cut off, by ssh here and by
+# launch.remote there; each hears of the other so often.
+SILENCE_SECS, SPEAK_SECS = 30, 5
+LOOK_SECS = 60.0
+# A look at the hosts that is no older needs no other.
+FRESH_SECS = 2.0
+# How long a kill may take to reach its host.
+KILL_SECS = 5.0
+CONNECTION_FAILED = 255
+OPTIONS = (
+    "BatchMode=yes",
+    f"ConnectTimeout={CONNECT_SECS}",
+    f"ServerAliveInterval={SPEAK_SECS}",
+    f"ServerAliveCountMax={SILENCE_SECS // SPEAK_SECS}",
+    # A connection of its own, which ends with its ssh.
+    "ControlPath=none",
+    "ClearAllForwardings=yes",
+)
+
+
+def name_of(host: str) -> str:
+    """Returns a host's name without its user."""
+    return host.rpartition("@")[2]
+
+
+def ssh_command(
+    wanted: argparse.Namespace, host: str, words: list[str]
+) -> list[str]:
+    """Returns the words that run a command in the directory of a host."""
+    options = [f"-o{option}" for option in OPTIONS]
+    if wanted.ssh_config is not None:
+        options += ["-F", wanted.ssh_config]
+    # The host's shell reads this, so every word is quoted for it.
+    text = f"cd {shlex.quote(wanted.directory)} && exec {shlex.join(words)}"
+    return ["ssh", "-T", *options, host, text]
+
+
+def look_command(
+    wanted: argparse.Namespace, host: str, arguments: list[str]
+) -> list[str]:
+    """Returns the words by which a host says how it stands."""
+    names = ",".join(map(name_of, wanted.hosts))
+    own = [f"--look={workdir_of(arguments)}", f"--hosts={names}"]
+    words = [wanted.python, "-m", "launch.remote", *own]
+    return ssh_command(wanted, host, words)
+
+
+def worker_command(
+    wanted: argparse.Namespace,
+    hosts: list[str],
+    place: int,
+    arguments: list[str],
+) -> list[str]:
+    """Returns the words that run a worker.
+
+    Args:
+      wanted: the flags, checked.
+      hosts: that take part.
+      place: of the worker's host among them.
+      arguments: of the trainer.
+    """
+    environment = []
+    if len(hosts) > 1:
+        addresses = tuple(f"{name_of(host)}:{wanted.port}" for host in hosts)
+        text = Cluster(addresses, place).tf_config()
+        environment = ["env", f"TF_CONFIG={text}"]
+    index = wanted.hosts.index(hosts[place])
+    own = [f"--index={index}", f"--silence_secs={SILENCE_SECS}"]
+    remote = [wanted.python, "-m", "launch.remote", *own]
+    words = [*environment, *remote, "--", *arguments]
+    return ssh_command(wanted, hosts[place], words)
+
+
+def is_loopback(name: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(name).is_loopback
+    return name == "localhost"
+
+
+class RemoteWorker(Worker):
+    """A worker on another host, by its connection."""
+
+    def __init__(self, index: int, command: list[str]) -> None:
+        super().__init__(
+            index,
+            command,
+            dict(os.environ),
+            Output(f"[{index}] "),
+            stdin=subprocess.PIPE,
+        )
+        self._spoke = time.monotonic()
+        self._kill_at: float | None = None
+
+    def poll(self) -> int | None:
+        """Returns the remote exit code; says that this launcher is there."""
+        now = time.monotonic()
+        if now - self._spoke > SPEAK_SECS:
+            self._say("")
+        if self._kill_at is not None and now > self._kill_at:
+            self._process.kill()
+        code = super().poll()
+        cut_off = (CONNECTION_FAILED, -signal.SIGKILL)
+        return CLUSTER_FAILED if code in cut_off else code
+
+    def send(self, number: signal.Signals) -> None:
+        """Has a signal sent; where KILL does not arrive, gives the host up."""
+        self._say(number.name.removeprefix("SIG"))
+        if number == signal.SIGKILL and self._kill_at is None:
+            self._kill_at = time.monotonic() + KILL_SECS
+
+    def finish(self) -> int:
+        """Returns the exit code, once all output is copied."""
+        code = super().finish()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        return code
+
+    def _say(self, line: str) -> None:
+        self._spoke = time.monotonic()
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # It has ended.
+            os.write(self._process.stdin.fileno(), f"{line}\n".encode())
+
+
+class RemoteJob:
+    """A job whose workers run on other hosts.
+
+    Args:
+      wanted: the flags, checked.
+      arguments: of the trainer.
+    """
+
+    def __init__(
+        self, wanted: argparse.Namespace, arguments: list[str]
+    ) -> None:
+        self._wanted = wanted
+        self._arguments = arguments
+        self._seen: dict[str, dict[str, Any]] = {}
+        self._silent: dict[str, str] = {}
+        self._looked = float("-inf")
+
+    def check(self) -> None:
+        """Looks at the hosts before anything is started on them.
+
+        Raises:
+          UserError: too few answer; or one does not know the others.
+        """
+        self._look()
+        if len(self._seen) < self._wanted.min_workers:
+            host, said = next(iter(self._silent.items()))
+            raise UserError(
+                f"--hosts: {host} does not answer ({said}); see that `ssh"
+                f" {host}` works without a password, and that it has"
+                f" --directory={self._wanted.directory} and"
+                f" --python={self._wanted.python}"
+            )
+        if len(self._wanted.hosts) > 1:
+            for host, seen in self._seen.items():
+                _check_names(name_of(host), seen["addresses"])
+
+    def newest_step(self) -> int:
+        """Returns the newest checkpoint's step, as the hosts see it."""
+        self._look()
+        return max((seen["step"] for seen in self._seen.values()), default=0)
+
+    def start(self, count: int, failed: int | None) -> list[Worker]:
+        """Starts a worker on as many hosts as answer, or on none.
+
+        Args:
+          count: the most.
+          failed: which host's failed first last time; left out where not all
+            are to start.
+        """
+        if time.monotonic() - self._looked > FRESH_SECS:
+            self._look()
+        all_hosts = self._wanted.hosts
+        hosts = [host for host in all_hosts if host in self._seen]
+        if count < len(all_hosts) and failed is not None:
+            hosts = [host for host in hosts if host != all_hosts[failed]]
+        hosts = hosts[:count]
+        for host, said in self._silent.items():
+            print(f"strata: {host} does not answer: {said}", flush=True)
+        if len(hosts) < self._wanted.min_workers:
+            return []
+        return [
+            RemoteWorker(
+                all_hosts.index(host),
+                worker_command(self._wanted, hosts, place, self._arguments),
+            )
+            for place, host in enumerate(hosts)
+        ]
+
+    def _look(self) -> None:
+        """Asks all hosts at once how they stand."""
+        hosts = self._wanted.hosts
+        with concurrent.futures.ThreadPoolExecutor(len(hosts)) as pool:
+            found = dict(zip(hosts, pool.map(self._ask, hosts), strict=True))
+        self._seen = {h: v for h, v in found.items() if isinstance(v, dict)}
+        self._silent = {h: v for h, v in found.items() if isinstance(v, str)}
+        self._looked = time.monotonic()
+
+    def _ask(self, host: str) -> dict[str, Any] | str:
+        """Returns what a host tells, or why it does not."""
+        command = look_command(self._wanted, host, self._arguments)
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=LOOK_SECS,
+                # Ctrl-C is for this process alone.
+                start_new_session=True,
+            )
+            # A shell may print a greeting before it.
+            return dict(json.loads(done.stdout.splitlines()[-1]))
+        except subprocess.TimeoutExpired:
+            return f"silent for {LOOK_SECS:.0f} s"
+        except (IndexError, TypeError, ValueError):
+            said = done.stderr.decode(errors="replace").strip()
+            last = said.splitlines()[-1:]
+            return " ".join(last) or f"exit code {done.returncode}"
+
+
+def _check_names(own: str, addresses: dict[str, str | None]) -> None:
+    for name, address in addresses.items():
+        if address is None:
+            raise UserError(
+                f"--hosts: {own} does not know {name}; give addresses, or names"
+                " that all hosts know"
+            )
+    if is_loopback(addresses[own] or ""):
+        raise UserError(
+            f"--hosts: {own} takes its own name for {addresses[own]}, where no"
+            " other host reaches it; give its address"
+        )

@@ -1,0 +1,118 @@
+"""What a job's processes print: shown, logged, and its last lines kept."""
+
+import codecs
+import collections
+import contextlib
+import os
+import pathlib
+import re
+import sys
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+LINES_KEPT = 20
+# Colours, and steps back: a terminal's control sequences.
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08")
+
+
+class Output:
+    """What one process prints.
+
+    Attributes:
+      label: that each of its lines begins with where it is shown.
+      last_lines: the newest.
+    """
+
+    def __init__(self, label: str, log: pathlib.Path | None = None) -> None:
+        """Names the lines.
+
+        Args:
+          label: before each line that is shown.
+          log: DIR/logs/NAME, written once there is a DIR; None for none.
+        """
+        self.label = label
+        self._log = log
+        self.last_lines: collections.deque[str] = collections.deque(
+            maxlen=LINES_KEPT
+        )
+
+    def copy(self, descriptor: int) -> None:
+        """Shows what comes from a pipe or terminal, and keeps each line.
+
+        The trainer makes the workdir, once it has found no mistake; until then
+        the lines of the log wait.
+        """
+        waiting: list[bytes] = []
+        with contextlib.ExitStack() as held:
+            write: Callable[[bytes], Any] | None = None
+            for line in self._lines(descriptor):
+                self.last_lines.append(line)
+                if self._log is None:
+                    continue
+                waiting.append(line.encode() + b"\n")
+                if write is None and self._log.parents[1].is_dir():
+                    self._log.parent.mkdir(exist_ok=True)
+                    file = held.enter_context(
+                        open(self._log, "ab", buffering=0)
+                    )
+                    write = file.write
+                if write is not None:
+                    write(b"".join(waiting))
+                    waiting.clear()
+
+    def _lines(self, descriptor: int) -> Iterator[str]:
+        """Shows what comes, and yields each line once it is whole."""
+        line, is_start = "", True
+        for text in _texts(descriptor):
+            shown = []
+            for part in re.split(r"(\r*\n|\r)", text):
+                if is_start and part.strip("\r\n"):
+                    shown.append(self.label)
+                    is_start = False
+                shown.append(part)
+                is_start = is_start or part.endswith(("\r", "\n"))
+                line += part
+                if part.endswith("\n"):
+                    yield _as_printed(line)
+                    line = ""
+            _show("".join(shown))
+        if line:
+            yield _as_printed(line)
+
+
+def _show(text: str) -> None:
+    """Prints at once, so that the lines of two processes do not mix."""
+    with contextlib.suppress(OSError):  # Who looked may be gone.
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def _texts(descriptor: int) -> Iterator[str]:
+    """Yields what comes from a pipe, line by line, or from a terminal.
+
+    A pipe's last line may lack its end, which is then added.
+    """
+    decoder = codecs.getincrementaldecoder("utf8")("replace")
+    is_terminal, rest = os.isatty(descriptor), ""
+    with open(descriptor, "rb", buffering=0) as source:
+        while True:
+            try:
+                data = source.read(1 << 16)
+            except OSError:  # a terminal's end
+                data = b""
+            rest += decoder.decode(data, final=not data)
+            if not data:
+                break
+            end = len(rest) if is_terminal else rest.rfind("\n") + 1
+            if end:
+                yield rest[:end]
+                rest = rest[end:]
+    if rest:
+        yield rest + "\n"
+
+
+def _as_printed(line: str) -> str:
+    """Returns a line as a terminal shows it in the end, colours left out."""
+    text = _CONTROL.sub("", line.rstrip("\r\n"))
+    return text.rpartition("\r")[2]

@@ -1,0 +1,117 @@
+"""What runs on each host of `strata launch ssh`: one worker, for a launcher.
+
+The launcher's words come by stdin, a line each: a signal's name (TERM, USR1,
+INT, KILL) to pass on, or nothing, which says that it is still there. Where it
+is gone the worker is told to leave, and killed if it does not. With --look it
+prints what the launcher must know of this host, and runs nothing.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from launch.arguments import not_negative
+from launch.arguments import parse
+from launch.arguments import workdir_of
+from launch.output import Output
+from launch.workers import Job
+from launch.workers import log_of
+from launch.workers import newest_step
+from launch.workers import Requests
+from launch.workers import TRAINER
+from launch.workers import Worker
+from trainer.arguments import local_folder
+from trainer.arguments import Parser
+from trainer.cluster import CLUSTER_FAILED
+from trainer.config import leave
+from trainer.config import verb
+
+# How long the worker may take to leave once the launcher is gone.
+STOP_SECS = 20.0
+PASSED_ON = ("TERM", "USR1", "INT", "KILL")
+
+
+def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Returns the flags, and the trainer's arguments."""
+    parser = Parser("python -m launch.remote", __doc__ or "")
+    parser.add_argument("--index", type=not_negative, default=0)
+    # 0 for any length, for whoever starts it by hand.
+    parser.add_argument("--silence_secs", type=not_negative, default=0)
+    parser.add_argument("--look", metavar="WORKDIR")
+    parser.add_argument("--hosts", default="")
+    return parse(parser, argv)
+
+
+def look(workdir: pathlib.Path, hosts: list[str]) -> dict[str, Any]:
+    """Returns the newest checkpoint's step, and the address of each host."""
+    return {
+        "step": newest_step(workdir),
+        "addresses": {host: _address_of(host) for host in hosts},
+    }
+
+
+def _address_of(host: str) -> str | None:
+    with contextlib.suppress(OSError):
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        return str(found[0][4][0])
+    return None
+
+
+def heard_lines(descriptor: int, silence_secs: float) -> Iterator[str]:
+    """Yields lines until their end, or until none comes for too long."""
+    rest = b""
+    while select.select([descriptor], [], [], silence_secs or None)[0]:
+        data = os.read(descriptor, 4096)
+        if not data:
+            return
+        *lines, rest = (rest + data).split(b"\n")
+        yield from (line.decode("ascii", "replace") for line in lines)
+
+
+def obey(requests: Requests, silence_secs: float) -> None:
+    """Takes the launcher's requests; ends this process once it is gone."""
+    for line in heard_lines(sys.stdin.fileno(), silence_secs):
+        if line in PASSED_ON:
+            requests.add(signal.Signals[f"SIG{line}"])
+    requests.add(signal.SIGTERM)
+    threading.Event().wait(STOP_SECS)
+    # The kernel kills the worker with this process. Not by the usual way,
+    # which may wait for whoever no longer reads.
+    os._exit(CLUSTER_FAILED)
+
+
+@verb
+def main(argv: list[str]) -> int:
+    """Runs the worker; returns its exit code, as a shell would."""
+    wanted, arguments = read_flags(argv)
+    if wanted.look is not None:
+        workdir = local_folder(wanted.look)
+        print(json.dumps(look(workdir, wanted.hosts.split(","))))
+        return 0
+    # Of a gs:// workdir each worker has a copy of its own.
+    workdir = local_folder(workdir_of(arguments), f"worker_{wanted.index}")
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    output = Output("", log_of(workdir, wanted.index))
+    requests = Requests()
+    threading.Thread(
+        target=obey, args=(requests, wanted.silence_secs), daemon=True
+    ).start()
+    with requests.heard():
+        worker = Worker(
+            wanted.index, [*TRAINER, *arguments], environment, output
+        )
+        (code,), _ = Job([worker]).watch(requests)
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    leave(main(sys.argv[1:]))

@@ -1,0 +1,185 @@
+"""Runs a job's workers on hosts that ssh reaches, and restarts them.
+
+On each host `python -m launch.remote` runs one worker. This process watches
+their connections, as launch.local watches processes.
+"""
+
+import argparse
+import contextlib
+import ipaddress
+import os
+import re
+import shlex
+import sys
+from typing import Any
+
+from launch import supervision
+from launch.arguments import not_negative
+from launch.arguments import parse
+from launch.arguments import parser_of
+from launch.arguments import positive
+from launch.arguments import workdir_of
+from launch.connections import is_loopback
+from launch.connections import look_command
+from launch.connections import name_of
+from launch.connections import RemoteJob
+from launch.connections import worker_command
+from launch.workers import supervise
+from trainer.cluster import STOPPED_BY_USER
+from trainer.config import UserError
+from trainer.config import verb
+
+DESCRIPTION = """\
+Runs a job on your own machines, a worker on each, and starts it again where a
+worker dies or a host is cut off. `ssh HOST` must work without a password. The
+trainer's arguments follow a lone --. The workdir, the data, Strata and its
+Python have the same paths on all hosts; the workdir is on storage they share.
+
+  strata launch ssh --hosts=a,b -- --config=mnist --data_dir=DIR --workdir=DIR
+"""
+_HOST = re.compile(r"(?:[A-Za-z_][\w.-]*@)?[A-Za-z0-9][\w.-]*", re.ASCII)
+# Below Linux's ephemeral ports, and beside those of Slurm's steps.
+PORT, PORTS = 11_111, range(1024, 65_536)
+
+
+def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Returns this launcher's flags, and the trainer's arguments."""
+    parser = parser_of("ssh", DESCRIPTION)
+
+    def add(flag: str, metavar: str, text: str, **more: Any) -> None:
+        parser.add_argument(flag, metavar=metavar, help=text, **more)
+
+    add(
+        "--hosts",
+        "A,B",
+        "[USER@]NAME or IPv4 address of each; needed. The first is the chief."
+        " The hosts reach one another by the same names",
+    )
+    add(
+        "--min_workers",
+        "M",
+        "go on with as few where a host cannot be reached; all by default",
+        type=positive,
+    )
+    add(
+        "--max_restarts",
+        "R",
+        "restarts in a row without progress; 10 by default",
+        type=not_negative,
+        default=10,
+    )
+    add(
+        "--port",
+        "P",
+        f"on which the workers meet; {PORT} by default",
+        type=positive,
+        default=PORT,
+    )
+    add("--python", "FILE", "on the hosts; this one by default")
+    add("--directory", "DIR", "on the hosts; the current one by default")
+    add("--ssh_config", "FILE", "for ssh, in place of ~/.ssh/config")
+    parser.add_argument(
+        "--dry_run",
+        action="store_true",
+        help="print the commands, and do nothing",
+    )
+    wanted, arguments = parse(parser, argv)
+    if wanted.hosts is None:
+        raise UserError("--hosts=A,B is missing; name the hosts to run on")
+    wanted.hosts = wanted.hosts.split(",")
+    if wanted.python is None:
+        wanted.python = sys.executable
+    if wanted.directory is None:
+        wanted.directory = os.getcwd()
+    return wanted, arguments
+
+
+def check(wanted: argparse.Namespace) -> None:
+    """Checks the flags.
+
+    Raises:
+      UserError: one cannot be meant.
+    """
+    names = [name_of(host) for host in wanted.hosts]
+    for host, name in zip(wanted.hosts, names, strict=True):
+        if not _HOST.fullmatch(host) or not _may_be_address(name):
+            raise UserError(
+                f"--hosts: {host!r} must be a name or an IPv4 address, with"
+                " USER@ before it where need be"
+            )
+        if names.count(name) > 1:
+            raise UserError(f"--hosts names {name} twice; name each host once")
+        if len(names) > 1 and is_loopback(name):
+            raise UserError(
+                f"--hosts: {name} is another host to each; give the name or"
+                " address by which the others reach it"
+            )
+    if wanted.min_workers is None:
+        wanted.min_workers = len(names)
+    if wanted.min_workers > len(names):
+        raise UserError(
+            f"--min_workers={wanted.min_workers} must not exceed the"
+            f" {len(names)} of --hosts"
+        )
+    if wanted.port not in PORTS:
+        raise UserError(
+            f"--port={wanted.port} must be from {PORTS[0]} to {PORTS[-1]}"
+        )
+    if not wanted.directory.startswith("/"):
+        raise UserError(
+            f"--directory={wanted.directory!r} must begin with /: it is that of"
+            " the hosts"
+        )
+    if not wanted.python or wanted.python.startswith("-"):
+        raise UserError(
+            f"--python={wanted.python!r} must name a Python of the hosts"
+        )
+    if wanted.ssh_config is not None and not os.path.isfile(wanted.ssh_config):
+        raise UserError(f"--ssh_config={wanted.ssh_config} is not a file")
+
+
+def _may_be_address(name: str) -> bool:
+    """Whether a name that looks like an IPv4 address is one."""
+    if not re.fullmatch(r"[\d.]+", name):
+        return True
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.IPv4Address(name))
+    return False
+
+
+@verb
+def main(argv: list[str]) -> int:
+    """Runs the job, or shows how.
+
+    Raises:
+      UserError: a flag that is unknown or of the wrong kind, or a host that
+        cannot be used.
+    """
+    wanted, arguments = read_flags(argv)
+    workdir_of(arguments)
+    check(wanted)
+    hosts = wanted.hosts
+    if wanted.dry_run:
+        for host in hosts:
+            print(shlex.join(look_command(wanted, host, arguments)))
+        for place in range(len(hosts)):
+            print(shlex.join(worker_command(wanted, hosts, place, arguments)))
+        return 0
+    job = RemoteJob(wanted, arguments)
+    try:
+        job.check()
+    except FileNotFoundError:
+        raise UserError(
+            "ssh is not on this machine; install openssh-client, or see the"
+            " commands by --dry_run"
+        ) from None
+    except KeyboardInterrupt:
+        return STOPPED_BY_USER
+    policy = supervision.Policy(
+        len(hosts), wanted.min_workers, wanted.max_restarts
+    )
+    return supervise(policy, job.start, job.newest_step)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
