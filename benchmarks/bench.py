@@ -37,6 +37,8 @@ RECIPE = (
 FLOOR = "products alone"
 # An epoch of the recipe, in floating point operations; see products.py.
 EPOCH_OPERATIONS = 60_000 * (4 * 784 * 784 + 6 * 784 * 10)
+# Of mnist_fast: it was chosen on others.
+FIRST_SEED = 200
 WANTED_ACCURACY = 0.9795
 
 
@@ -119,7 +121,7 @@ def recipe(data_dir: str, rounds: int, epochs: int) -> dict[str, list[Ran]]:
 def to_accuracy(data_dir: str, seeds: int) -> dict[str, list[Ran]]:
     """Runs mnist_fast and the course script on seeds it was not chosen on."""
     ran: dict[str, list[Ran]] = {"mnist_fast": [], "course script": []}
-    for seed in range(100, 100 + seeds):
+    for seed in range(FIRST_SEED, FIRST_SEED + seeds):
         flags = (f"--data_dir={data_dir}", f"--config.seed={seed}")
         ran["mnist_fast"].append(strata("mnist_fast", *flags))
         course = peer("course", sys.executable, data_dir, 5, seed)

@@ -189,3 +189,9 @@ def test_the_course_recipe_scores_as_in_the_notes(tmp_path, mnist_dir):
     scores = [r["evaluation"]["test"]["accuracy"] for r in results]
     assert min(scores) >= 0.976
     assert statistics.median(scores) >= 0.979
+
+
+@pytest.mark.slow
+def test_the_fast_config_reaches_the_course_recipe(tmp_path, mnist_dir):
+    flag = f"--data_dir={mnist_dir}"
+    assert score(tmp_path / "run", "mnist_fast", flag)["accuracy"] >= 0.976
