@@ -18,7 +18,7 @@ TPU_STAMP := .venv-tpu-check/.complete
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test fuzz soak lint format tensorboard clean lock \
-	tpu-check screenshots bench
+	tpu-check screenshots bench bench-smoke
 .SILENT:
 
 help:
@@ -91,6 +91,11 @@ bench: $(BENCH_STAMP)  ## hold Strata against Keras, PyTorch and JAX on MNIST
 	test -n '$(DATA_DIR)' || { echo 'make bench: DATA_DIR is missing; name' \
 		'the folder of MNIST'"'"'s four files' >&2; exit 2; }
 	$(PY) -m benchmarks.bench --data_dir='$(DATA_DIR)' $(ARGS)
+
+bench-smoke: $(STAMP)  ## look for lost speed and growing memory, in 2 minutes
+	test -n '$(DATA_DIR)' || { echo 'make bench-smoke: DATA_DIR is missing;' \
+		'name the folder of MNIST'"'"'s four files' >&2; exit 2; }
+	$(PY) -m benchmarks.smoke --data_dir='$(DATA_DIR)'
 
 lint: $(STAMP)  ## check style and types
 	$(PY) -m ruff check

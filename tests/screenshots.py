@@ -1,8 +1,17 @@
 """Takes the pictures of the docs: `make screenshots`."""
 
+import contextlib
+import io
+import os
 import pathlib
+import pty
+import re
+import subprocess
 import sys
 import tempfile
+
+from rich.console import Console
+from rich.text import Text
 
 from tests import browser as browsers
 from tests.faults import jobs
@@ -11,10 +20,43 @@ from trainer import task
 from trainer.reports import report
 
 IMAGES = pathlib.Path(ROOT) / "docs" / "images"
+COLUMNS, LINES = 120, 22
 RUNS = {
     "digits": (),
     "digits_wide": ("--config.model.hidden_units=512,256",),
 }
+
+
+def draw_terminal(path: pathlib.Path) -> None:
+    """Draws the end of `make train` as a terminal shows it."""
+    reading, writing = pty.openpty()
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            [
+                "make",
+                "--no-print-directory",
+                "train",
+                f"WORKDIR={folder}/digits",
+            ],
+            cwd=ROOT,
+            env={**os.environ, "COLUMNS": str(COLUMNS), "TERM": "xterm"},
+            stdout=writing,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(writing)
+        text = b""
+        with contextlib.suppress(OSError):  # a terminal's end
+            while data := os.read(reading, 1 << 16):
+                text += data
+        process.wait()
+        os.close(reading)
+        shown = text.decode().replace(f"{folder}/", "runs/")
+    console = Console(record=True, width=COLUMNS, file=io.StringIO())
+    for line in shown.replace("\r\n", "\n").splitlines()[-LINES:]:
+        # A bar draws itself anew after each step back.
+        last = re.split(r"\r|\x08+", line)[-1]
+        console.print(Text.from_ansi(last))
+    console.save_svg(str(path), title="make train")
 
 
 def main() -> int:
@@ -22,6 +64,7 @@ def main() -> int:
     if missing := browsers.missing():
         print(f"make screenshots needs {', '.join(missing)}", file=sys.stderr)
         return 2
+    draw_terminal(IMAGES / "terminal.svg")
     with tempfile.TemporaryDirectory() as folder:
         for name, flags in RUNS.items():
             workdir = f"--workdir={folder}/{name}"
