@@ -138,8 +138,8 @@ def test_machines_that_are_taken_away_are_made_again(cloud, capsys):
     first, second, third = cloud.made()
     assert sorted(first["perInstanceProperties"]) == ["job-0", "job-1", "job-2"]
     assert second["name"] == "job-1"
-    # The workdir of all was on the chief's disk.
-    assert sorted(third["perInstanceProperties"]) == ["job-0", "job-1", "job-2"]
+    # The run is in the bucket: the others' machines stay.
+    assert third["name"] == "job-0"
     asked = int(second["scheduling"]["maxRunDuration"]["seconds"])
     assert 86400 - 600 < asked < 86400
     assert second["labels"] == {"strata-job": "job"}
@@ -172,7 +172,7 @@ def test_another_error_is_told_in_the_providers_words(cloud, capsys):
 
 def test_a_signal_stops_with_a_checkpoint(cloud, capsys):
     def ended():
-        assert cloud.get(f"{CONTROL}/stop") == b"stop\n"
+        assert cloud.get("gs://mine/job/STOP") == b"stop\n"
         finish(cloud, 43)
 
     at_look(
@@ -257,7 +257,7 @@ def test_a_detached_job_is_taken_up_by_its_name(cloud, capsys):
     assert command.main(["list"]) == 0
     assert "job  job-0" in capsys.readouterr().out
     assert command.main(["stop", "--name=job"]) == 0
-    assert cloud.get(f"{CONTROL}/stop") == b"stop\n"
+    assert cloud.get("gs://mine/job/STOP") == b"stop\n"
     finish(cloud, 43)
     assert command.main(["status", "--name=job"]) == 0
     assert "ended with code 43" in capsys.readouterr().out
