@@ -19,6 +19,7 @@ from launch.gcp import attached
 from launch.gcp import command
 from launch.gcp import flags
 from launch.gcp import fleet
+from tests import processes
 from tests.gcp import cloud as clouds
 from tests.processes import ROOT
 
@@ -287,18 +288,6 @@ sys.exit(command.main(sys.argv[1:]))
 """
 
 
-def kill_all(process):
-    """Kills a process and what it started, as a power cut does."""
-    found = [process.pid]
-    for pid in found:
-        tasks = pathlib.Path(f"/proc/{pid}/task")
-        for file in tasks.glob("*/children"):
-            found += map(int, file.read_text().split())
-    for pid in found:
-        os.kill(pid, signal.SIGKILL)
-    process.wait()
-
-
 # What the launcher is about to ask, or has just asked, when it dies.
 POINTS = {
     "before the code is there": ("POST", "/upload/", False),
@@ -324,7 +313,7 @@ def test_a_killed_launcher_leaves_nothing_that_delete_does_not(
         if not reached and call.method == method and place in call.path:
             reached.append(call)
             if not after:
-                kill_all(process)
+                processes.kill_all(process)
 
     cloud.hook = hook
     process = subprocess.Popen(
@@ -339,7 +328,7 @@ def test_a_killed_launcher_leaves_nothing_that_delete_does_not(
         time.sleep(0.01)
     assert reached
     if after:
-        kill_all(process)
+        processes.kill_all(process)
     process.wait()
     cloud.hook = None
     assert command.main(["delete", "--name=job"]) == 0

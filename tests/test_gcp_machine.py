@@ -289,6 +289,7 @@ DRIVER = """
 import json, pathlib, sys
 from launch.gcp import session
 session.LOG_SECS = float(sys.argv[3])
+session.socket.gethostname = lambda: sys.argv[4]
 one = session.Session(json.loads(sys.argv[1]), pathlib.Path(sys.argv[2]))
 code = one.run()
 one.end()
@@ -308,12 +309,14 @@ def google(tmp_path, monkeypatch):
         yield cloud, bucket
 
 
-def start(home, log_secs, **more):
+def start(home, log_secs, arguments, host="job-0", addresses=None):
     """Starts the session of a new machine."""
     home.mkdir()
-    staging = {"STRATA_STAGING_DIR": str(home / "staging")}
-    told = json.dumps(job(environment=staging, **more))
-    return processes.start_python("-c", DRIVER, told, home, log_secs)
+    own = {"STRATA_STAGING_DIR": str(home / "staging")}
+    if addresses:
+        own["STRATA_ADDRESSES"] = addresses
+    told = json.dumps(job(environment=own, arguments=arguments))
+    return processes.start_python("-c", DRIVER, told, home, log_secs, host)
 
 
 def manifests(folder):
@@ -332,8 +335,7 @@ def test_a_job_goes_on_on_a_new_machine(tmp_path, google, metadata, systemctl):
         "--config.model.dropout=0.2",
         "--config.checkpoint.every_secs=1",
     )
-    more = {"arguments": [*trainer, WORKDIR]}
-    first = start(tmp_path / "one", 600, **more)
+    first = start(tmp_path / "one", 600, [*trainer, WORKDIR])
     (systemctl / "pid").write_text(str(first.pid))
     watching = watch(metadata)
     jobs.wait_for("a checkpoint", lambda: manifests(tmp_path / "one"))
@@ -347,7 +349,8 @@ def test_a_job_goes_on_on_a_new_machine(tmp_path, google, metadata, systemctl):
     held = bucket.names("job/")
     assert f"checkpoints/{newest}/manifest.json" in held
     assert ".lease" not in held
-    code, output = processes.finish(start(tmp_path / "two", 600, **more))
+    second = start(tmp_path / "two", 600, [*trainer, WORKDIR])
+    code, output = processes.finish(second)
     assert code == 0, output
     outcome = json.loads(cloud.get(f"{CONTROL}/outcome.json"))
     assert outcome == {"code": 0, "machine": 0}
@@ -370,7 +373,7 @@ def test_a_job_is_stopped_by_an_object(tmp_path, google):
     cloud, bucket = google
     endless = ["--config=digits", "--config.epochs=100000", WORKDIR]
     bucket.put("job/STOP", b"stop\n")
-    one = start(tmp_path / "one", 0.5, arguments=endless)
+    one = start(tmp_path / "one", 0.5, endless)
     code, output = processes.finish(one)
     assert code == 43, output
     outcome = json.loads(cloud.get(f"{CONTROL}/outcome.json"))
@@ -378,3 +381,45 @@ def test_a_job_is_stopped_by_an_object(tmp_path, google):
     held = bucket.names("job/")
     assert any(name.endswith("/manifest.json") for name in held)
     assert "STOP" not in held
+
+
+@pytest.mark.slow
+@needs_gcloud
+def test_a_chief_that_is_gone_is_made_again_alone(tmp_path, google, systemctl):
+    """Its peer's machine stays, and takes what the bucket holds."""
+    _, bucket = google
+    trainer = (
+        "--config=digits",
+        "--config.epochs=40",
+        "--config.checkpoint.every_secs=1",
+        WORKDIR,
+    )
+    ports = processes.free_ports(2)
+    addresses = ",".join(f"127.0.0.1:{port}" for port in ports)
+    chief, peer = (
+        start(tmp_path / host, 600, trainer, host, addresses)
+        for host in ("job-0", "job-1")
+    )
+    try:
+        jobs.wait_for(
+            "a checkpoint",
+            lambda: any("/manifest.json" in n for n in bucket.names("job/")),
+        )
+    finally:
+        processes.kill_all(chief)
+    chief.stdout.close()
+    again = start(tmp_path / "again", 600, trainer, "job-0", addresses)
+    try:
+        code, output = processes.finish(again)
+        assert code == 0, output
+        assert peer.wait(60) == 0
+    finally:
+        if peer.poll() is None:
+            processes.kill_all(peer)
+        peer.stdout.close()
+    assert bucket.read("job/result.json")["workers"] == 2
+    log = (tmp_path / "again/log-0.txt").read_text()
+    assert "going on from step_" in log
+    # Its supervisor looks where its trainer works.
+    assert manifests(tmp_path / "job-1")
+    assert os.listdir(tmp_path / "job-1/staging") == ["worker_1"]
