@@ -421,5 +421,6 @@ def test_a_chief_that_is_gone_is_made_again_alone(tmp_path, google, systemctl):
     log = (tmp_path / "again/log-0.txt").read_text()
     assert "going on from step_" in log
     # Its supervisor looks where its trainer works.
-    assert manifests(tmp_path / "job-1")
-    assert os.listdir(tmp_path / "job-1/staging") == ["worker_1"]
+    copy = tmp_path / "job-1/staging/worker_1"
+    assert manifests(copy)
+    assert list(copy.rglob("logs/worker_1.log"))
