@@ -26,6 +26,7 @@ from launch.workers import TRAINER
 from launch.workers import Worker
 from trainer.arguments import local_folder
 from trainer.cluster import Cluster
+from trainer.cluster import NUMBERS
 from trainer.config import UserError
 from trainer.config import verb
 
@@ -166,8 +167,8 @@ def _environment(
 
 
 def own_index(environment: Mapping[str, str]) -> int:
-    """Returns the number of a Kubernetes Job's pod that this is; else 0."""
-    text = environment.get("JOB_COMPLETION_INDEX", "")
+    """Returns the number that this machine or pod was given; else 0."""
+    text = next((environment[n] for n in NUMBERS if n in environment), "")
     return int(text) if text.isdecimal() else 0
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -48,6 +50,18 @@ def finish(process, timeout_secs=300):
     finally:
         process.kill()
     return process.returncode, output
+
+
+def kill_all(process):
+    """Kills a process and what it started, as a power cut does."""
+    found = [process.pid]
+    for pid in found:
+        tasks = pathlib.Path(f"/proc/{pid}/task")
+        for file in tasks.glob("*/children"):
+            found += map(int, file.read_text().split())
+    for pid in found:
+        os.kill(pid, signal.SIGKILL)
+    process.wait()
 
 
 def start_cluster(workers, module, *arguments):

@@ -19,6 +19,7 @@ from launch.gcp import attached
 from launch.gcp import command
 from launch.gcp import flags
 from launch.gcp import fleet
+from tests import processes
 from tests.gcp import cloud as clouds
 from tests.processes import ROOT
 
@@ -138,8 +139,8 @@ def test_machines_that_are_taken_away_are_made_again(cloud, capsys):
     first, second, third = cloud.made()
     assert sorted(first["perInstanceProperties"]) == ["job-0", "job-1", "job-2"]
     assert second["name"] == "job-1"
-    # The workdir of all was on the chief's disk.
-    assert sorted(third["perInstanceProperties"]) == ["job-0", "job-1", "job-2"]
+    # The run is in the bucket: the others' machines stay.
+    assert third["name"] == "job-0"
     asked = int(second["scheduling"]["maxRunDuration"]["seconds"])
     assert 86400 - 600 < asked < 86400
     assert second["labels"] == {"strata-job": "job"}
@@ -172,7 +173,7 @@ def test_another_error_is_told_in_the_providers_words(cloud, capsys):
 
 def test_a_signal_stops_with_a_checkpoint(cloud, capsys):
     def ended():
-        assert cloud.get(f"{CONTROL}/stop") == b"stop\n"
+        assert cloud.get("gs://mine/job/STOP") == b"stop\n"
         finish(cloud, 43)
 
     at_look(
@@ -257,7 +258,7 @@ def test_a_detached_job_is_taken_up_by_its_name(cloud, capsys):
     assert command.main(["list"]) == 0
     assert "job  job-0" in capsys.readouterr().out
     assert command.main(["stop", "--name=job"]) == 0
-    assert cloud.get(f"{CONTROL}/stop") == b"stop\n"
+    assert cloud.get("gs://mine/job/STOP") == b"stop\n"
     finish(cloud, 43)
     assert command.main(["status", "--name=job"]) == 0
     assert "ended with code 43" in capsys.readouterr().out
@@ -287,18 +288,6 @@ sys.exit(command.main(sys.argv[1:]))
 """
 
 
-def kill_all(process):
-    """Kills a process and what it started, as a power cut does."""
-    found = [process.pid]
-    for pid in found:
-        tasks = pathlib.Path(f"/proc/{pid}/task")
-        for file in tasks.glob("*/children"):
-            found += map(int, file.read_text().split())
-    for pid in found:
-        os.kill(pid, signal.SIGKILL)
-    process.wait()
-
-
 # What the launcher is about to ask, or has just asked, when it dies.
 POINTS = {
     "before the code is there": ("POST", "/upload/", False),
@@ -324,7 +313,7 @@ def test_a_killed_launcher_leaves_nothing_that_delete_does_not(
         if not reached and call.method == method and place in call.path:
             reached.append(call)
             if not after:
-                kill_all(process)
+                processes.kill_all(process)
 
     cloud.hook = hook
     process = subprocess.Popen(
@@ -339,7 +328,7 @@ def test_a_killed_launcher_leaves_nothing_that_delete_does_not(
         time.sleep(0.01)
     assert reached
     if after:
-        kill_all(process)
+        processes.kill_all(process)
     process.wait()
     cloud.hook = None
     assert command.main(["delete", "--name=job"]) == 0

@@ -16,6 +16,7 @@ from launch.gcp import session
 from launch.gcp import startup
 from launch.gcp import watcher
 from tests import processes
+from tests.faults import bucket as buckets
 from tests.faults import jobs
 from tests.gcp import cloud as clouds
 
@@ -23,6 +24,7 @@ needs_gcloud = pytest.mark.skipif(
     not shutil.which("gcloud"), reason="Google's Cloud CLI is not here"
 )
 CONTROL = "gs://mine/.strata/job"
+WORKDIR = f"--workdir=gs://{buckets.BUCKET}/job"
 
 
 class Metadata:
@@ -193,10 +195,9 @@ def job(**more):
         "zone": "us-central1-a",
         "machines": ["job-0", "job-1"],
         "control": CONTROL,
-        "workdir": "gs://mine/job",
         "max_restarts": 3,
         "environment": {},
-        "arguments": ["--config=digits"],
+        "arguments": ["--config=digits", WORKDIR],
         **more,
     }
 
@@ -228,7 +229,7 @@ def test_what_an_end_removes(
 ):
     ran = []
     monkeypatch.setattr(session, "run", lambda words: ran.append(words) or 0)
-    one = session.Session(job(), tmp_path, tmp_path / "run", tmp_path / "data")
+    one = session.Session(job(), tmp_path)
     one.index = index
     if code is not None:
         (tmp_path / "exit_code").write_text(code)
@@ -255,12 +256,7 @@ def test_a_preflight_that_fails_ends_a_tpus_session(tmp_path, monkeypatch):
     monkeypatch.setattr(session, "LOCKFILE", tmp_path / "lockfile")
     ran = []
     monkeypatch.setattr(session, "run", lambda words: ran.append(words) or 1)
-    one = session.Session(
-        job(kind="tpu", machines=["job"]),
-        tmp_path,
-        tmp_path / "run",
-        tmp_path / "data",
-    )
+    one = session.Session(job(kind="tpu", machines=["job"]), tmp_path)
     assert one.run() == 2
     log = (tmp_path / "log-0.txt").read_text()
     assert log.count("\n") == 1
@@ -292,87 +288,139 @@ def test_the_preflights_step_adds_up_over_replicas():
 DRIVER = """
 import json, pathlib, sys
 from launch.gcp import session
-session.SYNC_SECS = float(sys.argv[3])
-home = pathlib.Path(sys.argv[2])
-one = session.Session(
-    json.loads(sys.argv[1]), home, home / "run", home / "data")
+session.LOG_SECS = float(sys.argv[3])
+session.socket.gethostname = lambda: sys.argv[4]
+one = session.Session(json.loads(sys.argv[1]), pathlib.Path(sys.argv[2]))
 code = one.run()
 one.end()
 sys.exit(code)
 """
 
 
+@pytest.fixture
+def google(tmp_path, monkeypatch):
+    """A cloud, which gcloud asks, and a bucket, which the trainer asks."""
+    with clouds.running() as cloud, buckets.served() as bucket:
+        (tmp_path / "gcloud").mkdir()
+        own = clouds.environment(cloud, str(tmp_path / "gcloud"))
+        for name, value in own.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.address)
+        yield cloud, bucket
+
+
+def start(home, log_secs, arguments, host="job-0", addresses=None):
+    """Starts the session of a new machine."""
+    home.mkdir()
+    own = {"STRATA_STAGING_DIR": str(home / "staging")}
+    if addresses:
+        own["STRATA_ADDRESSES"] = addresses
+    told = json.dumps(job(environment=own, arguments=arguments))
+    return processes.start_python("-c", DRIVER, told, home, log_secs, host)
+
+
+def manifests(folder):
+    """Names the checkpoints that stand on a machine's disk."""
+    return {path.parent.name for path in folder.rglob("step_*/manifest.json")}
+
+
 @pytest.mark.slow
 @needs_gcloud
-def test_a_job_goes_on_on_a_new_machine(
-    tmp_path, monkeypatch, metadata, systemctl
-):
+def test_a_job_goes_on_on_a_new_machine(tmp_path, google, metadata, systemctl):
     """Its machine is taken away: a checkpoint is in the bucket in time."""
+    cloud, bucket = google
     trainer = (
         "--config=digits",
         "--config.epochs=150",
         "--config.model.dropout=0.2",
         "--config.checkpoint.every_secs=1",
     )
-    told = json.dumps(job(arguments=trainer))
-
-    def start(home):
-        home.mkdir()
-        # What reaches the bucket does so at the end.
-        process = processes.start_python("-c", DRIVER, told, home, 600)
-        (systemctl / "pid").write_text(str(process.pid))
-        return process
-
-    with clouds.running() as cloud:
-        (tmp_path / "gcloud").mkdir()
-        own = clouds.environment(cloud, str(tmp_path / "gcloud"))
-        for name, value in own.items():
-            monkeypatch.setenv(name, value)
-        first, watching = start(tmp_path / "one"), watch(metadata)
-        folder = tmp_path / "one/run/checkpoints"
-        jobs.wait_for("a checkpoint", lambda: list(folder.glob("step_*")))
-        metadata.change("preempted", "TRUE")
-        code, output = processes.finish(first)
-        watching.wait(30)
-        watching.stdout.close()
-        assert code == 42, output
-        assert cloud.get(f"{CONTROL}/outcome.json") is None
-        newest = max(path.name for path in folder.glob("step_*"))
-        manifest = f"gs://mine/job/checkpoints/{newest}/manifest.json"
-        assert cloud.get(manifest)
-        code, output = processes.finish(start(tmp_path / "two"))
-        assert code == 0, output
-        result = json.loads(cloud.get("gs://mine/job/result.json"))
-        outcome = json.loads(cloud.get(f"{CONTROL}/outcome.json"))
-        log = cloud.get(f"{CONTROL}/log-0.txt").decode()
+    first = start(tmp_path / "one", 600, [*trainer, WORKDIR])
+    (systemctl / "pid").write_text(str(first.pid))
+    watching = watch(metadata)
+    jobs.wait_for("a checkpoint", lambda: manifests(tmp_path / "one"))
+    metadata.change("preempted", "TRUE")
+    code, output = processes.finish(first)
+    watching.wait(30)
+    watching.stdout.close()
+    assert code == 42, output
+    assert cloud.get(f"{CONTROL}/outcome.json") is None
+    newest = max(manifests(tmp_path / "one"))
+    held = bucket.names("job/")
+    assert f"checkpoints/{newest}/manifest.json" in held
+    assert ".lease" not in held
+    second = start(tmp_path / "two", 600, [*trainer, WORKDIR])
+    code, output = processes.finish(second)
+    assert code == 0, output
+    outcome = json.loads(cloud.get(f"{CONTROL}/outcome.json"))
     assert outcome == {"code": 0, "machine": 0}
-    assert "going on from step_" in log
+    log = cloud.get(f"{CONTROL}/log-0.txt").decode()
+    assert f"going on from {newest}" in log
     assert log.count("data: digits") == 2
     calm = processes.start(
         "trainer.task", *trainer, f"--workdir={tmp_path / 'calm'}"
     )
     assert processes.finish(calm)[0] == 0
     undisturbed = json.loads((tmp_path / "calm/result.json").read_text())
+    result = bucket.read("job/result.json")
     assert result["weights_sha256"] == undisturbed["weights_sha256"]
     assert result["restarts"] == 1
 
 
 @pytest.mark.slow
 @needs_gcloud
-def test_a_job_is_stopped_by_an_object(tmp_path, monkeypatch):
-    told = json.dumps(
-        job(arguments=["--config=digits", "--config.epochs=100000"])
-    )
-    with clouds.running() as cloud:
-        (tmp_path / "gcloud").mkdir()
-        own = clouds.environment(cloud, str(tmp_path / "gcloud"))
-        for name, value in own.items():
-            monkeypatch.setenv(name, value)
-        cloud.put(f"{CONTROL}/stop", b"stop\n")
-        process = processes.start_python("-c", DRIVER, told, tmp_path, 0.5)
-        code, output = processes.finish(process)
-        assert code == 43, output
-        outcome = json.loads(cloud.get(f"{CONTROL}/outcome.json"))
-        kept = [name for _, name in cloud.objects if "/step_" in name]
+def test_a_job_is_stopped_by_an_object(tmp_path, google):
+    cloud, bucket = google
+    endless = ["--config=digits", "--config.epochs=100000", WORKDIR]
+    bucket.put("job/STOP", b"stop\n")
+    one = start(tmp_path / "one", 0.5, endless)
+    code, output = processes.finish(one)
+    assert code == 43, output
+    outcome = json.loads(cloud.get(f"{CONTROL}/outcome.json"))
     assert outcome["code"] == 43
-    assert kept
+    held = bucket.names("job/")
+    assert any(name.endswith("/manifest.json") for name in held)
+    assert "STOP" not in held
+
+
+@pytest.mark.slow
+@needs_gcloud
+def test_a_chief_that_is_gone_is_made_again_alone(tmp_path, google, systemctl):
+    """Its peer's machine stays, and takes what the bucket holds."""
+    _, bucket = google
+    trainer = (
+        "--config=digits",
+        "--config.epochs=40",
+        "--config.checkpoint.every_secs=1",
+        WORKDIR,
+    )
+    ports = processes.free_ports(2)
+    addresses = ",".join(f"127.0.0.1:{port}" for port in ports)
+    chief, peer = (
+        start(tmp_path / host, 600, trainer, host, addresses)
+        for host in ("job-0", "job-1")
+    )
+    try:
+        jobs.wait_for(
+            "a checkpoint",
+            lambda: any("/manifest.json" in n for n in bucket.names("job/")),
+        )
+    finally:
+        processes.kill_all(chief)
+    chief.stdout.close()
+    again = start(tmp_path / "again", 600, trainer, "job-0", addresses)
+    try:
+        code, output = processes.finish(again)
+        assert code == 0, output
+        assert peer.wait(60) == 0
+    finally:
+        if peer.poll() is None:
+            processes.kill_all(peer)
+        peer.stdout.close()
+    assert bucket.read("job/result.json")["workers"] == 2
+    log = (tmp_path / "again/log-0.txt").read_text()
+    assert "going on from step_" in log
+    # Its supervisor looks where its trainer works.
+    copy = tmp_path / "job-1/staging/worker_1"
+    assert manifests(copy)
+    assert list(copy.rglob("logs/worker_1.log"))

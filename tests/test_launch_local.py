@@ -106,8 +106,11 @@ def test_logs_are_kept_and_lines_say_whose_they_are(fake, capfd):
         assert log.read_text() == line + "\n"
 
 
-def test_a_pods_worker_is_called_by_its_index(fake, capfd, monkeypatch):
-    monkeypatch.setenv("JOB_COMPLETION_INDEX", "3")
+@pytest.mark.parametrize("variable", ["STRATA_WORKER", "JOB_COMPLETION_INDEX"])
+def test_a_machines_worker_is_called_by_its_number(
+    variable, fake, capfd, monkeypatch
+):
+    monkeypatch.setenv(variable, "3")
     done, workdir = fake([[[1, None]]] * 2, "--max_restarts=1")
     assert done == 1
     captured = capfd.readouterr()

@@ -235,6 +235,14 @@ def test_a_stop_in_the_bucket_reaches_the_run(run, server, monkeypatch):
 
 
 @needs_client
+def test_a_stop_from_before_the_start_is_obeyed_once(run, server):
+    server.put(f"{PATH}STOP", b"")
+    with run() as store:
+        assert (pathlib.Path(store.folder) / "STOP").exists()
+        assert "STOP" not in server.names(PATH)
+
+
+@needs_client
 def test_a_bucket_that_fails_is_tried_again_and_told_at_the_end(
     run, server, monkeypatch
 ):

@@ -42,6 +42,8 @@ SLURM_PORTS, SLURM_TASKS, SLURM_JOBS = 12_000, 16, 1_250
 SLURM_STEP_APART = 131
 # Variable that holds the number of a pipe to a supervisor, for heartbeats.
 HEARTBEAT_FD = "STRATA_HEARTBEAT_FD"
+# By which a machine or a pod is told its worker's number.
+NUMBERS = ("STRATA_WORKER", "JOB_COMPLETION_INDEX")
 
 
 class ClusterError(Exception):
@@ -189,8 +191,7 @@ def from_addresses(environment: Mapping[str, str]) -> Cluster:
             f"STRATA_ADDRESSES={text!r} names an address twice; give each"
             " worker its own"
         )
-    names = ("STRATA_WORKER", "JOB_COMPLETION_INDEX")
-    name = next((n for n in names if n in environment), names[0])
+    name = next((n for n in NUMBERS if n in environment), NUMBERS[0])
     given = environment.get(name, "")
     if given not in map(str, range(len(addresses))):
         raise UserError(

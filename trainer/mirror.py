@@ -120,6 +120,9 @@ class Mirror:
         result = there.get(RESULT_FILE)
         self._result = result.generation if result else 0
         self._checkpoints = checkpoints_of(list(there))
+        for name in there.keys() & {STOP_FILE, SAVE_FILE}:
+            # It came with the rest, and is obeyed once.
+            remote.delete(name)
         self._copied = {
             name: signature
             for name, signature in local_files(local).items()

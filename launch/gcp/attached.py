@@ -137,12 +137,11 @@ class Launcher:
     def _prepare(self, has_code: bool) -> None:
         """Puts into the bucket what the machines read."""
         self._note()
-        project = self._request.project
         if not has_code:
             self._pack()
             for words in plan.uploads(self._request, str(self._folder)):
                 self._client.need(words)
-        self._client.ask(commands.forget(project, self._request.control))
+        self._client.ask(commands.forget(self._request))
 
     def _note(self) -> None:
         """Keeps here what a later command needs to know of the job."""
@@ -205,12 +204,7 @@ class Launcher:
                 )
             if machine.is_ended:
                 self._fleet.delete([machine])
-        alive = [m for m in machines if not m.is_ended]
-        if self._request.machines[0] not in {m.name for m in alive}:
-            # The workdir of the others was on the chief's disk.
-            self._fleet.delete(alive)
-            return []
-        return alive
+        return [m for m in machines if not m.is_ended]
 
     def _make_in(self, zone: str, names: list[str]) -> str | None:
         """Makes machines in a zone; returns why there are none, or None."""
@@ -293,9 +287,7 @@ class Launcher:
         file.write_text("stop\n")
         self._client.need(
             commands.upload(
-                self._request.project,
-                str(file),
-                f"{self._request.control}/stop",
+                self._request.project, str(file), self._request.stop
             )
         )
         return True

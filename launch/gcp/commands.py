@@ -151,12 +151,11 @@ def upload(project: str | None, file: str, address: str) -> Words:
     return gcloud(project, "storage", "cp", file, address)
 
 
-def forget(project: str | None, control: str) -> Words:
-    """Returns the command that removes what an earlier job said last."""
-    names = ("outcome.json", "stop", "setup.log")
-    return gcloud(
-        project, "storage", "rm", *(f"{control}/{name}" for name in names)
-    )
+def forget(request: Request) -> Words:
+    """Returns the command that removes what was said of an earlier start."""
+    control = request.control
+    told = (f"{control}/outcome.json", f"{control}/setup.log", request.stop)
+    return gcloud(request.project, "storage", "rm", *told)
 
 
 def read(project: str | None, address: str, first_byte: int = 0) -> Words:

@@ -16,6 +16,7 @@ from launch.gcp import tpus
 from launch.gcp.request import Request
 from launch.gcp.revision import head
 from trainer.arguments import Parser
+from trainer.arguments import split_remote
 from trainer.config import UserError
 
 DESCRIPTIONS = {
@@ -40,7 +41,7 @@ a lone --.
 }
 MOST_VMS = 64
 _PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][-a-z0-9]{4,28}[a-z0-9]")
-_FOLDER = re.compile(r"--?(workdir|data_dir)(?:=(.*))?", re.DOTALL)
+_FOLDER = re.compile(r"--?(workdir|data_dir|init_from)(?:=(.*))?", re.DOTALL)
 
 
 def read_flags(
@@ -233,6 +234,7 @@ def _check_arguments(
                 " with them"
             )
         names.bucket_of(f"--{match[1]}", value)
+        split_remote(value)
         if match[1] == "workdir":
             workdir = value.rstrip("/")
         else:

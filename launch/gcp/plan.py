@@ -72,7 +72,7 @@ def script(request: Request) -> str:
         uploads="\n".join(shlex.join(w) for w in uploads(request, folder)),
         delete=shlex.quote(shlex.join(commands.delete(request, zone))),
         create=" \\\n  ".join(map(shlex.quote, create)),
-        forget=shlex.join(commands.forget(project, request.control)),
+        forget=shlex.join(commands.forget(request)),
         outcome=shlex.join(commands.read(project, outcome)),
         results=results_folder(request.name),
         fetch=shlex.join(

@@ -4,11 +4,14 @@ import dataclasses
 import json
 from typing import Any
 
+from trainer.arguments import CHIEF
+from trainer.arguments import split_remote
+from trainer.arguments import STAGING_VARIABLE
+
 LABEL = "strata-job"
 PORT = 2222
-# Where a machine keeps the workdir, and data that came from a bucket.
-WORKDIR = "/srv/strata/run"
-DATA = "/srv/strata/data"
+# Where a machine keeps its copies of what is in buckets.
+STAGING = "/srv/strata"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +74,16 @@ class Request:
         """The folder by which launcher and machines tell each other."""
         return f"{self.bucket}/.strata/{self.name}"
 
+    @property
+    def stop(self) -> str:
+        """The object at which the trainer saves and ends."""
+        return f"{self.workdir}/STOP"
+
+    @property
+    def copy(self) -> str:
+        """The folder of a machine that has the chief's copy of the run."""
+        return "/".join((STAGING, CHIEF, *split_remote(self.workdir)))
+
     def lasting(self, secs: int) -> "Request":
         """Returns the same with another maximum run time."""
         return dataclasses.replace(self, max_secs=secs)
@@ -96,8 +109,8 @@ def from_json(text: str) -> Request:
 
 def job(request: Request, zone: str) -> dict[str, Any]:
     """Returns what a machine is told of its job."""
-    arguments = list(request.arguments)
-    environment: dict[str, str] = {}
+    arguments = [*request.arguments, f"--workdir={request.workdir}"]
+    environment = {STAGING_VARIABLE: STAGING}
     if request.kind == "tpu":
         arguments.append("--tpu=local")
     else:
@@ -114,7 +127,6 @@ def job(request: Request, zone: str) -> dict[str, Any]:
         "zone": zone,
         "machines": request.machines,
         "control": request.control,
-        "workdir": request.workdir,
         "revision": request.revision,
         "max_secs": request.max_secs,
         "max_restarts": request.max_restarts,

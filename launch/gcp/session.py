@@ -1,15 +1,13 @@
-"""What runs on a machine: the trainer under its supervisor, and the bucket.
+"""What runs on a machine: the trainer under its supervisor, and its log.
 
-The chief's disk is the workdir. It comes from the bucket where a machine is
-new, and goes there every half minute and at the end. The machine is told to
-stop by an object, and tells by others what it says and how it ended.
+The trainer itself keeps the run in the bucket. What the machine says goes
+there every half minute and at the end, and how it ended.
 """
 
 import contextlib
 import json
 import os
 import pathlib
-import re
 import signal
 import socket
 import subprocess
@@ -19,8 +17,6 @@ from typing import Any
 from typing import IO
 
 from launch.gcp import commands
-from launch.gcp.request import DATA
-from launch.gcp.request import WORKDIR
 from launch.supervision import FAILED
 from launch.supervision import FINAL
 from launch.workers import Requests
@@ -28,7 +24,7 @@ from trainer.cluster import DONE
 from trainer.cluster import MISTAKE
 from trainer.cluster import STOPPED
 
-SYNC_SECS = 30.0
+LOG_SECS = 30.0
 # A TPU that hangs as it is initialised is told of by nothing else.
 PREFLIGHT_SECS = 300.0
 CODE_FILE = "exit_code"
@@ -36,7 +32,6 @@ UNIT = "strata.service"
 LOCKFILE = pathlib.Path("/tmp/libtpu_lockfile")
 # One host drives its own TPU by TensorFlow's pluggable device.
 LIBTPU = ".venv/lib/python3.11/site-packages/libtpu/libtpu.so"
-_DATA = re.compile(r"--?data_dir=(gs://.*)", re.DOTALL)
 
 
 def run(words: list[str]) -> int:
@@ -60,72 +55,32 @@ class Session:
     Args:
       job: what the machine was told of it.
       home: folder for what this machine alone needs.
-      workdir: of the trainer.
-      data: where data from a bucket goes.
     """
 
-    def __init__(
-        self,
-        job: dict[str, Any],
-        home: pathlib.Path,
-        workdir: pathlib.Path = pathlib.Path(WORKDIR),
-        data: pathlib.Path = pathlib.Path(DATA),
-    ) -> None:
+    def __init__(self, job: dict[str, Any], home: pathlib.Path) -> None:
         self._job = job
         self._home = home
-        self._workdir = workdir
-        self._data = data
         self.index = index_of(job, socket.gethostname())
         self._log = home / f"log-{self.index}.txt"
-        self._copying = threading.Lock()
+        self._stored_log = f"{job['control']}/{self._log.name}"
 
     def run(self) -> int:
         """Runs the trainer to its end; returns its exit code."""
         (self._home / CODE_FILE).unlink(missing_ok=True)
         requests = Requests()
         with requests.heard():
-            self._fetch()
+            if not self._log.exists():
+                # What the machine before this one said.
+                run(_cp(self._stored_log, str(self._log)))
             with open(self._log, "ab", buffering=0) as log:
                 code = self._preflight(log)
                 if code == DONE and not requests.asked:
                     code = self._train(log, requests)
                 elif code == DONE:
                     code = STOPPED
-        self.sync()
+        self._copy_log()
         (self._home / CODE_FILE).write_text(str(code))
         return code
-
-    def _fetch(self) -> None:
-        """Brings here what the job has from before, and its data."""
-        control = self._job["control"]
-        if not self._log.exists():
-            run(_cp(f"{control}/{self._log.name}", str(self._log)))
-        self._workdir.mkdir(parents=True, exist_ok=True)
-        is_new = not any(self._workdir.glob("[!.]*"))
-        if self.index == 0 and is_new:
-            run(commands.fetch(None, self._job["workdir"], str(self._workdir)))
-        for argument in self._job["arguments"]:
-            if match := _DATA.fullmatch(argument):
-                self._fetch_data(match[1])
-
-    def _fetch_data(self, address: str) -> None:
-        self._data.mkdir(exist_ok=True)
-        if address.endswith(".csv"):
-            run(_cp(address, str(self._data)))
-        else:
-            run(commands.fetch(None, address, str(self._data)))
-
-    def _arguments(self) -> list[str]:
-        """Returns the trainer's arguments, with this machine's folders."""
-        found = []
-        for argument in self._job["arguments"]:
-            if match := _DATA.fullmatch(argument):
-                name = match[1].rpartition("/")[2]
-                is_table = name.endswith(".csv")
-                here = self._data / name if is_table else self._data
-                argument = f"--data_dir={here}"
-            found.append(argument)
-        return [*found, f"--workdir={self._workdir}"]
 
     def _environment(self) -> dict[str, str]:
         own = {**os.environ, **self._job["environment"]}
@@ -157,13 +112,13 @@ class Session:
         return DONE if done.returncode == 0 else MISTAKE
 
     def _train(self, log: IO[bytes], requests: Requests) -> int:
-        """Runs the supervisor, and copies meanwhile."""
+        """Runs the supervisor, and copies the log meanwhile."""
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "launch.local"),
                 f"--max_restarts={self._job['max_restarts']}",
                 "--",
-                *self._arguments(),
+                *self._job["arguments"],
             ],
             env=self._environment(),
             stdin=subprocess.DEVNULL,
@@ -178,40 +133,19 @@ class Session:
             if (number := requests.take(0.2)) is not None:
                 process.send_signal(number)
                 if number == signal.SIGTERM:
-                    ended.set()  # The last copy is more urgent.
+                    ended.set()  # The last checkpoint is more urgent.
         ended.set()
         copier.join()
         code = process.returncode
         return code if code >= 0 else 128 - code
 
     def _copy_until(self, ended: threading.Event) -> None:
-        while not ended.wait(SYNC_SECS):
-            self.sync()
-            if self.index == 0 and self._is_told_to_stop():
-                with contextlib.suppress(OSError):
-                    (self._workdir / "STOP").touch()
+        while not ended.wait(LOG_SECS):
+            self._copy_log()
 
-    def _is_told_to_stop(self) -> bool:
-        words = commands.read(None, f"{self._job['control']}/stop")
-        done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True
-        )
-        return done.returncode == 0
-
-    def sync(self) -> None:
-        """Copies what is new to the bucket."""
-        with self._copying:
-            address = f"{self._job['control']}/{self._log.name}"
-            if self._log.exists():
-                run(_cp(str(self._log), address))
-            if self.index or not self._workdir.is_dir():
-                return
-            # Files first, then removals: the bucket holds a whole checkpoint
-            # at any time.
-            both = (str(self._workdir), self._job["workdir"])
-            copy = commands.fetch(None, *both)
-            if run(copy) == 0:
-                run([*copy, "--delete-unmatched-destination-objects"])
+    def _copy_log(self) -> None:
+        if self._log.exists():
+            run(_cp(str(self._log), self._stored_log))
 
     def end(self) -> None:
         """Says how the job ended and removes its machines, if it did.
@@ -237,7 +171,7 @@ class Session:
             ["systemctl", "--quiet", "is-failed", UNIT]
         ).returncode:
             return None
-        self.sync()
+        self._copy_log()
         return FAILED
 
     def _tell(self, code: int) -> None:

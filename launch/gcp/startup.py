@@ -5,17 +5,16 @@ import pathlib
 import shlex
 
 from launch.gcp import commands
-from launch.gcp.request import DATA
 from launch.gcp.request import job
 from launch.gcp.request import Request
-from launch.gcp.request import WORKDIR
+from launch.gcp.request import STAGING
 
 TEMPLATE = pathlib.Path(__file__).with_name("startup.sh")
 # CUDA's libraries are not in the lock; the rest stays as locked.
 _INSTALL_GPU = """\
   make setup PYTHON=python3
   .venv/bin/python -m uv pip install --python .venv/bin/python \\
-    --no-build-isolation --constraint requirements.lock -e '.[gpu]'"""
+    --no-build-isolation --constraint requirements.lock -e '.[gcs,gpu]'"""
 # Ubuntu 22.04's own Python is 3.10, too old.
 _INSTALL_TPU = """\
   python3 -m venv /opt/uv
@@ -34,25 +33,11 @@ systemctl is-active --quiet strata-limit.timer ||
   systemd-run --unit=strata-limit --setenv=PATH="$PATH" \\
     --on-calendar="$(cat /etc/strata/deadline)" {delete}
 """
-# The chief's disk is the workdir of all; the bucket has a copy of it.
-_SHARE = """
-if [ "$(hostname --short)" = {chief} ]; then
-  apt-get -qq install -y --no-install-recommends nfs-kernel-server
-  echo '{workdir} *(rw,async,no_subtree_check)' > /etc/exports
-  exportfs -ra
-else
-  apt-get -qq install -y --no-install-recommends nfs-common
-  mountpoint --quiet {workdir} ||
-    timeout 1800 sh -c 'until mount -t nfs -o soft,timeo=100 \\
-      {chief}:{workdir} {workdir}; do sleep 5; done'
-fi
-"""
 
 
 def script(request: Request, zone: str) -> str:
     """Returns the script for a job's machines in a zone."""
     delete = shlex.join(commands.delete(request, zone))
-    chief = request.machines[0]
     is_tpu = request.kind == commands.TPU
     filled = {
         # One line of ASCII, which no end of the document can be part of.
@@ -62,12 +47,8 @@ def script(request: Request, zone: str) -> str:
         "TIMER": _TIMER.format(secs=request.max_secs, delete=delete)
         if is_tpu
         else "",
-        "WORKDIR": WORKDIR,
-        "DATA": DATA,
+        "STAGING": STAGING,
         "INSTALL": _INSTALL_TPU if is_tpu else _INSTALL_GPU,
-        "SHARE": _SHARE.format(chief=chief, workdir=WORKDIR)
-        if request.num_vms > 1
-        else "",
     }
     head, *pieces = TEMPLATE.read_text(encoding="utf-8").split("@")
     # Once over, so that nothing filled in is taken for a place to fill.

@@ -25,8 +25,8 @@ if [ ! -e /opt/strata/.ready ]; then
   apt-get -qq update
   apt-get -qq install -y --no-install-recommends make python3-venv
   id strata || useradd --uid 1900 --user-group --create-home strata
-  mkdir -p /opt/strata @WORKDIR@ @DATA@
-  chown strata: @WORKDIR@ @DATA@
+  mkdir -p /opt/strata @STAGING@
+  chown strata: @STAGING@
   gcloud storage cp @CONTROL@/code.tar.gz /tmp/code.tar.gz
   tar -xzf /tmp/code.tar.gz -C /opt/strata
   cd /opt/strata
@@ -35,5 +35,4 @@ if [ ! -e /opt/strata/.ready ]; then
   systemctl daemon-reload
   touch .ready
 fi
-@SHARE@
 systemctl start strata-watcher.service strata.service

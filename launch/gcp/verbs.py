@@ -20,7 +20,6 @@ from launch.gcp.client import GcloudError
 from launch.gcp.request import from_json
 from launch.gcp.request import LABEL
 from launch.gcp.request import Request
-from launch.gcp.request import WORKDIR
 from launch.workers import Requests
 from trainer.arguments import Parser
 from trainer.config import tell
@@ -215,7 +214,7 @@ def tensorboard(argv: list[str]) -> int:
         raise UserError(f"--port={port} must be from 1 to 65535")
     server = [
         *("/opt/strata/.venv/bin/python", "-m", "tensorboard.main"),
-        *(f"--logdir={WORKDIR}", "--host=127.0.0.1", "--port=6006"),
+        *(f"--logdir={request.copy}", "--host=127.0.0.1", "--port=6006"),
     ]
     zone = request.zones[0]
     if not target.flags.dry_run:
@@ -258,7 +257,7 @@ def stop(argv: list[str]) -> int:
             commands.upload(
                 target.project,
                 f"{plan.local_folder(request.name)}/stop",
-                f"{request.control}/stop",
+                request.stop,
             ),
         )
     target.launcher().stop()

@@ -12,7 +12,7 @@ exec >> /var/log/strata-setup.log 2>&1
 
 mkdir -p /etc/strata
 cat > /etc/strata/job.json <<'STRATA_JOB'
-{"kind": "gpu", "name": "mnist", "zone": "us-central1-a", "machines": ["mnist-0"], "control": "gs://mine/.strata/mnist", "workdir": "gs://mine/mnist", "revision": "0000000000000000000000000000000000000000", "max_secs": 86400, "max_restarts": 10, "environment": {}, "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist", "--require_gpus=2"]}
+{"kind": "gpu", "name": "mnist", "zone": "us-central1-a", "machines": ["mnist-0"], "control": "gs://mine/.strata/mnist", "revision": "0000000000000000000000000000000000000000", "max_secs": 86400, "max_restarts": 10, "environment": {"STRATA_STAGING_DIR": "/srv/strata"}, "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist", "--workdir=gs://mine/mnist", "--require_gpus=2"]}
 STRATA_JOB
 
 # A machine that cannot be set up costs as much as one that trains.
@@ -30,19 +30,18 @@ if [ ! -e /opt/strata/.ready ]; then
   apt-get -qq update
   apt-get -qq install -y --no-install-recommends make python3-venv
   id strata || useradd --uid 1900 --user-group --create-home strata
-  mkdir -p /opt/strata /srv/strata/run /srv/strata/data
-  chown strata: /srv/strata/run /srv/strata/data
+  mkdir -p /opt/strata /srv/strata
+  chown strata: /srv/strata
   gcloud storage cp gs://mine/.strata/mnist/code.tar.gz /tmp/code.tar.gz
   tar -xzf /tmp/code.tar.gz -C /opt/strata
   cd /opt/strata
   make setup PYTHON=python3
   .venv/bin/python -m uv pip install --python .venv/bin/python \
-    --no-build-isolation --constraint requirements.lock -e '.[gpu]'
+    --no-build-isolation --constraint requirements.lock -e '.[gcs,gpu]'
   install -m 644 launch/gcp/*.service /etc/systemd/system/
   systemctl daemon-reload
   touch .ready
 fi
-
 systemctl start strata-watcher.service strata.service
 STRATA_STARTUP
 cat > .strata/gcp/mnist/request.json <<'STRATA_REQUEST'
@@ -51,7 +50,7 @@ STRATA_REQUEST
 git -C /home/me/strata archive --format=tar.gz 0000000000000000000000000000000000000000 > .strata/gcp/mnist/code.tar.gz
 gcloud storage cp .strata/gcp/mnist/code.tar.gz gs://mine/.strata/mnist/code.tar.gz --quiet
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/.strata/mnist/request.json --quiet
-gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/stop gs://mine/.strata/mnist/setup.log --quiet || true
+gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet || true
 trap 'gcloud compute instances delete mnist-0 --zone=us-central1-a --quiet' EXIT
 gcloud \
   compute \

@@ -12,7 +12,7 @@ exec >> /var/log/strata-setup.log 2>&1
 
 mkdir -p /etc/strata
 cat > /etc/strata/job.json <<'STRATA_JOB'
-{"kind": "gpu", "name": "mnist", "zone": "us-central1-a", "machines": ["mnist-0", "mnist-1"], "control": "gs://mine/team/.strata/mnist", "workdir": "gs://mine/team/mnist", "revision": "0000000000000000000000000000000000000000", "max_secs": 7200, "max_restarts": 10, "environment": {"STRATA_ADDRESSES": "mnist-0:2222,mnist-1:2222"}, "arguments": ["--join_secs=1800", "--config=mnist", "--data_dir=gs://mine/mnist", "--require_gpus=8"]}
+{"kind": "gpu", "name": "mnist", "zone": "us-central1-a", "machines": ["mnist-0", "mnist-1"], "control": "gs://mine/team/.strata/mnist", "revision": "0000000000000000000000000000000000000000", "max_secs": 7200, "max_restarts": 10, "environment": {"STRATA_STAGING_DIR": "/srv/strata", "STRATA_ADDRESSES": "mnist-0:2222,mnist-1:2222"}, "arguments": ["--join_secs=1800", "--config=mnist", "--data_dir=gs://mine/mnist", "--workdir=gs://mine/team/mnist", "--require_gpus=8"]}
 STRATA_JOB
 
 # A machine that cannot be set up costs as much as one that trains.
@@ -30,30 +30,18 @@ if [ ! -e /opt/strata/.ready ]; then
   apt-get -qq update
   apt-get -qq install -y --no-install-recommends make python3-venv
   id strata || useradd --uid 1900 --user-group --create-home strata
-  mkdir -p /opt/strata /srv/strata/run /srv/strata/data
-  chown strata: /srv/strata/run /srv/strata/data
+  mkdir -p /opt/strata /srv/strata
+  chown strata: /srv/strata
   gcloud storage cp gs://mine/team/.strata/mnist/code.tar.gz /tmp/code.tar.gz
   tar -xzf /tmp/code.tar.gz -C /opt/strata
   cd /opt/strata
   make setup PYTHON=python3
   .venv/bin/python -m uv pip install --python .venv/bin/python \
-    --no-build-isolation --constraint requirements.lock -e '.[gpu]'
+    --no-build-isolation --constraint requirements.lock -e '.[gcs,gpu]'
   install -m 644 launch/gcp/*.service /etc/systemd/system/
   systemctl daemon-reload
   touch .ready
 fi
-
-if [ "$(hostname --short)" = mnist-0 ]; then
-  apt-get -qq install -y --no-install-recommends nfs-kernel-server
-  echo '/srv/strata/run *(rw,async,no_subtree_check)' > /etc/exports
-  exportfs -ra
-else
-  apt-get -qq install -y --no-install-recommends nfs-common
-  mountpoint --quiet /srv/strata/run ||
-    timeout 1800 sh -c 'until mount -t nfs -o soft,timeo=100 \
-      mnist-0:/srv/strata/run /srv/strata/run; do sleep 5; done'
-fi
-
 systemctl start strata-watcher.service strata.service
 STRATA_STARTUP
 cat > .strata/gcp/mnist/request.json <<'STRATA_REQUEST'
@@ -62,7 +50,7 @@ STRATA_REQUEST
 git -C /home/me/strata archive --format=tar.gz 0000000000000000000000000000000000000000 > .strata/gcp/mnist/code.tar.gz
 gcloud storage cp .strata/gcp/mnist/code.tar.gz gs://mine/team/.strata/mnist/code.tar.gz --quiet --project=our-project
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/team/.strata/mnist/request.json --quiet --project=our-project
-gcloud storage rm gs://mine/team/.strata/mnist/outcome.json gs://mine/team/.strata/mnist/stop gs://mine/team/.strata/mnist/setup.log --quiet --project=our-project || true
+gcloud storage rm gs://mine/team/.strata/mnist/outcome.json gs://mine/team/.strata/mnist/setup.log gs://mine/team/mnist/STOP --quiet --project=our-project || true
 trap 'gcloud compute instances delete mnist-0 mnist-1 --zone=us-central1-a --quiet --project=our-project' EXIT
 gcloud \
   compute \

@@ -12,7 +12,7 @@ exec >> /var/log/strata-setup.log 2>&1
 
 mkdir -p /etc/strata
 cat > /etc/strata/job.json <<'STRATA_JOB'
-{"kind": "tpu", "name": "mnist", "zone": "us-west4-a", "machines": ["mnist"], "control": "gs://mine/.strata/mnist", "workdir": "gs://mine/mnist", "revision": "0000000000000000000000000000000000000000", "max_secs": 86400, "max_restarts": 10, "environment": {}, "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist", "--tpu=local"]}
+{"kind": "tpu", "name": "mnist", "zone": "us-west4-a", "machines": ["mnist"], "control": "gs://mine/.strata/mnist", "revision": "0000000000000000000000000000000000000000", "max_secs": 86400, "max_restarts": 10, "environment": {"STRATA_STAGING_DIR": "/srv/strata"}, "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist", "--workdir=gs://mine/mnist", "--tpu=local"]}
 STRATA_JOB
 
 # A machine that cannot be set up costs as much as one that trains.
@@ -36,8 +36,8 @@ if [ ! -e /opt/strata/.ready ]; then
   apt-get -qq update
   apt-get -qq install -y --no-install-recommends make python3-venv
   id strata || useradd --uid 1900 --user-group --create-home strata
-  mkdir -p /opt/strata /srv/strata/run /srv/strata/data
-  chown strata: /srv/strata/run /srv/strata/data
+  mkdir -p /opt/strata /srv/strata
+  chown strata: /srv/strata
   gcloud storage cp gs://mine/.strata/mnist/code.tar.gz /tmp/code.tar.gz
   tar -xzf /tmp/code.tar.gz -C /opt/strata
   cd /opt/strata
@@ -53,7 +53,6 @@ if [ ! -e /opt/strata/.ready ]; then
   systemctl daemon-reload
   touch .ready
 fi
-
 systemctl start strata-watcher.service strata.service
 STRATA_STARTUP
 cat > .strata/gcp/mnist/request.json <<'STRATA_REQUEST'
@@ -62,7 +61,7 @@ STRATA_REQUEST
 git -C /home/me/strata archive --format=tar.gz 0000000000000000000000000000000000000000 > .strata/gcp/mnist/code.tar.gz
 gcloud storage cp .strata/gcp/mnist/code.tar.gz gs://mine/.strata/mnist/code.tar.gz --quiet
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/.strata/mnist/request.json --quiet
-gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/stop gs://mine/.strata/mnist/setup.log --quiet || true
+gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet || true
 trap 'gcloud compute tpus queued-resources delete mnist --zone=us-west4-a --force --quiet' EXIT
 gcloud \
   compute \
