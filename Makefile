@@ -1,6 +1,7 @@
 # Each target's line after ## is what `make` alone prints.
 CONFIG ?= configs/digits.py
 PORT ?= 6006
+PAIRS ?= 5
 UV_VERSION := 0.13.9
 
 # What stands in the user's environment must not reach ours.
@@ -87,10 +88,13 @@ $(BENCH_STAMP): benchmarks/peers/requirements.txt $(STAMP)
 		--require-hashes -r benchmarks/peers/requirements.txt
 	touch $@
 
-bench: $(BENCH_STAMP)  ## hold Strata against Keras, PyTorch and JAX on MNIST
+bench: $(BENCH_STAMP)  ## against Keras, PyTorch, JAX; costs by PAIRS (5) of runs
 	test -n '$(DATA_DIR)' || { echo 'make bench: DATA_DIR is missing; name' \
 		'the folder of MNIST'"'"'s four files' >&2; exit 2; }
 	$(PY) -m benchmarks.bench --data_dir='$(DATA_DIR)' $(ARGS)
+	for part in tensorboard scalars checkpoint supervision; do \
+		$(PY) -m benchmarks.overhead $$part --data_dir='$(DATA_DIR)' \
+			--pairs='$(PAIRS)' || exit; done
 
 bench-smoke: $(STAMP)  ## look for lost speed and growing memory, in 2 minutes
 	test -n '$(DATA_DIR)' || { echo 'make bench-smoke: DATA_DIR is missing;' \

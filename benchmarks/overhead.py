@@ -107,6 +107,8 @@ def main() -> None:
     flags = [f"--config.epochs={arguments.epochs}"]
     if arguments.data_dir:
         flags.append(f"--data_dir={arguments.data_dir}")
+    if not arguments.pairs:
+        return
     measured = measure(arguments.part, arguments.pairs, flags)
     for name in Cost._fields:
         ratios = [
