@@ -106,13 +106,13 @@ def test_a_second_job_is_refused_and_the_first_unharmed(job, calm):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A folder on a disk of 2 MB."""
+    """A folder on a disk of 4 MB: twice what a whole run takes."""
     if os.geteuid() != 0:
         pytest.skip("to mount a small disk takes root")
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=True
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], check=True
     )
     yield disk
     subprocess.run(["umount", "-l", disk], check=True)
