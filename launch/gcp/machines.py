@@ -1,7 +1,8 @@
 """GPU machines of Compute Engine, and the images that they start from.
 
+As known in 2025-08, and not yet held against the documents that say it now:
 cloud.google.com/compute/docs/accelerator-optimized-machines and
-cloud.google.com/compute/docs/gpus, as of 2025-08.
+cloud.google.com/compute/docs/gpus.
 """
 
 import dataclasses
@@ -76,7 +77,8 @@ IMAGE = Image(
     project="ubuntu-os-accelerator-images",
     driver="580",
     python="3.12",
-    source="cloud.google.com/compute/docs/images/os-details, as of 2025-12",
+    source="as public projects name it; to be held against"
+    " cloud.google.com/compute/docs/images/os-details",
 )
 
 

@@ -14,7 +14,8 @@ _BUCKET = re.compile(
     r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)*"
 )
 _NETWORK = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-# Of most regions; cloud.google.com/compute/docs/regions-zones, as of 2025-08.
+# Of most regions, as known in 2025-08, and not yet held against the document
+# that says it now: cloud.google.com/compute/docs/regions-zones.
 _ABC = (
     "africa-south1 asia-east1 asia-east2 asia-northeast1 asia-northeast2"
     " asia-northeast3 asia-south1 asia-south2 asia-southeast1 asia-southeast2"
