@@ -132,3 +132,26 @@ def test_goodput_adds_up_to_the_wall_time(workdir):
     )
     assert len(timing["epoch_secs"]) == 2
     assert sum(timing["epoch_secs"]) <= timing["train_secs"]
+
+
+def test_a_loss_that_diverges_is_told_once_in_log_and_tensorboard(
+    tmp_path, capsys
+):
+    flags = (
+        "--config=digits",
+        "--config.epochs=8",
+        "--config.log.every_steps=20",
+        "--config.log.report=false",
+        "--config.optimizer.name=sgd",
+        "--config.optimizer.momentum=0.9",
+        # Learns while the rate is small, and then no more.
+        "--config.optimizer.learning_rate=8",
+        "--config.optimizer.schedule.name=linear",
+        "--config.optimizer.schedule.warmup_fraction=0.9",
+    )
+    assert task.main([*flags, f"--workdir={tmp_path}/run"]) == 0
+    printed = capsys.readouterr().out
+    (line,) = re.findall("^WARNING: (diverging.*)$", printed, re.MULTILINE)
+    (event,) = events(tmp_path / "run" / "train").Tensors("alerts")
+    assert event.tensor_proto.string_val == [line.encode()]
+    assert line.startswith(f"diverging at step {event.step}: ")
