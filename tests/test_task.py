@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import importlib.util
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ from trainer import cluster
 from trainer import config as config_lib
 from trainer import strategies
 from trainer import task
+from trainer import tensorflow_start
 from trainer.config import Config
 from trainer.config import UserError
 from trainer.workdir import Workdir
@@ -334,3 +336,14 @@ def test_a_strategy_by_its_name():
         timeout=120,
     )
     assert json.loads(done.stdout.splitlines()[-1]) == expected
+
+
+def test_what_keras_has_no_need_for_is_hidden_while_it_loads(monkeypatch):
+    for name in tensorflow_start.UNUSED:
+        for module in [m for m in sys.modules if m.split(".")[0] == name]:
+            monkeypatch.delitem(sys.modules, module)
+    with tensorflow_start.eased():
+        for name in tensorflow_start.UNUSED:
+            with pytest.raises(ImportError):
+                importlib.import_module(name)
+    assert importlib.util.find_spec("matplotlib") is not None

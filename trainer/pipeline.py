@@ -213,6 +213,9 @@ def _gather(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
     return read
 
 
+# AutoGraph would rewrite these functions, which have nothing for it to rewrite,
+# and take a second of each start for it.
+@tf.autograph.experimental.do_not_convert
 def chunks(
     split: Split,
     plan: Plan,
