@@ -61,7 +61,7 @@ def lower(job: Job) -> str:
         first_step=0,
     )
     loop = steps.training_loop(
-        job.strategy, network, train.step_options(job.config), job.place
+        job.strategy, network, train.step_options(job), job.place
     )
     flags = tf.constant(Stop().flags)
     try:

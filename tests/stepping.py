@@ -42,6 +42,13 @@ def load(config):
     return problems.settle(config, dataset)
 
 
+def job_of(config, strategy):
+    """Returns the job of a config, in no workdir."""
+    from trainer.job import Job
+
+    return Job(config, *load(config), "", None, strategy)
+
+
 def run_steps(config, strategy):
     """Trains for config.steps; returns each step's loss, and the network."""
     import tensorflow as tf
@@ -50,16 +57,15 @@ def run_steps(config, strategy):
     from trainer import pipeline
     from trainer import steps
     from trainer import train
-    from trainer.job import Job
 
-    problem, dataset = load(config)
-    job = Job(config, problem, dataset, "", None, strategy)
+    job = job_of(config, strategy)
+    dataset = job.dataset
     network = networks.build(
-        config, problem, dataset, strategy, job.total_steps
+        config, job.problem, dataset, strategy, job.total_steps
     )
     plan = train.training_plan(job)
     place = cluster.read(os.environ)
-    options = train.step_options(config)
+    options = train.step_options(job)
     loop = steps.training_loop(strategy, network, options, place)
     chunks = pipeline.distribute(
         strategy, dataset.splits["train"], plan, first_step=0

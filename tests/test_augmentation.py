@@ -1,5 +1,6 @@
 """Distortions: what they do to an image, and what they depend on."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -30,9 +31,9 @@ def images(rows=6):
     return random.integers(0, 256, (rows, HEIGHT, WIDTH), np.uint8)
 
 
-def distort(config, x, seed=1, step=0, first_row=0):
+def distort(config, x, seed=1, step=0, first_row=0, progress=0.0):
     with chance(seed, tf.constant(step, tf.int64), tf.constant(first_row)):
-        return augmentation.augment(config, tf.constant(x)).numpy()
+        return augmentation.augment(config, tf.constant(x), progress).numpy()
 
 
 @pytest.fixture
@@ -136,6 +137,30 @@ def test_each_seed_step_and_row_is_distorted_otherwise():
     assert not np.allclose(first, distort(ALL, x, seed=2), atol=1)
     assert not np.allclose(first, distort(ALL, x, step=1), atol=1)
     np.testing.assert_array_equal(first, distort(ALL, x))
+
+
+def test_distortions_fade_as_the_run_ends():
+    fading = dataclasses.replace(ALL, fade_fraction=0.4)
+    x = images()
+    whole = distort(ALL, x)
+    np.testing.assert_array_equal(distort(fading, x, progress=0.6), whole)
+    np.testing.assert_allclose(distort(fading, x, progress=1.0), x, atol=1e-3)
+    half = dataclasses.replace(
+        ALL,
+        **{
+            name: getattr(ALL, name) / 2
+            for name in (
+                "rotation_degrees",
+                "scale",
+                "shear",
+                "shift_pixels",
+                "elastic_alpha_pixels",
+            )
+        },
+    )
+    np.testing.assert_allclose(
+        distort(fading, x, progress=0.8), distort(half, x), atol=1e-2
+    )
 
 
 def test_channels_are_distorted_alike():

@@ -128,6 +128,11 @@ SCHEDULE = {"optimizer.schedule.name": "cosine"}
             {"epochs": 4, "optimizer.schedule.warmup_fraction": 0.1},
             ["epochs: 3 -> 4"],
         ),
+        (
+            {"epochs": 3, "data.augmentation.fade_fraction": 0.1},
+            {"epochs": 4, "data.augmentation.fade_fraction": 0.1},
+            ["epochs: 3 -> 4"],
+        ),
     ],
     ids=str,
 )

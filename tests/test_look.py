@@ -55,7 +55,7 @@ def test_an_update_is_the_one_that_the_step_takes(fields):
     network = networks.build(config, problem, dataset, strategy, 2)
     plan, options = (
         train.training_plan(job),
-        train.step_options(config),
+        train.step_options(job),
     )
     chunks = pipeline.distribute(strategy, dataset.splits["train"], plan)
     chunk = {**next(chunks), "steps": tf.constant(1)}

@@ -212,7 +212,7 @@ def test_a_chunk_of_any_length_is_compiled_once():
     strategy = tf.distribute.get_strategy()
     job = Job(config, problem, dataset, "", None, strategy)
     network = networks.build(config, problem, dataset, strategy, 40)
-    options = train.step_options(config)
+    options = train.step_options(job)
     loop = steps.training_loop(strategy, network, options, Cluster())
     lengths = set()
     for chunk in pipeline.distribute(

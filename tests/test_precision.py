@@ -20,11 +20,13 @@ DISTORTED = {
 def test_parts_that_are_compiled_train_as_the_whole_does(fields, monkeypatch):
     config = stepping.config_of({**fields, "steps": 30})
     whole, network = stepping.run_steps(config, tf.distribute.get_strategy())
-    options = train.step_options(config)
+    options = train.step_options(
+        stepping.job_of(config, tf.distribute.get_strategy())
+    )
     assert options.compiled == "step"
     values = {**vars(options), "compiled": "parts"}
     parts = steps.StepOptions(**values)
-    monkeypatch.setattr(train, "step_options", lambda config: parts)
+    monkeypatch.setattr(train, "step_options", lambda job: parts)
     other, other_network = stepping.run_steps(
         config, tf.distribute.get_strategy()
     )
@@ -50,5 +52,8 @@ def test_on_cpus_bfloat16_products_are_left_to_tensorflow(
     precision, jit_compile, compiled
 ):
     fields = {"precision": precision, "jit_compile": jit_compile}
-    options = train.step_options(stepping.config_of(fields))
+    config = stepping.config_of({**fields, "steps": 1})
+    options = train.step_options(
+        stepping.job_of(config, tf.distribute.get_strategy())
+    )
     assert options.compiled == compiled

@@ -19,7 +19,9 @@ _ELASTIC_PLACE = -2
 _AFFINE_DRAWS = 6
 
 
-def augment(config: AugmentationConfig, x: tf.Tensor) -> tf.Tensor:
+def augment(
+    config: AugmentationConfig, x: tf.Tensor, progress: tf.Tensor | float = 0.0
+) -> tf.Tensor:
     """Distorts images; what comes from outside of them is 0.
 
     Each pixel takes the value, interpolated between four, at the place that an
@@ -29,6 +31,7 @@ def augment(config: AugmentationConfig, x: tf.Tensor) -> tf.Tensor:
     Args:
       config: how far.
       x: [rows, height, width] or [rows, height, width, channels], as stored.
+      progress: float32 scalar, the share of the run that is done.
 
     Returns:
       float32 of x's shape; x itself where nothing is to be done.
@@ -39,12 +42,22 @@ def augment(config: AugmentationConfig, x: tf.Tensor) -> tf.Tensor:
     if not config.distorts:
         return x
     rows, height, width = x.shape[:3]
-    y_place, x_place = _affine_places(config, rows, height, width)
+    strength = _strength(config, progress)
+    y_place, x_place = _affine_places(config, strength, rows, height, width)
     if config.elastic_alpha_pixels:
-        moved = _displacements(config, rows, height, width)
+        moved = _displacements(config, rows, height, width) * strength
         y_place, x_place = y_place + moved[0], x_place + moved[1]
     images = tf.cast(tf.reshape(x, [rows, height, width, -1]), tf.float32)
     return tf.reshape(_sample(images, y_place, x_place), x.shape)
+
+
+def _strength(
+    config: AugmentationConfig, progress: tf.Tensor | float
+) -> tf.Tensor | float:
+    """Returns what all distances are multiplied by, from 1 down to 0."""
+    if not config.fade_fraction:
+        return 1.0
+    return tf.clip_by_value((1.0 - progress) / config.fade_fraction, 0.0, 1.0)
 
 
 def _uniform(place: int, rows: int, width: int) -> tf.Tensor:
@@ -57,13 +70,17 @@ def _uniform(place: int, rows: int, width: int) -> tf.Tensor:
 
 
 def _affine_places(
-    config: AugmentationConfig, rows: int, height: int, width: int
+    config: AugmentationConfig,
+    strength: tf.Tensor | float,
+    rows: int,
+    height: int,
+    width: int,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the places that pixels take their values from.
 
     Two of float32 [rows, height, width]: rows of pixels, and columns.
     """
-    drawn = _uniform(_AFFINE_PLACE, rows, _AFFINE_DRAWS)
+    drawn = _uniform(_AFFINE_PLACE, rows, _AFFINE_DRAWS) * strength
     turn, scale_y, scale_x, shear, shift_y, shift_x = (
         drawn[:, i, None, None] for i in range(_AFFINE_DRAWS)
     )

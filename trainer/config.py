@@ -126,6 +126,9 @@ class AugmentationConfig:
     # by noise from -1 to 1, smoothed by a Gaussian of sigma, times alpha.
     elastic_alpha_pixels: float = 0.0
     elastic_sigma_pixels: float = 4.0
+    # Over this last share of the run all of them shrink linearly to none, so
+    # that it ends on images as those that are scored.
+    fade_fraction: float = 0.0
 
     @property
     def distorts(self) -> bool:
@@ -368,6 +371,7 @@ RULES: dict[str, Rule] = {
     "data.augmentation.shift_pixels": at_least(0),
     "data.augmentation.elastic_alpha_pixels": at_least(0),
     "data.augmentation.elastic_sigma_pixels": POSITIVE,
+    "data.augmentation.fade_fraction": SHARE,
     "model.hidden_units": Rule(
         lambda value: all(units >= 1 for units in value),
         "must be widths of 1 or more",
@@ -631,7 +635,10 @@ def changed_fields(before: Config, now: Config) -> list[str]:
       run may go on where no schedule depends on the length.
     """
     was, new = flatten(before), flatten(now)
-    grows = now.optimizer.schedule == ScheduleConfig()
+    grows = (
+        now.optimizer.schedule == ScheduleConfig()
+        and not now.data.augmentation.fade_fraction
+    )
     changes = []
     for path, value in new.items():
         old = was[path]

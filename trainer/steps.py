@@ -36,6 +36,7 @@ class StepOptions:
     ema_decay: float | None
     compiled: Literal["step", "parts", "none"]
     augmentation: AugmentationConfig
+    total_steps: int
 
 
 def _is_single(strategy: tf.distribute.Strategy) -> bool:
@@ -177,7 +178,8 @@ def _gradient(network: Network, options: StepOptions) -> Callable:
         row = first_row + tf.range(x.shape[0])
         weight = tf.cast(row < examples, tf.float32)
         with chance(options.seed, step, first_row), tf.GradientTape() as tape:
-            x = network.normalization(distort(x))
+            progress = tf.cast(step, tf.float32) / options.total_steps
+            x = network.normalization(distort(x, progress))
             p = network.model(x, training=True)
             losses = metrics.row_losses(network.problem, y, p)
             # Divided by the rows of the global batch, known beforehand, so that

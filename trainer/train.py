@@ -11,7 +11,6 @@ from trainer import steps
 from trainer import stopping
 from trainer.cluster import DIVERGED
 from trainer.cluster import DONE
-from trainer.config import Config
 from trainer.config import UserError
 from trainer.job import Job
 from trainer.job import State
@@ -60,7 +59,7 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
         plan,
         first_step=state.step,
     )
-    options = step_options(job.config)
+    options = step_options(job)
     train_chunk = steps.training_loop(job.strategy, network, options, job.place)
     look_ahead = steps.look_ahead(job.strategy, network, options)
     with Run(job, network, state, watchdog).open() as run:
@@ -135,8 +134,9 @@ def initialise(network: Network, other: Workdir) -> None:
     print(f"{taken} weights from {path}{words}", flush=True)
 
 
-def step_options(config: Config) -> steps.StepOptions:
+def step_options(job: Job) -> steps.StepOptions:
     """Settles how a step is made, on the kind of devices that there are."""
+    config = job.config
     compiled: Literal["step", "parts", "none"] = "none"
     if config.jit_compile:
         others = [tf.config.list_logical_devices(k) for k in ("GPU", "TPU")]
@@ -149,6 +149,7 @@ def step_options(config: Config) -> steps.StepOptions:
         ema_decay=config.optimizer.ema_decay,
         compiled=compiled,
         augmentation=config.data.augmentation,
+        total_steps=job.total_steps,
     )
 
 
