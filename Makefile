@@ -19,7 +19,7 @@ TPU_STAMP := .venv-tpu-check/.complete
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test fuzz soak lint format tensorboard clean lock \
-	tpu-check screenshots bench bench-smoke
+	tpu-check screenshots bench bench-smoke scale-check
 .SILENT:
 
 help:
@@ -82,7 +82,7 @@ tpu-check: $(TPU_STAMP)  ## compile CONFIG's step for TPUs, without one
 
 $(BENCH_STAMP): benchmarks/peers/requirements.txt $(STAMP)
 	rm -f $@
-	echo 'Installing PyTorch and JAX into .venv-bench, once (6 GB) ...'
+	echo 'Installing PyTorch, JAX and others into .venv-bench, once (8 GB) ...'
 	$(PY) -m venv --clear .venv-bench
 	$(UV_PIP) install --quiet --python .venv-bench/bin/python \
 		--require-hashes -r benchmarks/peers/requirements.txt
@@ -100,6 +100,10 @@ bench-smoke: $(STAMP)  ## look for lost speed and growing memory, in 2 minutes
 	test -n '$(DATA_DIR)' || { echo 'make bench-smoke: DATA_DIR is missing;' \
 		'name the folder of MNIST'"'"'s four files' >&2; exit 2; }
 	$(PY) -m benchmarks.smoke --data_dir='$(DATA_DIR)'
+
+scale-check: $(STAMP)  ## see how well this machine's own devices scale
+	$(PY) -m benchmarks.scale_check --config='$(CONFIG)' \
+		$(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(ARGS)
 
 lint: $(STAMP)  ## check style and types
 	$(PY) -m ruff check

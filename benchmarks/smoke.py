@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 from benchmarks import bench
+from benchmarks import bench_table
 
 # Measured: 2.1 to 2.4. A loss of half our speed is seen.
 LEAST_RATIO = 1.4
@@ -23,6 +24,9 @@ CHUNKS, MARK = 2500, 500
 MOST_GROWTH_BYTES = 30 * 2**20
 # Of a profile: logs, sums and input against the steps themselves.
 MOST_HOST_SHARE = 0.25
+FIRST, LAST = 500, 900
+# Some five calls a chunk of 50 steps: next rows, flags, the chunk, its sums.
+MOST_CALLS_A_STEP = 0.3
 
 
 def speed(data_dir: str) -> tuple[bool, str]:
@@ -33,7 +37,7 @@ def speed(data_dir: str) -> tuple[bool, str]:
         ours.append(bench.strata("mnist", *flags, f"--config.seed={seed}"))
         theirs.append(bench.peer("course", sys.executable, data_dir, 3, seed))
     # The quickest, which other work on the machine disturbed least.
-    mine, keras = (min(bench.epoch_secs(runs)) for runs in (ours, theirs))
+    mine, keras = (min(bench_table.epoch_secs(runs)) for runs in (ours, theirs))
     ratio = keras / mine
     words = (
         f"an epoch takes {mine:.2f} s, Keras's fit {keras:.2f} s: {ratio:.2f} x"
@@ -42,19 +46,21 @@ def speed(data_dir: str) -> tuple[bool, str]:
     return ratio >= LEAST_RATIO, words
 
 
-def train(workdir: pathlib.Path, *flags: str) -> None:
-    """Trains on digits.
+def train(workdir: pathlib.Path, *flags: str) -> str:
+    """Trains on digits; returns what it printed.
 
     Raises:
       subprocess.CalledProcessError: it failed.
     """
     command = [sys.executable, "-m", "trainer.task", "--config=digits"]
-    subprocess.run(
+    ran = subprocess.run(
         [*command, f"--workdir={workdir}", *flags],
         check=True,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        text=True,
     )
+    return ran.stdout
 
 
 def memory() -> tuple[bool, str]:
@@ -83,6 +89,20 @@ def memory() -> tuple[bool, str]:
     return growth <= MOST_GROWTH_BYTES, words
 
 
+def compilations() -> tuple[bool, str]:
+    """Looks for a step that is compiled anew for chunks of another length."""
+    with tempfile.TemporaryDirectory() as folder:
+        printed = train(
+            pathlib.Path(folder) / "run",
+            "--config.epochs=3",
+            "--config.log.every_steps=5",
+            "--config.checkpoint.every_steps=7",
+        )
+    again = "the training step was compiled" in printed
+    words = "compiled once, for chunks of 1 to 5 steps"
+    return not again, words if not again else "compiled more than once"
+
+
 def host_work(data_dir: str) -> tuple[bool, str]:
     """Looks for work of the host that comes with each step."""
     with tempfile.TemporaryDirectory() as folder:
@@ -91,21 +111,38 @@ def host_work(data_dir: str) -> tuple[bool, str]:
             [
                 *(sys.executable, "-m", "trainer.task", "--config=mnist"),
                 *(f"--data_dir={data_dir}", f"--workdir={workdir}"),
-                *("--config.epochs=2", "--profile_steps=500:900"),
+                *("--config.epochs=2", f"--profile_steps={FIRST}:{LAST}"),
                 "--config.log.norms_every_steps=none",
             ]
         )
         text = (workdir / "profile.txt").read_text()
+        calls = host_calls(workdir)
     shares = {
         words[0]: float(words[1].rstrip("%")) / 100
         for words in map(str.split, text.splitlines()[1:8])
     }
     share = shares["host"] + shares["input_wait"]
+    per_step = calls / (LAST - FIRST)
     words = (
         f"host and input take {share:.1%} of the steps' time (at most"
-        f" {MOST_HOST_SHARE:.0%})"
+        f" {MOST_HOST_SHARE:.0%}), and call TensorFlow {per_step:.2f} times a"
+        f" step (at most {MOST_CALLS_A_STEP})"
     )
-    return share <= MOST_HOST_SHARE, words
+    return share <= MOST_HOST_SHARE and per_step <= MOST_CALLS_A_STEP, words
+
+
+def host_calls(workdir: pathlib.Path) -> int:
+    """Counts what Python had TensorFlow execute, by a run's trace."""
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    (path,) = workdir.glob("plugins/profile/*/*.xplane.pb")
+    space = xplane_pb2.XSpace.FromString(path.read_bytes())
+    return sum(
+        plane.event_metadata[event.metadata_id].name == "EagerExecute"
+        for plane in space.planes
+        for line in plane.lines
+        for event in line.events
+    )
 
 
 def main() -> int:
@@ -120,6 +157,7 @@ def main() -> int:
     for check in (
         lambda: speed(data_dir),
         memory,
+        compilations,
         lambda: host_work(data_dir),
     ):
         good, words = check()

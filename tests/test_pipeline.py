@@ -207,3 +207,44 @@ def test_moments_do_not_cancel_in_blocks():
     mean, std = pipeline._moments(Split(x, x), per_column=True, block_rows=7)
     np.testing.assert_allclose(mean, x.mean(axis=0))
     np.testing.assert_allclose(std, x.std(axis=0), rtol=1e-6)
+
+
+def test_of_much_data_evenly_spaced_blocks_are_looked_at(monkeypatch):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(4000, 8)).astype(np.float32)
+    x[:2000] += 5
+    monkeypatch.setattr(pipeline, "MOST_MOMENT_BYTES", x.nbytes // 4)
+    monkeypatch.setattr(pipeline, "MOMENT_BLOCK_BYTES", 10 * 8 * 4)
+    seen = []
+
+    class Counted(np.ndarray):
+        def __getitem__(self, rows):
+            seen.append(rows)
+            return np.asarray(self)[rows]
+
+    mean, _ = pipeline._moments(Split(x.view(Counted), x), per_column=False)
+    assert len(seen) == 100
+    assert {rows.stop - rows.start for rows in seen} == {10}
+    assert mean[0] == pytest.approx(2.5, abs=0.05)
+
+
+def test_to_scale_takes_no_look_at_the_rows():
+    class Unread(np.ndarray):
+        def __getitem__(self, rows):
+            raise AssertionError(rows)
+
+    x = np.zeros((3, 2), np.uint8).view(Unread)
+    split = Split(x, np.zeros(3))
+    scaled = pipeline.fit_normalization(
+        "scale", Dataset("", {"train": split}, "image", 255.0)
+    )
+    assert scaled.std == 255
+
+
+@pytest.mark.parametrize("rows", [1, 5, 100])
+def test_rows_of_a_map_are_those_of_the_array(tmp_path, rows):
+    array = np.random.default_rng(0).integers(0, 9, (50, 2, 3), np.uint8)
+    np.save(tmp_path / "x.npy", array)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    index = np.random.default_rng(1).integers(0, 50, rows)
+    np.testing.assert_array_equal(pipeline._reader(mapped)(index), array[index])

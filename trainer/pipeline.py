@@ -5,7 +5,9 @@ the global batch goes to replica r // replica_batch_size, whatever the replicas
 are; rows past the end of the data or of the batch are padding, of weight 0.
 """
 
+import concurrent.futures
 import dataclasses
+import mmap
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -16,9 +18,16 @@ import tensorflow as tf
 from trainer.problems import divisor
 from trainer.sources import Dataset
 from trainer.sources import Split
+from trainer.sources.dataset import evenly_spaced
 
 # A chunk that crosses to the device at once is kept below this.
 MOST_CHUNK_BYTES = 64 * 2**20
+# What is read for mean and deviation, as it is stored, and in what pieces where
+# that is not all of it.
+MOST_MOMENT_BYTES = 64 * 2**20
+MOMENT_BLOCK_BYTES = 256 * 2**10
+# Threads that read the rows of a chunk from a mapped file.
+READERS = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,15 +61,19 @@ def fit_normalization(kind: str, dataset: Dataset) -> Normalization:
     Returns:
       "auto" divides by `dataset.largest` where it is known and the mean of the
       quotient is below 1/2 (else it is far from 0), and standardises all else.
+      Of more than MOST_MOMENT_BYTES of rows, evenly spaced blocks are looked
+      at, so that a start does not take longer for more data.
     """
     split = dataset.splits["train"]
     one = np.ones(1, np.float32)
     if kind == "none":
         return Normalization(0 * one, one)
-    if kind == "scale" or (kind == "auto" and dataset.largest):
-        scale = Normalization(0 * one, one * (dataset.largest or 1))
+    scale = Normalization(0 * one, one * (dataset.largest or 1))
+    if kind == "scale":
+        return scale
+    if kind == "auto" and dataset.largest:
         mean, _ = _moments(split, per_column=False)
-        if kind == "scale" or mean[0] / scale.std[0] < 0.5:
+        if mean[0] / scale.std[0] < 0.5:
             return scale
     mean, std = _moments(split, per_column=dataset.kind == "table")
     return Normalization(mean.astype(np.float32), divisor(mean, std))
@@ -75,7 +88,14 @@ def _moments(
     cancel where the mean is large against the deviation.
     """
     count, mean, squares = 0, np.zeros(1), np.zeros(1)
-    for start in range(0, split.examples, block_rows):
+    starts = np.arange(0, split.examples, block_rows)
+    row_bytes = row_bytes_of(split)
+    if split.examples * row_bytes > MOST_MOMENT_BYTES:
+        block_rows = max(1, MOMENT_BLOCK_BYTES // row_bytes)
+        blocks = -(-split.examples // block_rows)
+        most = MOST_MOMENT_BYTES // MOMENT_BLOCK_BYTES
+        starts = evenly_spaced(blocks, most) * block_rows
+    for start in starts.tolist():
         stop = min(start + block_rows, split.examples)
         rows = (
             slice(start, stop) if split.rows is None else split.rows[start:stop]
@@ -148,9 +168,15 @@ def steps_that_fit(
     split: Split, global_batch_size: int, most_steps: int
 ) -> int:
     """Returns how many steps' rows stay below MOST_CHUNK_BYTES, 1 at least."""
-    row_bytes = split.x.dtype.itemsize * int(np.prod(split.x.shape[1:]))
-    fitting = MOST_CHUNK_BYTES // max(1, row_bytes * global_batch_size)
+    fitting = MOST_CHUNK_BYTES // max(
+        1, row_bytes_of(split) * global_batch_size
+    )
     return max(1, min(most_steps, fitting))
+
+
+def row_bytes_of(split: Split) -> int:
+    """Returns what a row of features takes as it is stored."""
+    return split.x.dtype.itemsize * int(np.prod(split.x.shape[1:]))
 
 
 def _least(*numbers: Any) -> tf.Tensor:
@@ -204,11 +230,46 @@ def _gather(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
         held = _hold(array)
         return lambda index: tf.gather(held, index)
 
+    of_disk = _reader(array)
+
     def read(index: tf.Tensor) -> tf.Tensor:
-        rows = tf.numpy_function(
-            lambda i: array[i], [index], tf.as_dtype(array.dtype)
-        )
+        rows = tf.numpy_function(of_disk, [index], tf.as_dtype(array.dtype))
         return tf.ensure_shape(rows, [None, *array.shape[1:]])
+
+    return read
+
+
+def _expect_no_order(array: np.memmap) -> None:
+    """Has a map's pages read one by one, not with those that lie beside."""
+    if hasattr(mmap, "MADV_RANDOM"):
+        mapped: Any = array
+        mapped._mmap.madvise(mmap.MADV_RANDOM)
+
+
+def _reader(array: np.memmap) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns a function from int64 [n] to the map's rows, [n, ...].
+
+    Several threads read, since `np.take` lets others run meanwhile: a disk is
+    then asked for many pages at once, and not for one after another.
+    """
+    stored = array.view(np.ndarray)
+    readers = concurrent.futures.ThreadPoolExecutor(READERS)
+
+    def read(index: np.ndarray) -> np.ndarray:
+        rows = np.empty((len(index), *stored.shape[1:]), stored.dtype)
+        jobs = zip(
+            np.array_split(index, READERS),
+            np.array_split(rows, READERS),
+            strict=True,
+        )
+
+        def fill(job: tuple[np.ndarray, np.ndarray]) -> None:
+            # Any mode but "raise" writes in place; each index is a row's.
+            np.take(stored, job[0], axis=0, out=job[1], mode="clip")
+
+        for _ in readers.map(fill, jobs):
+            pass
+        return rows
 
     return read
 
@@ -242,6 +303,8 @@ def chunks(
     local = plan.replicas // context.num_input_pipelines
     first = context.input_pipeline_id * local
     replicas = tf.range(first, first + local, dtype=tf.int64)
+    if plan.seed is not None and isinstance(split.x, np.memmap):
+        _expect_no_order(split.x)
     rows_x, rows_y = _gather(split.x), _gather(split.y)
     rows = None if split.rows is None else tf.constant(split.rows)
 
