@@ -99,7 +99,9 @@ def slope(panel: str, wanted: list[Point], secs: list[float]) -> float:
     return float(np.polyfit(*zip(*bound, strict=True), 1)[0])
 
 
-def draw(wanted: list[Point], found: dict[str, list[float]]) -> None:
+def draw(
+    wanted: list[Point], found: dict[str, list[float]], machine: dict
+) -> None:
     """Draws a panel for each thing that grows."""
     from matplotlib.figure import Figure
 
@@ -129,10 +131,13 @@ def draw(wanted: list[Point], found: dict[str, list[float]]) -> None:
                 label=name,
             )
         axes.set(xlabel=title, ylabel="ms a step")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
+        if panel == "rows":
+            axes.set_ylim(0.1, 10)  # level lines, not their noise
         axes.grid(which="major", color="#dddddd")
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].legend(frameon=False)
-    machine = bench.machine()
     figure.suptitle(
         f"A training step on {machine['cores']} cores of an"
         f" {machine['processor']}, float32",
@@ -164,7 +169,7 @@ def main() -> None:
             f"{name}: the least step takes {1e6 * secs[0]:.0f} us; where the"
             f" arithmetic counts, time grows by the power of {slopes}"
         )
-    draw(wanted, found)
+    draw(wanted, found, kept["machine"])
 
 
 if __name__ == "__main__":

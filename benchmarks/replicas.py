@@ -34,6 +34,8 @@ STEPS = 300
 # Steps of the log's lines that are left out: the first chunks compile.
 WARM_STEPS = 100
 PORTS = (2222, 2223)
+# Of a link's own rate, that passes at once: with less it would be throttled.
+BURST_SECS = 0.01
 
 
 class Ran(NamedTuple):
@@ -138,9 +140,8 @@ class Lab:
         """Holds the link at its rate, both ways."""
         slowed = [] if self._rate is None else self._hosts
         for host in slowed:
-            # Room for 10 ms of the link's own rate: less would throttle it.
             words = ["qdisc", "add", "dev", "eth0", "root", "tbf"]
-            size = int(self._rate / 8 / 100)
+            size = int(BURST_SECS * self._rate / 8)
             rule = ["rate", f"{self._rate / 1e6:.0f}mbit", "burst", str(size)]
             subprocess.run(
                 ["tc", "-n", host.name, *words, *rule, "latency", "50ms"],

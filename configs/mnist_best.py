@@ -7,6 +7,13 @@ of the run; AdamW (Loshchilov & Hutter 2019) with a warm-up and a cosine decay,
 and scores of the moving average of the weights.
 
   python -m trainer.task --config=mnist_best
+
+Distortions, rate and the want of dropout were chosen on 10,000 of the training
+rows, 16 epochs, seed 42.
+
+Data: as in configs/mnist.py.
+Score: 99.44 % of 10,000 test digits with seed 0, the only one that was run.
+Time: 22 min on two cores of an AMD EPYC, with other work beside it.
 """
 
 from trainer.config import AugmentationConfig

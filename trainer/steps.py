@@ -79,16 +79,19 @@ def training_loop(
         chunk: dict, i: tf.Tensor, flags: tf.Tensor, own_secs: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         context = tf.distribute.get_replica_context()
-        began_secs = _now_secs([own_secs]) if several else 0.0
+        began_secs = [_now_secs([own_secs])] if several else []
+        # On a single core the clock may else be read after the work.
+        with tf.control_dependencies(began_secs):
+            x = chunk["x"][i]
         gradients, sums = gradient(
-            chunk["x"][i],
+            x,
             chunk["y"][i],
             chunk["examples"][i],
             chunk["first_row"],
             chunk["first_step"] + tf.cast(i, tf.int64),
         )
         if several:
-            spent_secs = _now_secs(gradients) - began_secs
+            spent_secs = _now_secs(gradients) - began_secs[0]
             own_secs = tf.one_hot(place.index, several) * tf.cast(
                 spent_secs, tf.float32
             )
