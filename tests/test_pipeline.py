@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from trainer import pipeline
+from trainer import stored_rows
 from trainer.sources import Dataset
 from trainer.sources import Split
 
@@ -196,10 +197,10 @@ def test_a_constant_column_stays_at_0():
 
 def test_splits_that_share_an_array_share_its_tensor():
     x = np.zeros((10, 2))
-    assert pipeline._hold(x) is pipeline._hold(x)
+    assert stored_rows._hold(x) is stored_rows._hold(x)
     key = id(x)
     del x
-    assert key not in pipeline._held
+    assert key not in stored_rows._held
 
 
 def test_moments_do_not_cancel_in_blocks():
@@ -247,4 +248,6 @@ def test_rows_of_a_map_are_those_of_the_array(tmp_path, rows):
     np.save(tmp_path / "x.npy", array)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     index = np.random.default_rng(1).integers(0, 50, rows)
-    np.testing.assert_array_equal(pipeline._reader(mapped)(index), array[index])
+    np.testing.assert_array_equal(
+        stored_rows._reader(mapped)(index), array[index]
+    )

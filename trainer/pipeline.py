@@ -5,16 +5,14 @@ the global batch goes to replica r // replica_batch_size, whatever the replicas
 are; rows past the end of the data or of the batch are padding, of weight 0.
 """
 
-import concurrent.futures
 import dataclasses
-import mmap
-import weakref
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from trainer import stored_rows
 from trainer.problems import divisor
 from trainer.sources import Dataset
 from trainer.sources import Split
@@ -26,8 +24,6 @@ MOST_CHUNK_BYTES = 64 * 2**20
 # that is not all of it.
 MOST_MOMENT_BYTES = 64 * 2**20
 MOMENT_BLOCK_BYTES = 256 * 2**10
-# Threads that read the rows of a chunk from a mapped file.
-READERS = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,69 +207,6 @@ def rows_of_steps(
     return tf.where(real, tf.reshape(example, tf.shape(position)), -1)
 
 
-# Splits that share an array share its tensor too.
-_held: dict[int, tf.Tensor] = {}
-
-
-def _hold(array: np.ndarray) -> tf.Tensor:
-    """Returns the array as a tensor, made once and dropped with the array."""
-    key = id(array)
-    if key not in _held:
-        _held[key] = tf.constant(array)
-        weakref.finalize(array, _held.pop, key, None)
-    return _held[key]
-
-
-def _gather(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a function from int64 [n] to the array's rows, [n, ...]."""
-    if not isinstance(array, np.memmap):
-        held = _hold(array)
-        return lambda index: tf.gather(held, index)
-
-    of_disk = _reader(array)
-
-    def read(index: tf.Tensor) -> tf.Tensor:
-        rows = tf.numpy_function(of_disk, [index], tf.as_dtype(array.dtype))
-        return tf.ensure_shape(rows, [None, *array.shape[1:]])
-
-    return read
-
-
-def _expect_no_order(array: np.memmap) -> None:
-    """Has a map's pages read one by one, not with those that lie beside."""
-    if hasattr(mmap, "MADV_RANDOM"):
-        mapped: Any = array
-        mapped._mmap.madvise(mmap.MADV_RANDOM)
-
-
-def _reader(array: np.memmap) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns a function from int64 [n] to the map's rows, [n, ...].
-
-    Several threads read, since `np.take` lets others run meanwhile: a disk is
-    then asked for many pages at once, and not for one after another.
-    """
-    stored = array.view(np.ndarray)
-    readers = concurrent.futures.ThreadPoolExecutor(READERS)
-
-    def read(index: np.ndarray) -> np.ndarray:
-        rows = np.empty((len(index), *stored.shape[1:]), stored.dtype)
-        jobs = zip(
-            np.array_split(index, READERS),
-            np.array_split(rows, READERS),
-            strict=True,
-        )
-
-        def fill(job: tuple[np.ndarray, np.ndarray]) -> None:
-            # Any mode but "raise" writes in place; each index is a row's.
-            np.take(stored, job[0], axis=0, out=job[1], mode="clip")
-
-        for _ in readers.map(fill, jobs):
-            pass
-        return rows
-
-    return read
-
-
 # AutoGraph would rewrite these functions, which have nothing for it to rewrite,
 # and take a second of each start for it.
 @tf.autograph.experimental.do_not_convert
@@ -303,9 +236,9 @@ def chunks(
     local = plan.replicas // context.num_input_pipelines
     first = context.input_pipeline_id * local
     replicas = tf.range(first, first + local, dtype=tf.int64)
-    if plan.seed is not None and isinstance(split.x, np.memmap):
-        _expect_no_order(split.x)
-    rows_x, rows_y = _gather(split.x), _gather(split.y)
+    at_random = plan.seed is not None
+    rows_x = stored_rows.gather(split.x, at_random=at_random)
+    rows_y = stored_rows.gather(split.y, at_random=at_random)
     rows = None if split.rows is None else tf.constant(split.rows)
 
     def next_chunk(step: tf.Tensor, _: tf.Tensor) -> tuple:
