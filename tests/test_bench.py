@@ -1,0 +1,82 @@
+"""What `make bench` makes of its runs: ratios, bars and intervals."""
+
+import pytest
+
+from benchmarks import bench_table
+from benchmarks import overhead
+from benchmarks.bench import Ran
+
+
+def ran(epoch_secs, wall_secs=10.0, **found):
+    return Ran(wall_secs, 10**9, {"epoch_secs": epoch_secs, **found})
+
+
+@pytest.mark.parametrize(
+    ("figure", "most", "verdict"),
+    [
+        (2.2, False, "met"),
+        (2.19, False, "MISSED"),
+        (2.2, True, "met"),
+        (2.21, True, "MISSED"),
+    ],
+)
+def test_a_bar_is_met_by_what_is_equal_to_it(figure, most, verdict):
+    words = bench_table.held("ratio", figure, 2.2, most=most)
+    assert words.endswith(f": {verdict}")
+
+
+def test_the_first_epoch_of_each_run_warms_up():
+    runs = [ran([9.0, 1.0, 2.0]), ran([8.0, 3.0])]
+    assert bench_table.epoch_secs(runs) == [1.0, 2.0, 3.0]
+
+
+def test_ratios_are_of_medians_over_all_runs():
+    secs = {
+        bench_table.OURS: 1.0,
+        bench_table.COURSE: 2.5,
+        "PyTorch": 2.0,
+        "PyTorch, compiled": 1.5,
+        "JAX": 0.9,
+        bench_table.FLOOR: 0.8,
+    }
+    wall_secs = {bench_table.OURS: 11.0, bench_table.COURSE: 20.0}
+    table = {
+        # An epoch that other work disturbed, and the warm-up, move nothing.
+        name: [ran([50.0, s, s, s, 9 * s], wall_secs.get(name, 30.0))]
+        for name, s in secs.items()
+    }
+    bars = list(bench_table.recipe_lines(table))[-5:]
+    assert bars == [
+        "Keras fit against Strata 2.50 (at least 2.2): met",
+        "PyTorch's best against Strata 1.50 (at least 1.6): MISSED",
+        "JAX against Strata 0.90 (at least 1): MISSED",
+        "share of the products' speed (188 GFLOP/s) 0.80 (at least 0.75): met",
+        "whole process against the course script 0.55 (at most 0.55): met",
+    ]
+
+
+def test_the_time_to_an_accuracy_is_told_as_a_ratio():
+    table = {
+        "mnist_fast": [ran([], fit_secs=s, accuracy=0.98) for s in (1, 2, 9)],
+        bench_table.COURSE: [ran([], fit_secs=14.0, accuracy=0.978)],
+    }
+    *_, bar = bench_table.accuracy_lines(table, 0.9795)
+    assert bar.endswith(" 7.00 (at least 8): MISSED")
+
+
+def test_what_no_category_holds_is_the_end_of_the_process():
+    run = ran([], 10.0, goodput={"train": 6.0, "setup": 3.0})
+    (line,) = bench_table.start_lines([run])
+    assert line.endswith("train 6.00, setup 3.00, report and end 1.00")
+
+
+def test_equal_costs_have_an_interval_of_no_width():
+    words = overhead.summary([1.02] * 5)
+    assert words == "+2.00 % (95 %: +2.00 to +2.00)"
+
+
+def test_an_interval_lies_within_the_pairs_and_repeats():
+    ratios = [0.98, 1.0, 1.01, 1.03, 1.2]
+    words = overhead.summary(ratios)
+    assert words.startswith("+1.00 % (95 %: -2.00 to ")
+    assert words == overhead.summary(ratios[::-1]) == overhead.summary(ratios)
