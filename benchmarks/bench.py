@@ -158,7 +158,7 @@ def versions() -> dict[str, str]:
     )
     found = {}
     for python, names in (
-        (sys.executable, ("tensorflow", "keras")),
+        (sys.executable, ("tensorflow", "keras", "numpy")),
         (PEERS, ("torch", "jax", "flax", "optax", "tf-keras", "scikit-learn")),
     ):
         _, _, text = run([python, "-c", script, *names])
@@ -203,6 +203,7 @@ def main() -> int:
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
     bench_table.draw(by_recipe, found["machine"])
     print(found["machine"], found["versions"])
+    print("load afterwards:", found["load_after"])
     print(
         "\n".join(
             [
