@@ -396,6 +396,7 @@ REFUSED = {
     "data.augmentation.shift_pixels": "-1",
     "data.augmentation.elastic_alpha_pixels": "-1",
     "data.augmentation.elastic_sigma_pixels": "0",
+    "data.augmentation.fade_fraction": "1.5",
     "model.hidden_units": "128,0",
     "model.activation": "relu9",
     "model.leaky_relu_slope": "-0.1",
