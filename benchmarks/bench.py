@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from benchmarks import bench_table
 from benchmarks.bench_table import COURSE
-from benchmarks.bench_table import FLOOR
+from benchmarks.bench_table import FLOORS
 from benchmarks.bench_table import OURS
 from trainer import record
 
@@ -123,7 +123,8 @@ def recipe(data_dir: str, rounds: int, epochs: int) -> dict[str, list[Ran]]:
             if name in ONCE and seed:
                 continue
             add(name, peer(program, python, data_dir, epochs, seed))
-        add(FLOOR, peer("products", PEERS))
+        for name, library in FLOORS.items():
+            add(name, peer("products", PEERS, library))
     return ran
 
 

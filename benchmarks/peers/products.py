@@ -1,32 +1,40 @@
-"""The floor: an epoch's matrix products alone, by PyTorch's library.
+"""The floor: an epoch's matrix products alone, by a library.
+
+  python -m benchmarks.peers.products numpy|torch
 
 A step's five at 128 rows: x W1, h W2, their kernels' gradients, and the
-gradient of h. There is no optimizer, no loss and no data.
+gradient of h. There is no optimizer, no loss and no data. PyTorch's products
+are MKL's, NumPy's are OpenBLAS's: which are quicker depends on the processor's
+make. Each has a process of its own, since their threads would disturb others'.
 """
 
+import importlib
 import json
+import sys
 import time
 
-import torch
+import numpy as np
 
 BATCH_SIZE, STEPS, ROUNDS = 128, 469, 5
+SHAPES = (*[(BATCH_SIZE, 784)] * 2, (BATCH_SIZE, 10), (784, 784), (784, 10))
 
 
 def main() -> None:
     """Prints seconds of an epoch's products, each round's."""
-    x = torch.rand(BATCH_SIZE, 784)
-    h = torch.rand(BATCH_SIZE, 784)
-    p = torch.rand(BATCH_SIZE, 10)
-    first, second = torch.rand(784, 784), torch.rand(784, 10)
+    library = importlib.import_module(sys.argv[1])
+    random, multiply = np.random.default_rng(0), library.matmul
+    x, h, p, first, second = (
+        library.asarray(random.random(shape, np.float32)) for shape in SHAPES
+    )
     epoch_secs = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
         for _ in range(STEPS):
-            torch.mm(x, first)
-            torch.mm(h, second)
-            torch.mm(h.T, p)
-            torch.mm(p, second.T)
-            torch.mm(x.T, h)
+            multiply(x, first)
+            multiply(h, second)
+            multiply(h.T, p)
+            multiply(p, second.T)
+            multiply(x.T, h)
         epoch_secs.append(time.perf_counter() - began)
     print(json.dumps({"epoch_secs": epoch_secs}))
 
