@@ -8,8 +8,8 @@ and scores of the moving average of the weights.
 
   python -m trainer.task --config=mnist_best
 
-Distortions, rate and the want of dropout were chosen on 10,000 of the training
-rows, 16 epochs, seed 42.
+Fading and the want of dropout were chosen on 10,000 of the training rows, 16
+epochs, seed 42; the rate lies between the two best tried there, 2e-3 and 4e-3.
 
 Data: as in configs/mnist.py.
 Score: 99.44 % of 10,000 test digits with seed 0, the only one that was run.
