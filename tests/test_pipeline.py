@@ -83,21 +83,23 @@ def test_chunks_end_at_every_boundary(plan):
         assert set(range(cut, plan.last_step + 1, cut)) <= set(ends)
 
 
+def stream_of(split, plan, first_step=0, workers=1, worker=0):
+    """One worker's dataset."""
+    return pipeline.chunks(
+        split,
+        plan,
+        first_step=first_step,
+        context=tf.distribute.InputContext(workers, worker, plan.replicas),
+    )
+
+
 def chunks_of(split, plan, first_step=0, workers=1):
     """Every worker's chunks, as lists of NumPy dictionaries."""
-    return [
-        list(
-            pipeline.chunks(
-                split,
-                plan,
-                first_step=first_step,
-                context=tf.distribute.InputContext(
-                    workers, worker, plan.replicas
-                ),
-            ).as_numpy_iterator()
-        )
+    streams = [
+        stream_of(split, plan, first_step, workers, worker)
         for worker in range(workers)
     ]
+    return [list(stream.as_numpy_iterator()) for stream in streams]
 
 
 def count_rows(chunks):
@@ -138,6 +140,12 @@ def test_a_memory_map_is_read_like_an_array(tmp_path):
     (read,) = chunks_of(Split(mapped, np.arange(50)), plan)
     for one, other in zip(held, read, strict=True):
         np.testing.assert_equal(one, other)
+
+
+def test_no_tuner_is_left_to_sleep_when_a_run_ends():
+    split = Split(np.zeros((9, 2)), np.arange(9))
+    stream = stream_of(split, pipeline.Plan(9, 8, 1, 1, 2))
+    assert stream.options().autotune.enabled is False
 
 
 def test_a_later_start_hands_out_what_was_left():

@@ -287,10 +287,17 @@ def chunks(
     starts = starts.take_while(lambda step, steps: steps > 0)
     if repeat:
         starts = starts.repeat()
+    # A chunk for each replica is made while another waits. That is set, and not
+    # tuned: tf.data's tuner may sleep for a minute, and where it misses its end
+    # the end of the run waits for it to wake.
+    ahead = 2 * local
+    untuned = tf.data.Options()
+    untuned.autotune.enabled = False
     return (
         starts.flat_map(of_replicas)
-        .map(fill, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .prefetch(2 * local)
+        .map(fill, num_parallel_calls=ahead, deterministic=True)
+        .prefetch(ahead)
+        .with_options(untuned)
     )
 
 
