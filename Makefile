@@ -92,10 +92,9 @@ bench: $(BENCH_STAMP)  ## against Keras, PyTorch, JAX; costs by PAIRS (5) of run
 	test -n '$(DATA_DIR)' || { echo 'make bench: DATA_DIR is missing; name' \
 		'the folder of MNIST'"'"'s four files' >&2; exit 2; }
 	$(PY) -m benchmarks.bench --data_dir='$(DATA_DIR)' $(ARGS)
-	for part in tensorboard scalars checkpoint supervision; do \
+	for part in tensorboard checkpoint metrics supervision; do \
 		$(PY) -m benchmarks.overhead $$part --data_dir='$(DATA_DIR)' \
 			--pairs='$(PAIRS)' || exit; done
-	$(PY) -m benchmarks.metric_cost --data_dir='$(DATA_DIR)'
 
 bench-smoke: $(STAMP)  ## look for lost speed and growing memory, in 2 minutes
 	test -n '$(DATA_DIR)' || { echo 'make bench-smoke: DATA_DIR is missing;' \

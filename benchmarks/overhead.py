@@ -5,7 +5,7 @@
 The two runs of a pair run at the same time, each on one core, and change cores
 with every pair. Compared are the CPU-seconds of the whole process, children
 included, and beside them its wall time; the interval is bootstrapped over the
-pairs. "metrics" has no flag: see benchmarks.metric_cost.
+pairs.
 """
 
 import argparse
@@ -19,22 +19,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-# The flags of a run with the part, and of one without it.
+TRAINER = [sys.executable, "-m", "trainer.task"]
+# Each part's run with it, and the run without it.
 PARTS = {
     "checkpoint": (
-        ["--config.checkpoint.every_secs=10"],
-        ["--config.checkpoint.every_secs=1e6"],
+        [*TRAINER, "--config.checkpoint.every_secs=10"],
+        [*TRAINER, "--config.checkpoint.every_secs=1e6"],
     ),
-    "tensorboard": ([], ["--config.log.tensorboard=false"]),
-    "scalars": (
-        ["--config.log.norms_every_steps=none"],
-        ["--config.log.tensorboard=false"],
+    "tensorboard": (TRAINER, [*TRAINER, "--config.log.tensorboard=false"]),
+    "metrics": (TRAINER, [sys.executable, "-m", "benchmarks.loss_alone"]),
+    # It stands before the trainer, and is no flag of it.
+    "supervision": (
+        [sys.executable, "-m", "trainer", "launch", "local", "--"],
+        TRAINER,
     ),
-    "histograms": (["--config.log.histograms_every_steps=500"], []),
 }
-TRAINER = [sys.executable, "-m", "trainer.task", "--config=mnist"]
-# Supervision stands before the trainer, and is no flag of it.
-LAUNCHER = [sys.executable, "-m", "trainer", "launch", "local", "--"]
 RESAMPLES = 10_000
 
 
@@ -45,17 +44,18 @@ class Cost(NamedTuple):
     wall_secs: float
 
 
-def run_together(commands: list[list[str]]) -> list[Cost]:
+def run_together(commands: list[list[str]], cores: list[int]) -> list[Cost]:
     """Runs the trainer both ways at once, each on a core of its own.
 
     Both then see the same weather: what else the machine does, and how quick
     it is, changes from minute to minute.
 
     Args:
-      commands: two, of which the first is given the first core.
+      commands: two of them.
+      cores: of each command.
 
     Raises:
-      RuntimeError: one of them failed.
+      RuntimeError: one of them failed; the other one is ended.
     """
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
@@ -68,31 +68,38 @@ def run_together(commands: list[list[str]]) -> list[Cost]:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            for core, command in enumerate(commands)
+            for core, command in zip(cores, commands, strict=True)
         ]
         costs = {}
-        for _ in processes:
-            ended, status, used = os.wait3(0)
-            if status:
-                raise RuntimeError(f"process {ended} left with status {status}")
-            wall_secs = time.perf_counter() - began
-            costs[ended] = Cost(used.ru_utime + used.ru_stime, wall_secs)
-        for process in processes:
-            process.returncode = 0
+        try:
+            for _ in processes:
+                ended, status, used = os.wait3(0)
+                wall_secs = time.perf_counter() - began
+                costs[ended] = Cost(used.ru_utime + used.ru_stime, wall_secs)
+                if status:
+                    raise RuntimeError(
+                        f"process {ended} left with status {status}"
+                    )
+        finally:
+            for process in processes:
+                if process.pid in costs:
+                    # wait3 has taken the status that Popen would wait for.
+                    process.returncode = 0
+                else:
+                    process.terminate()
+                    process.wait()
         return [costs[process.pid] for process in processes]
 
 
 def measure(part: str, pairs: int, flags: list[str]) -> list[tuple[Cost, Cost]]:
     """Returns (cost with the part, cost without it) of each pair."""
-    if part == "supervision":
-        commands = [[*LAUNCHER, *TRAINER[3:]], TRAINER]
-    else:
-        commands = [[*TRAINER, *more] for more in PARTS[part]]
     measured = []
+    cores = sorted(os.sched_getaffinity(0))[:2]
     for pair in range(pairs):
-        order = (0, 1) if pair % 2 == 0 else (1, 0)
-        costs = run_together([[*commands[i], *flags] for i in order])
-        ours, bare = (costs[order.index(i)] for i in (0, 1))
+        ours, bare = run_together(
+            [[*command, *flags] for command in PARTS[part]],
+            cores if pair % 2 == 0 else cores[::-1],
+        )
         measured.append((ours, bare))
         print(f"pair {pair + 1} of {pairs}: {ours}, {bare}", flush=True)
     return measured
@@ -116,12 +123,12 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("part", choices=[*PARTS, "supervision"])
+    parser.add_argument("part", choices=PARTS)
     parser.add_argument("--data_dir", help="of MNIST's four files")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=40)
     arguments = parser.parse_args()
-    flags = [f"--config.epochs={arguments.epochs}"]
+    flags = ["--config=mnist", f"--config.epochs={arguments.epochs}"]
     if arguments.data_dir:
         flags.append(f"--data_dir={arguments.data_dir}")
     if not arguments.pairs:

@@ -1,11 +1,12 @@
 """What replicas and workers cost: step time, bytes sent, and waiting.
 
-  python -m benchmarks.replicas --data_dir=DIR
+  python -m benchmarks.replicas --data_dir=DIR [--rounds=3]
 
 The course recipe and wider and narrower networks, on one process with one core;
 on two logical devices; and on two workers with a core each, over the loopback
 and over links of 10 and 1 Gbit/s (network namespaces, shaped by `tc tbf`; needs
-root). Writes benchmarks/replicas.json, which benchmarks.scaling fits and checks
+root). Of several rounds each point is the median. Writes
+benchmarks/replicas.json, which benchmarks.scaling fits and checks
 its model on.
 """
 
@@ -224,6 +225,15 @@ def measure(data_dir: str) -> Iterator[dict]:
                     yield point(f"workers, {link}", width, batch, ran, **more)
 
 
+def median_of(rounds: tuple[dict, ...]) -> dict:
+    """Returns a point whose figures are the medians of each round's."""
+    found = dict(rounds[0])
+    for name in ("step_secs", "own_secs", "sent_bytes"):
+        if found.get(name) is not None:
+            found[name] = statistics.median(each[name] for each in rounds)
+    return found | {"rounds_step_secs": [each["step_secs"] for each in rounds]}
+
+
 def main() -> None:
     """Prints and keeps what was found."""
     parser = argparse.ArgumentParser(
@@ -231,10 +241,13 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--data_dir", required=True, help="MNIST's four files")
+    parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
-    found = {"machine": bench.machine(), "points": []}
-    for each in measure(asked.data_dir):
-        found["points"].append(each)
+    rounds = [list(measure(asked.data_dir)) for _ in range(asked.rounds)]
+    found = {
+        "machine": bench.machine(),
+        "points": list(map(median_of, zip(*rounds, strict=True))),
+    }
     POINTS.write_text(json.dumps(found, indent=1) + "\n")
     for each in found["points"]:
         if "sent_bytes" in each:

@@ -8,12 +8,13 @@ and scores of the moving average of the weights.
 
   python -m trainer.task --config=mnist_best
 
-Fading and the want of dropout were chosen on 10,000 of the training rows, 16
-epochs, seed 42; the rate lies between the two best tried there, 2e-3 and 4e-3.
+Rate, distortions and the want of dropout were chosen on 10,000 of the training
+rows, 40 epochs, seed 42: 99.37 %, with a dropout of .1 99.32 %.
 
 Data: as in configs/mnist.py.
-Score: 99.44 % of 10,000 test digits with seed 0, the only one that was run.
-Time: 22 min on two cores of an AMD EPYC, with other work beside it.
+Score: 99.48 % of 10,000 test digits, the median of seeds 0 to 2 (99.48, 99.53
+  and 99.46).
+Time: 50 min on one core of an AMD EPYC, 24 min on two.
 """
 
 from trainer.config import AugmentationConfig
@@ -28,17 +29,17 @@ def get_config() -> Config:
     return Config(
         problem="multiclass",
         label_encoding="integer",
-        epochs=60,
+        epochs=100,
         global_batch_size=256,
         data=DataConfig(
             source="mnist",
             normalization="scale",
             augmentation=AugmentationConfig(
-                rotation_degrees=15.0,
-                scale=0.15,
-                shear=0.15,
-                shift_pixels=2.0,
-                elastic_alpha_pixels=36.0,
+                rotation_degrees=12.0,
+                scale=0.12,
+                shear=0.12,
+                shift_pixels=1.5,
+                elastic_alpha_pixels=30.0,
                 fade_fraction=0.3,
             ),
         ),
@@ -47,7 +48,7 @@ def get_config() -> Config:
         ),
         optimizer=OptimizerConfig(
             name="adamw",
-            learning_rate=3e-3,
+            learning_rate=2e-3,
             weight_decay=1e-2,
             ema_decay=0.999,
             schedule=ScheduleConfig(name="cosine", warmup_fraction=0.025),
