@@ -30,7 +30,6 @@ def get_config() -> Config:
         problem="multiclass",
         label_encoding="integer",
         epochs=80,
-        global_batch_size=128,
         data=DataConfig(
             source="mnist",
             normalization="scale",
@@ -48,7 +47,6 @@ def get_config() -> Config:
         ),
         optimizer=OptimizerConfig(
             name="adamw",
-            learning_rate=1e-3,
             weight_decay=1e-1,
             ema_decay=0.999,
             schedule=ScheduleConfig(name="cosine", warmup_fraction=0.025),
