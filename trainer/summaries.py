@@ -57,8 +57,6 @@ class Summaries:
         return self._writers[split]
 
     def scalars(self, split: str, step: int, values: dict[str, float]) -> None:
-        if not self.enabled:
-            return
         # One event for all: `tf.summary.scalar` costs a millisecond for each.
         summary = summary_pb2.Summary()
         for name, value in values.items():
