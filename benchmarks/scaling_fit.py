@@ -24,7 +24,7 @@ def fit(points: list[dict]) -> np.ndarray:
     """
     rows = np.array([_terms(point) for point in points])
     wanted = np.array(
-        [point["step_secs"] - _link_secs(point) for point in points]
+        [point["step_secs"] - _link_secs(point, BURST_SECS) for point in points]
     )
     scale = np.array([point["step_secs"] for point in points])
     return np.linalg.lstsq(rows / scale[:, None], wanted / scale, rcond=None)[0]
@@ -32,7 +32,11 @@ def fit(points: list[dict]) -> np.ndarray:
 
 def predicted_secs(fitted: np.ndarray, point: dict) -> float:
     """Returns the modelled seconds of a step of a point."""
-    return float(_terms(point) @ fitted) + _link_secs(point)
+    # Bursts pass at once, yet no link carries more than its rate for long.
+    return max(
+        float(_terms(point) @ fitted) + _link_secs(point, BURST_SECS),
+        _link_secs(point, 0.0),
+    )
 
 
 def _terms(point: dict) -> np.ndarray:
@@ -51,13 +55,15 @@ def _terms(point: dict) -> np.ndarray:
     )
 
 
-def _link_secs(point: dict) -> float:
+def _link_secs(point: dict, burst_secs: float) -> float:
+    """Returns how long a step's bytes take on a shaped link, but for a burst.
+
+    It passes at once, and the link regains it while the workers compute.
+    """
     if not point.get("bits_per_sec"):
         return 0.0
     sent = cost_model.ring_bytes(point["gradient_bytes"], point["replicas"])
-    # The shaped link lets a burst pass at once, and regains it meanwhile.
-    bits = 8 * sent - BURST_SECS * point["bits_per_sec"]
-    return max(0.0, bits / point["bits_per_sec"])
+    return max(0.0, 8 * sent / point["bits_per_sec"] - burst_secs)
 
 
 def check() -> list[str]:

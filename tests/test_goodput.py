@@ -9,12 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import processes
 from trainer import attempt
 from trainer import goodput
 from trainer.cluster import Cluster
 from trainer.stragglers import Stragglers
 from trainer.workdir import Workdir
 
+# Runs the trainer on one core alone, with the flags that follow.
+PINNED = """\
+import os, runpy
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+runpy.run_module("trainer.task", run_name="__main__")
+"""
 SECS = st.floats(min_value=0.0, max_value=1e6)
 
 
@@ -93,3 +100,26 @@ def test_a_straggler_is_named_once_an_episode():
 
 def test_one_worker_is_no_straggler():
     assert Stragglers(Cluster()).account(np.zeros(0), 10) == []
+
+
+def test_own_work_is_timed_on_a_single_core_too(tmp_path):
+    addresses = [f"127.0.0.1:{port}" for port in processes.free_ports(2)]
+    running = [
+        processes.start_python(
+            *("-c", PINNED, "--config=digits", "--config.steps=60"),
+            *("--config.log.every_steps=20", "--config.log.report=false"),
+            *("--config.model.hidden_units=2048,", f"--workdir={tmp_path}/run"),
+            tf_config={
+                "cluster": {"worker": addresses},
+                "task": {"type": "worker", "index": index},
+            },
+        )
+        for index in range(2)
+    ]
+    for process in running:
+        code, output = processes.finish(process)
+        assert code == 0, output
+    lines = (tmp_path / "run" / "timing.jsonl").read_text().splitlines()
+    last = [e for e in map(json.loads, lines) if e["split"] == "train"][-1]
+    # Where the clock is read once the work is done, it is a ten-thousandth.
+    assert 0.01 < last["worker_secs/0"] / last["step_secs"] < 1.0

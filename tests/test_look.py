@@ -59,24 +59,27 @@ def test_an_update_is_the_one_that_the_step_takes(fields):
     )
     chunks = pipeline.distribute(strategy, dataset.splits["train"], plan)
     chunk = {**next(chunks), "steps": tf.constant(1)}
+    trained = network.model.trainable_variables
     before = network.snapshot()
-    gradients, updates = steps.look_ahead(strategy, network, options)(chunk)
+    looked = steps.look_ahead(strategy, network, options)(chunk)
+    weights = [before[f"model/{v.path}"] for v in trained]
+    for part, tensors in enumerate((looked.gradients, weights, looked.updates)):
+        found = [np.square(np.asarray(t, "d")).sum() for t in tensors]
+        np.testing.assert_allclose(looked.squares[part], found, rtol=1e-5)
     for name, value in network.snapshot().items():
         np.testing.assert_array_equal(value, before[name], err_msg=name)
     loop = steps.training_loop(strategy, network, options, job.place)
     loop(chunk, tf.zeros([2]))
-    for variable, update in zip(
-        network.model.trainable_variables, updates, strict=True
-    ):
+    for variable, update in zip(trained, looked.updates, strict=True):
         name = f"model/{variable.path}"
         taken = variable.value.numpy() - before[name]
         np.testing.assert_allclose(update, taken, atol=2e-7, err_msg=name)
         assert np.abs(taken).max() > 0
     if fields is CLIPPED_SGD:
-        flat = np.concatenate([np.ravel(u) for u in updates])
+        flat = np.concatenate([np.ravel(u) for u in looked.updates])
         clipped = config.optimizer.learning_rate * config.optimizer.clip_norm
         assert np.linalg.norm(flat) == pytest.approx(clipped, rel=1e-5)
-        flat = np.concatenate([np.ravel(g) for g in gradients])
+        flat = np.concatenate([np.ravel(g) for g in looked.gradients])
         assert np.linalg.norm(flat) > config.optimizer.clip_norm
 
 
@@ -120,17 +123,14 @@ def test_two_replicas_see_the_same_norms_and_keep_their_bits(
 
 def test_norms_are_those_of_all_variables_together():
     rng = np.random.default_rng(0)
-    parts = {
-        part: {name: rng.normal(size=7).astype("f") for name in "ab"}
-        for part in ("gradient", "weights", "update")
-    }
-    parts["weights"]["b"][:] = 0
-    found = norms.norms(parts)
-    whole = {p: np.concatenate(list(a.values())) for p, a in parts.items()}
-    assert found["norms/gradient"] == pytest.approx(
-        np.linalg.norm(whole["gradient"])
-    )
-    ratio = np.linalg.norm(whole["update"]) / np.linalg.norm(whole["weights"])
+    gradient, weights, update = tensors = rng.normal(size=(3, 2, 7))
+    weights[1] = 0
+    found = norms.norms(["a", "b"], np.square(tensors).sum(axis=2))
+    assert found["norms/gradient"] == pytest.approx(np.linalg.norm(gradient))
+    ratio = np.linalg.norm(update) / np.linalg.norm(weights)
     assert found["norms/update_ratio"] == pytest.approx(ratio)
+    assert found["norms/gradient/b"] == pytest.approx(
+        np.linalg.norm(gradient[1])
+    )
     assert found["norms/weights/b"] == 0
     assert "norms/update_ratio/b" not in found

@@ -2,36 +2,26 @@
 
 import numpy as np
 
-HISTOGRAM_PARTS = ("gradient", "weights")
 
-
-def norms(parts: dict[str, dict[str, np.ndarray]]) -> dict[str, float]:
+def norms(names: list[str], squares: np.ndarray) -> dict[str, float]:
     """Returns Euclidean norms by tag, of all variables and of each.
 
     Args:
-      parts: "gradient", "weights" and "update", each {variable: float32 array}.
+      names: of the variables.
+      squares: float [3, variables], the sums of squares of gradients, weights
+        and updates.
 
     Returns:
       "norms/gradient", "norms/weights" and "norms/update_ratio", the norm of
       the update divided by that of the weights it is added to; and the same of
       each variable, "norms/gradient/VARIABLE".
     """
-    squares = {
-        part: {
-            name: float(np.square(a, dtype=np.float64).sum())
-            for name, a in arrays.items()
-        }
-        for part, arrays in parts.items()
-    }
+    squares = squares.astype(np.float64)
+    ends = {"": squares.sum(axis=1)}
+    ends |= {f"/{n}": each for n, each in zip(names, squares.T, strict=True)}
     found = {}
-    for end, names in {
-        "": list(parts["weights"]),
-        **{f"/{name}": [name] for name in parts["weights"]},
-    }.items():
-        gradient, weights, update = (
-            sum(squares[part][name] for name in names) ** 0.5
-            for part in ("gradient", "weights", "update")
-        )
+    for end, of_parts in ends.items():
+        gradient, weights, update = np.sqrt(of_parts).tolist()
         found[f"norms/gradient{end}"] = gradient
         found[f"norms/weights{end}"] = weights
         if weights:  # a bias begins at 0

@@ -184,37 +184,28 @@ class Run:
           chunk: that begins with the step.
         """
         with self.clock.count("look"), self.watchdog.patience():
-            gradients, updates = look_ahead(chunk)
-            if not self.job.place.is_chief:
-                return
-            trained = self.network.model.trainable_variables
-            tensors = {
-                "gradient": gradients,
-                "weights": [v.value for v in trained],
-                "update": updates,
-            }
-            parts = {
-                part: {
-                    v.path: np.asarray(t)
-                    for v, t in zip(trained, values, strict=True)
-                }
-                for part, values in tensors.items()
-            }
-            self._show_look(parts)
+            looked = look_ahead(chunk)
+            if self.job.place.is_chief:
+                self._show_look(looked)
 
-    def _show_look(self, parts: dict[str, dict[str, np.ndarray]]) -> None:
+    def _show_look(self, looked: steps.Look) -> None:
         every, step = (
             self.job.config.log.histograms_every_steps,
             self.state.step,
         )
+        trained = self.network.model.trainable_variables
+        names = [v.path for v in trained]
         arrays = {}
         if every and step % every == 0:
             arrays = {
-                f"{part}/{name}": values
-                for part in norms.HISTOGRAM_PARTS
-                for name, values in parts[part].items()
+                f"{part}/{name}": np.asarray(values)
+                for part, tensors in (
+                    ("gradient", looked.gradients),
+                    ("weights", [v.value for v in trained]),
+                )
+                for name, values in zip(names, tensors, strict=True)
             }
-        found = norms.norms(parts)
+        found = norms.norms(names, looked.squares.numpy())
         # It is the next step's gradient; what is logged of it goes with it.
         self.journal.look(step + 1, found, arrays)
         self._warn(self._alerts.of_gradient(step + 1, found["norms/gradient"]))

@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 from typing import Literal
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -252,23 +253,37 @@ def _move_average(
         )
 
 
+class Look(NamedTuple):
+    """What a step would do, for each trainable variable.
+
+    Attributes:
+      gradients: float32 tensors, over the global batch and before clipping.
+      updates: float32 tensors, what the step adds to the variable.
+      squares: float32 [3, variables], the sums of squares of gradients, weights
+        and updates. They are taken on the device, so that large tensors need
+        not come to the host.
+    """
+
+    gradients: list[tf.Tensor]
+    updates: list[tf.Tensor]
+    squares: tf.Tensor
+
+
 def look_ahead(
     strategy: tf.distribute.Strategy, network: Network, options: StepOptions
-) -> Callable[[dict], tuple[list[tf.Tensor], list[tf.Tensor]]]:
+) -> Callable[[dict], Look]:
     """Makes the function that tries a chunk's first step and takes it back.
 
     A function of its own, so that training itself costs and computes the same
     whether anyone looks or not; not compiled by XLA, since it is called seldom.
 
     Returns:
-      A function from a chunk to (gradients, updates), a float32 tensor for
-      each trainable variable: the step's gradient over the global batch before
-      clipping, and what the step adds to the variable.
+      A function from a chunk to what its first step would do.
     """
     gradient = _gradient(network, options)
     trained = network.model.trainable_variables
 
-    def replica_step(chunk: dict) -> tuple[list, list]:
+    def replica_step(chunk: dict) -> Look:
         context = tf.distribute.get_replica_context()
         gradients, _ = gradient(
             chunk["x"][0],
@@ -291,14 +306,18 @@ def look_ahead(
         places = {id(v): place for place, v in enumerate(changed)}
         updates = [v.value - before[places[id(v)]] for v in trained]
         context.merge_call(_put_back, args=(network, before))
-        return gradients, updates
+        weights = [before[places[id(v)]] for v in trained]
+        squares = [
+            tf.stack([tf.reduce_sum(tf.square(t)) for t in tensors])
+            for tensors in (gradients, weights, updates)
+        ]
+        return Look(gradients, updates, tf.stack(squares))
 
     @tf.function(autograph=False)
-    def look(chunk: dict) -> tuple[list, list]:
+    def look(chunk: dict) -> Look:
         local = strategy.experimental_local_results
         found = strategy.run(replica_step, args=(chunk,))
-        gradients, updates = ([local(v)[0] for v in part] for part in found)
-        return gradients, updates
+        return tf.nest.map_structure(lambda each: local(each)[0], found)
 
     return look
 
