@@ -62,7 +62,7 @@ def step_secs(point: dict) -> float:
     flags, step = tf.constant(Stop().flags), 0
 
     def chunk() -> int:
-        loop(next(chunks), flags)[0].numpy()
+        loop(next(chunks), flags).sums.numpy()
         return plan.chunk_end(step) - step
 
     step += chunk()

@@ -72,7 +72,7 @@ def run_steps(config, strategy):
     )
     losses, step = [], 0
     for chunk in chunks:
-        sums, _, _ = loop(chunk, tf.zeros(2))
+        sums = loop(chunk, tf.zeros(2)).sums
         end = plan.chunk_end(step)
         losses.extend(sums.numpy()[: end - step, 0].tolist())
         step = end

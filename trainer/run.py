@@ -346,11 +346,15 @@ class Run:
         state.stopped_early = state.worse >= (config.patience or math.inf)
         return False
 
-    def log(self) -> None:
-        """Writes the train line where one is due, and moves the bar."""
+    def log(self, learning_rate: float) -> None:
+        """Writes the train line where one is due, and moves the bar.
+
+        Args:
+          learning_rate: of the step that comes.
+        """
         every = self.job.config.log.every_steps
         if self.state.step % every == 0 or self._at_end_of_epoch():
-            self._log_train()
+            self._log_train(learning_rate)
         values = self._values(self._shown.tolist(), self._shown_examples)
         if self._at_end_of_epoch():
             short = {"validation": "val", "test": "test"}  # as Keras does
@@ -367,13 +371,12 @@ class Run:
             self._shown[:] = 0
             self._shown_examples = 0
 
-    def _log_train(self) -> None:
+    def _log_train(self, learning_rate: float) -> None:
         """Writes the means and the speed since the last train line."""
         state, secs = self.state, self.clock.train_secs
         examples = self._trained_examples - self._logged_examples
         since_secs = secs - self._logged_secs
         wait_secs = self.clock.of("input_wait")
-        rate = self.network.optimizer.learning_rate
         steps_since = state.step - self._logged_step
         values = self._values(state.sums, state.examples)
         self._warn(self._alerts.of_loss(state.step, values["loss"]))
@@ -387,7 +390,7 @@ class Run:
             state.step,
             values,
             {
-                "learning_rate": float(rate.numpy()),
+                "learning_rate": learning_rate,
                 "examples_per_sec": examples / since_secs,
                 "step_secs": since_secs / steps_since,
                 "input_wait_share": (wait_secs - self._logged_wait_secs)

@@ -44,12 +44,32 @@ def _is_single(strategy: tf.distribute.Strategy) -> bool:
     return strategy.num_replicas_in_sync == 1
 
 
+class Told(NamedTuple):
+    """What a chunk of steps tells the host.
+
+    Attributes:
+      sums: float32 [K, sums] over the rows of each step and all replicas, in
+        the order of `metrics.sum_names`.
+      flags: float32 [flags], more than 0 where a worker's was.
+      own_secs: float32 [workers], the seconds that each one's replicas spent on
+        their own work, waiting for the others left out, or [0] for a single
+        replica.
+      learning_rate: float32 scalar, of the step that comes. A schedule that is
+        asked outside of a compiled function takes a millisecond.
+    """
+
+    sums: tf.Tensor
+    flags: tf.Tensor
+    own_secs: tf.Tensor
+    learning_rate: tf.Tensor
+
+
 def training_loop(
     strategy: tf.distribute.Strategy,
     network: Network,
     options: StepOptions,
     place: Cluster,
-) -> Callable[[dict, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+) -> Callable[[dict, tf.Tensor], Told]:
     """Makes the function that runs a chunk of steps.
 
     With one replica the whole loop is one XLA program, where it is compiled as
@@ -60,11 +80,7 @@ def training_loop(
 
     Returns:
       A function from a chunk of `pipeline.chunks` and this worker's float32
-      [flags] to (float32 [K, sums] over the rows of each step and all
-      replicas, in the order of `metrics.sum_names`; float32 [flags], more than
-      0 where a worker's was; float32 [workers], the seconds that each one's
-      replicas spent on their own work, waiting for the others left out, or [0]
-      for a single replica).
+      [flags] to what the chunk tells.
     """
     single = _is_single(strategy)
     several = 0 if single else place.workers
@@ -108,9 +124,7 @@ def training_loop(
         update(gradients)
         return sums, flags, own_secs
 
-    def loop(
-        chunk: dict, flags: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def loop(chunk: dict, flags: tf.Tensor) -> Told:
         local = strategy.experimental_local_results
         slots = local(chunk["x"])[0].shape[0]
         steps = local(chunk["steps"])[0]
@@ -131,7 +145,8 @@ def training_loop(
             body,
             [tf.constant(0), sums, tf.zeros_like(flags), tf.zeros([several])],
         )
-        return sums.stack(), raised, own_secs
+        rate = tf.convert_to_tensor(network.optimizer.learning_rate)
+        return Told(sums.stack(), raised, own_secs, rate)
 
     return tf.function(
         loop,
@@ -351,7 +366,7 @@ def evaluation_loop(
       with_outputs: whether each row's output is handed back, too.
 
     Returns:
-      A function from a chunk to (float32 [K, sums] as in `training_loop`;
+      A function from a chunk to (float32 [K, sums] as in `Told`;
       int32 [outputs, 2, SCORE_BINS] of `metrics.score_counts`, or [0] where
       the problem has no scores; float32 [K, rows of all replicas, outputs], or
       [K, 0] without outputs).

@@ -77,13 +77,13 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
                     with run.profile.stage("dispatch"):
                         told = train_chunk(chunk, asked)
                     with run.profile.stage("device"):
-                        sums, flags, own_secs = (each.numpy() for each in told)
+                        told = steps.Told(*(each.numpy() for each in told))
                 steps_done = plan.chunk_end(state.step) - state.step
                 traces = steps.traces(train_chunk)
-                run.account(sums[:steps_done], own_secs, traces)
+                run.account(told.sums[:steps_done], told.own_secs, traces)
                 improved = run.evaluate_where_due()
-                run.log()
-                code = stopping.code_of(flags)
+                run.log(float(told.learning_rate))
+                code = stopping.code_of(told.flags)
                 if improved or code or run.is_saving_due():
                     run.save()
                 if code and not run.at_end():
