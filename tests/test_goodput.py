@@ -16,12 +16,6 @@ from trainer.cluster import Cluster
 from trainer.stragglers import Stragglers
 from trainer.workdir import Workdir
 
-# Runs the trainer on one core alone, with the flags that follow.
-PINNED = """\
-import os, runpy
-os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
-runpy.run_module("trainer.task", run_name="__main__")
-"""
 SECS = st.floats(min_value=0.0, max_value=1e6)
 
 
@@ -103,19 +97,16 @@ def test_one_worker_is_no_straggler():
 
 
 def test_own_work_is_timed_on_a_single_core_too(tmp_path):
-    addresses = [f"127.0.0.1:{port}" for port in processes.free_ports(2)]
-    running = [
-        processes.start_python(
-            *("-c", PINNED, "--config=digits", "--config.steps=60"),
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, [min(cores)])
+    try:
+        running = processes.start_cluster(
+            *(2, "trainer.task", "--config=digits", "--config.steps=60"),
             *("--config.log.every_steps=20", "--config.log.report=false"),
             *("--config.model.hidden_units=2048,", f"--workdir={tmp_path}/run"),
-            tf_config={
-                "cluster": {"worker": addresses},
-                "task": {"type": "worker", "index": index},
-            },
         )
-        for index in range(2)
-    ]
+    finally:
+        os.sched_setaffinity(0, cores)
     for process in running:
         code, output = processes.finish(process)
         assert code == 0, output

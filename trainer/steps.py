@@ -145,7 +145,7 @@ def training_loop(
             body,
             [tf.constant(0), sums, tf.zeros_like(flags), tf.zeros([several])],
         )
-        rate = tf.convert_to_tensor(network.optimizer.learning_rate)
+        rate = network.optimizer.learning_rate
         return Told(sums.stack(), raised, own_secs, rate)
 
     return tf.function(
