@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from trainer.config import UserError
 
-# What Keras imports where it is installed, and Strata has no use for in it.
-UNUSED = ("matplotlib", "sklearn")
+# What TensorFlow and Keras import where it is installed, and Strata has no use
+# for in them.
+UNUSED = ("matplotlib", "scipy", "sklearn")
 
 
 @contextlib.contextmanager
@@ -26,8 +27,8 @@ def _quick() -> Iterator[None]:
     """Saves a third of the import's time.
 
     Modules are made that stay, so looking for garbage among them is in vain,
-    then and later. And Keras imports what it finds installed, for wrappers and
-    pictures that nobody uses here.
+    then and later. And TensorFlow and Keras import what they find installed,
+    for wrappers, pictures and sparse arrays that nobody uses here.
     """
     hidden = [name for name in UNUSED if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]

@@ -48,7 +48,7 @@ def read_idx(
         values = _read(file, math.prod(shape) + 1)
     _check_length(path, shape, len(values) - math.prod(shape))
     if original and shape[0] == original[0]:
-        _check_sum(path, header + values, original[1])
+        _check_sum(path, (header, values), original[1])
     return np.frombuffer(values, np.uint8).reshape(shape)
 
 
@@ -141,8 +141,13 @@ def _shape(path: Path, header: bytearray, dimensions: int) -> tuple[int, ...]:
     return shape
 
 
-def _check_sum(path: Path, content: bytearray, checksum: str) -> None:
-    digest = hashlib.sha256(content).hexdigest()
+def _check_sum(
+    path: Path, content: tuple[bytearray, ...], checksum: str
+) -> None:
+    sha256 = hashlib.sha256()
+    for part in content:
+        sha256.update(part)
+    digest = sha256.hexdigest()
     if digest != checksum:
         raise UserError(
             f"{path} has the wrong checksum: SHA-256 {digest}, not the"
