@@ -159,11 +159,8 @@ def _update(network: Network, options: StepOptions) -> Callable:
     """Makes what a step does with the gradient over the global batch."""
 
     def update(gradients: list[tf.Tensor]) -> None:
-        gradients = _regularized(network.model, gradients)
-        if options.clip_norm:
-            gradients, _ = tf.clip_by_global_norm(gradients, options.clip_norm)
         step = tf.cast(network.optimizer.iterations.value, tf.float32)
-        network.optimizer.apply(gradients, network.model.trainable_variables)
+        _take_step(network, options, gradients)
         if network.average is not None:
             decay = tf.minimum(options.ema_decay, (1 + step) / (10 + step))
             tf.distribute.get_replica_context().merge_call(
@@ -171,6 +168,22 @@ def _update(network: Network, options: StepOptions) -> Callable:
             )
 
     return update
+
+
+def _take_step(
+    network: Network, options: StepOptions, gradients: list[tf.Tensor]
+) -> list[tf.Tensor]:
+    """Changes the weights by the gradient over the global batch.
+
+    Returns:
+      The gradient that was meant: the penalty's added, nothing clipped.
+    """
+    gradients = _regularized(network.model, gradients)
+    taken = gradients
+    if options.clip_norm:
+        taken, _ = tf.clip_by_global_norm(gradients, options.clip_norm)
+    network.optimizer.apply(taken, network.model.trainable_variables)
+    return gradients
 
 
 def traces(function: Any) -> int:
@@ -311,13 +324,9 @@ def look_ahead(
             gradients = context.all_reduce(
                 tf.distribute.ReduceOp.SUM, gradients
             )
-        gradients = _regularized(network.model, gradients)
-        taken = gradients
-        if options.clip_norm:
-            taken, _ = tf.clip_by_global_norm(gradients, options.clip_norm)
         changed = network.changed_by_a_step()
         before = [tf.identity(v.value) for v in changed]
-        network.optimizer.apply(taken, trained)
+        gradients = _take_step(network, options, gradients)
         places = {id(v): place for place, v in enumerate(changed)}
         updates = [v.value - before[places[id(v)]] for v in trained]
         context.merge_call(_put_back, args=(network, before))
