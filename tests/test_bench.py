@@ -30,7 +30,14 @@ def test_the_first_epoch_of_each_run_warms_up():
     assert bench_table.epoch_secs(runs) == [1.0, 2.0, 3.0]
 
 
-def test_ratios_are_of_medians_over_all_runs():
+def test_ratios_are_of_each_round_by_itself():
+    # The machine is half as fast in the second round, to both.
+    assert bench_table.ratio([1.0, 2.0, 1.0], [2.5, 5.0, 9.0]) == 2.5
+    with pytest.raises(ValueError):
+        bench_table.ratio([1.0, 2.0], [1.0])
+
+
+def test_bars_are_held_to_ratios():
     secs = {
         bench_table.OURS: 1.0,
         bench_table.COURSE: 2.5,
@@ -60,7 +67,9 @@ def test_ratios_are_of_medians_over_all_runs():
 def test_the_time_to_an_accuracy_is_told_as_a_ratio():
     table = {
         "mnist_fast": [ran([], fit_secs=s, accuracy=0.98) for s in (1, 2, 9)],
-        bench_table.COURSE: [ran([], fit_secs=14.0, accuracy=0.978)],
+        bench_table.COURSE: [
+            ran([], fit_secs=s, accuracy=0.978) for s in (7, 15, 9)
+        ],
     }
     *_, bar = bench_table.accuracy_lines(table, 0.9795)
     assert bar.endswith(" 7.00 (at least 8): MISSED")

@@ -23,6 +23,9 @@ PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "tensorboard")
 # Stands for the start of the process where the system does not tell it.
 _IMPORTED = time.monotonic()
 
+# As Linux calls them, the widest first.
+VECTORS = ("amx_tile", "avx512f", "avx2", "avx")
+
 # Where one of these differs between two starts, bits may differ too.
 BIT_FIELDS = ("packages", "processor", "threads", "topology")
 
@@ -45,7 +48,7 @@ def collect(
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "machine": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "threads": {
             "cores": _cores(),
             **{
@@ -158,18 +161,22 @@ def _cores() -> int | None:
     return os.cpu_count()
 
 
-def _processor() -> str:
-    """The processor's model, as /proc tells it on Linux."""
+def processor() -> str:
+    """Names the processor and its widest vectors, as Linux tells them.
+
+    Libraries choose their kernels by the vectors, and a model's name does not
+    tell them: "AMD EPYC" is of several generations, whose bits differ.
+    """
     try:
-        text = pathlib.Path("/proc/cpuinfo").read_text()
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in text.splitlines()
-        if line.startswith("model name")
-    ]
-    return names[0] if names else platform.processor()
+    pairs = (line.partition(":") for line in lines)
+    told = {key.strip(): value.strip() for key, _, value in pairs}
+    name = told.get("model name", platform.processor())
+    flags = told.get("flags", "").split()
+    widest = next((v for v in VECTORS if v in flags), None)
+    return f"{name}, {widest}" if widest else name
 
 
 def command() -> list[str]:

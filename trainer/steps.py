@@ -1,7 +1,6 @@
 """The one compiled training loop, and the exact evaluation.
 
-All of distribution is here: the only `strategy.run` and the only `tf.function`
-of training. Hosts and devices meet once a chunk.
+Every `strategy.run` is here. Hosts and devices meet once a chunk.
 """
 
 import dataclasses
@@ -72,18 +71,17 @@ def training_loop(
 ) -> Callable[[dict, tf.Tensor], Told]:
     """Makes the function that runs a chunk of steps.
 
-    With one replica the whole loop is one XLA program, where it is compiled as
-    a whole. With several, XLA
-    compiles each replica's forward and backward pass, since collectives and
-    mirrored assignments do not compile, and the loop stands outside of
-    `strategy.run`.
+    With one replica the whole loop is one XLA program, where "step" is what
+    XLA compiles. With several, it compiles each replica's forward and backward
+    pass, since collectives and mirrored assignments do not compile, and the
+    loop stands outside of `strategy.run`.
 
     Returns:
       A function from a chunk of `pipeline.chunks` and this worker's float32
       [flags] to what the chunk tells.
     """
     single = _is_single(strategy)
-    several = 0 if single else place.workers
+    timed_workers = 0 if single else place.workers
     gradient = _gradient(network, options)
     if options.compiled == "step" and not single:
         gradient = tf.function(gradient, jit_compile=True, autograph=False)
@@ -96,7 +94,7 @@ def training_loop(
         chunk: dict, i: tf.Tensor, flags: tf.Tensor, own_secs: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         context = tf.distribute.get_replica_context()
-        began_secs = [_now_secs([own_secs])] if several else []
+        began_secs = [_now_secs([own_secs])] if timed_workers else []
         # On a single core the clock may else be read after the work.
         with tf.control_dependencies(began_secs):
             x = chunk["x"][i]
@@ -107,9 +105,9 @@ def training_loop(
             chunk["first_row"],
             chunk["first_step"] + tf.cast(i, tf.int64),
         )
-        if several:
+        if timed_workers:
             spent_secs = _now_secs(gradients) - began_secs[0]
-            own_secs = tf.one_hot(place.index, several) * tf.cast(
+            own_secs = tf.one_hot(place.index, timed_workers) * tf.cast(
                 spent_secs, tf.float32
             )
         if not single:
@@ -119,7 +117,7 @@ def training_loop(
                 [*gradients, tf.concat([sums, flags, own_secs], axis=0)],
             )
             sums, flags, own_secs = tf.split(
-                told, [width, flags.shape[0], several]
+                told, [width, flags.shape[0], timed_workers]
             )
         update(gradients)
         return sums, flags, own_secs
@@ -143,7 +141,12 @@ def training_loop(
         _, sums, raised, own_secs = tf.while_loop(
             lambda i, *_: i < steps,
             body,
-            [tf.constant(0), sums, tf.zeros_like(flags), tf.zeros([several])],
+            [
+                tf.constant(0),
+                sums,
+                tf.zeros_like(flags),
+                tf.zeros([timed_workers]),
+            ],
         )
         rate = network.optimizer.learning_rate
         return Told(sums.stack(), raised, own_secs, rate)

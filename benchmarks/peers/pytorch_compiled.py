@@ -1,4 +1,7 @@
-"""PyTorch with `torch.compile` on the model, as its tutorial has it."""
+"""PyTorch with `torch.compile` on the training step, optimizer included.
+
+Its documentation has it so: compile what encloses the most.
+"""
 
 import torch
 
