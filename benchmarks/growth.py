@@ -2,9 +2,10 @@
 
   python -m benchmarks.growth
 
-Each point is a training step of an MLP of so many hidden layers on uint8 rows
-drawn at random, RMSprop, float32: Strata's own loop, fed by its own pipeline,
-beside PyTorch (eager) and JAX (`scan` in a jitted function). Writes
+Each point is a training step of an MLP of so many hidden layers on rows drawn
+at random, RMSprop, float32: Strata's own loop, fed uint8 by its own pipeline,
+beside PyTorch (eager) and JAX (`scan` in a jitted function), whose rows are
+float32 beforehand. Writes
 benchmarks/growth.json and docs/images/growth.png.
 """
 
