@@ -1,11 +1,14 @@
 """Strata beside what a user would pick instead, in one run: `make bench`.
 
-  python -m benchmarks.bench --data_dir=DIR [--rounds=3] [--seeds=5]
+  python -m benchmarks.bench --data_dir=DIR [--rounds=3] [--turns=12]
+      [--starts=6] [--seeds=5]
 
-Every contestant is a process of its own, started in turn (A B C A B C), on the
-same recipe (see benchmarks/peers). Seconds differ between machines and hours;
-the ratios of one run are what counts. Writes benchmarks/results.json and
-docs/images/speed.png; ends with 1 where a peer did not learn the task.
+Every contestant is a process of its own on the same recipe (see
+benchmarks/peers). Whole processes are started in turn (A B C A B C), and epochs
+are taken in turn with Strata's (see benchmarks/turns.py). Seconds differ
+between machines and hours; the ratios of neighbours are what counts. Writes
+benchmarks/results.json and docs/images/speed.png; ends with 1 where a peer did
+not learn the task.
 """
 
 import argparse
@@ -21,14 +24,23 @@ from typing import Any
 from typing import NamedTuple
 
 from benchmarks import bench_table
+from benchmarks import turns
 from benchmarks.bench_table import COURSE
 from benchmarks.bench_table import FLOORS
 from benchmarks.bench_table import OURS
+from benchmarks.peers.data import IN_TURN
 from trainer import record
 
 ROOT = pathlib.Path(__file__).parents[1]
 PEERS = str(ROOT / ".venv-bench" / "bin" / "python")
 RESULTS = ROOT / "benchmarks" / "results.json"
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": str(ROOT),
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+# Epochs of a program that is ended once its turns are over.
+ENOUGH = 1000
 # (name, interpreter, program), in the order of a round.
 RECIPE = (
     (COURSE, sys.executable, "course"),
@@ -61,15 +73,13 @@ def run(command: list[str]) -> tuple[float, int, str]:
     Raises:
       RuntimeError: it failed.
     """
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    environment |= {"TF_CPP_MIN_LOG_LEVEL": "2"}
     with (
         tempfile.TemporaryFile("w+") as output,
         tempfile.TemporaryFile("w+") as errors,
     ):
         began = time.perf_counter()
         process = subprocess.Popen(
-            command, env=environment, stdout=output, stderr=errors
+            command, env=ENVIRONMENT, stdout=output, stderr=errors
         )
         _, status, used = os.wait4(process.pid, 0)
         wall_secs = time.perf_counter() - began
@@ -109,22 +119,54 @@ def strata(config: str, *flags: str) -> Ran:
     return Ran(wall_secs, peak, found)
 
 
-def recipe(data_dir: str, rounds: int, epochs: int) -> dict[str, list[Ran]]:
-    """Runs the course recipe by each contestant, in turn."""
+def recipe(
+    data_dir: str, rounds: int, starts: int, epochs: int
+) -> dict[str, list[Ran]]:
+    """Runs the course recipe by each contestant, in turn.
+
+    Args:
+      data_dir: of MNIST.
+      rounds: of all contestants.
+      starts: further ones of Strata and the course script alone, whose whole
+        processes are held against each other.
+      epochs: of each run.
+    """
     ran: dict[str, list[Ran]] = {}
 
     def add(name: str, one: Ran) -> None:
         ran.setdefault(name, []).append(one)
         print(f"{name}: {one}", flush=True)
 
-    for seed in range(rounds):
+    for seed in range(rounds + starts):
         flags = (f"--config.epochs={epochs}", f"--config.seed={seed}")
         add(OURS, strata("mnist", f"--data_dir={data_dir}", *flags))
         for name, python, program in RECIPE:
-            add(name, peer(program, python, data_dir, epochs, seed))
-        for name, library in FLOORS.items():
-            add(name, peer("products", PEERS, library))
+            if seed < rounds or name == COURSE:
+                add(name, peer(program, python, data_dir, epochs, seed))
     return ran
+
+
+def in_turn(data_dir: str, count: int) -> bench_table.Turns:
+    """Takes epochs of each contestant in turn with Strata's."""
+    programs = {
+        name: [python, program, data_dir, str(ENOUGH), "0"]
+        for name, python, program in RECIPE
+    }
+    for name, library in FLOORS.items():
+        programs[name] = [PEERS, "products", library, str(ENOUGH)]
+    found = {}
+    for name, (python, program, *arguments) in programs.items():
+        with tempfile.TemporaryDirectory() as folder:
+            ours = [
+                *(sys.executable, "-m", "benchmarks.strata_in_turn"),
+                *("--config=mnist", f"--config.epochs={ENOUGH}"),
+                *(f"--data_dir={data_dir}", f"--workdir={folder}/run"),
+            ]
+            module = f"benchmarks.peers.{program}"
+            theirs = [python, "-m", module, *arguments, IN_TURN]
+            found[name] = turns.take(ours, theirs, ENVIRONMENT, count)
+        print(f"{name}, after Strata: {found[name]}", flush=True)
+    return found
 
 
 def to_accuracy(data_dir: str, seeds: int) -> dict[str, list[Ran]]:
@@ -197,23 +239,30 @@ def main() -> int:
     )
     parser.add_argument("--data_dir", required=True, help="MNIST's four files")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--turns", type=int, default=12)
+    parser.add_argument("--starts", type=int, default=6)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=5)
     asked = parser.parse_args()
     found: dict[str, Any] = {"machine": machine(), "versions": versions()}
-    by_recipe = recipe(asked.data_dir, asked.rounds, asked.epochs)
+    by_recipe = recipe(asked.data_dir, asked.rounds, asked.starts, asked.epochs)
+    by_turns = in_turn(asked.data_dir, asked.turns)
     by_accuracy = to_accuracy(asked.data_dir, asked.seeds)
     found["recipe"] = {n: kept(runs) for n, runs in by_recipe.items()}
+    found["in_turn"] = {
+        name: [[round(secs, 4) for secs in pair] for pair in pairs]
+        for name, pairs in by_turns.items()
+    }
     found["to_accuracy"] = {n: kept(runs) for n, runs in by_accuracy.items()}
     found["load_after"] = os.getloadavg()
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
-    bench_table.draw(by_recipe, found["machine"])
+    bench_table.draw(by_turns, by_recipe, found["machine"])
     print(found["machine"], found["versions"])
     print("load afterwards:", found["load_after"])
     print(
         "\n".join(
             [
-                *bench_table.recipe_lines(by_recipe),
+                *bench_table.recipe_lines(by_turns, by_recipe),
                 *bench_table.start_lines(by_recipe[OURS]),
                 *bench_table.accuracy_lines(by_accuracy, WANTED_ACCURACY),
             ]
@@ -222,7 +271,7 @@ def main() -> int:
     behind = [
         name
         for name, runs in by_recipe.items()
-        if min(r.found.get("accuracy", 1.0) for r in runs) < LEAST_ACCURACY
+        if min(r.found["accuracy"] for r in runs) < LEAST_ACCURACY
     ]
     if behind:
         print(f"below {LEAST_ACCURACY:.0%} accuracy: {', '.join(behind)}")

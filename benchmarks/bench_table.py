@@ -2,6 +2,7 @@
 
 import pathlib
 import statistics
+from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,11 +13,8 @@ OURS, COURSE = "Strata", "course script"
 # Matrix products alone, and the module that makes them.
 FLOORS = {"products, PyTorch": "torch", "products, NumPy": "numpy"}
 PYTORCH = ("PyTorch", "PyTorch, compiled")
-
-
-def epoch_secs(runs: list) -> list[float]:
-    """Returns each run's epochs but the first, which warms up."""
-    return [secs for run in runs for secs in run.found["epoch_secs"][1:]]
+# Seconds of Strata's epoch and its neighbour's, by contestant.
+Turns = dict[str, list[tuple[float, float]]]
 
 
 def wall_secs(runs: list) -> float:
@@ -24,16 +22,26 @@ def wall_secs(runs: list) -> float:
     return statistics.median(run.wall_secs for run in runs)
 
 
-def ratio(ours: list[float], theirs: list[float]) -> float:
-    """Returns how many times as long as ours theirs took, the median of rounds.
+def ratio(pairs: Iterable[tuple[float, float]]) -> float:
+    """Returns how many times the first the second of a pair is: the median.
 
-    Both saw the same minutes of the machine in a round, and no others.
-
-    Args:
-      ours: seconds of each round.
-      theirs: likewise.
+    The two of a pair saw the same minutes of the machine, and no others.
     """
-    return statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
+    return statistics.median(theirs / ours for ours, theirs in pairs)
+
+
+def quartiles(pairs: list[tuple[float, float]]) -> list[float]:
+    """Returns the quartiles of the pairs' ratios, lowest first."""
+    return statistics.quantiles((b / a for a, b in pairs), n=4)
+
+
+def epochs_by_name(turns: Turns) -> dict[str, list[float]]:
+    """Returns the seconds of each contestant's epochs, Strata's first."""
+    ours = [pair[0] for pairs in turns.values() for pair in pairs]
+    return {
+        OURS: ours,
+        **{name: [pair[1] for pair in p] for name, p in turns.items()},
+    }
 
 
 def held(words: str, figure: float, bar: float, *, most: bool = False) -> str:
@@ -44,45 +52,54 @@ def held(words: str, figure: float, bar: float, *, most: bool = False) -> str:
     return f"{words} {figure:.2f} ({kind} {bar:g}): {verdict}"
 
 
-def recipe_lines(ran: dict[str, list]) -> Iterator[str]:
-    """Yields a table of the recipe's contestants, and its bars."""
-    rounds = {
-        name: [statistics.median(epoch_secs([run])) for run in runs]
-        for name, runs in ran.items()
-    }
-    against = {name: ratio(rounds[OURS], secs) for name, secs in rounds.items()}
+def recipe_lines(turns: Turns, ran: dict[str, list]) -> Iterator[str]:
+    """Yields a table of the recipe's contestants, and its bars.
+
+    Args:
+      turns: epochs.
+      ran: whole processes; none of the matrix products.
+    """
+    against = {name: ratio(pairs) for name, pairs in turns.items()}
     yield (
-        f"{'':18} {'s/epoch':>8} {'spread':>13} {'x Strata':>8} {'first':>6}"
-        f" {'process s':>9} {'peak MB':>7} {'accuracy':>8}"
+        f"{'':18} {'s/epoch':>8} {'spread':>11} {'x Strata':>8}"
+        f" {'quartiles':>9} {'first':>6} {'process s':>9} {'peak MB':>7}"
+        f" {'accuracy':>8}"
     )
-    for name, runs in ran.items():
-        secs = epoch_secs(runs)
-        first = statistics.median(r.found["epoch_secs"][0] for r in runs)
-        peak = statistics.median(r.peak_bytes for r in runs) / 1e6
-        scores = [r.found["accuracy"] for r in runs if "accuracy" in r.found]
-        score = f"{statistics.median(scores):8.4f}" if scores else " " * 8
-        yield (
-            f"{name:18} {statistics.median(secs):8.3f}"
-            f" {min(secs):6.3f}-{max(secs):6.3f} {against[name]:8.2f}"
-            f" {first:6.2f} {wall_secs(runs):9.2f} {peak:7.0f} {score}"
-        )
+    secs_by_name = epochs_by_name(turns)
+    for name, secs in secs_by_name.items():
+        spread = f"{min(secs):.2f}-{max(secs):.2f}"
+        line = f"{name:18} {statistics.median(secs):8.3f} {spread:>11}"
+        if name in turns:
+            low, _, high = quartiles(turns[name])
+            line += f" {against[name]:8.2f} {low:4.2f}-{high:4.2f}"
+        else:
+            line += " " * 19
+        yield line + (_of_processes(ran[name]) if name in ran else "")
     yield held("Keras fit against Strata", against[COURSE], 2.2)
     best = min(against[name] for name in PYTORCH)
     yield held("PyTorch's best against Strata", best, 1.6)
     yield held("JAX against Strata", against["JAX"], 1.0)
     quickest = min(FLOORS, key=lambda name: against[name])
-    speed = EPOCH_OPERATIONS / statistics.median(rounds[quickest])
+    speed = EPOCH_OPERATIONS / statistics.median(secs_by_name[quickest])
     yield held(
         f"share of the quickest products' speed ({speed / 1e9:.0f} GFLOP/s)",
         against[quickest],
         0.75,
     )
+    processes = zip(ran[COURSE], ran[OURS], strict=True)
     yield held(
         "whole process against the course script",
-        ratio(*([r.wall_secs for r in ran[name]] for name in (COURSE, OURS))),
+        ratio((a.wall_secs, b.wall_secs) for a, b in processes),
         0.55,
         most=True,
     )
+
+
+def _of_processes(runs: list) -> str:
+    first = statistics.median(run.found["epoch_secs"][0] for run in runs)
+    peak = statistics.median(run.peak_bytes for run in runs) / 1e6
+    accuracy = statistics.median(run.found["accuracy"] for run in runs)
+    return f" {first:6.2f} {wall_secs(runs):9.2f} {peak:7.0f} {accuracy:8.4f}"
 
 
 def start_lines(runs: list) -> Iterator[str]:
@@ -110,49 +127,49 @@ def accuracy_lines(ran: dict[str, list], wanted: float) -> Iterator[str]:
             f" {statistics.mean(scores):.4f}, least {min(scores):.4f}, wanted"
             f" {wanted}"
         )
-    fast, course = (
-        [run.found["fit_secs"] for run in runs] for runs in ran.values()
-    )
-    yield held("course script's fit against mnist_fast", ratio(fast, course), 8)
+    fits = ([run.found["fit_secs"] for run in runs] for runs in ran.values())
+    times = ratio(zip(*fits, strict=True))
+    yield held("course script's fit against mnist_fast", times, 8)
 
 
-def draw(ran: dict[str, list], machine: dict[str, Any]) -> None:
-    """Draws seconds an epoch and of the whole process, the spread beside."""
+def draw(turns: Turns, ran: dict[str, list], machine: dict[str, Any]) -> None:
+    """Draws an epoch against Strata's, and seconds of the whole process.
+
+    The spread beside is of quartiles on the left, of extremes on the right.
+    """
     from matplotlib.figure import Figure
 
     from trainer.reports.charts import COLOURS
 
     figure = Figure(figsize=(9.0, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    shown = {
-        left: ("seconds an epoch", {n: epoch_secs(r) for n, r in ran.items()}),
-        right: (
-            "seconds of the whole process",
-            {
-                name: [run.wall_secs for run in runs]
-                for name, runs in ran.items()
-                if name not in FLOORS
-            },
-        ),
+    ours = statistics.median(epochs_by_name(turns)[OURS])
+    # (median, low, high) by name.
+    ratios = {OURS: (1.0, 1.0, 1.0)}
+    for name, pairs in turns.items():
+        low, middle, high = quartiles(pairs)
+        ratios[name] = (middle, low, high)
+    walls = {
+        name: (wall_secs(runs), *_extremes([run.wall_secs for run in runs]))
+        for name, runs in ran.items()
     }
-    order = sorted(ran, key=lambda n: statistics.median(epoch_secs(ran[n])))
-    for axes, (label, found) in shown.items():
+    order = sorted(ratios, key=lambda name: ratios[name][0])
+    for axes, label, found in (
+        (left, f"an epoch, times Strata's of {ours:.2f} s", ratios),
+        (right, "seconds of the whole process", walls),
+    ):
         for place, name in enumerate(order):
             if name not in found:
                 continue
-            middle = statistics.median(found[name])
-            spread = [[middle - min(found[name])], [max(found[name]) - middle]]
-            colour = COLOURS[0] if name == OURS else "#bbbbbb"
+            middle, low, high = found[name]
             axes.barh(
-                place, middle, color=colour, xerr=spread, ecolor="#555555"
-            )
-            axes.text(
-                max(found[name]),
                 place,
-                f" {middle:.2f}",
-                va="center",
-                fontsize=8,
+                middle,
+                color=COLOURS[0] if name == OURS else "#bbbbbb",
+                xerr=[[middle - low], [high - middle]],
+                ecolor="#555555",
             )
+            axes.text(high, place, f" {middle:.2f}", va="center", fontsize=8)
         axes.set(xlabel=label)
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(x=0.15)
@@ -164,3 +181,7 @@ def draw(ran: dict[str, list], machine: dict[str, Any]) -> None:
         fontsize=10,
     )
     figure.savefig(CHART, dpi=110)
+
+
+def _extremes(values: list[float]) -> tuple[float, float]:
+    return min(values), max(values)

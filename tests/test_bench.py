@@ -1,9 +1,13 @@
 """What `make bench` makes of its runs: ratios, bars and intervals."""
 
+import os
+import sys
+
 import pytest
 
 from benchmarks import bench_table
 from benchmarks import overhead
+from benchmarks import turns
 from benchmarks.bench import Ran
 
 
@@ -25,21 +29,13 @@ def test_a_bar_is_met_by_what_is_equal_to_it(figure, most, verdict):
     assert words.endswith(f": {verdict}")
 
 
-def test_the_first_epoch_of_each_run_warms_up():
-    runs = [ran([9.0, 1.0, 2.0]), ran([8.0, 3.0])]
-    assert bench_table.epoch_secs(runs) == [1.0, 2.0, 3.0]
-
-
-def test_ratios_are_of_each_round_by_itself():
-    # The machine is half as fast in the second round, to both.
-    assert bench_table.ratio([1.0, 2.0, 1.0], [2.5, 5.0, 9.0]) == 2.5
-    with pytest.raises(ValueError):
-        bench_table.ratio([1.0, 2.0], [1.0])
+def test_a_ratio_is_of_neighbours():
+    # The machine is half as fast in the second turn, to both.
+    assert bench_table.ratio([(1.0, 2.5), (2.0, 5.0), (1.0, 9.0)]) == 2.5
 
 
 def test_bars_are_held_to_ratios():
     secs = {
-        bench_table.OURS: 1.0,
         bench_table.COURSE: 2.5,
         "PyTorch": 2.0,
         "PyTorch, compiled": 1.5,
@@ -47,14 +43,15 @@ def test_bars_are_held_to_ratios():
         "products, PyTorch": 0.9,
         "products, NumPy": 0.8,
     }
-    wall_secs = {bench_table.OURS: 11.0, bench_table.COURSE: 20.0}
-    table = {
-        # An epoch that other work disturbed, and the warm-up, move nothing.
-        name: [ran([50.0, s, s, s, 9 * s], wall_secs.get(name, 30.0))]
-        for name, s in secs.items()
+    # A turn that other work disturbed moves nothing.
+    pairs = {n: [(1.0, s), (1.0, s), (1.0, 9 * s)] for n, s in secs.items()}
+    found = {"accuracy": 0.98}
+    processes = {
+        bench_table.OURS: [ran([1.5], 11.0, **found)],
+        bench_table.COURSE: [ran([3.0], 20.0, **found)],
     }
-    bars = list(bench_table.recipe_lines(table))[-5:]
-    assert bars == [
+    lines = list(bench_table.recipe_lines(pairs, processes))
+    assert lines[-5:] == [
         "Keras fit against Strata 2.50 (at least 2.2): met",
         "PyTorch's best against Strata 1.50 (at least 1.6): MISSED",
         "JAX against Strata 0.90 (at least 1): MISSED",
@@ -62,6 +59,28 @@ def test_bars_are_held_to_ratios():
         " (at least 0.75): met",
         "whole process against the course script 0.55 (at most 0.55): met",
     ]
+
+
+# Another program's words stand before the seconds, as Keras's bar does.
+TAKES_TURNS = """
+import sys
+for number, line in enumerate(sys.stdin):
+    print(f"bar ... @epoch {number + float(sys.argv[1])}", flush=True)
+"""
+
+
+def test_epochs_are_taken_in_turn_after_one_that_warms_up():
+    ours, theirs = (
+        [sys.executable, "-c", TAKES_TURNS, secs] for secs in ("0.0", "0.5")
+    )
+    taken = turns.take(ours, theirs, dict(os.environ), 2)
+    assert taken == [(1.0, 1.5), (2.0, 2.5)]
+
+
+def test_a_program_that_ends_before_its_turns_is_named():
+    ended = [sys.executable, "-c", "input()"]
+    with pytest.raises(RuntimeError, match="ended before its time"):
+        turns.take(ended, ended, dict(os.environ), 2)
 
 
 def test_the_time_to_an_accuracy_is_told_as_a_ratio():

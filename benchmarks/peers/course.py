@@ -1,7 +1,6 @@
 """Keras as the course notes have it: `fit` on NumPy arrays."""
 
 import importlib
-import time
 
 import numpy as np
 
@@ -36,12 +35,11 @@ def run(library: str = "keras", **compiled: object) -> None:
         metrics=["accuracy"],
         **compiled,
     )
-    marks: list[float] = []
+    epochs = data.Epochs()
     times = keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, logs: marks.append(time.perf_counter()),
-        on_epoch_end=lambda epoch, logs: marks.append(time.perf_counter()),
+        on_epoch_begin=lambda epoch, logs: epochs.begin(),
+        on_epoch_end=lambda epoch, logs: epochs.end(),
     )
-    began = time.perf_counter()
     model.fit(
         train_x,
         train_y,
@@ -49,11 +47,9 @@ def run(library: str = "keras", **compiled: object) -> None:
         batch_size=128,
         callbacks=[times],
     )
-    fit_secs = time.perf_counter() - began
+    epochs.end_fit()
     _, accuracy = model.evaluate(test_x, test_y)
-    starts, ends = marks[::2], marks[1::2]
-    epoch_secs = [b - a for a, b in zip(starts, ends, strict=True)]
-    data.tell(epoch_secs, fit_secs, float(accuracy))
+    data.tell(epochs, float(accuracy))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,16 @@ import gzip
 import json
 import pathlib
 import sys
+import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+
+# The word that asks a program to take its epochs in turn with others.
+IN_TURN = "--in_turn"
+# Before the seconds of an epoch that was taken in turn.
+MARK = "@epoch "
 
 
 class Asked(NamedTuple):
@@ -19,8 +26,48 @@ class Asked(NamedTuple):
 
 def asked() -> Asked:
     """Reads the command line."""
-    data_dir, epochs, seed = sys.argv[1:]
+    data_dir, epochs, seed = (word for word in sys.argv[1:] if word != IN_TURN)
     return Asked(pathlib.Path(data_dir), int(epochs), int(seed))
+
+
+class Epochs:
+    """Times a program's epochs; takes them in turn where it is asked to.
+
+    Then it waits for a line on stdin before each epoch, and tells its seconds
+    after it.
+    """
+
+    def __init__(self, in_turn: bool | None = None) -> None:
+        """Begins the fit, which lasts until `end_fit`.
+
+        Args:
+          in_turn: whether to take turns; by the command line if None.
+        """
+        self._in_turn = IN_TURN in sys.argv if in_turn is None else in_turn
+        self.secs: list[float] = []
+        self.fit_secs = 0.0
+        self._fit_began = time.perf_counter()
+
+    def begin(self) -> None:
+        if self._in_turn:
+            sys.stdin.readline()
+        self._began = time.perf_counter()
+
+    def end(self) -> None:
+        self.secs.append(time.perf_counter() - self._began)
+        if self._in_turn:
+            print(f"{MARK}{self.secs[-1]}", flush=True)
+
+    def end_fit(self) -> None:
+        self.fit_secs = time.perf_counter() - self._fit_began
+
+    def each(self, count: int) -> Iterator[int]:
+        """Yields numbers, each an epoch that lasts until the next is wanted."""
+        for number in range(count):
+            self.begin()
+            yield number
+            self.end()
+        self.end_fit()
 
 
 def load(folder: pathlib.Path) -> list[np.ndarray]:
@@ -48,11 +95,11 @@ def rows(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1).astype("float32") / 255
 
 
-def tell(epoch_secs: list[float], fit_secs: float, accuracy: float) -> None:
+def tell(epochs: Epochs, accuracy: float) -> None:
     """Prints what was found, as the last line."""
     found = {
-        "epoch_secs": epoch_secs,
-        "fit_secs": fit_secs,
+        "epoch_secs": epochs.secs,
+        "fit_secs": epochs.fit_secs,
         "accuracy": accuracy,
     }
     print(json.dumps(found))

@@ -1,6 +1,5 @@
 """PyTorch: the arrays as tensors, indexed by a shuffled order, eager."""
 
-import time
 from collections.abc import Callable
 
 import torch
@@ -40,19 +39,15 @@ def run(faster: Callable = lambda step: step) -> None:
         optimizer.step()
         return loss.detach()
 
-    epoch_secs = []
-    began = time.perf_counter()
-    for _ in range(asked.epochs):
-        epoch_began = time.perf_counter()
+    epochs = data.Epochs()
+    for _ in epochs.each(asked.epochs):
         total = torch.zeros(())
         for rows in torch.randperm(len(train_x)).split(BATCH_SIZE):
             total += step(train_x[rows], train_y[rows]) * len(rows)
         print(f"loss {total.item() / len(train_x):.4f}")
-        epoch_secs.append(time.perf_counter() - epoch_began)
-    fit_secs = time.perf_counter() - began
     with torch.no_grad():
         right = model(test_x).argmax(1) == test_y
-    data.tell(epoch_secs, fit_secs, right.float().mean().item())
+    data.tell(epochs, right.float().mean().item())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """scikit-learn's MLPClassifier; it has no RMSprop, so it learns by Adam."""
 
-import time
-
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
@@ -20,16 +18,12 @@ def main() -> None:
         # A number would shuffle every epoch alike.
         random_state=np.random.RandomState(asked.seed),
     )
-    epoch_secs = []
-    began = time.perf_counter()
-    for _ in range(asked.epochs):
-        epoch_began = time.perf_counter()
+    epochs = data.Epochs()
+    for _ in epochs.each(asked.epochs):
         # An epoch; a `fit` for each would forget Adam's moments.
         model.partial_fit(train_x, arrays[1], classes=range(10))
-        epoch_secs.append(time.perf_counter() - epoch_began)
-    fit_secs = time.perf_counter() - began
     accuracy = float(model.score(test_x, arrays[3]))
-    data.tell(epoch_secs, fit_secs, accuracy)
+    data.tell(epochs, accuracy)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,33 @@
+"""The trainer as its users run it, an epoch when it is told to.
+
+  python -m benchmarks.strata_in_turn FLAGS_OF_THE_TRAINER
+
+An epoch lasts from one epoch's last step to the next one's, with all that the
+trainer does between them.
+"""
+
+import sys
+
+from benchmarks.peers.data import Epochs
+from trainer import config
+from trainer import task
+from trainer.goodput import Clock
+
+
+def main() -> int:
+    """Trains; returns the trainer's exit code."""
+    epochs = Epochs(in_turn=True)
+    end_epoch = Clock.end_epoch
+
+    def take_turn(clock: Clock) -> None:
+        end_epoch(clock)
+        epochs.end()
+        epochs.begin()
+
+    Clock.end_epoch = take_turn  # type: ignore[method-assign]
+    epochs.begin()
+    return task.main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    config.leave(main())
