@@ -28,7 +28,6 @@ from benchmarks import turns
 from benchmarks.bench_table import COURSE
 from benchmarks.bench_table import FLOORS
 from benchmarks.bench_table import OURS
-from benchmarks.peers.data import IN_TURN
 from trainer import record
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -89,15 +88,20 @@ def run(command: list[str]) -> tuple[float, int, str]:
         if process.returncode:
             errors.seek(0)
             raise RuntimeError(
-                f"{command} left with {process.returncode}: {errors.read()}"
+                f"{command} left with {process.returncode}:"
+                f" {text}{errors.read()}"
             )
     return wall_secs, used.ru_maxrss * 1024, text
 
 
+def peer_command(program: str, python: str, *arguments: object) -> list[str]:
+    """Returns the words that start one of benchmarks/peers."""
+    return [python, "-m", f"benchmarks.peers.{program}", *map(str, arguments)]
+
+
 def peer(program: str, python: str, *arguments: object) -> Ran:
     """Runs one of benchmarks/peers."""
-    command = [python, "-m", f"benchmarks.peers.{program}"]
-    wall_secs, peak, text = run([*command, *map(str, arguments)])
+    wall_secs, peak, text = run(peer_command(program, python, *arguments))
     return Ran(wall_secs, peak, json.loads(text.splitlines()[-1]))
 
 
@@ -148,24 +152,22 @@ def recipe(
 
 def in_turn(data_dir: str, count: int) -> bench_table.Turns:
     """Takes epochs of each contestant in turn with Strata's."""
-    programs = {
-        name: [python, program, data_dir, str(ENOUGH), "0"]
+    commands = {
+        name: peer_command(program, python, data_dir, ENOUGH, 0)
         for name, python, program in RECIPE
     }
     for name, library in FLOORS.items():
-        programs[name] = [PEERS, "products", library, str(ENOUGH)]
+        commands[name] = peer_command("products", PEERS, library, ENOUGH)
     found = {}
-    for name, (python, program, *arguments) in programs.items():
+    for name, theirs in commands.items():
         with tempfile.TemporaryDirectory() as folder:
             ours = [
                 *(sys.executable, "-m", "benchmarks.strata_in_turn"),
                 *("--config=mnist", f"--config.epochs={ENOUGH}"),
                 *(f"--data_dir={data_dir}", f"--workdir={folder}/run"),
             ]
-            module = f"benchmarks.peers.{program}"
-            theirs = [python, "-m", module, *arguments, IN_TURN]
             found[name] = turns.take(ours, theirs, ENVIRONMENT, count)
-        print(f"{name}, after Strata: {found[name]}", flush=True)
+        print(f"Strata's epochs and {name}'s: {found[name]}", flush=True)
     return found
 
 

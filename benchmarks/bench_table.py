@@ -149,10 +149,10 @@ def draw(turns: Turns, ran: dict[str, list], machine: dict[str, Any]) -> None:
     for name, pairs in turns.items():
         low, middle, high = quartiles(pairs)
         ratios[name] = (middle, low, high)
-    walls = {
-        name: (wall_secs(runs), *_extremes([run.wall_secs for run in runs]))
-        for name, runs in ran.items()
-    }
+    walls = {}
+    for name, runs in ran.items():
+        secs = [run.wall_secs for run in runs]
+        walls[name] = (wall_secs(runs), min(secs), max(secs))
     order = sorted(ratios, key=lambda name: ratios[name][0])
     for axes, label, found in (
         (left, f"an epoch, times Strata's of {ours:.2f} s", ratios),
@@ -181,7 +181,3 @@ def draw(turns: Turns, ran: dict[str, list], machine: dict[str, Any]) -> None:
         fontsize=10,
     )
     figure.savefig(CHART, dpi=110)
-
-
-def _extremes(values: list[float]) -> tuple[float, float]:
-    return min(values), max(values)

@@ -16,7 +16,7 @@ from trainer.goodput import Clock
 
 def main() -> int:
     """Trains; returns the trainer's exit code."""
-    epochs = Epochs(in_turn=True)
+    epochs = Epochs()
     end_epoch = Clock.end_epoch
 
     def take_turn(clock: Clock) -> None:

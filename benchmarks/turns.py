@@ -8,6 +8,7 @@ started and warmed up; then one waits while the other trains an epoch.
 import subprocess
 import time
 
+from benchmarks.peers.data import IN_TURN
 from benchmarks.peers.data import MARK
 
 # Threads that spin for more work have given up by then.
@@ -21,7 +22,7 @@ class Contestant:
         self._command = command
         self._process = subprocess.Popen(
             command,
-            env=environment,
+            env={**environment, IN_TURN: "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -62,7 +63,7 @@ def take(
     """Returns the seconds of (our, their) epoch of each turn.
 
     Args:
-      ours: a command that takes its epochs in turn, see peers/data.py.
+      ours: a command whose epochs are timed by peers/data.py.
       theirs: likewise.
       environment: of both.
       turns: how many, after one that warms up.

@@ -173,7 +173,7 @@ def processor() -> str:
         return platform.processor()
     pairs = (line.partition(":") for line in lines)
     told = {key.strip(): value.strip() for key, _, value in pairs}
-    name = told.get("model name", platform.processor())
+    name = told.get("model name") or platform.processor()
     flags = told.get("flags", "").split()
     widest = next((v for v in VECTORS if v in flags), None)
     return f"{name}, {widest}" if widest else name

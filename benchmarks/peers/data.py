@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import pathlib
 import sys
 import time
@@ -10,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-# The word that asks a program to take its epochs in turn with others.
-IN_TURN = "--in_turn"
+# The variable that asks a program to take its epochs in turn with others.
+IN_TURN = "STRATA_BENCH_IN_TURN"
 # Before the seconds of an epoch that was taken in turn.
 MARK = "@epoch "
 
@@ -26,7 +27,7 @@ class Asked(NamedTuple):
 
 def asked() -> Asked:
     """Reads the command line."""
-    data_dir, epochs, seed = (word for word in sys.argv[1:] if word != IN_TURN)
+    data_dir, epochs, seed = sys.argv[1:]
     return Asked(pathlib.Path(data_dir), int(epochs), int(seed))
 
 
@@ -37,13 +38,9 @@ class Epochs:
     after it.
     """
 
-    def __init__(self, in_turn: bool | None = None) -> None:
-        """Begins the fit, which lasts until `end_fit`.
-
-        Args:
-          in_turn: whether to take turns; by the command line if None.
-        """
-        self._in_turn = IN_TURN in sys.argv if in_turn is None else in_turn
+    def __init__(self) -> None:
+        """Begins the fit, which lasts until `end_fit`."""
+        self._in_turn = IN_TURN in os.environ
         self.secs: list[float] = []
         self.fit_secs = 0.0
         self._fit_began = time.perf_counter()
