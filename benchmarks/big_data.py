@@ -164,7 +164,8 @@ def time_first_batch(folder: str, first_step: int) -> float:
     fingerprint = sources.fingerprint(dataset)
     problem, dataset = problems.settle(config, dataset)
     pipeline.fit_normalization(config.data.normalization, dataset)
-    job = Job(config, problem, dataset, fingerprint, None, strategy)
+    # Nothing is written, so there is no workdir.
+    job = Job(config, problem, dataset, fingerprint, None, strategy)  # type: ignore[arg-type]
     plan = training.training_plan(job)
     split = dataset.splits["train"]
     next(pipeline.distribute(strategy, split, plan, first_step=first_step))

@@ -10,7 +10,6 @@ benchmarks/growth.json and docs/images/growth.png.
 """
 
 import json
-import math
 import subprocess
 import sys
 import time
@@ -93,11 +92,12 @@ def step_secs(name: str, wanted: list[Point]) -> list[float]:
 def slope(panel: str, wanted: list[Point], secs: list[float]) -> float:
     """Returns how the log of the time grows with the log of the size."""
     bound = [
-        (math.log(point.along), math.log(each))
+        (point.along, each)
         for point, each in zip(wanted, secs, strict=True)
         if point.panel == panel and point.along >= BOUND_FROM[panel]
     ]
-    return float(np.polyfit(*zip(*bound, strict=True), 1)[0])
+    along, took = np.log(bound).T
+    return float(np.polyfit(along, took, 1)[0])
 
 
 def draw(
@@ -151,8 +151,9 @@ def main() -> None:
     """Measures each contestant; prints, keeps and draws what was found."""
     wanted, began = points(), time.time()
     found = {name: step_secs(name, wanted) for name in CONTESTANTS}
+    machine = bench.machine()
     kept = {
-        "machine": bench.machine(),
+        "machine": machine,
         "secs": time.time() - began,
         "points": [point._asdict() for point in wanted],
         "step_secs": found,
@@ -170,7 +171,7 @@ def main() -> None:
             f"{name}: the least step takes {1e6 * secs[0]:.0f} us; where the"
             f" arithmetic counts, time grows by the power of {slopes}"
         )
-    draw(wanted, found, kept["machine"])
+    draw(wanted, found, machine)
 
 
 if __name__ == "__main__":

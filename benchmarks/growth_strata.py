@@ -43,7 +43,8 @@ def job_of(point: dict) -> Job:
     dataset = Dataset("drawn", {"train": Split(x, y)}, "image", 255.0)
     problem, dataset = problems.settle(config, dataset)
     strategy = tf.distribute.get_strategy()
-    return Job(config, problem, dataset, "", None, strategy)
+    # Nothing is written, so there is no workdir.
+    return Job(config, problem, dataset, "", None, strategy)  # type: ignore[arg-type]
 
 
 def step_secs(point: dict) -> float:

@@ -139,11 +139,13 @@ class Lab:
     @contextlib.contextmanager
     def shaped(self) -> Iterator[None]:
         """Holds the link at its rate, both ways."""
-        slowed = [] if self._rate is None else self._hosts
-        for host in slowed:
-            words = ["qdisc", "add", "dev", "eth0", "root", "tbf"]
-            size = int(BURST_SECS * self._rate / 8)
-            rule = ["rate", f"{self._rate / 1e6:.0f}mbit", "burst", str(size)]
+        if self._rate is None:
+            yield
+            return
+        words = ["qdisc", "add", "dev", "eth0", "root", "tbf"]
+        size = int(BURST_SECS * self._rate / 8)
+        rule = ["rate", f"{self._rate / 1e6:.0f}mbit", "burst", str(size)]
+        for host in self._hosts:
             subprocess.run(
                 ["tc", "-n", host.name, *words, *rule, "latency", "50ms"],
                 check=True,
@@ -151,7 +153,7 @@ class Lab:
         try:
             yield
         finally:
-            for host in slowed:
+            for host in self._hosts:
                 host.speed_up()
 
     def run(self, flags: list[str]) -> Ran:
@@ -244,7 +246,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     rounds = [list(measure(asked.data_dir)) for _ in range(asked.rounds)]
-    found = {
+    found: dict[str, Any] = {
         "machine": bench.machine(),
         "points": list(map(median_of, zip(*rounds, strict=True))),
     }

@@ -24,7 +24,7 @@ def main() -> int:
         epochs.end()
         epochs.begin()
 
-    Clock.end_epoch = take_turn
+    Clock.end_epoch = take_turn  # type: ignore[method-assign, assignment]
     epochs.begin()
     return task.main(sys.argv[1:])
 

@@ -65,7 +65,10 @@ def lower(job: Job) -> str:
     )
     flags = tf.constant(Stop().flags)
     try:
-        compiler_ir = loop.experimental_get_compiler_ir(next(chunks), flags)
+        # The loop is a tf.function, whatever its annotation leaves out.
+        compiler_ir = loop.experimental_get_compiler_ir(  # type: ignore[attr-defined]
+            next(chunks), flags
+        )
         return compiler_ir(stage="hlo")
     except tf.errors.OpError as error:
         raise UserError(f"XLA cannot lower the step: {error.message}") from None

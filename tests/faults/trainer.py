@@ -119,7 +119,7 @@ class Notes:
             self.write("chunks.log", step)
             real_beat(watchdog, step)
 
-        Watchdog.beat = beat  # type: ignore[method-assign]
+        Watchdog.beat = beat  # type: ignore[method-assign, assignment]
         sys.addaudithook(self.audit)
         self.surround(os, "fsync", "fsync", "fsynced")
         self.surround(os, "rename", after="renamed")
