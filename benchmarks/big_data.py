@@ -151,6 +151,7 @@ def time_first_batch(folder: str, first_step: int) -> float:
     from trainer import task
     from trainer import train as training
     from trainer.job import Job
+    from trainer.workdir import Workdir
 
     _, config = task.parse(
         [
@@ -164,8 +165,8 @@ def time_first_batch(folder: str, first_step: int) -> float:
     fingerprint = sources.fingerprint(dataset)
     problem, dataset = problems.settle(config, dataset)
     pipeline.fit_normalization(config.data.normalization, dataset)
-    # Nothing is written, so there is no workdir.
-    job = Job(config, problem, dataset, fingerprint, None, strategy)  # type: ignore[arg-type]
+    nowhere = Workdir(os.devnull)
+    job = Job(config, problem, dataset, fingerprint, nowhere, strategy)
     plan = training.training_plan(job)
     split = dataset.splits["train"]
     next(pipeline.distribute(strategy, split, plan, first_step=first_step))

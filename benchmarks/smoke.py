@@ -24,7 +24,7 @@ MOST_GROWTH_BYTES = 30 * 2**20
 # Of a profile: logs, sums and input against the steps themselves.
 MOST_HOST_SHARE = 0.25
 FIRST, LAST = 500, 900
-# Measured: 0.5, some 25 a chunk of 50 steps, its rows and log lines included. A
+# Measured: 0.1, some 5 a chunk of 50 steps, its rows and log lines included. A
 # call of each step's own would add 1.
 MOST_CALLS_A_STEP = 0.9
 

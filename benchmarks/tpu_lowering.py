@@ -9,6 +9,7 @@ What follows is benchmarks.tpu_check, in an environment of its own.
 import pathlib
 import sys
 import tempfile
+from typing import Any
 
 import tensorflow as tf
 
@@ -60,15 +61,13 @@ def lower(job: Job) -> str:
         train.training_plan(job),
         first_step=0,
     )
-    loop = steps.training_loop(
+    # A tf.function, which tells more than what its annotation says.
+    loop: Any = steps.training_loop(
         job.strategy, network, train.step_options(job), job.place
     )
     flags = tf.constant(Stop().flags)
     try:
-        # The loop is a tf.function, whatever its annotation leaves out.
-        compiler_ir = loop.experimental_get_compiler_ir(  # type: ignore[attr-defined]
-            next(chunks), flags
-        )
+        compiler_ir = loop.experimental_get_compiler_ir(next(chunks), flags)
         return compiler_ir(stage="hlo")
     except tf.errors.OpError as error:
         raise UserError(f"XLA cannot lower the step: {error.message}") from None
