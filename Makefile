@@ -28,7 +28,7 @@ help:
 
 setup: $(STAMP)  ## make .venv and install the locked packages in it
 
-$(STAMP): requirements.lock setup.py trainer/__init__.py
+$(STAMP): requirements.lock setup.py trainer/version.py
 	rm -f $@
 	"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo 'make setup:' \
 		'PYTHON=$(PYTHON) is no Python 3.11 to 3.13; name one, such as' \

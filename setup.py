@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).parent
 # Read, not imported: the package's own dependencies are not there yet.
 VERSION = re.search(
     r'^__version__ = "(.+)"$',
-    (ROOT / "trainer" / "__init__.py").read_text(encoding="utf-8"),
+    (ROOT / "trainer" / "version.py").read_text(encoding="utf-8"),
     re.MULTILINE,
 )[1]
 

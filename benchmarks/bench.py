@@ -28,7 +28,7 @@ from benchmarks import turns
 from benchmarks.bench_table import COURSE
 from benchmarks.bench_table import FLOORS
 from benchmarks.bench_table import OURS
-from trainer import record
+from trainer.train import record
 
 ROOT = pathlib.Path(__file__).parents[1]
 PEERS = str(ROOT / ".venv-bench" / "bin" / "python")

@@ -145,15 +145,16 @@ def time_first_batch(folder: str, first_step: int) -> float:
     """Does what `first_batch_secs` tells, in this process."""
     import tensorflow as tf
 
-    from trainer import pipeline
-    from trainer import problems
+    from trainer import flags as flags_lib
     from trainer import sources
-    from trainer import task
-    from trainer import train as training
-    from trainer.job import Job
-    from trainer.workdir import Workdir
+    from trainer.input import normalization
+    from trainer.input import pipeline
+    from trainer.problem import problems
+    from trainer.train import plan as plan_lib
+    from trainer.train.job import Job
+    from trainer.workdir.folder import Workdir
 
-    _, config = task.parse(
+    _, config = flags_lib.parse(
         [
             *("--config=mnist", "--config.data.source=files"),
             *("--config.data.normalization=auto", "--config.steps=100000000"),
@@ -164,10 +165,17 @@ def time_first_batch(folder: str, first_step: int) -> float:
     dataset = sources.load(config.data, seed=config.seed, data_dir=folder)
     fingerprint = sources.fingerprint(dataset)
     problem, dataset = problems.settle(config, dataset)
-    pipeline.fit_normalization(config.data.normalization, dataset)
+    normalization.fit_normalization(config.data.normalization, dataset)
     nowhere = Workdir(os.devnull)
-    job = Job(config, problem, dataset, fingerprint, nowhere, strategy)
-    plan = training.training_plan(job)
+    job = Job(
+        config=config,
+        problem=problem,
+        dataset=dataset,
+        fingerprint=fingerprint,
+        workdir=nowhere,
+        strategy=strategy,
+    )
+    plan = plan_lib.training_plan(job)
     split = dataset.splits["train"]
     next(pipeline.distribute(strategy, split, plan, first_step=first_step))
     return time.perf_counter() - began
@@ -177,7 +185,7 @@ def order_secs() -> Iterator[tuple[int, float]]:
     """Yields (rows of the data, seconds to order a chunk of 50 batches)."""
     import tensorflow as tf
 
-    from trainer import pipeline
+    from trainer.input import pipeline
 
     for rows in SIZES:
         plan = pipeline.Plan(

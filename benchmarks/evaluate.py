@@ -18,8 +18,8 @@ import tensorflow as tf
 from trainer import load
 from trainer import sources
 from trainer.config import DataConfig
-from trainer.evaluation import Evaluator
 from trainer.serving.load import build_network
+from trainer.steps.evaluation import Evaluator
 
 REPETITIONS = 5
 

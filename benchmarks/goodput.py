@@ -17,8 +17,8 @@ import sys
 import tempfile
 import time
 
-from trainer import checkpoints
-from trainer import goodput
+from trainer.journal import clock
+from trainer.workdir import checkpoints
 
 CHECKPOINT_SECS = 2
 MODELLED_MINUTES = (1, 10, 60)
@@ -77,12 +77,12 @@ def main() -> None:
             flags,
         )
     print(f"measured, a kill every {arguments.every_secs:.0f} s:")
-    print(goodput.describe(secs))
+    print(clock.describe(secs))
     # A start costs what is neither training nor spent at a steady rate.
     starts = arguments.kills + 1
     begin_secs = sum(secs.get(name, 0.0) for name in STARTING) / starts
     steady_secs = sum(secs.values()) - begin_secs * starts
-    rate = secs[goodput.USEFUL] / steady_secs
+    rate = secs[clock.USEFUL] / steady_secs
     for minutes in MODELLED_MINUTES:
         share = rate * (1 - begin_secs / (60 * minutes))
         print(f"modelled, a kill every {minutes} min: {100 * share:.1f} %")

@@ -8,25 +8,26 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from trainer import config as config_lib
-from trainer import network as networks
-from trainer import pipeline
-from trainer import problems
-from trainer import steps
-from trainer import train
-from trainer.job import Job
+from trainer.config.validation import validate
+from trainer.config.values import from_dict
+from trainer.input import pipeline
+from trainer.model import network as networks
+from trainer.problem import problems
+from trainer.process.stopping import Stop
 from trainer.sources import Dataset
 from trainer.sources import Split
-from trainer.stopping import Stop
-from trainer.workdir import Workdir
+from trainer.steps import training
+from trainer.train import plan as plan_lib
+from trainer.train.job import Job
+from trainer.workdir.folder import Workdir
 
 LEAST_SECS = 0.3
 
 
 def job_of(point: dict) -> Job:
     """Builds the job of a point, on rows that are drawn at random."""
-    config = config_lib.validate(
-        config_lib.from_dict(
+    config = validate(
+        from_dict(
             {
                 "problem": "multiclass",
                 "steps": 10**7,
@@ -45,7 +46,14 @@ def job_of(point: dict) -> Job:
     dataset = Dataset("drawn", {"train": Split(x, y)}, "image", 255.0)
     problem, dataset = problems.settle(config, dataset)
     strategy = tf.distribute.get_strategy()
-    return Job(config, problem, dataset, "", Workdir(os.devnull), strategy)
+    return Job(
+        config=config,
+        problem=problem,
+        dataset=dataset,
+        fingerprint="",
+        workdir=Workdir(os.devnull),
+        strategy=strategy,
+    )
 
 
 def step_secs(point: dict) -> float:
@@ -54,10 +62,10 @@ def step_secs(point: dict) -> float:
     network = networks.build(
         job.config, job.problem, job.dataset, job.strategy, job.total_steps
     )
-    loop = steps.training_loop(
-        job.strategy, network, train.step_options(job), job.place
+    loop = training.training_loop(
+        job.strategy, network, plan_lib.step_options(job), job.place
     )
-    plan = train.training_plan(job)
+    plan = plan_lib.training_plan(job)
     chunks = pipeline.distribute(
         job.strategy, job.dataset.splits["train"], plan
     )

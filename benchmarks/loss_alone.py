@@ -7,17 +7,17 @@ number that it shows is made of them.
 
 import sys
 
-from trainer import config
 from trainer import task
-from trainer import tensorflow_start
+from trainer.devices import start
+from trainer.process.exits import leave
 
 
 def leave_metrics_out() -> None:
     """Has steps and evaluations return zeros for all sums but the loss's."""
-    with tensorflow_start.eased():
+    with start.eased():
         import tensorflow as tf
 
-        from trainer import metrics
+        from trainer.problem import metrics
 
     def step_sums(problem, y, p, losses, weight) -> tf.Tensor:
         del y, p
@@ -30,4 +30,4 @@ def leave_metrics_out() -> None:
 
 if __name__ == "__main__":
     leave_metrics_out()
-    config.leave(task.main(sys.argv[1:]))
+    leave(task.main(sys.argv[1:]))

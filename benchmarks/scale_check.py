@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from benchmarks.cost_model import GOOD_EFFICIENCY
-from trainer import task
-from trainer.arguments import Parser
-from trainer.config import UserError
-from trainer.config import verb
+from trainer import flags as flags_lib
+from trainer.process.arguments import Parser
+from trainer.process.exits import UserError
+from trainer.process.exits import verb
 
 STOPPED = 43
 # What the trainer takes to start, which counts as its age.
@@ -181,7 +181,7 @@ def main(argv: list[str]) -> int:
     flags = [f"--config={asked.config}", *more]
     if asked.data_dir:
         flags.append(f"--data_dir={asked.data_dir}")
-    _, config = task.parse(flags)
+    _, config = flags_lib.parse(flags)
     gpus = len(glob.glob("/dev/nvidia[0-9]*"))
     most = min(asked.most or 2**20, gpus or os.cpu_count() or 1)
     counts = [2**power for power in range(1, most.bit_length())]

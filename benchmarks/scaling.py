@@ -17,10 +17,10 @@ from benchmarks import cost_model
 from benchmarks import scaling_fit
 from benchmarks.cost_model import Network
 from benchmarks.hardware import HARDWARE
-from trainer import task
-from trainer.arguments import Parser
-from trainer.config import UserError
-from trainer.config import verb
+from trainer import flags as flags_lib
+from trainer.process.arguments import Parser
+from trainer.process.exits import UserError
+from trainer.process.exits import verb
 
 ROOT = pathlib.Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -177,7 +177,7 @@ def plots() -> list[str]:
 
 
 def _read_config(asked: argparse.Namespace) -> tuple[Network, int, str]:
-    _, config = task.parse([f"--config={asked.config}"])
+    _, config = flags_lib.parse([f"--config={asked.config}"])
     network = Network(asked.features, config.model.hidden_units, asked.outputs)
     precision = asked.precision or config.precision
     known = HARDWARE[asked.hardware].flops_per_sec

@@ -9,9 +9,9 @@ trainer does between them.
 import sys
 
 from benchmarks.peers.data import Epochs
-from trainer import config
 from trainer import task
-from trainer.goodput import Clock
+from trainer.journal.clock import Clock
+from trainer.process.exits import leave
 
 
 def main() -> int:
@@ -30,4 +30,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    config.leave(main())
+    leave(main())

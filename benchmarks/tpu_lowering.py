@@ -13,26 +13,26 @@ from typing import Any
 
 import tensorflow as tf
 
-from trainer import network as networks
-from trainer import optimizers
-from trainer import pipeline
-from trainer import problems
+from trainer import flags as flags_lib
 from trainer import sources
-from trainer import steps
-from trainer import task
-from trainer import train
-from trainer.config import UserError
-from trainer.config import verb
-from trainer.job import Job
-from trainer.stopping import Stop
-from trainer.workdir import Workdir
+from trainer.input import pipeline
+from trainer.model import network as networks
+from trainer.model import optimizers
+from trainer.problem import problems
+from trainer.process.exits import UserError
+from trainer.process.exits import verb
+from trainer.process.stopping import Stop
+from trainer.steps import training
+from trainer.train import plan as plan_lib
+from trainer.train.job import Job
+from trainer.workdir.folder import Workdir
 
 
 def job_of(argv: list[str], workdir: str) -> Job:
     """Builds the job that the trainer's flags ask for, on one replica."""
-    values, config = task.parse(argv)
+    flags, config = flags_lib.parse(argv)
     dataset = sources.load(
-        config.data, seed=config.seed, data_dir=values["data_dir"].value
+        config.data, seed=config.seed, data_dir=flags.data_dir
     )
     problem, dataset = problems.settle(config, dataset)
     optimizers.set_precision(config.precision)
@@ -58,12 +58,12 @@ def lower(job: Job) -> str:
     chunks = pipeline.distribute(
         job.strategy,
         job.dataset.splits["train"],
-        train.training_plan(job),
+        plan_lib.training_plan(job),
         first_step=0,
     )
     # A tf.function, which tells more than what its annotation says.
-    loop: Any = steps.training_loop(
-        job.strategy, network, train.step_options(job), job.place
+    loop: Any = training.training_loop(
+        job.strategy, network, plan_lib.step_options(job), job.place
     )
     flags = tf.constant(Stop().flags)
     try:

@@ -3,7 +3,7 @@
 784 -> 784 ReLU -> 10 softmax (623,290 parameters), one-hot labels, categorical
 cross-entropy, RMSprop at 1e-3, batches of 128, 5 epochs of 469 steps, scored on
 the test split in 313 batches of 32, seed 42. Much of the recipe is also what
-trainer/config.py has as its defaults, and so is not set again below: the seed,
+trainer/config/ has as its defaults, and so is not set again below: the seed,
 the one-hot labels, the batch, ReLU and RMSprop at 1e-3.
 
   python -m trainer.task --config=mnist

@@ -5,8 +5,8 @@ import difflib
 import pathlib
 import re
 
-from trainer.arguments import Parser
-from trainer.config import UserError
+from trainer.process.arguments import Parser
+from trainer.process.exits import UserError
 
 
 def at_least(least: int, text: str) -> int:

@@ -15,9 +15,9 @@ from typing import Any
 from launch.arguments import workdir_of
 from launch.output import Output
 from launch.workers import Worker
-from trainer.cluster import Cluster
-from trainer.cluster import CLUSTER_FAILED
-from trainer.config import UserError
+from trainer.cluster.place import Cluster
+from trainer.process.exits import CLUSTER_FAILED
+from trainer.process.exits import UserError
 
 CONNECT_SECS = 10
 # A host that is silent for so long is taken for cut off, by ssh here and by

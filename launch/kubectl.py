@@ -7,8 +7,8 @@ import sys
 from launch.kubernetes_request import Request
 from launch.manifests import objects
 from launch.yaml_documents import to_yaml
-from trainer.config import tell
-from trainer.config import UserError
+from trainer.process.exits import tell
+from trainer.process.exits import UserError
 
 FAILED = 1
 

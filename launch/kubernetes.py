@@ -28,8 +28,8 @@ from launch.quantities import bytes_of
 from launch.quantities import cores_of
 from launch.tpu_slices import slice_of
 from launch.yaml_documents import to_yaml
-from trainer.config import UserError
-from trainer.config import verb
+from trainer.process.exits import UserError
+from trainer.process.exits import verb
 
 DESCRIPTION = """\
 Prints what runs a job on Kubernetes, an Indexed Job and a headless Service (a

@@ -6,7 +6,7 @@ kubernetes.io/docs/concepts/overview/working-with-objects/names
 import re
 
 from launch.kubernetes_request import Volume
-from trainer.config import UserError
+from trainer.process.exits import UserError
 
 LABEL_CHARS = 63
 SUBDOMAIN_CHARS = 253

@@ -24,11 +24,11 @@ from launch.workers import newest_step
 from launch.workers import supervise
 from launch.workers import TRAINER
 from launch.workers import Worker
-from trainer.arguments import local_folder
-from trainer.cluster import Cluster
-from trainer.cluster import NUMBERS
-from trainer.config import UserError
-from trainer.config import verb
+from trainer.cluster.discovery import NUMBERS
+from trainer.cluster.place import Cluster
+from trainer.process.exits import UserError
+from trainer.process.exits import verb
+from trainer.storage.names import local_folder
 
 DESCRIPTION = """\
 Runs a job on this machine as one or several workers, and starts it again where

@@ -11,10 +11,10 @@ from launch.kubernetes_request import PORT
 from launch.kubernetes_request import Request
 from launch.pods import CONTAINER
 from launch.pods import pod_spec
-from trainer.cluster import DIVERGED
-from trainer.cluster import MISTAKE
-from trainer.cluster import STOPPED
-from trainer.cluster import STOPPED_BY_USER
+from trainer.process.exits import DIVERGED
+from trainer.process.exits import MISTAKE
+from trainer.process.exits import STOPPED
+from trainer.process.exits import STOPPED_BY_USER
 
 Values = dict[str, Any]
 

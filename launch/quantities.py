@@ -6,7 +6,7 @@ kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity
 import re
 from fractions import Fraction
 
-from trainer.config import UserError
+from trainer.process.exits import UserError
 
 _UNITS_BYTES = {
     "": 1,

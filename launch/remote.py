@@ -29,11 +29,11 @@ from launch.workers import newest_step
 from launch.workers import Requests
 from launch.workers import TRAINER
 from launch.workers import Worker
-from trainer.arguments import local_folder
-from trainer.arguments import Parser
-from trainer.cluster import CLUSTER_FAILED
-from trainer.config import leave
-from trainer.config import verb
+from trainer.process.arguments import Parser
+from trainer.process.exits import CLUSTER_FAILED
+from trainer.process.exits import leave
+from trainer.process.exits import verb
+from trainer.storage.names import local_folder
 
 # How long the worker may take to leave once the launcher is gone.
 STOP_SECS = 20.0

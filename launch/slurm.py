@@ -15,8 +15,8 @@ from launch.arguments import parse
 from launch.arguments import parser_of
 from launch.arguments import positive
 from launch.arguments import workdir_of
-from trainer.config import UserError
-from trainer.config import verb
+from trainer.process.exits import UserError
+from trainer.process.exits import verb
 
 DESCRIPTION = """\
 Submits a job to Slurm, a worker on each node. The trainer's arguments follow a

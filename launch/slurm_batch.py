@@ -25,12 +25,12 @@ from launch.supervision import Supervision
 from launch.workers import newest_step
 from launch.workers import Requests
 from launch.workers import TRAINER
-from trainer.arguments import local_folder
-from trainer.arguments import Parser
-from trainer.cluster import CLUSTER_FAILED
-from trainer.cluster import DONE
-from trainer.cluster import STOPPED
-from trainer.config import verb
+from trainer.process.arguments import Parser
+from trainer.process.exits import CLUSTER_FAILED
+from trainer.process.exits import DONE
+from trainer.process.exits import STOPPED
+from trainer.process.exits import verb
+from trainer.storage.names import local_folder
 
 # How long the last workers may take once the first has left: a checkpoint, or
 # the watchdog's time to end a collective operation without peers.

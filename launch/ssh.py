@@ -25,9 +25,9 @@ from launch.connections import name_of
 from launch.connections import RemoteJob
 from launch.connections import worker_command
 from launch.workers import supervise
-from trainer.cluster import STOPPED_BY_USER
-from trainer.config import UserError
-from trainer.config import verb
+from trainer.process.exits import STOPPED_BY_USER
+from trainer.process.exits import UserError
+from trainer.process.exits import verb
 
 DESCRIPTION = """\
 Runs a job on your own machines, a worker on each, and starts it again where a

@@ -7,11 +7,11 @@ Pure: no process, no clock, no file. The exit codes are the trainer's, as its
 import dataclasses
 from collections.abc import Sequence
 
-from trainer.cluster import CLUSTER_FAILED
-from trainer.cluster import DIVERGED
-from trainer.cluster import DONE
-from trainer.cluster import MISTAKE
-from trainer.cluster import STOPPED_BY_USER
+from trainer.process.exits import CLUSTER_FAILED
+from trainer.process.exits import DIVERGED
+from trainer.process.exits import DONE
+from trainer.process.exits import MISTAKE
+from trainer.process.exits import STOPPED_BY_USER
 
 FAILED = 1
 # Started again, the job would end the same way, or its user wants it to end.

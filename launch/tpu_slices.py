@@ -7,7 +7,7 @@ cloud.google.com/kubernetes-engine/docs/concepts/plan-tpus
 import difflib
 
 from launch.kubernetes_request import Slice
-from trainer.config import UserError
+from trainer.process.exits import UserError
 
 # Chips by topology.
 _FLAT = {"1x1": 1, "2x2": 4, "2x4": 8}

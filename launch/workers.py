@@ -19,11 +19,11 @@ from types import FrameType
 
 from launch import supervision
 from launch.output import Output
-from trainer.cluster import CLUSTER_FAILED
-from trainer.cluster import DONE
-from trainer.cluster import HEARTBEAT_FD
-from trainer.cluster import STOPPED
-from trainer.cluster import STOPPED_BY_USER
+from trainer.process.exits import CLUSTER_FAILED
+from trainer.process.exits import DONE
+from trainer.process.exits import STOPPED
+from trainer.process.exits import STOPPED_BY_USER
+from trainer.process.heartbeat import HEARTBEAT_FD
 
 TRAINER = (sys.executable, "-m", "trainer.task")
 PEER_GRACE_SECS = 10.0

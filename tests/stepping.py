@@ -17,10 +17,12 @@ import sys
 
 import numpy as np
 
-from trainer import cluster
-from trainer import config as config_lib
-from trainer import problems
 from trainer import sources
+from trainer.cluster import discovery
+from trainer.config.validation import validate
+from trainer.config.values import from_dict
+from trainer.devices import choice
+from trainer.problem import problems
 
 BASE = {
     "problem": "multiclass",
@@ -33,7 +35,7 @@ BASE = {
 
 def config_of(fields):
     """Returns the config of BASE with these fields changed."""
-    return config_lib.validate(config_lib.from_dict({**BASE, **fields}))
+    return validate(from_dict({**BASE, **fields}))
 
 
 def load(config):
@@ -44,29 +46,37 @@ def load(config):
 
 def job_of(config, strategy):
     """Returns the job of a config, in no workdir."""
-    from trainer.job import Job
+    from trainer.train.job import Job
 
-    return Job(config, *load(config), "", None, strategy)
+    problem, dataset = load(config)
+    return Job(
+        config=config,
+        problem=problem,
+        dataset=dataset,
+        fingerprint="",
+        workdir=None,
+        strategy=strategy,
+    )
 
 
 def run_steps(config, strategy):
     """Trains for config.steps; returns each step's loss, and the network."""
     import tensorflow as tf
 
-    from trainer import network as networks
-    from trainer import pipeline
-    from trainer import steps
-    from trainer import train
+    from trainer.input import pipeline
+    from trainer.model import network as networks
+    from trainer.steps import training
+    from trainer.train import plan as plan_lib
 
     job = job_of(config, strategy)
     dataset = job.dataset
     network = networks.build(
         config, job.problem, dataset, strategy, job.total_steps
     )
-    plan = train.training_plan(job)
-    place = cluster.read(os.environ)
-    options = train.step_options(job)
-    loop = steps.training_loop(strategy, network, options, place)
+    plan = plan_lib.training_plan(job)
+    place = discovery.read(os.environ)
+    options = plan_lib.step_options(job)
+    loop = training.training_loop(strategy, network, options, place)
     chunks = pipeline.distribute(
         strategy, dataset.splits["train"], plan, first_step=0
     )
@@ -90,17 +100,17 @@ def flat(variables):
 
 
 def main(replicas, cases_path, out_path):
-    from trainer import optimizers
-    from trainer import strategies
+    from trainer.devices import strategies
+    from trainer.model import optimizers
 
     with open(cases_path) as file:
         cases = json.load(file)
     # Two mirrored strategies of different sizes cannot share a process: their
     # collectives meet in one group.
-    strategies.prepare_devices(int(replicas), None)
+    place = discovery.read(os.environ)
+    strategies.prepare_devices(int(replicas), None, place)
     optimizers.set_precision("float32")
-    place = cluster.read(os.environ)
-    strategy = strategies.build(cluster.fit_strategy("auto", place, None, None))
+    strategy = strategies.build(choice.fit_strategy("auto", place, None, None))
     arrays = {}
     for name, fields in cases.items():
         losses, network = run_steps(config_of(fields), strategy)

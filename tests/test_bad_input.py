@@ -19,11 +19,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from trainer import checkpoints
-from trainer import config
 from trainer import task
+from trainer.config.rules import RULES
 from trainer.sources import mnist
 from trainer.sources import npy
+from trainer.workdir import checkpoints
 
 ROOT = pathlib.Path(__file__).parents[1]
 MISTAKE = 2
@@ -217,7 +217,7 @@ CONFIGS = [
     Row(
         "a field like no other",
         f"{DIGITS} --config.zzz=1",
-        ("config.zzz ", "trainer/config.py"),
+        ("config.zzz ", "trainer/config/sections.py"),
     ),
     Row("an int of text", f"{DIGITS} --config.seed=x", ("config.seed=x",)),
     Row(
@@ -374,7 +374,7 @@ CONFIG_FILES = [
     ),
 ]
 
-# A value that each rule of trainer.config.RULES refuses.
+# A value that each rule of trainer.config.rules refuses.
 REFUSED = {
     "problem": "clustering",
     "loss": "hinge",
@@ -431,14 +431,14 @@ REFUSED = {
     "log.norms_every_steps": "0",
     "log.histograms_every_steps": "0",
 }
-RULES = [
+OF_RULES = [
     Row(
         f"rule of {path}",
         f"{DIGITS} --config.{path}={value}",
-        (f"config.{path}=", value.split(",")[-1], config.RULES[path].words),
+        (f"config.{path}=", value.split(",")[-1], RULES[path].words),
     )
     for path, value in REFUSED.items()
-    if path in config.RULES
+    if path in RULES
 ]
 
 DATA = [
@@ -814,7 +814,7 @@ TABLE = [
     *FLAGS,
     *CONFIGS,
     *CONFIG_FILES,
-    *RULES,
+    *OF_RULES,
     *DATA,
     *LABELS,
     *WORKDIRS,
@@ -898,7 +898,7 @@ def test_a_mistake_is_one_line(row, here, monkeypatch, capsys):
 
 
 def test_every_rule_is_in_the_table():
-    assert set(REFUSED) == set(config.RULES)
+    assert set(REFUSED) == set(RULES)
     names = [row.name for row in TABLE]
     assert len(set(names)) == len(names)
     assert set(COMMANDS) <= set(names)
@@ -956,7 +956,7 @@ def holder(here):
     lock = here / "run" / ".lock"
     hold = (
         "import pathlib, sys\n"
-        "from trainer.workdir import Workdir\n"
+        "from trainer.workdir.folder import Workdir\n"
         f"with Workdir({str(here / 'run')!r}).lock():\n"
         "    print('held', flush=True)\n"
         "    sys.stdin.read()\n"
@@ -1007,7 +1007,7 @@ def test_a_tpu_that_never_answers(here):
     """An address that accepts and says nothing, with a deadline of 1 s."""
     start = (
         "import sys\n"
-        "from trainer import strategies, task\n"
+        "from trainer import task\nfrom trainer.devices import strategies\n"
         "assert strategies.TPU_CONNECT_SECS < 60\n"
         "strategies.TPU_CONNECT_SECS = 1.0\n"
         "sys.exit(task.main(sys.argv[1:]))\n"

@@ -1,46 +1,65 @@
-"""Imports point down: read from the syntax trees, nothing is imported."""
+"""Imports point down: read from the syntax trees, nothing is imported.
+
+The rooms, their order and their arrows stand once, in CONTRIBUTING.md.
+"""
 
 import ast
-import graphlib
+import dataclasses
 import pathlib
+import re
 import sys
 from collections.abc import Iterator
 
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
-
-# Height of the modules of the trainer; those not named are leaves.
-HEIGHTS = {
-    "trainer": 0,
-    "trainer.config": 1,
-    "trainer.strategies": 3,
-    "trainer.train": 4,
-    "trainer.reports": 4,
-    "trainer.serving": 4,
-    "trainer.task": 5,
-    "trainer.__main__": 6,
-}
-LEAF_HEIGHT = 2
-FLAG_READERS = ("trainer.task",)
+OUR_PACKAGES = ("benchmarks", "configs", "launch", "trainer")
+# Who may read flags, and by what.
+FLAG_READERS = ("trainer.flags", "trainer.task", "benchmarks")
 FLAG_MODULES = ("absl.app", "absl.flags", "ml_collections.config_flags")
-TENSORFLOW_FREE = ("launch", "trainer.cluster", "trainer.sources")
-LAUNCH_REACHES = (
-    "launch",
-    "trainer.arguments",
-    "trainer.cluster",
-    "trainer.config",
-)
-OUR_PACKAGES = ("configs", "launch", "trainer")
+MOST_FLOORS = 12
+MOST_ROOMS = 26
+_ROW = re.compile(r"\| `([\w./]+)` \| (.+?) \| (.*?) \| (yes|no) \|")
 
 
-def room(module: str) -> str:
-    """The part of the trainer that a module belongs to, itself or a folder."""
-    return ".".join(module.split(".")[:2])
+@dataclasses.dataclass(frozen=True)
+class Room:
+    """A row of CONTRIBUTING's table.
+
+    Attributes:
+      name: dotted, of a package or a module.
+      contract: what it is.
+      below: the rooms that it imports, all of them above it in the table.
+      has_tensorflow: whether TensorFlow may be imported in it.
+    """
+
+    name: str
+    contract: str
+    below: frozenset[str]
+    has_tensorflow: bool
 
 
-def height(module: str) -> int:
-    return HEIGHTS.get(room(module), LEAF_HEIGHT)
+def read_rooms(text: str) -> list[Room]:
+    """Returns the rows of the table in their order, the lowest floor first."""
+    return [
+        Room(
+            name.strip("/")
+            .replace("/", ".")
+            .removesuffix(".py")
+            .removesuffix(".__init__"),
+            contract,
+            frozenset(map(_full_name, re.findall(r"\w+", below))),
+            tensorflow == "yes",
+        )
+        for name, contract, below, tensorflow in _ROW.findall(text)
+    ]
+
+
+def _full_name(name: str) -> str:
+    return name if name in OUR_PACKAGES else f"trainer.{name}"
+
+
+ROOMS = read_rooms((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
 
 
 def inside(module: str, packages: tuple[str, ...]) -> bool:
@@ -48,6 +67,18 @@ def inside(module: str, packages: tuple[str, ...]) -> bool:
         module == package or module.startswith(package + ".")
         for package in packages
     )
+
+
+def room_of(module: str, rooms: list[Room]) -> Room | None:
+    """Returns the room that a module stands in: the longest name that fits."""
+    fits = [
+        room
+        for room in rooms
+        if module == room.name
+        # "trainer" itself is its __init__.py alone.
+        or (room.name != "trainer" and module.startswith(room.name + "."))
+    ]
+    return max(fits, key=lambda room: len(room.name), default=None)
 
 
 def read_sources() -> dict[str, str]:
@@ -64,9 +95,9 @@ def read_sources() -> dict[str, str]:
 def imports(source: str, modules: set[str]) -> set[str]:
     """Returns what a source imports anywhere in it, functions included.
 
-    `from trainer import config` is an import of `trainer.config`, and `from
-    trainer.config import Config` too: a name that is no module is left off.
-    What stands under `if TYPE_CHECKING:` is never run, and no import.
+    `from trainer import task` is an import of `trainer.task`, and `from
+    trainer.task import main` too: a name that is no module is left off. What
+    stands under `if TYPE_CHECKING:` is never run, and no import.
     """
     found = set()
     for node in run_nodes(ast.parse(source)):
@@ -95,109 +126,121 @@ def run_nodes(tree: ast.AST) -> Iterator[ast.AST]:
             yield from run_nodes(node)
 
 
-def breach(importer: str, imported: str) -> str | None:
+def breach(importer: str, imported: str, rooms: list[Room]) -> str | None:
     """Says which rule an import breaks, or None."""
-    standard = imported.split(".")[0] in sys.stdlib_module_names
-    if standard or room(importer) == room(imported):
+    if imported.split(".")[0] in sys.stdlib_module_names:
         return None
-    if importer == "trainer.config":
-        return "is not of the standard library"
-    if inside(importer, ("configs",)):
-        return None if imported == "trainer.config" else "is not trainer.config"
+    room = room_of(importer, rooms)
+    if room is None:
+        return "stands in no room of CONTRIBUTING's table"
     if inside(imported, FLAG_MODULES):
         reads = inside(importer, FLAG_READERS)
         return None if reads else "is for the entry points"
     if inside(imported, ("keras", "tensorflow")):
-        return "is TensorFlow" if inside(importer, TENSORFLOW_FREE) else None
-    if inside(importer, ("launch",)) and inside(imported, OUR_PACKAGES):
-        reached = inside(imported, LAUNCH_REACHES)
-        return None if reached else "is training code"
-    return breach_of_height(importer, imported)
-
-
-def breach_of_height(importer: str, imported: str) -> str | None:
+        return None if room.has_tensorflow else "is TensorFlow"
     if not inside(imported, OUR_PACKAGES):
         return None
-    if not inside(imported, ("trainer",)):
-        return "is above the trainer"
-    # The one page that is made as a run ends.
-    if (importer, imported) == ("trainer.task", "trainer.reports.report"):
+    other = room_of(imported, rooms)
+    if other is None:
+        return "stands in no room of CONTRIBUTING's table"
+    if other == room or other.name in room.below:
         return None
-    if inside(imported, ("trainer.reports", "trainer.serving")):
-        return "reads finished runs and is imported by nothing"
-    leaves = height(importer) == height(imported) == LEAF_HEIGHT
-    below = height(imported) < height(importer)
-    return None if below or leaves else "is not below it"
+    return f"stands in {other.name}, which {room.name} does not import"
 
 
-def breaches(sources: dict[str, str]) -> list[str]:
+def breaches(sources: dict[str, str], rooms: list[Room]) -> list[str]:
     """Returns a line for every import that breaks a rule."""
     modules = set(sources)
     return [
         f"{importer} imports {imported}, which {rule}"
         for importer, source in sources.items()
         for imported in sorted(imports(source, modules))
-        if (rule := breach(importer, imported))
+        if (rule := breach(importer, imported, rooms))
     ]
 
 
-def test_imports_point_down():
-    sources = read_sources()
-    assert {"trainer.config", "configs", "launch"} <= set(sources)
-    assert breaches(sources) == []
-
-
-def find_cycle(sources: dict[str, str]) -> list[str]:
-    """Returns rooms that import one another in a ring, or []."""
-    graph: dict[str, set[str]] = {}
+def arrows(sources: dict[str, str]) -> dict[str, set[str]]:
+    """Returns which rooms each room really imports."""
+    found: dict[str, set[str]] = {room.name: set() for room in ROOMS}
     for module, source in sources.items():
-        below = {room(name) for name in imports(source, set(sources))}
-        graph.setdefault(room(module), set()).update(below - {room(module)})
-    try:
-        graphlib.TopologicalSorter(graph).prepare()
-    except graphlib.CycleError as error:
-        return error.args[1]
-    return []
+        room = room_of(module, ROOMS)
+        assert room is not None, f"{module} stands in no room"
+        for name in imports(source, set(sources)):
+            other = room_of(name, ROOMS)
+            if other is not None and other != room:
+                found[room.name].add(other.name)
+    return found
 
 
-def test_no_rooms_import_each_other():
-    assert find_cycle(read_sources()) == []
+def floors(rooms: list[Room]) -> dict[str, int]:
+    """Returns each room's height: one more than the highest it imports."""
+    height: dict[str, int] = {}
+    for room in rooms:
+        height[room.name] = 1 + max(
+            (height[name] for name in room.below), default=0
+        )
+    return height
 
 
-def test_a_ring_of_leaves_is_found():
-    ring = {
-        "trainer.models": "from trainer import metrics",
-        "trainer.metrics": "def f():\n    import trainer.models",
-    }
-    assert set(find_cycle(ring)) == set(ring)
+def test_imports_are_those_of_the_table():
+    assert breaches(read_sources(), ROOMS) == []
+
+
+def test_each_arrow_of_the_table_is_used():
+    real = arrows(read_sources())
+    for room in ROOMS:
+        assert room.below == real[room.name], room.name
+
+
+def test_rooms_import_only_what_stands_above_them():
+    above: set[str] = set()
+    for room in ROOMS:
+        assert room.below <= above, f"{room.name}: {room.below - above}"
+        above.add(room.name)
+
+
+def test_the_house_is_low():
+    assert len(ROOMS) <= MOST_ROOMS
+    assert max(floors(ROOMS).values()) <= MOST_FLOORS
+
+
+def test_a_package_says_its_contract_as_the_table_does():
+    sources = read_sources()
+    for room in ROOMS:
+        path = ROOT / room.name.replace(".", "/") / "__init__.py"
+        if not path.exists() or room.name in OUR_PACKAGES:
+            continue
+        doc = ast.get_docstring(ast.parse(sources[room.name])) or ""
+        assert doc.partition("\n\n")[0].replace("\n", " ") == room.contract
+
+
+TABLE = read_rooms(
+    "| `trainer/low/` | Low. |  | no |\n"
+    "| `trainer/high/` | High. | low | yes |\n"
+    "| `trainer/task.py` | The door. | high | yes |\n"
+    "| `configs/` | Configs. | low | no |\n"
+)
 
 
 @pytest.mark.parametrize(
     ("importer", "source"),
     [
-        ("trainer.config", "import numpy"),
-        ("trainer.config", "from trainer import models"),
-        ("configs.mnist", "import tensorflow as tf"),
-        ("configs.mnist", "from trainer.models import build"),
-        ("launch.local", "import keras"),
-        ("trainer.sources.mnist", "from tensorflow import io"),
-        ("launch.local", "from trainer import task"),
-        ("trainer.models", "from absl import flags"),
-        ("trainer.train", "def f():\n    import absl.flags"),
-        ("trainer.models", "from trainer import train"),
-        ("trainer.models", "from trainer import strategies"),
-        ("trainer.train", "import trainer.task"),
-        ("trainer.sources.mnist", "from trainer.train import train"),
-        ("trainer.train", "import configs.mnist"),
-        ("trainer.task", "from trainer.reports import compare"),
-        ("trainer.task", "import trainer.serving"),
-        ("trainer.serving.load", "from trainer import task"),
+        ("trainer.low.a", "from trainer.high import b"),
+        ("trainer.low.a", "def f():\n    import trainer.high.b"),
+        ("trainer.low.a", "import keras"),
+        ("trainer.low.a", "from tensorflow import io"),
+        ("trainer.task", "from trainer.low import a"),
+        ("trainer.high.b", "from absl import flags"),
+        ("trainer.high.b", "from trainer import task"),
+        ("configs.mnist", "from trainer.high.b import build"),
+        ("trainer.new", "from trainer.low import a"),
+        ("trainer.high.b", "from trainer.new import c"),
     ],
 )
 def test_a_breach_is_named(importer, source):
-    names = ("models", "reports", "serving", "strategies", "task", "train")
+    names = ("low", "low.a", "high", "high.b", "task", "new")
     stubs = {f"trainer.{name}": "" for name in names}
-    found = breaches({**stubs, importer: source})
+    found = breaches({**stubs, importer: source}, TABLE)
     assert len(found) == 1
     assert found[0].startswith(f"{importer} imports ")
 
@@ -205,18 +248,15 @@ def test_a_breach_is_named(importer, source):
 @pytest.mark.parametrize(
     ("importer", "source"),
     [
-        ("trainer.config", "import dataclasses"),
-        ("configs.mnist", "from trainer.config import Config"),
-        ("launch.local", "from trainer import cluster"),
+        ("trainer.low.a", "import dataclasses"),
+        ("trainer.low.a", "from trainer.low import other"),
+        ("trainer.high.b", "from trainer.low import a"),
+        ("trainer.high.b", "import tensorflow as tf"),
         ("trainer.task", "from absl import flags"),
-        ("trainer.task", "from trainer import train"),
-        ("trainer.train", "from trainer import strategies"),
-        ("trainer.models", "from trainer.sources import Dataset"),
-        ("trainer.serving.load", "from trainer.evaluation import Evaluator"),
-        ("trainer", "if TYPE_CHECKING:\n    import trainer.serving.load"),
+        ("configs.mnist", "from trainer.low import Config"),
+        ("trainer.low.a", "if TYPE_CHECKING:\n    import trainer.high.b"),
     ],
 )
 def test_an_import_downwards_is_allowed(importer, source):
-    names = ("cluster", "evaluation", "sources", "strategies", "train")
-    stubs = {f"trainer.{name}": "" for name in names}
-    assert breaches({**stubs, importer: source}) == []
+    stubs = {f"trainer.{name}": "" for name in ("low", "low.a", "high")}
+    assert breaches({**stubs, importer: source}, TABLE) == []

@@ -14,24 +14,25 @@ import time
 import pytest
 
 import configs
-from trainer import cluster
-from trainer import config as config_lib
-from trainer import strategies
+from trainer import flags as flags_lib
 from trainer import task
-from trainer import tensorflow_start
+from trainer.cluster import discovery
 from trainer.config import Config
-from trainer.config import UserError
-from trainer.workdir import Workdir
+from trainer.config.values import flatten
+from trainer.devices import start
+from trainer.devices import strategies
+from trainer.process.exits import UserError
+from trainer.workdir.folder import Workdir
 
 ROOT = pathlib.Path(__file__).parents[1]
 
 
 def parsed(*flags, config="digits"):
-    return task.parse([f"--config={config}", *flags])[1]
+    return flags_lib.parse([f"--config={config}", *flags])[1]
 
 
 def values_of(*flags):
-    return config_lib.flatten(parsed(*flags))
+    return flatten(parsed(*flags))
 
 
 @pytest.mark.parametrize(
@@ -112,22 +113,22 @@ def test_the_last_of_two_flags_counts():
     ids=["name", "words", "field first", "one dash", "file"],
 )
 def test_ways_to_name_a_config(argv):
-    values, config = task.parse(argv)
+    values, config = flags_lib.parse(argv)
     assert config == dataclasses.replace(parsed(), seed=7)
-    assert pathlib.Path(values["config"].config_filename).stem == "digits"
+    assert values.run_workdir == "runs/digits"
 
 
-@pytest.mark.parametrize("name", task.shipped_configs())
+@pytest.mark.parametrize("name", flags_lib.shipped_configs())
 def test_every_shipped_config_keeps_the_rules(name):
     assert isinstance(parsed(config=name), Config)
 
 
 def test_a_parse_leaves_nothing_for_the_next():
     first = parsed("--config.model.dropout=0.5", "--cpu_devices=2")
-    values, second = task.parse(["--config=digits"])
+    values, second = flags_lib.parse(["--config=digits"])
     assert first.model.dropout == 0.5
     assert second.model.dropout == 0.0
-    assert values["cpu_devices"].value is None
+    assert values.cpu_devices is None
 
 
 def test_the_flags_of_the_process_are_not_read(monkeypatch):
@@ -140,10 +141,9 @@ def test_help_names_every_flag_and_fits_a_terminal(flag, capsys):
     assert task.main([flag]) == 0
     printed = capsys.readouterr()
     assert printed.err == ""
-    for name in task.define_flags():
-        if len(name) > 1:
-            assert f"\n  --{name}" in printed.out
-    for name in task.shipped_configs():
+    for field in dataclasses.fields(flags_lib.Flags):
+        assert f"\n  --{field.name}" in printed.out
+    for name in flags_lib.shipped_configs():
         assert name in printed.out
     for code in (0, 2, 3, 42, 43, task.CLUSTER_FAILED):
         assert f"\n  {code:2}  " in printed.out
@@ -222,7 +222,7 @@ WITH_CHIEF = {"chief": ["c:1"], "worker": ["a:1", "b:1"]}
     ],
 )
 def test_who_is_in_the_job(variables, addresses, index):
-    place = cluster.read(variables)
+    place = discovery.read(variables)
     assert (place.addresses, place.index) == (addresses, index)
     assert place.workers == max(1, len(addresses))
     assert place.is_chief == (index == 0)
@@ -261,7 +261,7 @@ The tasks have crashed. Check the task logs for an earlier error."""
 def test_what_tensorflow_says_of_a_peer_is_told_in_a_line(
     message, variables, told
 ):
-    place = cluster.read(environment(variables, "worker", 0))
+    place = discovery.read(environment(variables, "worker", 0))
     assert place.told_by(message) == told
 
 
@@ -302,8 +302,9 @@ def test_a_tpu_that_fails_is_one_line(error, monkeypatch):
 
 STRATEGIES = """
 import json, sys
-from trainer import strategies
-strategies.prepare_devices(3, None)
+from trainer.cluster.place import Cluster
+from trainer.devices import strategies
+strategies.prepare_devices(3, None, Cluster())
 found = {}
 for name, devices in json.loads(sys.argv[1]):
     strategy = strategies.build(name, devices=devices)
@@ -339,11 +340,11 @@ def test_a_strategy_by_its_name():
 
 
 def test_what_keras_has_no_need_for_is_hidden_while_it_loads(monkeypatch):
-    for name in tensorflow_start.UNUSED:
+    for name in start.UNUSED:
         for module in [m for m in sys.modules if m.split(".")[0] == name]:
             monkeypatch.delitem(sys.modules, module)
-    with tensorflow_start.eased():
-        for name in tensorflow_start.UNUSED:
+    with start.eased():
+        for name in start.UNUSED:
             with pytest.raises(ImportError):
                 importlib.import_module(name)
     assert importlib.util.find_spec("matplotlib") is not None

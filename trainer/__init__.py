@@ -8,11 +8,11 @@ import importlib
 from typing import Any
 from typing import TYPE_CHECKING
 
+from trainer.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from trainer.serving.load import load as load
     from trainer.serving.load import TrainedModel as TrainedModel
-
-__version__ = "0.1.0"
 
 _SERVED = ("TrainedModel", "load")
 

@@ -10,8 +10,8 @@ import sys
 from typing import NamedTuple
 from typing import NoReturn
 
-from trainer import __version__
-from trainer.config import leave
+from trainer.process.exits import leave
+from trainer.version import __version__
 
 
 class Verb(NamedTuple):

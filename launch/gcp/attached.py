@@ -18,8 +18,8 @@ from launch.gcp.fleet import Machine
 from launch.gcp.request import from_json
 from launch.gcp.request import Request
 from launch.workers import Requests
-from trainer.config import tell
-from trainer.config import UserError
+from trainer.process.exits import tell
+from trainer.process.exits import UserError
 
 POLL_SECS = 15.0
 FIRST_DELAY_SECS, MOST_DELAY_SECS = 30.0, 600.0

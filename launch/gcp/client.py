@@ -9,7 +9,7 @@ from typing import Any
 
 from launch.gcp.commands import Words
 from launch.workers import die_with_parent
-from trainer.config import UserError
+from trainer.process.exits import UserError
 
 # What the provider says where a later try, or another zone, may succeed.
 _AGAIN = re.compile(

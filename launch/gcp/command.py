@@ -13,9 +13,9 @@ from launch.gcp.client import Client
 from launch.gcp.client import GcloudError
 from launch.gcp.request import Request
 from launch.workers import Requests
-from trainer.config import tell
-from trainer.config import UserError
-from trainer.config import verb
+from trainer.process.exits import tell
+from trainer.process.exits import UserError
+from trainer.process.exits import verb
 
 USAGE = """\
 usage: strata launch gcp VERB [flags]

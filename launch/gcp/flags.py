@@ -15,9 +15,9 @@ from launch.gcp import names
 from launch.gcp import tpus
 from launch.gcp.request import Request
 from launch.gcp.revision import head
-from trainer.arguments import Parser
-from trainer.arguments import split_remote
-from trainer.config import UserError
+from trainer.process.arguments import Parser
+from trainer.process.exits import UserError
+from trainer.storage.names import split_remote
 
 DESCRIPTIONS = {
     "gpu": """\

@@ -9,7 +9,7 @@ import dataclasses
 import difflib
 import re
 
-from trainer.config import UserError
+from trainer.process.exits import UserError
 
 
 @dataclasses.dataclass(frozen=True)

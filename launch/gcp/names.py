@@ -3,7 +3,7 @@
 import re
 
 from launch.gcp.machines import near
-from trainer.config import UserError
+from trainer.process.exits import UserError
 
 # Room for what is added to it: a machine's number, and a folder's dot.
 NAME_CHARS = 50

@@ -9,7 +9,7 @@ from launch.gcp import names
 from launch.gcp import startup
 from launch.gcp.request import Request
 from launch.gcp.revision import ROOT
-from trainer.config import UserError
+from trainer.process.exits import UserError
 
 SCRIPT = """\
 #!/usr/bin/env bash

@@ -4,9 +4,9 @@ import dataclasses
 import json
 from typing import Any
 
-from trainer.arguments import CHIEF
-from trainer.arguments import split_remote
-from trainer.arguments import STAGING_VARIABLE
+from trainer.storage.names import CHIEF
+from trainer.storage.names import split_remote
+from trainer.storage.names import STAGING_VARIABLE
 
 LABEL = "strata-job"
 PORT = 2222

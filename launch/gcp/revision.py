@@ -2,7 +2,7 @@
 
 import pathlib
 
-from trainer.config import UserError
+from trainer.process.exits import UserError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

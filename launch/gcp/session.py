@@ -20,9 +20,9 @@ from launch.gcp import commands
 from launch.supervision import FAILED
 from launch.supervision import FINAL
 from launch.workers import Requests
-from trainer.cluster import DONE
-from trainer.cluster import MISTAKE
-from trainer.cluster import STOPPED
+from trainer.process.exits import DONE
+from trainer.process.exits import MISTAKE
+from trainer.process.exits import STOPPED
 
 LOG_SECS = 30.0
 # A TPU that hangs as it is initialised is told of by nothing else.
@@ -99,7 +99,7 @@ class Session:
         unlock(LOCKFILE)
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "trainer.tpu_preflight"],
+                [sys.executable, "-m", "trainer.devices.tpu_preflight"],
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -8,7 +8,7 @@ import dataclasses
 import re
 
 from launch.gcp.machines import near
-from trainer.config import UserError
+from trainer.process.exits import UserError
 
 # What requirements-tpu.txt pins.
 TENSORFLOW = "2.20.0"

@@ -21,9 +21,9 @@ from launch.gcp.request import from_json
 from launch.gcp.request import LABEL
 from launch.gcp.request import Request
 from launch.workers import Requests
-from trainer.arguments import Parser
-from trainer.config import tell
-from trainer.config import UserError
+from trainer.process.arguments import Parser
+from trainer.process.exits import tell
+from trainer.process.exits import UserError
 
 KINDS = (commands.GPU, commands.TPU)
 FAILED = 1

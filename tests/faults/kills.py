@@ -16,7 +16,7 @@ from tests.faults.jobs import wait_for
 from tests.faults.trainer import OTHER_POINTS
 from tests.faults.trainer import POINTS
 from tests.faults.trainer import SAVE_POINTS
-from trainer import checkpoints
+from trainer.workdir import checkpoints
 
 AT_RANDOM = "SIGKILL at random"
 AFTER_SAVE = "SIGKILL within 1 s of a checkpoint"

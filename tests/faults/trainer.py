@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from trainer import cluster
-from trainer.config import leave
+from trainer.cluster import discovery
+from trainer.process.exits import leave
 
 VARIABLE = "STRATA_FAULTS"
 LOOK_SECS = 0.01
@@ -110,8 +110,8 @@ class Notes:
 
     def install(self) -> None:
         """Puts all points where the trainer passes."""
-        from trainer.watchdog import Watchdog
-        from trainer.workdir import MetricsLog
+        from trainer.journal.metrics_log import MetricsLog
+        from trainer.process.watchdog import Watchdog
 
         real_beat = Watchdog.beat
 
@@ -129,7 +129,7 @@ class Notes:
 
 
 def main() -> int:
-    worker = cluster.read(os.environ).index
+    worker = discovery.read(os.environ).index
     notes = Notes(pathlib.Path(os.environ[VARIABLE]), worker)
     notes.write("starts.log")
     notes.install()

@@ -4,13 +4,13 @@ import argparse
 import pathlib
 from collections.abc import Iterator
 
-from trainer import checkpoints
-from trainer import storage
-from trainer.arguments import Parser
-from trainer.config import UserError
-from trainer.config import verb
+from trainer.process.arguments import Parser
+from trainer.process.exits import UserError
+from trainer.process.exits import verb
 from trainer.sources import npy
-from trainer.workdir import Workdir
+from trainer.storage import copies
+from trainer.workdir import checkpoints
+from trainer.workdir.folder import Workdir
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
       UserError: the folder holds no checkpoint.
     """
     arguments = _parse(argv)
-    folder = Workdir(storage.fetched(arguments.workdir)).checkpoints
+    folder = Workdir(copies.fetched(arguments.workdir)).checkpoints
     steps = checkpoints.steps_in(folder)
     if not steps:
         raise UserError(

@@ -6,12 +6,12 @@ import json
 import pathlib
 from typing import Any
 
-from trainer import scores
-from trainer.arguments import Parser
-from trainer.config import flatten
-from trainer.config import UserError
-from trainer.config import verb
-from trainer.problems import LOWER_IS_BETTER
+from trainer.config.values import flatten
+from trainer.problem import scores
+from trainer.problem.problems import LOWER_IS_BETTER
+from trainer.process.arguments import Parser
+from trainer.process.exits import UserError
+from trainer.process.exits import verb
 from trainer.reports import pages
 from trainer.reports import stored_run
 from trainer.reports.pages import Chart

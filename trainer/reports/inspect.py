@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 from typing import TYPE_CHECKING
 
-from trainer.arguments import Parser
 from trainer.config import Config
 from trainer.config import DataConfig
-from trainer.config import UserError
-from trainer.config import verb
+from trainer.process.arguments import Parser
+from trainer.process.exits import UserError
+from trainer.process.exits import verb
 
 if TYPE_CHECKING:
     from trainer.sources import Dataset
@@ -207,7 +207,7 @@ def _labels(dataset: "Dataset") -> dict[str, Any]:
     """Settles the problem, and counts classes or tells the targets' range."""
     import numpy as np
 
-    from trainer import problems
+    from trainer.problem import problems
 
     guess = problems.guess(dataset.splits["train"].labels())
     found: dict[str, Any] = {"problem": guess, "refusal": None, "labels": {}}

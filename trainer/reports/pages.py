@@ -6,9 +6,9 @@ import pathlib
 from typing import Any
 from typing import NamedTuple
 
-from trainer import __version__
-from trainer.config import UserError
-from trainer.workdir import write_atomically
+from trainer.process.exits import UserError
+from trainer.storage.files import write_atomically
+from trainer.version import __version__
 
 PACKAGES = {"jinja2": "Jinja2", "matplotlib": "matplotlib"}
 Row = list[Any]

@@ -7,9 +7,9 @@ import shlex
 import sys
 from typing import Any
 
-from trainer.arguments import Parser
-from trainer.config import flatten
-from trainer.config import verb
+from trainer.config.values import flatten
+from trainer.process.arguments import Parser
+from trainer.process.exits import verb
 from trainer.reports import pages
 from trainer.reports import stored_run
 from trainer.reports.pages import Chart

@@ -6,15 +6,15 @@ import json
 import pathlib
 from typing import Any
 
-from trainer import storage
 from trainer.config import Config
-from trainer.config import flatten
-from trainer.config import from_dict
-from trainer.config import UserError
-from trainer.config import validate
-from trainer.problems import LOWER_IS_BETTER
-from trainer.problems import TABLE
-from trainer.workdir import Workdir
+from trainer.config.validation import validate
+from trainer.config.values import flatten
+from trainer.config.values import from_dict
+from trainer.problem.problems import LOWER_IS_BETTER
+from trainer.problem.problems import TABLE
+from trainer.process.exits import UserError
+from trainer.storage import copies
+from trainer.workdir.folder import Workdir
 
 Line = dict[str, Any]
 
@@ -29,7 +29,7 @@ class StoredRun:
       config: of the run.
       record: record.json.
       result: result.json, or {} while the run goes on.
-      attempts: each start, first to last; see trainer/attempt.py.
+      attempts: each start, first to last; see trainer/workdir/attempt.py.
       detail: detail.json, or {} where it was not written.
       metrics, timing: the lines of metrics.jsonl and timing.jsonl.
     """
@@ -143,7 +143,7 @@ def read(path: str) -> StoredRun:
     Raises:
       UserError: it holds no run, or one of another version.
     """
-    workdir = Workdir(storage.fetched(path))
+    workdir = Workdir(copies.fetched(path))
     values, record, attempt = (
         workdir.read_json(f"{name}.json")
         for name in ("config", "record", "attempt")

@@ -5,9 +5,9 @@ import pathlib
 import socket
 import sys
 
-from trainer.arguments import Parser
-from trainer.config import UserError
-from trainer.config import verb
+from trainer.process.arguments import Parser
+from trainer.process.exits import UserError
+from trainer.process.exits import verb
 
 EVENTS = "events.out.tfevents.*"
 

@@ -9,24 +9,26 @@ from pathlib import Path
 from typing import Any
 from typing import TYPE_CHECKING
 
-from trainer import cluster
-from trainer import config as config_lib
-from trainer import scores
-from trainer import tensorflow_start
-from trainer.arguments import Parser
-from trainer.cluster import CLUSTER_FAILED
-from trainer.config import UserError
-from trainer.config import verb
+from trainer.cluster import discovery
+from trainer.cluster.place import Cluster
+from trainer.devices import choice
+from trainer.devices import start
+from trainer.problem import scores
+from trainer.process.arguments import Parser
+from trainer.process.exits import CLUSTER_FAILED
+from trainer.process.exits import tell
+from trainer.process.exits import UserError
+from trainer.process.exits import verb
+from trainer.process.watchdog import FIRST_SECS
+from trainer.process.watchdog import Watchdog
 from trainer.serving import held_data
 from trainer.serving import output
 from trainer.serving import stored as stored_lib
 from trainer.serving import table_text
 from trainer.serving.held_data import Held
 from trainer.serving.stored import Stored
-from trainer.watchdog import FIRST_SECS
-from trainer.watchdog import Watchdog
-from trainer.workdir import to_json
-from trainer.workdir import write_atomically
+from trainer.storage.files import to_json
+from trainer.storage.files import write_atomically
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -99,8 +101,9 @@ def main(argv: list[str]) -> int:
         if count is not None and count < 1:
             raise UserError(f"--{name}={count} must be 1 or more")
     output.check_output(arguments.output, [])
-    place = cluster.read(os.environ)
-    strategy_name = cluster.fit_strategy(
+    with contextlib.redirect_stdout(sys.stderr):
+        place = discovery.enter("auto", os.environ)
+    strategy_name = choice.fit_strategy(
         arguments.strategy, place, arguments.devices, tpu=None
     )
     stored = stored_lib.read(arguments.workdir, arguments.checkpoint)
@@ -112,7 +115,7 @@ def main(argv: list[str]) -> int:
         if place.workers == 1:
             raise
         told = place.told_by(str(error))
-        config_lib.tell(f"a peer or the cluster failed: {told}")
+        tell(f"a peer or the cluster failed: {told}")
         return CLUSTER_FAILED
     if not place.is_chief:
         return 0
@@ -137,20 +140,20 @@ def _score(
     strategy_name: str,
     stored: Stored,
     held: Held,
-    place: cluster.Cluster,
+    place: Cluster,
 ) -> dict[str, Any]:
     """Makes the strategy and scores; notes on the way go to stderr."""
     with (
         contextlib.redirect_stdout(sys.stderr),
         Watchdog(least_secs=FIRST_SECS) as watchdog,
     ):
-        with tensorflow_start.eased():
+        with start.eased():
             import tensorflow as tf
 
-            from trainer import strategies
+            from trainer.devices import strategies
 
             tf.config.list_physical_devices()
-        strategies.prepare_devices(arguments.cpu_devices, None)
+        strategies.prepare_devices(arguments.cpu_devices, None, place)
         strategy = strategies.build(strategy_name, devices=arguments.devices)
         if strategy.num_replicas_in_sync > 1:
             strategies.describe(strategy, place)

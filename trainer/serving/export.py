@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from trainer import storage
-from trainer import tensorflow_start
-from trainer.arguments import Parser
-from trainer.config import UserError
-from trainer.config import verb
+from trainer.devices import start
+from trainer.process.arguments import Parser
+from trainer.process.exits import UserError
+from trainer.process.exits import verb
 from trainer.serving import held_data
 from trainer.serving import model_card
 from trainer.serving import stored as stored_lib
@@ -31,9 +30,10 @@ from trainer.serving.stored import Stored
 from trainer.sources import csv_folder
 from trainer.sources.csv_file import open_csv
 from trainer.sources.dataset import evenly_spaced
-from trainer.workdir import sync_folder
-from trainer.workdir import to_json
-from trainer.workdir import write_atomically
+from trainer.storage import copies
+from trainer.storage.files import sync_folder
+from trainer.storage.files import to_json
+from trainer.storage.files import write_atomically
 
 DESCRIPTION = """\
 Writes a run's network into WORKDIR/export/N, N one more than the last, with a
@@ -71,7 +71,7 @@ def main(argv: list[str]) -> int:
     held = held_data.load(stored, arguments.data_dir)
     folder = stored.workdir / "export"
     with _numbered(folder) as (aside, version):
-        with contextlib.redirect_stdout(sys.stderr), tensorflow_start.eased():
+        with contextlib.redirect_stdout(sys.stderr), start.eased():
             card = _write(stored, held, formats, aside)
         files = {
             path.relative_to(aside).as_posix(): _sum(path)
@@ -166,7 +166,7 @@ def _some_rows(held: Held) -> np.ndarray:
 def _some_cells(held: Held) -> dict[str, tuple[str, ...]]:
     """Cells of the first rows of a table, up to 1,000, by column."""
     assert held.dataset.folder is not None
-    tables = csv_folder.find_tables(storage.fetched(held.dataset.folder))
+    tables = csv_folder.find_tables(copies.fetched(held.dataset.folder))
     path = tables.get("test", tables["train"])
     return next(open_csv(path).blocks(COMPARED_ROWS)).columns
 

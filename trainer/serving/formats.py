@@ -15,8 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer import models
-from trainer.config import UserError
+from trainer.model import mlp
+from trainer.process.exits import UserError
 from trainer.serving.load import classes_of
 from trainer.serving.load import TrainedModel
 from trainer.serving.model_card import FORMATS
@@ -72,13 +72,13 @@ def open_saved_model(model: TrainedModel, path: Path) -> Predict:
 def portable(model: TrainedModel) -> keras.Model:
     """Builds the whole of it from Keras's own layers and operations.
 
-    The normalisation is that of `pipeline.Normalization`, in operations that a
+    The normalisation is that of `Normalization`, in operations that a
     .keras file can hold.
     """
     stored, network = model.stored, model.network
     problem, normalization = stored.problem, network.normalization
     features = int(np.prod(stored.shape))
-    bare = models.build(
+    bare = mlp.build(
         stored.config.model,
         problem,
         features,

@@ -5,14 +5,14 @@ import os
 
 import numpy as np
 
-from trainer import problems
 from trainer import sources
-from trainer.arguments import is_remote
-from trainer.config import UserError
-from trainer.problems import Problem
+from trainer.problem import problems
+from trainer.problem.problems import Problem
+from trainer.process.exits import UserError
 from trainer.serving.stored import Stored
 from trainer.sources import Dataset
 from trainer.sources import Split
+from trainer.storage.names import is_remote
 
 SPLITS = ("train", "validation", "test", "all")
 

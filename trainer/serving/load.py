@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from trainer import models
-from trainer import optimizers
-from trainer import problems
-from trainer.config import UserError
-from trainer.network import Network
-from trainer.pipeline import Normalization
+from trainer.input.normalization import Normalization
+from trainer.model import mlp
+from trainer.model import optimizers
+from trainer.model.network import Network
+from trainer.problem import problems
+from trainer.process.exits import UserError
 from trainer.serving import rows
 from trainer.serving import stored as stored_lib
 from trainer.serving.stored import Stored
@@ -32,7 +32,7 @@ def build_network(stored: Stored) -> Network:
     config, problem, arrays = stored.config, stored.problem, stored.arrays
     averaged = any(name.startswith("average/") for name in arrays)
     prefix = "average/" if averaged else "model/"
-    model = models.build(
+    model = mlp.build(
         config.model,
         problem,
         int(np.prod(stored.shape)),

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainer.config import UserError
-from trainer.workdir import sync_folder
+from trainer.process.exits import UserError
+from trainer.storage.files import sync_folder
 
 FORMATS = ("csv", "jsonl", "npy")
 _SUFFIXES = {

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from trainer import tensorflow_start
-from trainer.arguments import Parser
-from trainer.config import UserError
-from trainer.config import verb
+from trainer.devices import start
+from trainer.process.arguments import Parser
+from trainer.process.exits import UserError
+from trainer.process.exits import verb
 from trainer.serving import output
 from trainer.serving import rows
 from trainer.serving import stored as stored_lib
@@ -83,7 +83,7 @@ def main(argv: list[str]) -> int:
     tables = [
         rows.open_file(path, stored.layout, arguments.array) for path in paths
     ]
-    with tensorflow_start.eased():
+    with start.eased():
         from trainer.serving.load import TrainedModel
 
         model = TrainedModel(stored)

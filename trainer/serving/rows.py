@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainer.config import UserError
+from trainer.process.exits import UserError
 from trainer.serving import table
 from trainer.sources import Encoding
 from trainer.sources import idx

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainer import optimizers
-from trainer import scores
-from trainer.evaluation import Evaluator
+from trainer.model import optimizers
+from trainer.problem import scores
 from trainer.serving.load import build_network
 from trainer.serving.stored import Stored
 from trainer.sources import Dataset
 from trainer.sources import Split
+from trainer.steps.evaluation import Evaluator
 
 # What the evaluator calls the one split that it gets: it skips "train".
 _SCORED = "scored"

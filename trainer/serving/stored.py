@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from trainer import checkpoints
-from trainer import storage
 from trainer.config import Config
-from trainer.config import from_dict
-from trainer.config import UserError
-from trainer.config import validate
-from trainer.problems import Problem
+from trainer.config.validation import validate
+from trainer.config.values import from_dict
+from trainer.problem.problems import Problem
+from trainer.process.exits import UserError
 from trainer.serving.rows import Layout
 from trainer.sources import Encoding
-from trainer.workdir import Workdir
+from trainer.storage import copies
+from trainer.workdir import checkpoints
+from trainer.workdir.folder import Workdir
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +106,7 @@ def read(workdir: str, checkpoint: str | None = None) -> Stored:
     Raises:
       UserError: no such run or checkpoint, or one that is not whole.
     """
-    folder = Workdir(storage.fetched(workdir))
+    folder = Workdir(copies.fetched(workdir))
     values, record = (
         folder.read_json("config.json"),
         folder.read_json("record.json"),

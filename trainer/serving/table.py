@@ -7,7 +7,7 @@ from typing import TextIO
 
 import numpy as np
 
-from trainer.config import UserError
+from trainer.process.exits import UserError
 from trainer.sources.csv_file import DELIMITERS
 
 # A longer line is no row: it is not read further.

@@ -4,10 +4,8 @@ import dataclasses
 import os
 from collections.abc import Callable
 
-from trainer import storage
-from trainer.arguments import is_remote
 from trainer.config import DataConfig
-from trainer.config import UserError
+from trainer.process.exits import UserError
 from trainer.sources import csv_folder
 from trainer.sources import digits
 from trainer.sources import files
@@ -19,6 +17,8 @@ from trainer.sources.dataset import fingerprint
 from trainer.sources.dataset import Split
 from trainer.sources.encoding import Encoding
 from trainer.sources.splits import hold_out
+from trainer.storage import copies
+from trainer.storage.names import is_remote
 
 __all__ = ["Dataset", "Encoding", "Split", "fingerprint", "held_out", "load"]
 
@@ -73,7 +73,7 @@ def load(
     """
     named = data_dir
     if data_dir is not None:
-        data_dir = storage.fetched(data_dir)
+        data_dir = copies.fetched(data_dir)
     paths = (
         csv_folder.find_tables(data_dir)
         if data.source == "files" and data_dir is not None

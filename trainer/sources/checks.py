@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from trainer.config import UserError
+from trainer.process.exits import UserError
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import evenly_spaced
 from trainer.sources.dataset import Split

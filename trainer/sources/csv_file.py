@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 from typing import TextIO
 
-from trainer.config import UserError
+from trainer.process.exits import UserError
 
 DELIMITERS = (",", ";", "\t", "|")
 # A longer line, or a header of more columns, is no table of a person's own.

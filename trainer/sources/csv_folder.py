@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from trainer.config import DataConfig
-from trainer.config import UserError
+from trainer.process.exits import UserError
 from trainer.sources import encoding as encoding_lib
 from trainer.sources.csv_file import CsvFile
 from trainer.sources.csv_file import open_csv

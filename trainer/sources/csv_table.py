@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.config import UserError
+from trainer.process.exits import UserError
 from trainer.sources import cells
 from trainer.sources.csv_file import CsvFile
 

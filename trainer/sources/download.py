@@ -8,7 +8,7 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
-from trainer.config import UserError
+from trainer.process.exits import UserError
 
 TIMEOUT_SECS = 20.0
 CHUNK_BYTES = 2**20

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer.config import UserError
+from trainer.process.exits import UserError
 from trainer.sources import cells
 from trainer.sources.csv_file import open_csv
 from trainer.sources.csv_table import TableColumn

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.config import UserError
+from trainer.process.exits import UserError
 from trainer.sources import npy
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import evenly_spaced

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from trainer.config import UserError
+from trainer.process.exits import UserError
 
 
 def path_of(data_dir: str) -> Path:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.config import UserError
+from trainer.process.exits import UserError
 
 # Most bytes that a header may announce. No file is inflated beyond what its
 # header says plus one byte.

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from trainer.config import UserError
+from trainer.process.exits import UserError
 from trainer.sources import npy
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import Split

@@ -18,7 +18,7 @@ from typing import IO
 
 import numpy as np
 
-from trainer.config import UserError
+from trainer.process.exits import UserError
 
 # Most bytes, inflated, that the arrays of an .npz may have in all. A folder of
 # .npy files is mapped, not read, and has no limit.

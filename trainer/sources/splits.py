@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from trainer.config import UserError
+from trainer.process.exits import UserError
 from trainer.sources.dataset import Dataset
 
 SPLITS = ("train", "validation", "test")

@@ -1,0 +1,155 @@
+"""From an environment to the workers of a job."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from tests.faults import slurm
+from trainer.cluster import discovery
+from trainer.cluster import hostlist
+from trainer.cluster.place import Cluster
+from trainer.process.exits import UserError
+
+# As `scontrol show hostnames` writes them out, which is asked below.
+LISTS = {
+    "n1": "n1",
+    "n[1-3]": "n1 n2 n3",
+    "n[9-11]": "n9 n10 n11",
+    "n[08-11]": "n08 n09 n10 n11",
+    "n[098-101,7]": "n098 n099 n100 n101 n7",
+    "a,b[2,4-5],c": "a b2 b4 b5 c",
+    "rack[1-2]-n[08-09]": "rack1-n08 rack1-n09 rack2-n08 rack2-n09",
+    "rack[1-2,9]n[1,3]": "rack1n1 rack1n3 rack2n1 rack2n3 rack9n1 rack9n3",
+}
+
+
+def in_slurm(index=0, **more):
+    return {
+        "SLURM_JOB_ID": "7",
+        "SLURM_STEP_ID": "0",
+        "SLURM_STEP_NODELIST": "n[9-10]",
+        "SLURM_STEP_NUM_TASKS": "3",
+        "SLURM_STEP_TASKS_PER_NODE": "2,1",
+        "SLURM_PROCID": str(index),
+        **more,
+    }
+
+
+TWO = {"STRATA_ADDRESSES": "a:1,b:2"}
+
+
+@pytest.mark.parametrize(("text", "hosts"), LISTS.items(), ids=str)
+def test_a_list_of_hosts_is_written_out(text, hosts):
+    assert hostlist.expand(text) == hosts.split()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "n[", "n[1", "n]1", "n[a]", "a,,b", "a b"]
+)
+def test_what_is_no_list_of_hosts_is_refused(text):
+    with pytest.raises(ValueError, match="is no"):
+        hostlist.expand(text)
+
+
+# 12,000 and 16 for each job.
+@pytest.mark.parametrize(
+    ("layout", "addresses"),
+    [
+        ("block", ("n9:12112", "n9:12113", "n10:12112")),
+        ("cyclic:cyclic", ("n9:12112", "n10:12112", "n9:12113")),
+    ],
+)
+def test_each_task_of_srun_is_a_worker(layout, addresses):
+    variables = in_slurm(2, SLURM_DISTRIBUTION=layout)
+    source, place = discovery.find("auto", variables)
+    assert (source, place.addresses, place.index) == ("slurm", addresses, 2)
+
+
+def test_steps_and_jobs_have_ports_of_their_own():
+    def ports(job, step):
+        variables = in_slurm(SLURM_JOB_ID=job, SLURM_STEP_ID=step)
+        addresses = discovery.from_slurm(variables).addresses
+        return {int(address.partition(":")[2]) for address in addresses}
+
+    seen = [ports(str(job), str(step)) for job in (1, 2, 3) for step in (0, 1)]
+    assert len(set().union(*seen)) == sum(map(len, seen))
+    assert max(ports("999999999", "77")) < 32768
+
+
+def test_several_workers_of_a_host_know_their_number():
+    place = discovery.from_slurm(in_slurm(1))
+    assert place.on_host() == (1, 2)
+    assert discovery.from_slurm(in_slurm(2)).on_host() == (0, 1)
+    assert Cluster().on_host() == (0, 1)
+
+
+@pytest.mark.parametrize("variable", ["STRATA_WORKER", "JOB_COMPLETION_INDEX"])
+@pytest.mark.parametrize("source", ["auto", "kubernetes", "addresses"])
+def test_a_list_of_addresses_is_read(variable, source):
+    _, place = discovery.find(source, TWO | {variable: "1"})
+    assert (place.addresses, place.index) == (("a:1", "b:2"), 1)
+
+
+def test_auto_takes_what_is_nearest_to_the_user():
+    tf_config = {"cluster": {"worker": ["a:1", "b:1"]}}
+    tf_config["task"] = {"type": "worker", "index": 1}
+    variables = in_slurm() | TWO | {"STRATA_WORKER": "0"}
+    assert discovery.find("auto", variables)[0] == "kubernetes"
+    variables["TF_CONFIG"] = json.dumps(tf_config)
+    assert discovery.find("auto", variables)[0] == "tf_config"
+    assert discovery.find("none", variables) == ("none", Cluster())
+    assert discovery.find("auto", {}) == ("none", Cluster())
+    alone = in_slurm(SLURM_STEP_NUM_TASKS="1")
+    assert discovery.find("auto", alone) == ("slurm", Cluster())
+
+
+@pytest.mark.parametrize("has_chief", [False, True])
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_tensorflow_is_told_the_same(has_chief, index):
+    place = Cluster(("a:1", "b:1", "c:1"), index, has_chief)
+    assert discovery.read({"TF_CONFIG": place.tf_config()}) == place
+
+
+@pytest.mark.parametrize(
+    ("source", "variables", "words"),
+    [
+        ("slurm", {}, "no task of srun"),
+        ("slurm", in_slurm(SLURM_PROCID="x"), "no task of srun"),
+        ("slurm", in_slurm(SLURM_STEP_NODELIST="n["), "no task of srun"),
+        ("slurm", in_slurm(SLURM_STEP_TASKS_PER_NODE="2x"), "no task of srun"),
+        ("slurm", in_slurm(SLURM_DISTRIBUTION="plane=2"), "--distribution="),
+        ("addresses", {}, "no host:port"),
+        ("kubernetes", {"STRATA_ADDRESSES": "a:1,b"}, "has 'b', which is no"),
+        ("addresses", {"STRATA_ADDRESSES": "a:1,a:1"}, "an address twice"),
+        ("addresses", TWO, "STRATA_WORKER='' must be a whole number below 2"),
+        (
+            "auto",
+            TWO | {"JOB_COMPLETION_INDEX": "2"},
+            "JOB_COMPLETION_INDEX='2'",
+        ),
+        ("auto", TWO | {"STRATA_WORKER": "-1"}, "STRATA_WORKER='-1'"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(source, variables, words):
+    with pytest.raises(UserError) as refused:
+        discovery.find(source, variables)
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_scontrol_agrees_on_lists_of_hosts(tmp_path):
+    if wrong := slurm.missing():
+        pytest.skip(wrong)
+    conf = tmp_path / "slurm.conf"
+    conf.write_text("ClusterName=x\nSlurmctldHost=x\nNodeName=x\n")
+    for text, hosts in LISTS.items():
+        told = subprocess.run(
+            ["scontrol", "show", "hostnames", text],
+            env=os.environ | {"SLURM_CONF": str(conf)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert told.stdout.split() == hosts.split(), text

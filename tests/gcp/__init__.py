@@ -1,1 +1,0 @@
-"""Google Cloud as far as the launcher sees it, on the loopback."""

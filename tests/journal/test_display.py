@@ -1,0 +1,96 @@
+"""What stdout holds: for people, for a log file, and for machines."""
+
+import json
+import re
+
+import pytest
+
+from trainer import task
+from trainer.config import LogConfig
+from trainer.journal import clock
+from trainer.journal import display
+from trainer.journal import terminal
+from trainer.journal.display import Display
+
+FLAGS = ("--config=digits", "--config.epochs=3")
+
+
+def test_json_is_an_object_a_line(tmp_path, capsys):
+    flags = [*FLAGS, "--log_format=json", f"--workdir={tmp_path}/run"]
+    assert task.main(flags) == 0
+    lines = [json.loads(x) for x in capsys.readouterr().out.splitlines()]
+    assert all(line["unix_secs"] > 1.7e9 for line in lines)
+    stored = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    told = [line for line in lines if "split" in line]
+    assert len(told) == len(stored)
+    for line, text in zip(told, stored, strict=True):
+        values = json.loads(text)
+        assert {name: line[name] for name in values} == values
+    (result,) = [line["result"] for line in lines if "result" in line]
+    stored = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["weights_sha256"] == stored["weights_sha256"]
+    messages = [line["message"] for line in lines if "message" in line]
+    assert messages[-1].startswith("MLP score: ")
+    assert not any("Epoch" in message for message in messages)
+
+
+def test_a_message_is_whole_however_it_was_written(capsys):
+    with Display(is_json=True).shown():
+        print("one", end="")
+        print(" line\n\nanother")
+        display.tell({"step": 3})
+    lines = [json.loads(x) for x in capsys.readouterr().out.splitlines()]
+    for line in lines:
+        del line["unix_secs"]
+    assert lines == [
+        {"message": "one line"},
+        {"message": "another"},
+        {"step": 3},
+    ]
+
+
+def test_numbers_for_machines_are_not_told_to_people(capsys):
+    with Display().shown():
+        display.tell({"step": 3})
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("every_secs, lines", [(0.0, 3), (1e6, 0)])
+def test_without_a_terminal_a_line_comes_now_and_then(
+    every_secs, lines, capsys
+):
+    progress = terminal.Progress(
+        LogConfig(),
+        Display(every_secs=every_secs),
+        steps_per_epoch=40,
+        total_steps=80,
+    )
+    for step in (0, 10, 20, 30):
+        progress.begin(step)
+        progress.update(step + 10, {"loss": 0.5}, last=step == 30)
+    printed = capsys.readouterr().out
+    found = re.findall(
+        r"^Epoch 1/2, step (\d+)/80: loss 0.5000; \S+ ms a step, \d+ s left$",
+        printed,
+        re.MULTILINE,
+    )
+    assert found == ["10", "20", "30"][:lines]
+    assert "40/40" in printed
+
+
+def test_the_end_of_a_run_is_a_table():
+    secs = {"train": 60.0, "setup": 30.0, "paused": 0.01}
+    lines = terminal.end_table(
+        {"workdir": "runs/a"},
+        {"test": {"examples": 10, "loss": 0.06694, "accuracy": 0.9802}},
+        secs,
+        examples_per_sec=56_476.2,
+        step_secs=2.27e-3,
+    ).splitlines()
+    assert lines == [
+        "time     train 60.0 s, setup 30.0 s",
+        f"goodput  {clock.describe(secs)}",
+        "speed    56,476 examples/s, 2.27 ms a step",
+        "test     loss 0.0669, accuracy 0.9802",
+        "workdir  runs/a",
+    ]

@@ -1,0 +1,81 @@
+"""What TensorBoard shows behind a score is what scikit-learn says of it."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from tests.journal.test_journal import events
+from trainer.journal import pictures
+from trainer.problem import problems
+
+RNG = np.random.default_rng(5)
+
+
+def problem_of(name, outputs):
+    row = problems.TABLE[name]
+    fields = {f.name for f in dataclasses.fields(problems.Problem)}
+    values = {"type": name, "outputs": outputs, "metrics": row.metrics}
+    rest = {f: None for f in fields - values.keys()}
+    return problems.Problem(**{**rest, **values})
+
+
+def test_classes_are_counted_as_scikit_learn_does():
+    truth = RNG.integers(4, size=500).astype(np.int32)
+    outputs = RNG.dirichlet(np.ones(4), 500).astype("f")
+    found = pictures.numbers(problem_of("multiclass", 4), outputs, truth)
+    guess = outputs.argmax(axis=1)
+    precision, recall, _, _ = sk.precision_recall_fscore_support(truth, guess)
+    for label in range(4):
+        assert found.scalars[f"precision/{label}"] == precision[label]
+        assert found.scalars[f"recall/{label}"] == recall[label]
+    table = found.texts["confusion_counts"].splitlines()[2:]
+    counts = [[int(n) for n in row.split("|")[2:-1]] for row in table]
+    np.testing.assert_array_equal(counts, sk.confusion_matrix(truth, guess))
+
+
+@pytest.mark.parametrize("name, outputs", [("binary", 1), ("multilabel", 3)])
+def test_curves_are_scikit_learns_at_their_thresholds(name, outputs):
+    truth = RNG.integers(2, size=(400, outputs)).astype(np.uint8)
+    chances = RNG.uniform(size=(400, outputs)).astype("f")
+    chances[:40] = np.round(chances[:40], 1)
+    truth_as_held = truth[:, 0] if name == "binary" else truth
+    found = pictures.numbers(problem_of(name, outputs), chances, truth_as_held)
+    assert len(found.curves) == outputs
+    for i, counts in enumerate(found.curves.values()):
+        for place in (0, 10, 50, 99, 100):
+            edge = np.linspace(0, 1, pictures.THRESHOLDS)[place]
+            guess = chances[:, i].astype(float) >= edge
+            (rest, false), (missed, hits) = sk.confusion_matrix(
+                truth[:, i], guess, labels=[0, 1]
+            )
+            assert counts[:, place].tolist() == [hits, false, rest, missed]
+
+
+def test_a_shaded_matrix_is_dark_where_the_rows_are():
+    pixels = pictures.shaded(np.array([[9, 0], [3, 1]]))
+    size = len(pixels)
+    assert pixels.shape == (240, 240, 3)
+    assert pixels[1, size - 1].tolist() == [255, 255, 255]
+    darkness = 255 - pixels.astype(int).sum(axis=2) / 3
+    assert darkness[1, 1] > darkness[-1, 1] > darkness[-1, -1] > 0
+
+
+SHOWN = {
+    "multiclass": {"confusion_matrix", "calibration", "most_wrong"},
+    "binary": {"confusion_matrix", "calibration"},
+    "multilabel": {"calibration", "most_wrong"},
+    "regression": {"predicted_by_true"},
+    "bounded_regression": {"predicted_by_true"},
+}
+
+
+@pytest.mark.parametrize("problem", SHOWN)
+def test_a_run_shows_the_pictures_of_its_problem(trained, problem):
+    found = events(trained(problem) / "test")
+    pictures = set(found.PluginTagToContent("images"))
+    assert SHOWN[problem] <= pictures
+    tags = found.Tags()["tensors"]
+    curves = [tag for tag in tags if tag.startswith("precision_recall/")]
+    assert bool(curves) == (problem in ("binary", "multilabel"))

@@ -1,0 +1,54 @@
+"""Stands in for the trainer where its supervisor is tested.
+
+  fake_trainer.py --config=x --workdir=DIR --plan=PLAN.json
+
+PLAN.json holds, for each start, what each worker does: a list of [exit code,
+step of the checkpoint it leaves behind or null], or of "hang" (beat once and
+stop), or of "wait" (for a signal, then leave by its code). Each worker notes
+its start in DIR.
+"""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
+
+from trainer.process.heartbeat import HEARTBEAT_FD
+
+
+def index_of(environment):
+    config = json.loads(environment.get("TF_CONFIG", "{}"))
+    return config.get("task", {}).get("index", 0)
+
+
+def main(arguments):
+    named = dict(re.match(r"--(\w+)=(.*)", a).groups() for a in arguments)
+    workdir = pathlib.Path(named["workdir"])
+    index = index_of(os.environ)
+    workdir.mkdir(parents=True, exist_ok=True)
+    start = len(list(workdir.glob(f"started_{index}_*")))
+    (workdir / f"started_{index}_{start}").write_text(str(os.getpid()))
+    plan = json.loads(pathlib.Path(named["plan"]).read_text())[start][index]
+    codes = {signal.SIGTERM: 42, signal.SIGINT: 43}
+    if plan == "wait":
+        signal.pthread_sigmask(signal.SIG_BLOCK, codes)
+        print(f"worker {index} waits", flush=True)
+        return codes[signal.sigwait(codes)]
+    if plan == "hang":
+        os.write(int(os.environ[HEARTBEAT_FD]), b".")
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if sys.stdout.isatty():
+        print("\r1/2 \x1b[1mbar\x1b[0m", end="\r2/2 bar\n", flush=True)
+    code, step = plan
+    if step is not None:
+        (workdir / "checkpoints" / f"step_{step:08d}").mkdir(parents=True)
+    print(f"worker {index} of start {start} ends with {code}", flush=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

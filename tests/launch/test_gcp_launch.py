@@ -1,0 +1,336 @@
+"""Jobs on Google Cloud by the real gcloud, which talks to a stand-in.
+
+It proves what is sent and what follows each answer, not that Google accepts
+it: nothing here was ever run on Google's machines.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from launch.gcp import attached
+from launch.gcp import command
+from launch.gcp import flags
+from launch.gcp import fleet
+from tests import processes
+from tests.launch import cloud as clouds
+from tests.processes import ROOT
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not shutil.which("gcloud"), reason="Google's Cloud CLI is not here"
+    ),
+]
+TRAINER = ("--", "--config=digits")
+GPU = (
+    "gpu",
+    "--name=job",
+    "--zone=us-central1-a",
+    "--machine_type=g2-standard-8",
+    "--bucket=gs://mine",
+    "--yes",
+)
+TPU = (
+    "tpu",
+    "--name=job",
+    "--zone=us-west4-a",
+    "--accelerator_type=v5litepod-8",
+    "--bucket=gs://mine",
+    "--yes",
+)
+CONTROL = "gs://mine/.strata/job"
+SPEED = {"POLL_SECS": 0.05, "FIRST_DELAY_SECS": 0.05, "STOP_SECS": 60.0}
+
+
+@pytest.fixture
+def cloud(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, secs in SPEED.items():
+        monkeypatch.setattr(attached, name, secs)
+    monkeypatch.setattr(fleet, "DELETIONS", 2)
+    # The code is packed once; what it is does not matter here.
+    monkeypatch.setattr(flags, "head", lambda: "HEAD")
+    with clouds.running() as running:
+        folder = tmp_path / "gcloud"
+        folder.mkdir()
+        for name, value in clouds.environment(running, str(folder)).items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+def finish(cloud, code=0, log="MLP score: 98.00%\n"):
+    """Does what the machines do at the end of a job."""
+    cloud.put(f"{CONTROL}/log-0.txt", log.encode())
+    cloud.put("gs://mine/job/result.json", b'{"status": "done"}\n')
+    cloud.put(f"{CONTROL}/outcome.json", json.dumps({"code": code}).encode())
+
+
+def at_look(cloud, *deeds):
+    """Does a deed at each look at the job's log, from the first one on."""
+    left = list(deeds)
+
+    def hook(call):
+        if "log-0.txt" in call.path + call.query.get("prefix", "") and left:
+            # Of the two requests of one look the first.
+            if call.path.endswith("/o"):
+                return
+            left.pop(0)()
+
+    cloud.hook = hook
+
+
+def without_scripts(value):
+    """Replaces the machines' scripts, which have golden files of their own."""
+    if isinstance(value, dict):
+        return {k: without_scripts(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [without_scripts(v) for v in value]
+    is_script = isinstance(value, str) and value.startswith("#!/usr/bin/env ba")
+    return "SCRIPT" if is_script else value
+
+
+def golden(cloud, name):
+    """Compares the last request for machines with a file."""
+    sent = without_scripts(cloud.made()[-1])
+    text = json.dumps(sent, indent=1, sort_keys=True) + "\n"
+    file = pathlib.Path(ROOT) / f"tests/launch/golden/{name}.json"
+    assert text.replace(cloud.base, "BASE") == file.read_text()
+
+
+def test_a_job_from_its_machine_to_its_score(cloud, capsys):
+    """Where one zone has none left, the next one is asked."""
+    cloud.errors = [clouds.STOCKOUT]
+    at_look(cloud, lambda: finish(cloud))
+    code = command.main([*GPU, "--zones=us-east1-c", *TRAINER])
+    shown = capsys.readouterr()
+    assert code == 0, shown.err
+    assert shown.out == "MLP score: 98.00%\n"
+    assert "none in us-central1-a: " in shown.err
+    assert "does not have enough resources" in shown.err
+    assert "no machine is left" in shown.err
+    assert cloud.names() == []
+    result = json.loads(pathlib.Path("runs/job/result.json").read_text())
+    assert result == {"status": "done"}
+    assert cloud.get(f"{CONTROL}/code.tar.gz")[:2] == b"\x1f\x8b"
+    stored = json.loads(cloud.get(f"{CONTROL}/request.json"))
+    assert stored["arguments"] == ["--config=digits"]
+    golden(cloud, "gcp_gpu_sent")
+
+
+def test_machines_that_are_taken_away_are_made_again(cloud, capsys):
+    at_look(
+        cloud,
+        lambda: cloud.take_away("job-1"),
+        lambda: cloud.take_away("job-0"),
+        lambda: finish(cloud),
+    )
+    code = command.main([*GPU, "--num_vms=3", "--spot", *TRAINER])
+    shown = capsys.readouterr()
+    assert code == 0, shown.err
+    assert cloud.names() == []
+    first, second, third = cloud.made()
+    assert sorted(first["perInstanceProperties"]) == ["job-0", "job-1", "job-2"]
+    assert second["name"] == "job-1"
+    # The run is in the bucket: the others' machines stay.
+    assert third["name"] == "job-0"
+    asked = int(second["scheduling"]["maxRunDuration"]["seconds"])
+    assert 86400 - 600 < asked < 86400
+    assert second["labels"] == {"strata-job": "job"}
+    assert second["scheduling"]["instanceTerminationAction"] == "DELETE"
+    assert second["scheduling"]["provisioningModel"] == "SPOT"
+
+
+def test_a_bulk_request_that_fails_with_code_0_is_seen(cloud, capsys):
+    unavailable = "The service is currently unavailable."
+    cloud.errors = [clouds.QUOTA, {"status": 503, "message": unavailable}]
+    at_look(cloud, lambda: finish(cloud, code=3))
+    code = command.main([*GPU, "--num_vms=3", *TRAINER])
+    shown = capsys.readouterr()
+    assert code == 3, shown.err
+    assert "Quota 'NVIDIA_L4_GPUS' exceeded" in shown.err
+    assert shown.err.count("trying again in") == 2
+    assert len(cloud.made()) == 3
+    assert cloud.names() == []
+
+
+def test_another_error_is_told_in_the_providers_words(cloud, capsys):
+    words = "Required 'compute.instances.create' permission for 'x'"
+    cloud.errors = [{"status": 403, "message": words}]
+    assert command.main([*GPU, *TRAINER]) == 1
+    shown = capsys.readouterr()
+    (line,) = [x for x in shown.err.splitlines() if words in x]
+    assert line.startswith("strata: job-0 cannot be made in us-central1-a")
+    assert cloud.names() == []
+
+
+def test_a_signal_stops_with_a_checkpoint(cloud, capsys):
+    def ended():
+        assert cloud.get("gs://mine/job/STOP") == b"stop\n"
+        finish(cloud, 43)
+
+    at_look(
+        cloud,
+        lambda: os.kill(os.getpid(), signal.SIGTERM),
+        lambda: None,
+        ended,
+    )
+    assert command.main([*GPU, *TRAINER]) == 43
+    assert cloud.names() == []
+    assert "stopping with a checkpoint" in capsys.readouterr().err
+
+
+def test_a_second_signal_deletes_at_once(cloud):
+    def ask():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    at_look(cloud, ask, ask)
+    assert command.main([*GPU, *TRAINER]) == 43
+    assert cloud.names() == []
+
+
+def test_a_deletion_that_fails_is_tried_again_and_told(cloud, capsys):
+    at_look(cloud, lambda: finish(cloud))
+    answer, refused = cloud.answer, []
+
+    def refuse(call):
+        if call.method == "DELETE" and len(refused) < most:
+            refused.append(call)
+            return 403, clouds._error(403, "Deletion is not allowed")
+        return answer(call)
+
+    cloud.answer = refuse
+    most = 1
+    assert command.main([*GPU, *TRAINER]) == 0
+    assert cloud.names() == []
+    assert len(refused) == 1
+    most, refused = 99, []
+    capsys.readouterr()
+    cloud.objects.clear()
+    at_look(cloud, lambda: finish(cloud))
+    assert command.main([*GPU, *TRAINER]) == 1
+    told = capsys.readouterr().err
+    assert "LEFT BEHIND" in told
+    assert "gcloud compute instances delete job-0 --zone=us-central1-a" in told
+    assert "Deletion is not allowed" in told
+    cloud.answer = answer
+    assert command.main(["delete", "--name=job"]) == 0
+    assert cloud.names() == []
+
+
+def test_a_tpu_that_is_taken_away_is_asked_for_again(cloud, capsys):
+    cloud.errors = [{"status": 429, "message": "Quota limit 'TPU' exceeded."}]
+
+    def suspend():
+        for body in cloud.tpus.values():
+            body["state"]["state"] = "SUSPENDED"
+
+    at_look(cloud, suspend, lambda: finish(cloud))
+    code = command.main([*TPU, "--spot", *TRAINER])
+    shown = capsys.readouterr()
+    assert code == 0, shown.err
+    assert cloud.names() == []
+    assert len(cloud.made()) == 3
+    golden(cloud, "gcp_tpu_sent")
+
+
+def test_a_request_that_the_provider_gave_up_ends_the_job(cloud, capsys):
+    cloud.tpu_state = "FAILED"
+    assert command.main([*TPU, *TRAINER]) == 1
+    assert "the provider gave up on the request" in capsys.readouterr().err
+    assert cloud.names() == []
+
+
+def test_a_detached_job_is_taken_up_by_its_name(cloud, capsys):
+    assert command.main([*GPU, "--detach", *TRAINER]) == 0
+    assert cloud.names() == ["job-0"]
+    told = capsys.readouterr()
+    assert "strata launch gcp delete --name=job" in told.err
+    assert command.main([*GPU, "--detach", "--spot", *TRAINER]) == 2
+    assert "a job already, with another spot" in capsys.readouterr().err
+    assert command.main(["list"]) == 0
+    assert "job  job-0" in capsys.readouterr().out
+    assert command.main(["stop", "--name=job"]) == 0
+    assert cloud.get("gs://mine/job/STOP") == b"stop\n"
+    finish(cloud, 43)
+    assert command.main(["status", "--name=job"]) == 0
+    assert "ended with code 43" in capsys.readouterr().out
+    assert command.main(["logs", "--name=job"]) == 0
+    assert capsys.readouterr().out == "MLP score: 98.00%\n"
+    assert command.main([*GPU, *TRAINER]) == 43
+    assert len(cloud.made()) == 1
+    assert cloud.names() == []
+    # From its bucket, on new machines.
+    shutil.rmtree(".strata")
+    at_look(cloud, lambda: finish(cloud))
+    words = ["resume", "--name=job", "--bucket=gs://mine", "--yes"]
+    assert command.main(words) == 0
+    assert len(cloud.made()) == 2
+    assert cloud.names() == []
+    assert command.main(words) == 0
+    assert "is finished" in capsys.readouterr().out
+
+
+DRIVER = f"""
+import sys
+from launch.gcp import attached, command, flags
+for name, secs in {SPEED!r}.items():
+    setattr(attached, name, secs)
+flags.head = lambda: "HEAD"
+sys.exit(command.main(sys.argv[1:]))
+"""
+
+
+# What the launcher is about to ask, or has just asked, when it dies.
+POINTS = {
+    "before the code is there": ("POST", "/upload/", False),
+    "before the machines are made": ("POST", "/bulkInsert", False),
+    "while the machines are made": ("POST", "/wait", False),
+    "while the job runs": ("GET", "log-0.txt", True),
+    "before the machines are deleted": ("DELETE", "/instances/", False),
+    "while the machines are deleted": ("DELETE", "/instances/", True),
+}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_killed_launcher_leaves_nothing_that_delete_does_not(
+    point, cloud, capsys
+):
+    method, place, after = POINTS[point]
+    reached = []
+
+    def hook(call):
+        is_look = call.method == "GET" and "log-0.txt" in call.path
+        if is_look and place != "log-0.txt":
+            finish(cloud)
+        if not reached and call.method == method and place in call.path:
+            reached.append(call)
+            if not after:
+                processes.kill_all(process)
+
+    cloud.hook = hook
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, *GPU, "--num_vms=3", *TRAINER],
+        env={**os.environ, "PYTHONPATH": ROOT},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not reached and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert reached
+    if after:
+        processes.kill_all(process)
+    process.wait()
+    cloud.hook = None
+    assert command.main(["delete", "--name=job"]) == 0
+    assert "no machine of job is left" in capsys.readouterr().out
+    assert cloud.names() == []

@@ -1,0 +1,426 @@
+"""What runs on Google Cloud's machines, run here."""
+
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from launch.gcp import session
+from launch.gcp import startup
+from launch.gcp import watcher
+from tests import processes
+from tests.faults import bucket as buckets
+from tests.faults import jobs
+from tests.launch import cloud as clouds
+
+needs_gcloud = pytest.mark.skipif(
+    not shutil.which("gcloud"), reason="Google's Cloud CLI is not here"
+)
+CONTROL = "gs://mine/.strata/job"
+WORKDIR = f"--workdir=gs://{buckets.BUCKET}/job"
+
+
+class Metadata:
+    """A metadata server: values that change, and questions that wait for it."""
+
+    def __init__(self):
+        self.values = {"preempted": "FALSE", "maintenance-event": "NONE"}
+        self.failures = 0
+        self.asked = []
+        self.changed = threading.Condition()
+        own = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                own.answer(self)
+
+            def log_message(self, *words):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(
+            target=self.server.serve_forever, args=(0.05,)
+        )
+        self.thread.start()
+
+    def answer(self, request):
+        path, _, query = request.path.partition("?")
+        name = path.removeprefix("/computeMetadata/v1/instance/")
+        with self.changed:
+            self.asked.append(request.path)
+            if request.headers.get("Metadata-Flavor") != "Google":
+                return request.send_error(403)
+            if self.failures:
+                self.failures -= 1
+                return request.send_error(503)
+            if f"last_etag={self.values[name]}" in query:
+                before = self.values[name]
+                self.changed.wait_for(lambda: self.values[name] != before, 20)
+            value = self.values[name]
+        request.send_response(200)
+        request.send_header("ETag", value)
+        request.send_header("Content-Length", str(len(value)))
+        request.end_headers()
+        request.wfile.write(value.encode())
+
+    def change(self, name, value):
+        with self.changed:
+            self.values[name] = value
+            self.changed.notify_all()
+
+    def close(self):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def metadata():
+    server = Metadata()
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("preempted", "TRUE"),
+        ("maintenance-event", "TERMINATE_ON_HOST_MAINTENANCE"),
+    ],
+)
+def test_a_change_is_told_once_it_comes(name, value, metadata):
+    told = []
+    thread = threading.Thread(
+        target=lambda: told.append(watcher.wait(metadata.address, name, 0.01))
+    )
+    thread.start()
+    while len(metadata.asked) < 2:  # The second question waits.
+        thread.join(0.01)
+    assert not told
+    metadata.change(name, value)
+    thread.join(30)
+    assert told == [value]
+    assert len(metadata.asked) == 2
+    assert "wait_for_change=true" in metadata.asked[1]
+
+
+def test_a_server_that_fails_is_asked_again(metadata):
+    metadata.failures = 3
+    metadata.change("preempted", "TRUE")
+    assert watcher.wait(metadata.address, "preempted", 0.01) == "TRUE"
+    assert len(metadata.asked) == 4
+
+
+@pytest.fixture
+def systemctl(tmp_path, monkeypatch):
+    """A systemctl that passes `stop` on to the process of a unit's file."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    file = tools / "systemctl"
+    file.write_text(
+        "#!/bin/sh\n"
+        f'echo "$@" >> {tmp_path}/asked\n'
+        f"case $1 in stop) kill -TERM $(cat {tmp_path}/pid) ;; *) exit 1; esac"
+        "\n"
+    )
+    file.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    return tmp_path
+
+
+def watch(metadata):
+    return subprocess.Popen(
+        [sys.executable, watcher.__file__],
+        env={**os.environ, "STRATA_METADATA_SERVER": metadata.address},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_unit_is_stopped_once(metadata, systemctl):
+    job = subprocess.Popen(["sleep", "600"])
+    (systemctl / "pid").write_text(str(job.pid))
+    process = watch(metadata)
+    try:
+        metadata.change("preempted", "TRUE")
+        assert process.wait(60) == 0
+        assert job.wait(60) == -signal.SIGTERM
+    finally:
+        process.kill()
+        job.kill()
+    assert "preempted is TRUE" in process.stdout.read()
+    process.stdout.close()
+    assert (systemctl / "asked").read_text() == "stop strata.service\n"
+
+
+def test_the_units_are_as_systemd_reads_them(tmp_path):
+    """And hold what the exit codes ask for."""
+    folder = pathlib.Path(startup.__file__).parent
+    units = sorted(folder.glob("*.service"))
+    assert len(units) == 3
+    job = (folder / "strata.service").read_text()
+    assert "RestartPreventExitStatus=0 2 3 43\n" in job
+    assert "TimeoutStopSec=25\n" in job
+    assert "KillMode=mixed\n" in job
+    if not shutil.which("systemd-analyze"):
+        return
+    for unit in units:
+        text = unit.read_text().replace(
+            "/opt/strata/.venv/bin/python", "/bin/sh"
+        )
+        (tmp_path / unit.name).write_text(text.replace("User=strata\n", ""))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *map(str, tmp_path.glob("*.service"))],
+        capture_output=True,
+        text=True,
+    )
+    told = [x for x in done.stderr.splitlines() if "strata" in x]
+    assert not told
+    assert done.returncode == 0
+
+
+def job(**more):
+    return {
+        "kind": "gpu",
+        "name": "job",
+        "zone": "us-central1-a",
+        "machines": ["job-0", "job-1"],
+        "control": CONTROL,
+        "max_restarts": 3,
+        "environment": {},
+        "arguments": ["--config=digits", WORKDIR],
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "index"),
+    [("job-1", 1), ("job-0.c.p.internal", 0), ("t1v-n-1-w-0", 0)],
+)
+def test_a_machine_knows_its_number(host, index):
+    assert session.index_of(job(), host) == index
+
+
+@pytest.mark.parametrize(
+    ("index", "code", "removed"),
+    [
+        (0, "0", ["job-0", "job-1"]),
+        (0, "2", ["job-0", "job-1"]),
+        (0, "1", ["job-0", "job-1"]),
+        (0, "42", []),
+        (1, "0", []),
+        (1, "2", []),
+        (1, "42", []),
+        (1, "75", ["job-1"]),
+        (0, None, []),
+    ],
+)
+def test_what_an_end_removes(
+    index, code, removed, tmp_path, monkeypatch, systemctl
+):
+    ran = []
+    monkeypatch.setattr(session, "run", lambda words: ran.append(words) or 0)
+    one = session.Session(job(), tmp_path)
+    one.index = index
+    if code is not None:
+        (tmp_path / "exit_code").write_text(code)
+    one.end()
+    deleted = [words[4:-2] for words in ran if "delete" in words]
+    told = [words for words in ran if f"{CONTROL}/outcome.json" in words]
+    # systemctl, as it stands here, says that the unit has not failed for good.
+    assert deleted == ([removed] if removed else [])
+    assert len(told) == (index == 0 and bool(removed))
+
+
+def test_a_stale_lockfile_is_told_of_and_removed(tmp_path, capsys):
+    lockfile = tmp_path / "libtpu_lockfile"
+    session.unlock(lockfile)
+    assert capsys.readouterr().out == ""
+    lockfile.touch()
+    session.unlock(lockfile)
+    assert not lockfile.exists()
+    assert "left by a killed process" in capsys.readouterr().out
+
+
+def test_a_preflight_that_fails_ends_a_tpus_session(tmp_path, monkeypatch):
+    """As here, where there is no TPU and the other TensorFlow."""
+    monkeypatch.setattr(session, "LOCKFILE", tmp_path / "lockfile")
+    ran = []
+    monkeypatch.setattr(session, "run", lambda words: ran.append(words) or 1)
+    one = session.Session(job(kind="tpu", machines=["job"]), tmp_path)
+    assert one.run() == 2
+    log = (tmp_path / "log-0.txt").read_text()
+    assert log.count("\n") == 1
+    assert "the TPU cannot be used: tensorflow is installed" in log
+    one.end()
+    assert ran[-1][:5] == [
+        *("gcloud", "compute", "tpus", "queued-resources", "delete")
+    ]
+
+
+STEP = """
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, two)
+from trainer.devices import tpu_preflight
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+assert tpu_preflight.step(strategy) is None
+"""
+
+
+def test_the_preflights_step_adds_up_over_replicas():
+    process = processes.start_python("-c", STEP)
+    code, output = processes.finish(process)
+    assert code == 0, output
+    assert "preflight: 2 replicas, sum 2048" in output
+
+
+DRIVER = """
+import json, pathlib, sys
+from launch.gcp import session
+session.LOG_SECS = float(sys.argv[3])
+session.socket.gethostname = lambda: sys.argv[4]
+one = session.Session(json.loads(sys.argv[1]), pathlib.Path(sys.argv[2]))
+code = one.run()
+one.end()
+sys.exit(code)
+"""
+
+
+@pytest.fixture
+def google(tmp_path, monkeypatch):
+    """A cloud, which gcloud asks, and a bucket, which the trainer asks."""
+    with clouds.running() as cloud, buckets.served() as bucket:
+        (tmp_path / "gcloud").mkdir()
+        own = clouds.environment(cloud, str(tmp_path / "gcloud"))
+        for name, value in own.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.address)
+        yield cloud, bucket
+
+
+def start(home, log_secs, arguments, host="job-0", addresses=None):
+    """Starts the session of a new machine."""
+    home.mkdir()
+    own = {"STRATA_STAGING_DIR": str(home / "staging")}
+    if addresses:
+        own["STRATA_ADDRESSES"] = addresses
+    told = json.dumps(job(environment=own, arguments=arguments))
+    return processes.start_python("-c", DRIVER, told, home, log_secs, host)
+
+
+def manifests(folder):
+    """Names the checkpoints that stand on a machine's disk."""
+    return {path.parent.name for path in folder.rglob("step_*/manifest.json")}
+
+
+@pytest.mark.slow
+@needs_gcloud
+def test_a_job_goes_on_on_a_new_machine(tmp_path, google, metadata, systemctl):
+    """Its machine is taken away: a checkpoint is in the bucket in time."""
+    cloud, bucket = google
+    trainer = (
+        "--config=digits",
+        "--config.epochs=150",
+        "--config.model.dropout=0.2",
+        "--config.checkpoint.every_secs=1",
+    )
+    first = start(tmp_path / "one", 600, [*trainer, WORKDIR])
+    (systemctl / "pid").write_text(str(first.pid))
+    watching = watch(metadata)
+    jobs.wait_for("a checkpoint", lambda: manifests(tmp_path / "one"))
+    metadata.change("preempted", "TRUE")
+    code, output = processes.finish(first)
+    watching.wait(30)
+    watching.stdout.close()
+    assert code == 42, output
+    assert cloud.get(f"{CONTROL}/outcome.json") is None
+    newest = max(manifests(tmp_path / "one"))
+    held = bucket.names("job/")
+    assert f"checkpoints/{newest}/manifest.json" in held
+    assert ".lease" not in held
+    second = start(tmp_path / "two", 600, [*trainer, WORKDIR])
+    code, output = processes.finish(second)
+    assert code == 0, output
+    outcome = json.loads(cloud.get(f"{CONTROL}/outcome.json"))
+    assert outcome == {"code": 0, "machine": 0}
+    log = cloud.get(f"{CONTROL}/log-0.txt").decode()
+    assert f"going on from {newest}" in log
+    assert log.count("data: digits") == 2
+    calm = processes.start(
+        "trainer.task", *trainer, f"--workdir={tmp_path / 'calm'}"
+    )
+    assert processes.finish(calm)[0] == 0
+    undisturbed = json.loads((tmp_path / "calm/result.json").read_text())
+    result = bucket.read("job/result.json")
+    assert result["weights_sha256"] == undisturbed["weights_sha256"]
+    assert result["restarts"] == 1
+
+
+@pytest.mark.slow
+@needs_gcloud
+def test_a_job_is_stopped_by_an_object(tmp_path, google):
+    cloud, bucket = google
+    endless = ["--config=digits", "--config.epochs=100000", WORKDIR]
+    bucket.put("job/STOP", b"stop\n")
+    one = start(tmp_path / "one", 0.5, endless)
+    code, output = processes.finish(one)
+    assert code == 43, output
+    outcome = json.loads(cloud.get(f"{CONTROL}/outcome.json"))
+    assert outcome["code"] == 43
+    held = bucket.names("job/")
+    assert any(name.endswith("/manifest.json") for name in held)
+    assert "STOP" not in held
+
+
+@pytest.mark.slow
+@needs_gcloud
+def test_a_chief_that_is_gone_is_made_again_alone(tmp_path, google, systemctl):
+    """Its peer's machine stays, and takes what the bucket holds."""
+    _, bucket = google
+    trainer = (
+        "--config=digits",
+        "--config.epochs=40",
+        "--config.checkpoint.every_secs=1",
+        WORKDIR,
+    )
+    ports = processes.free_ports(2)
+    addresses = ",".join(f"127.0.0.1:{port}" for port in ports)
+    chief, peer = (
+        start(tmp_path / host, 600, trainer, host, addresses)
+        for host in ("job-0", "job-1")
+    )
+    try:
+        jobs.wait_for(
+            "a checkpoint",
+            lambda: any("/manifest.json" in n for n in bucket.names("job/")),
+        )
+    finally:
+        processes.kill_all(chief)
+    chief.stdout.close()
+    again = start(tmp_path / "again", 600, trainer, "job-0", addresses)
+    try:
+        code, output = processes.finish(again)
+        assert code == 0, output
+        assert peer.wait(60) == 0
+    finally:
+        if peer.poll() is None:
+            processes.kill_all(peer)
+        peer.stdout.close()
+    assert bucket.read("job/result.json")["workers"] == 2
+    log = (tmp_path / "again/log-0.txt").read_text()
+    assert "going on from step_" in log
+    # Its supervisor looks where its trainer works.
+    copy = tmp_path / "job-1/staging/worker_1"
+    assert manifests(copy)
+    assert list(copy.rglob("logs/worker_1.log"))

@@ -1,0 +1,303 @@
+"""The supervisor on this machine: with stand-ins, then with real training."""
+
+import contextlib
+import json
+import os
+import pathlib
+import pty
+import re
+import select
+import signal
+import sys
+
+import pytest
+
+from launch import local
+from launch import workers
+from tests import processes
+from trainer.process.exits import UserError
+
+ENDED_SECS = 30.0
+FAKE = str(pathlib.Path(__file__).with_name("fake_trainer.py"))
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    """Runs a plan on stand-ins; returns (exit code, workdir)."""
+    monkeypatch.setattr(local, "TRAINER", (sys.executable, FAKE))
+    monkeypatch.setattr(workers, "PEER_GRACE_SECS", 0.3)
+    monkeypatch.setattr(workers, "HUNG_SECS", 0.5)
+
+    def run(plan, *flags):
+        (tmp_path / "plan.json").write_text(json.dumps(plan))
+        workdir = tmp_path / "run"
+        code = local.main(
+            [
+                f"--num_workers={len(plan[0])}",
+                *flags,
+                "--",
+                "--config=fake",
+                f"--workdir={workdir}",
+                f"--plan={tmp_path / 'plan.json'}",
+            ]
+        )
+        return code, workdir
+
+    return run
+
+
+def starts(workdir, index=0):
+    return len(list(workdir.glob(f"started_{index}_*")))
+
+
+@pytest.mark.parametrize("code", [0, 2, 3, 43])
+def test_a_final_code_is_passed_on_at_once(fake, code):
+    done, workdir = fake([[[code, None]]])
+    assert done == code
+    assert starts(workdir) == 1
+
+
+def test_a_failed_job_is_started_again_until_it_is_done(fake):
+    plan = [
+        [[75, 3], [247, None]],
+        [[42, 5], [42, None]],
+        [[0, 9], [0, None]],
+    ]
+    done, workdir = fake(plan)
+    assert done == 0
+    assert (starts(workdir, 0), starts(workdir, 1)) == (3, 3)
+
+
+def test_a_crash_loop_ends_with_the_last_lines_of_who_failed(fake, capfd):
+    done, workdir = fake([[[1, None]]] * 2, "--max_restarts=1")
+    assert done == 1
+    assert starts(workdir) == 2
+    assert "worker 0 of start 1 ends with 1" in capfd.readouterr().err
+
+
+def test_peers_that_do_not_leave_are_killed(fake):
+    # The second worker waits for good.
+    done, workdir = fake([[[75, None], "wait"], [[0, None], [0, None]]])
+    assert done == 0
+    assert starts(workdir, 1) == 2
+
+
+def test_a_worker_that_beats_no_more_is_killed(fake, capfd):
+    done, _ = fake([["hang"], [[0, None]]])
+    assert done == 0
+    assert "[0] hung, killed" in capfd.readouterr().out
+
+
+def test_a_job_shrinks_to_min_workers(fake):
+    # Worker 1 fails first, three times.
+    plan = [["wait", [1, None]]] * 3 + [[[0, None]]]
+    done, workdir = fake(plan, "--min_workers=1")
+    assert done == 0
+    assert (starts(workdir, 0), starts(workdir, 1)) == (4, 3)
+
+
+def test_logs_are_kept_and_lines_say_whose_they_are(fake, capfd):
+    _, workdir = fake([[[0, None], [0, None]]])
+    out = capfd.readouterr().out
+    for index in (0, 1):
+        line = f"worker {index} of start 0 ends with 0"
+        assert f"[{index}] {line}" in out
+        log = workdir / "logs" / f"worker_{index}.log"
+        assert log.read_text() == line + "\n"
+
+
+@pytest.mark.parametrize("variable", ["STRATA_WORKER", "JOB_COMPLETION_INDEX"])
+def test_a_machines_worker_is_called_by_its_number(
+    variable, fake, capfd, monkeypatch
+):
+    monkeypatch.setenv(variable, "3")
+    done, workdir = fake([[[1, None]]] * 2, "--max_restarts=1")
+    assert done == 1
+    captured = capfd.readouterr()
+    assert "[3] worker 0 of start 1 ends with 1\n" in captured.out
+    assert "worker 3 failed first, and said last:" in captured.err
+    assert os.listdir(workdir / "logs") == ["worker_3.log"]
+
+
+def test_a_peers_wish_to_leave_is_no_end_of_a_pod(fake):
+    done, workdir = fake([[[42, 5]], [[75, 7]], [[0, None]]])
+    assert done == 0
+    assert starts(workdir) == 3
+
+
+def test_the_chiefs_bar_moves_on_a_terminal(tmp_path):
+    (tmp_path / "plan.json").write_text(json.dumps([[[0, None], [0, None]]]))
+    ours, theirs = pty.openpty()
+    process = start_fakes(tmp_path, 2, stdout=theirs)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError), open(ours, "rb", buffering=0) as screen:
+        while data := screen.read(1 << 16):
+            shown += data
+    assert process.wait(ENDED_SECS) == 0, shown
+    assert b"\r[0] 1/2 \x1b[1mbar\x1b[0m\r[0] 2/2 bar\r" in shown
+    assert b"[1] worker 1 of start 0 ends with 0" in shown
+    log = (tmp_path / "run/logs/worker_0.log").read_text().splitlines()
+    assert log == ["2/2 bar", "worker 0 of start 0 ends with 0"]
+
+
+@pytest.mark.parametrize(
+    ("names", "workers", "each", "expected"),
+    [
+        ([], 2, None, []),
+        (["0", "1", "2", "3"], 2, None, ["0,1", "2,3"]),
+        (["0", "1", "2"], 2, None, ["0", "1"]),
+        (["4", "5", "6"], 3, 1, ["4", "5", "6"]),
+    ],
+)
+def test_gpus_are_shared_out(names, workers, each, expected):
+    assert local.share_out(names, workers, each) == expected
+
+
+@pytest.mark.parametrize(("workers", "each"), [(3, None), (2, 2)])
+def test_too_few_gpus_are_a_mistake(workers, each):
+    with pytest.raises(UserError, match=r"needs more than the 2 GPU\(s\)"):
+        local.share_out(["0", "1"], workers, each)
+
+
+def test_gpus_are_those_that_may_be_seen(monkeypatch, tmp_path):
+    for name in ("nvidia0", "nvidia1", "nvidiactl"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(local, "DEVICES", tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert local.gpus() == ["0", "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-7")
+    assert local.gpus() == ["3", "GPU-7"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert local.gpus() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--num_workers=0", "--", "--config=digits"], "--num_workers: '0'"),
+        (["--num_worker=2", "--", "--config=digits"], "mean --num_workers?"),
+        (["--min_workers=2", "--", "--config=digits"], "--min_workers=2"),
+        (["--config=digits"], "config"),
+        (["--"], "--config=FILE is missing"),
+        (["x", "--", "--config=digits"], "'x' is not a flag"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, words, capfd):
+    assert local.main(arguments) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert words in line
+
+
+def is_alive(pid):
+    with contextlib.suppress(OSError):
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        return state.rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
+def start_fakes(tmp_path, workers, **streams):
+    """Starts a supervisor of stand-ins, which follow tmp_path/plan.json."""
+    script = (
+        "import sys; from launch import local;"
+        f"local.TRAINER = (sys.executable, {FAKE!r});"
+        "sys.exit(local.main(sys.argv[1:]))"
+    )
+    return processes.start_python(
+        "-c",
+        script,
+        f"--num_workers={workers}",
+        "--",
+        "--config=x",
+        f"--workdir={tmp_path / 'run'}",
+        f"--plan={tmp_path / 'plan.json'}",
+        **streams,
+    )
+
+
+def start_waiting(tmp_path):
+    """Starts a supervisor; returns it and the pids of two that wait."""
+    (tmp_path / "plan.json").write_text(json.dumps([["wait", "wait"]]))
+    process = start_fakes(tmp_path, 2)
+    waiting = 0
+    while waiting < 2:
+        waiting += " waits" in process.stdout.readline()
+    pids = [int(p.read_text()) for p in (tmp_path / "run").glob("started_*")]
+    return process, pids
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(signal.SIGTERM, 42), (signal.SIGINT, 43)]
+)
+def test_a_request_is_passed_on_and_answered(tmp_path, number, expected):
+    process, pids = start_waiting(tmp_path)
+    process.send_signal(number)
+    code, output = processes.finish(process)
+    assert code == expected, output
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_no_worker_outlives_a_supervisor_that_is_killed(tmp_path):
+    process, pids = start_waiting(tmp_path)
+    watched = [os.pidfd_open(pid) for pid in pids]
+    process.kill()
+    processes.finish(process)
+    for descriptor in watched:
+        # Readable once the process has ended.
+        ended, _, _ = select.select([descriptor], [], [], ENDED_SECS)
+        os.close(descriptor)
+        assert ended
+
+
+TRAIN = (
+    "--config=digits",
+    "--config.epochs=12",
+    "--config.model.dropout=0.2",
+    "--config.checkpoint.every_steps=20",
+)
+
+
+def launch(workdir):
+    return processes.start(
+        "trainer",
+        "launch",
+        "local",
+        "--num_workers=2",
+        "--",
+        *TRAIN,
+        f"--workdir={workdir}",
+    )
+
+
+@pytest.mark.slow
+def test_a_job_whose_worker_is_killed_ends_with_the_same_bits(tmp_path):
+    code, output = processes.finish(launch(tmp_path / "calm"))
+    assert code == 0, output
+    process = launch(tmp_path / "killed")
+    for line in process.stdout:
+        if re.match(r"\[0\] Epoch 5/", line):
+            break
+    (victim,) = workers_of(process.pid, index=1)
+    os.kill(victim, signal.SIGKILL)
+    code, output = processes.finish(process)
+    assert code == 0, output
+    results = [
+        json.loads((tmp_path / name / "result.json").read_text())
+        for name in ("calm", "killed")
+    ]
+    assert results[0]["weights_sha256"] == results[1]["weights_sha256"]
+    assert results[1]["restarts"] == 1
+    assert [r["workers"] for r in results] == [2, 2]
+
+
+def workers_of(supervisor, index):
+    """Finds the process of a worker by its TF_CONFIG."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
+            environment = (path / "environ").read_bytes().decode()
+            ours = parent == str(supervisor)
+            if ours and f'"index": {index}' in environment:
+                found.append(int(path.name))
+    return found

@@ -1,0 +1,170 @@
+"""The page of a run: its figures are those of the run, whatever happened."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+from tensorboard.backend.event_processing.event_accumulator import (
+    EventAccumulator,
+)
+from tensorboard.util.tensor_util import make_ndarray
+
+from tests.conftest import TRAINED
+from trainer import task
+from trainer.problem import mistakes
+from trainer.reports import pages
+from trainer.reports import report
+from trainer.reports import stored_run
+
+QUICK = ("--config=digits", "--config.epochs=3")
+
+
+@pytest.fixture
+def run_copy(trained, tmp_path):
+    """A run's workdir that a test may harm."""
+    path = tmp_path / "run"
+    shutil.copytree(trained("multiclass"), path)
+    (path / report.NAME).unlink()
+    return path
+
+
+def page_of(workdir):
+    return (workdir / report.NAME).read_text()
+
+
+def last_of(workdir, split, tag):
+    events = EventAccumulator(str(workdir / split))
+    events.Reload()
+    return float(make_ndarray(events.Tensors(tag)[-1].tensor_proto))
+
+
+@pytest.mark.parametrize("problem", TRAINED)
+def test_a_finished_run_has_a_page_that_names_its_scores(trained, problem):
+    workdir = trained(problem)
+    result = json.loads((workdir / "result.json").read_text())
+    page = page_of(workdir)
+    for values in result["evaluation"].values():
+        for value in values.values():
+            assert pages.shown(value) in page
+    assert result["weights_sha256"] in page
+    assert "strata report" not in page
+    assert not re.search(r"(src|href)=\"(?!data:|#)", page)
+
+
+def test_five_places_tell_the_same_loss(tmp_path, capsys):
+    workdir = tmp_path / "run"
+    assert task.main([*QUICK, f"--workdir={workdir}"]) == 0
+    printed = capsys.readouterr().out
+    result = json.loads((workdir / "result.json").read_text())
+    loss = result["evaluation"]["validation"]["loss"]
+    lines = [
+        json.loads(line)
+        for line in (workdir / "metrics.jsonl").read_text().splitlines()
+    ]
+    (journal,) = [x["loss"] for x in lines if x["split"] == "validation"][-1:]
+    assert journal == loss
+    assert last_of(workdir, "validation", "loss") == pytest.approx(loss, 1e-6)
+    shown = re.findall(r"val_loss: ([0-9.]+)", printed)[-1]
+    assert shown == f"{loss:.4f}"
+    assert f">{loss:.4f}<" in page_of(workdir)
+    accuracy = result["evaluation"]["test"]["accuracy"]
+    assert printed.endswith(f"MLP score: {100 * accuracy:.2f}%\n")
+
+
+def test_without_its_switch_nothing_is_made(tmp_path):
+    flags = [*QUICK, "--config.log.report=False"]
+    assert task.main([*flags, f"--workdir={tmp_path}/run"]) == 0
+    assert not (tmp_path / "run" / report.NAME).exists()
+    assert not (tmp_path / "run" / "detail.json").exists()
+
+
+def test_a_page_that_fails_leaves_the_run_done(tmp_path, monkeypatch, capsys):
+    def fail(*arguments):
+        raise ValueError("no ink")
+
+    monkeypatch.setattr(report, "write", fail)
+    assert task.main([*QUICK, f"--workdir={tmp_path}/run"]) == 0
+    assert "no report was made: ValueError('no ink')" in capsys.readouterr().err
+
+
+def test_restarts_are_marked(run_copy):
+    path = run_copy / "attempt.json"
+    attempt = json.loads(path.read_text())
+    began = attempt["began_unix_secs"]
+    killed = {"attempt": 1, "began_unix_secs": began - 9, "began_step": 0}
+    attempt |= {"attempt": 2, "began_step": 41, "earlier": [killed]}
+    path.write_text(json.dumps(attempt))
+    run = stored_run.read(str(run_copy))
+    assert run.restart_steps == [41]
+    assert [code for _, _, code in run.starts] == [None, 0]
+    assert run.starts[1][0] == pytest.approx(9)
+    assert report.main([str(run_copy)]) == 0
+    assert "start 1 from 0 to 0 s, killed, or still" in page_of(run_copy)
+
+
+def test_a_run_that_goes_on_has_a_page_too(run_copy):
+    for name in ("result.json", "detail.json"):
+        (run_copy / name).unlink()
+    with (run_copy / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 99, "los')
+    assert report.main([str(run_copy), f"--output={run_copy}/mine.html"]) == 0
+    page = (run_copy / "mine.html").read_text()
+    assert "not finished" in page
+    assert "Worst mistakes" not in page
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["{empty}"], "holds no run"),
+        (["{empty}/none"], "holds no run"),
+        ([], "workdir"),
+        (["{run}", "--output={empty}"], "is a folder"),
+        (["{run}", "--output={empty}/none/a.html"], "there is no folder"),
+        (["{run}", "--out=a"], "--out=a"),
+    ],
+)
+def test_a_mistake_is_one_line(trained, tmp_path, capsys, flags, words):
+    workdir = trained("multiclass")
+    before = sorted(workdir.iterdir())
+    capsys.readouterr()
+    given = [f.format(empty=tmp_path, run=workdir) for f in flags]
+    assert report.main(given) == 2
+    told = capsys.readouterr()
+    assert words in told.err
+    assert told.err.count("\n") == 1
+    assert not told.out
+    assert not list(tmp_path.iterdir())
+    assert sorted(workdir.iterdir()) == before
+
+
+def test_without_its_extra_a_page_is_refused(trained, monkeypatch, capsys):
+    monkeypatch.setitem(pages.PACKAGES, "no_such_module", "Ink")
+    assert report.main([str(trained("multiclass"))]) == 2
+    assert "needs Ink" in capsys.readouterr().err
+
+
+def test_the_curve_is_scikit_learns():
+    random = np.random.default_rng(4)
+    marks = random.integers(0, 2, 60)
+    chances = np.round(random.random(60), 2).astype(np.float32)
+    found = mistakes.precision_recall(marks, chances)
+    precision, recall, _ = sk.precision_recall_curve(marks, chances)
+    # Ours runs from the greatest threshold down, without scikit-learn's end.
+    np.testing.assert_allclose(found["precision"], precision[-2::-1])
+    np.testing.assert_allclose(found["recall"], recall[-2::-1])
+    nothing = mistakes.precision_recall(np.zeros(3, int), chances[:3])
+    assert nothing == {"precision": [], "recall": []}
+
+
+@pytest.mark.parametrize("problem", TRAINED)
+def test_the_worst_mistakes_are_mistakes(trained, problem):
+    text = (trained(problem) / "detail.json").read_text()
+    found = json.loads(text)["mistakes"]
+    assert found
+    wrongness = [row["how_wrong"] for row in found]
+    assert wrongness == sorted(wrongness, reverse=True)
+    assert all(row["true"] != row["predicted"] for row in found)

@@ -1,0 +1,291 @@
+"""`strata export`: every format says what the trainer says."""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import processes
+from tests.conftest import TRAINED
+from tests.faults import jobs
+from tests.serving.test_predict import held_out_rows
+from tests.serving.test_predict import read_result
+from trainer import load
+from trainer import task
+from trainer.process.exits import UserError
+from trainer.serving import export
+from trainer.serving import formats
+from trainer.serving import stored
+
+ALL = "saved_model,keras,tflite,onnx"
+
+
+@pytest.fixture(scope="session")
+def exported(trained):
+    """From a problem's type to the folder of an export in all formats."""
+    folders = {}
+
+    def folder(problem):
+        if problem not in folders:
+            workdir = trained(problem)
+            flags = [f"--workdir={workdir}", f"--formats={ALL}"]
+            assert export.main(flags) == 0
+            folders[problem] = workdir / "export" / "1"
+        return folders[problem]
+
+    return folder
+
+
+@pytest.mark.parametrize("problem", TRAINED)
+def test_all_formats_agree_on_every_problem(exported, problem):
+    card = json.loads((exported(problem) / "model_card.json").read_text())
+    assert set(card["agreement"]) == set(ALL.split(","))
+    for found in card["agreement"].values():
+        assert found["greatest_difference"] <= 1e-5
+        assert found["labels_that_differ"] == 0
+        assert found["rows"] > 80
+
+
+@pytest.mark.parametrize("problem", TRAINED)
+def test_plain_tensorflow_serves_it(exported, trained, problem):
+    served = tf.saved_model.load(str(exported(problem)))
+    signature = served.signatures["serving_default"]
+    model = load(trained(problem))
+    x = held_out_rows(model.stored)[0]
+    found = signature(inputs=tf.constant(x[:7]))
+    name = "values" if "regression" in problem else "probabilities"
+    np.testing.assert_allclose(
+        found[name], model.predict(x[:7]), rtol=1e-5, atol=1e-5
+    )
+    assert ("class" in found) == (problem in ("binary", "multiclass"))
+    if "class" in found:
+        assert found["class"].dtype == tf.int64
+        assert found["class"].numpy().tolist() == model.classes(x[:7]).tolist()
+    assert signature(inputs=tf.constant(x[:1]))[name].shape[0] == 1
+
+
+def test_keras_opens_its_file_without_strata(exported, trained, tmp_path):
+    model = load(trained("binary"))
+    x = held_out_rows(model.stored)[0]
+    np.save(tmp_path / "x.npy", x)
+    program = (
+        "import sys, keras, numpy as np;"
+        "sys.modules['trainer'] = None;"
+        "model = keras.saving.load_model(sys.argv[1]);"
+        "p = model.predict(np.load(sys.argv[2]), verbose=0);"
+        "np.save(sys.argv[3], p)"
+    )
+    path = exported("binary") / "model.keras"
+    arguments = [path, tmp_path / "x.npy", tmp_path / "p.npy"]
+    subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    np.testing.assert_allclose(
+        np.load(tmp_path / "p.npy"), model.predict(x), atol=1e-5
+    )
+
+
+def test_a_second_export_is_the_next_version(trained, capsys):
+    workdir = trained("bounded_regression")
+    before = len(list((workdir / "export").glob("*")))
+    for number in (before + 1, before + 2):
+        assert export.main([f"--workdir={workdir}"]) == 0
+        folder = workdir / "export" / str(number)
+        assert (folder / "saved_model.pb").is_file()
+        assert (folder / "model.keras").is_file()
+        assert not (folder / "model.onnx").exists()
+        assert f"exported to {folder}" in capsys.readouterr().out
+
+
+def test_the_card_says_what_is_known(exported, trained):
+    folder = exported("multiclass")
+    text = (folder / "model_card.md").read_text()
+    card = json.loads((folder / "model_card.json").read_text())
+    result = read_result(trained("multiclass"))
+    values = result["evaluation"]["test"]
+    assert card["run"]["evaluation"] == {"test": values}
+    assert result["weights_sha256"] in text
+    assert f"| accuracy | {values['accuracy']:.4f} |" in text
+    assert "CC BY 4.0" in text
+    assert "weakest" in text
+    assert "```sh\npython " in text.split("How to train it again")[1]
+    assert card["config"]["data"]["source"] == "digits"
+    files = {p.relative_to(folder).as_posix() for p in folder.rglob("*")}
+    assert set(card["files"]) <= files
+    assert {"saved_model.pb", "model.keras", "model.tflite"} <= set(
+        card["files"]
+    )
+
+
+@pytest.mark.parametrize("problem", TRAINED)
+def test_every_problem_has_a_card(exported, problem):
+    text = (exported(problem) / "model_card.md").read_text()
+    assert text.startswith("# Model card: ")
+    assert "None" not in text
+
+
+def test_a_network_of_all_parts_is_exported(tmp_path, capsys):
+    flags = [
+        "--config=diabetes",
+        f"--workdir={tmp_path / 'run'}",
+        "--config.epochs=1",
+        "--config.model.hidden_units=16,16,8",
+        "--config.model.dropout=0.5",
+        "--config.model.layer_normalization=true",
+        "--config.model.skip_connections=true",
+        "--config.model.activation=silu",
+        "--config.optimizer.ema_decay=0.9",
+    ]
+    assert task.main(flags) == 0
+    flags = [f"--workdir={tmp_path / 'run'}", f"--formats={ALL}"]
+    assert export.main(flags) == 0
+
+
+def test_what_a_converter_does_not_know_is_one_line(tmp_path, capsys):
+    flags = [
+        "--config=digits",
+        f"--workdir={tmp_path / 'run'}",
+        "--config.epochs=1",
+        "--config.model.activation=gelu",
+    ]
+    assert task.main(flags) == 0
+    capsys.readouterr()
+    flags = [f"--workdir={tmp_path / 'run'}", "--formats=onnx"]
+    assert export.main(flags) == 2
+    error = capsys.readouterr().err
+    assert "leave the format out" in error.splitlines()[-1]
+    assert not list((tmp_path / "run" / "export").iterdir())
+
+
+def test_a_format_that_says_something_else_is_no_export(
+    trained, monkeypatch, capsys
+):
+    workdir = trained("multilabel")
+    before = sorted((workdir / "export").glob("*"))
+
+    def write(model, path):
+        weight = model.network.scored.weights[0]
+        kept = weight.numpy()
+        weight.assign(kept * 1.001)
+        formats.write_saved_model(model, path)
+        weight.assign(kept)
+
+    wrong = formats.TABLE["saved_model"]._replace(write=write)
+    monkeypatch.setitem(formats.TABLE, "saved_model", wrong)
+    assert export.main([f"--workdir={workdir}"]) == 2
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert "it differs from the trainer by up to" in error
+    assert sorted((workdir / "export").glob("*")) == before
+
+
+def test_labels_are_compared_but_for_ties(trained):
+    model = load(trained("multiclass"))
+    x = held_out_rows(model.stored)[0]
+    p = model.predict(x)
+    found = formats.compare(model, lambda part: p[: len(part)], x[:9])
+    assert found == (9, 0.0, 0)
+    swapped = p[:9, ::-1]
+    assert formats.compare(model, lambda part: swapped, x[:9]).labels == 9
+    two = np.array([[0.5, 0.5 - 1e-7], [0.6, 0.4]], np.float32)
+    assert formats._is_tie("multiclass", two).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--formats=keras,coreml"], "'coreml' is none of saved_model, keras"),
+        (["--formats="], "is none of"),
+        (["--checkpoint=3"], "is none of best"),
+        (["--data_dir=."], "is not read by"),
+    ],
+)
+def test_a_mistake_is_one_line(trained, capsys, flags, words):
+    assert export.main([f"--workdir={trained('multiclass')}", *flags]) == 2
+    captured = capsys.readouterr()
+    assert len(captured.err.splitlines()) == 1
+    assert words in captured.err
+
+
+def test_an_extra_that_is_missing_is_named(trained, capsys, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name: None if name == "tf2onnx" else find(name),
+    )
+    flags = [f"--workdir={trained('multiclass')}", "--formats=onnx"]
+    assert export.main(flags) == 2
+    assert "pip install 'strata[onnx]'" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "export").write_text("a file")
+    with (
+        pytest.raises(UserError, match="cannot be written"),
+        export._numbered(tmp_path / "export"),
+    ):
+        pass
+
+
+def test_a_killed_export_leaves_nothing_behind(trained, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(trained("multiclass"), workdir)
+    shutil.rmtree(workdir / "export", ignore_errors=True)
+    command = [sys.executable, "-m", "trainer", "export"]
+    killed = subprocess.Popen(
+        [*command, f"--workdir={workdir}"],
+        cwd=processes.ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    written = workdir / "export" / ".1" / "variables"
+    try:
+        jobs.wait_for("a half-written export", written.exists)
+        with (
+            pytest.raises(UserError, match="in use by another export"),
+            export._numbered(workdir / "export"),
+        ):
+            pass
+    finally:
+        killed.kill()
+        killed.wait()
+    names = [path.name for path in (workdir / "export").iterdir()]
+    assert names == [".1"]
+    assert export.main([f"--workdir={workdir}", "--formats=keras"]) == 0
+    names = [path.name for path in (workdir / "export").iterdir()]
+    assert names == ["1"]
+
+
+@pytest.mark.slow
+def test_all_formats_agree_on_all_of_mnists_test_images(
+    mnist_dir, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(export, "COMPARED_ROWS", 10_000)
+    flags = [f"--workdir={tmp_path / 'run'}", f"--data_dir={mnist_dir}"]
+    length = "--config.epochs=1"
+    assert task.main(["--config=mnist", length, *flags]) == 0
+    assert export.main([flags[0], f"--formats={ALL}"]) == 0
+    path = tmp_path / "run" / "export" / "1" / "model_card.json"
+    for found in json.loads(path.read_text())["agreement"].values():
+        assert found["rows"] == 10_000
+        assert found["greatest_difference"] <= 1e-5
+        assert found["labels_that_differ"] == 0
+
+
+def test_a_portable_model_is_standard_keras(trained):
+    run = stored.read(trained("regression"))
+    from trainer.serving.load import TrainedModel
+
+    config = json.dumps(formats.portable(TrainedModel(run)).get_config())
+    assert "trainer" not in config
+    assert isinstance(formats.portable(TrainedModel(run)), keras.Model)

@@ -1,0 +1,516 @@
+"""CSV as a source: what cells become, how rows are split, what is refused."""
+
+import csv
+import io
+import json
+import os
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer import sources
+from trainer import task
+from trainer.config import DataConfig
+from trainer.process.exits import UserError
+from trainer.sources import csv_file
+from trainer.sources import csv_folder
+from trainer.sources import Encoding
+from trainer.sources.encoding import csv_blocks
+
+HEADER = "size,colour,kind\n"
+ROWS = "".join(
+    f"{i},{'red' if i % 3 else 'blue'},{'ab'[i % 2]}\n" for i in range(20)
+)
+
+
+def write(folder, text, name="data.csv"):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def load(data_dir, encoding=None, **changes):
+    config = DataConfig(source="files", **changes)
+    return sources.load(
+        config, seed=1, data_dir=str(data_dir), encoding=encoding
+    )
+
+
+def load_text(folder, text, **changes):
+    write(folder, text)
+    return load(folder, **changes)
+
+
+def all_labels(dataset):
+    return dataset.splits["train"].y
+
+
+def refusal(call, *args, **kwargs):
+    with pytest.raises(UserError) as caught:
+        call(*args, **kwargs)
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+def test_numbers_are_features_and_names_are_classes(tmp_path):
+    dataset = load_text(tmp_path, "a,b,kind\n" + "1,2.5,oak\n-3,4e1,ash\n" * 5)
+    split = dataset.splits["train"]
+    assert split.x.dtype == np.float32
+    assert split.x[:2].tolist() == [[1, 2.5], [-3, 40]]
+    assert dataset.class_names == ("ash", "oak")
+    assert split.y[:2].tolist() == [1, 0]
+    assert (dataset.name, dataset.kind) == ("data", "table")
+    assert dataset.encoding.features == ("a", "b")
+    assert {n: s.examples for n, s in dataset.splits.items()} == {
+        "train": 8,
+        "test": 2,
+    }
+
+
+def test_texts_are_a_feature_each_in_sorted_order(tmp_path):
+    text = "".join(f"{c},1\n{c},0\n" for c in ("red", "blue", "True") * 5)
+    dataset = load_text(tmp_path, "colour,y\n" + text)
+    names = ("colour=True", "colour=blue", "colour=red")
+    assert dataset.encoding.features == names
+    assert dataset.splits["train"].x[::2][:3].tolist() == [
+        [0, 0, 1],
+        [0, 1, 0],
+        [1, 0, 0],
+    ]
+
+
+@pytest.mark.parametrize(
+    "gap", ["", " ", "NA", "n/a", "NaN", "null", "None", "?"]
+)
+def test_a_missing_number_is_the_median_and_is_marked(tmp_path, gap):
+    train = f"size,y\n1,0\n2,1\n9,0\n{gap},1\n"
+    write(tmp_path, train, "train.csv")
+    write(tmp_path, f"size,y\n{gap},1\n5,0\n", "test.csv")
+    splits = load(tmp_path).splits
+    assert splits["train"].x.tolist() == [[1, 0], [2, 0], [9, 0], [2, 1]]
+    assert splits["test"].x.tolist() == [[2, 1], [5, 0]]
+
+
+def test_what_no_training_row_misses_has_no_mark(tmp_path):
+    write(tmp_path, "size,colour,y\n1,red,0\n3,blue,1\n", "train.csv")
+    write(tmp_path, "size,colour,y\n,,0\n7,green,1\n", "test.csv")
+    dataset = load(tmp_path)
+    assert dataset.encoding.features == ("size", "colour=blue", "colour=red")
+    assert dataset.splits["test"].x.tolist() == [[2, 0, 0], [7, 0, 0]]
+
+
+def test_a_missing_text_is_a_category_of_its_own(tmp_path):
+    write(tmp_path, "colour,y\nred,0\n?,1\n", "train.csv")
+    write(tmp_path, "colour,y\nNA,0\ngreen,1\n", "test.csv")
+    dataset = load(tmp_path)
+    assert dataset.encoding.features == ("colour=red", "colour missing")
+    assert dataset.splits["test"].x.tolist() == [[0, 1], [0, 0]]
+
+
+def test_held_out_rows_have_no_say_in_the_encoding(tmp_path):
+    rows = [f"{i},c{i},{i % 2}\n" for i in range(20)]
+    dataset = load_text(tmp_path, "size,name,y\n" + "".join(rows))
+    train, test = (dataset.splits[name].rows for name in ("train", "test"))
+    size, name = dataset.encoding.columns
+    assert size.fill == np.median(train)
+    assert name.categories == tuple(sorted(f"c{i}" for i in train))
+    assert not dataset.splits["test"].x[test, 1:].any()
+
+
+@pytest.mark.parametrize(
+    ("cells", "dtype"),
+    [
+        (("0", "1"), np.int64),
+        (("3", "-7"), np.int64),
+        (("0.0", "1.0"), np.float64),
+        (("1e3", "2"), np.float64),
+        ((str(2**60), "2"), np.float64),
+    ],
+)
+def test_labels_that_are_numbers_stay_numbers(tmp_path, cells, dtype):
+    text = "a,y\n" + f"1,{cells[0]}\n2,{cells[1]}\n" * 3
+    dataset = load_text(tmp_path, text)
+    y = all_labels(dataset)
+    assert (y.dtype, dataset.class_names) == (dtype, ())
+    assert y[:2].tolist() == [float(cell) for cell in cells]
+
+
+def test_none_is_a_label_where_labels_are_names(tmp_path):
+    dataset = load_text(tmp_path, "a,y\n" + "1,none\n2,mild\n" * 3)
+    assert dataset.class_names == ("mild", "none")
+
+
+def test_target_and_ignored_columns_are_named_by_the_config(tmp_path):
+    write(tmp_path, "y,id,a,b\n" + "0,x,1,2\n1,y,3,4\n" * 3)
+    dataset = load(tmp_path, target="y", ignore=("id",))
+    assert dataset.encoding.features == ("a", "b")
+    assert all_labels(dataset)[:2].tolist() == [0, 1]
+    # As the flag gives several, and the last column by default.
+    dataset = load(tmp_path, ignore=("id,b",))
+    assert (dataset.encoding.target, dataset.encoding.features) == ("a", ("y",))
+
+
+FORMS = {
+    "semicolons": HEADER.replace(",", ";") + ROWS.replace(",", ";"),
+    "tabs": HEADER.replace(",", "\t") + ROWS.replace(",", "\t"),
+    "bars": HEADER.replace(",", "|") + ROWS.replace(",", "|"),
+    "CRLF": (HEADER + ROWS).replace("\n", "\r\n"),
+    "CR": (HEADER + ROWS).replace("\n", "\r"),
+    "a byte order mark": "\ufeff" + HEADER + ROWS,
+    "no last line end": HEADER + ROWS.removesuffix("\n"),
+    "empty lines": HEADER + "\n" + ROWS + "\n\n",
+    "spaces": (HEADER + ROWS).replace(",", " , "),
+    "quotes": '"size","colour","kind"\n'
+    + ROWS.replace("red", '"red"').replace("blue", '"blue"'),
+    "spaces before quotes": 'size, "colour",kind\n'
+    + ROWS.replace(",red", ', "red"'),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_of_a_file_reads_the_same(tmp_path, form):
+    plain = load_text(tmp_path, HEADER + ROWS)
+    other = load_text(tmp_path, FORMS[form])
+    assert other.encoding == plain.encoding
+    for name, split in other.splits.items():
+        np.testing.assert_array_equal(split.x, plain.splits[name].x)
+        np.testing.assert_array_equal(split.y, plain.splits[name].y)
+
+
+def test_quotes_hold_delimiters_quotes_and_line_ends(tmp_path):
+    path = write(tmp_path, 'a,b\n"x, ""1""\n2",1\nplain,2\n')
+    (block,) = csv_file.open_csv(path).blocks()
+    assert block.columns["a"] == ('x, "1"\n2', "plain")
+    assert block.lines == [3, 4]
+
+
+def test_a_file_is_named_itself_or_by_its_folder(tmp_path):
+    path = write(tmp_path, HEADER + ROWS, "trees.CSV")
+    write(tmp_path, "notes", "notes.txt")
+    by_folder, by_file = load(tmp_path), load(path)
+    assert by_folder.name == by_file.name == "trees"
+    assert sources.fingerprint(by_folder) == sources.fingerprint(by_file)
+    assert by_file.folder == str(path)
+
+
+def test_splits_of_their_own_are_kept(tmp_path):
+    for name, rows in (("train", 9), ("test", 4), ("validation", 3)):
+        lines = ROWS.splitlines(keepends=True)[:rows]
+        write(tmp_path, HEADER + "".join(lines), f"{name}.csv")
+    dataset = load(tmp_path, validation_fraction=0.3)
+    counts = {name: s.examples for name, s in dataset.splits.items()}
+    assert counts == {"train": 9, "validation": 3, "test": 4}
+    assert dataset.name == tmp_path.name
+
+
+def test_columns_of_other_splits_are_found_by_name(tmp_path):
+    write(tmp_path, "a,b,y\n1,2,0\n3,4,1\n", "train.csv")
+    write(tmp_path, "y;more;b;a\n1;x;20;10\n", "test.csv")
+    test = load(tmp_path).splits["test"]
+    assert (test.x.tolist(), test.y.tolist()) == ([[10, 20]], [1])
+
+
+def test_a_column_that_turns_to_text_late_is_read_as_text(tmp_path):
+    rows = [f"{i % 3},{i % 2}\n" for i in range(30_000)]
+    rows[-1] = "4+,1\n"
+    dataset = load_text(tmp_path, "rooms,y\n" + "".join(rows))
+    assert dataset.encoding.columns[0].categories[:3] == ("0", "1", "2")
+
+
+# Each is one line that names the file, the place, the rule and the remedy.
+REFUSALS = {
+    "empty": ("", ("data.csv is empty", "write a header")),
+    "header alone": ("a,b\n", ("a header and no rows",)),
+    "one column": ("a\n1\n", ("has the columns a", "parted by ','")),
+    "no header": (
+        "5.1,3.5,1.4,setosa\n4.9,3,1.4,setosa\n",
+        ("line 1 holds '5.1, 3.5, 1.4, setosa'", "no header"),
+    ),
+    "names twice": ("a,b,a\n1,2,3\n", ("columns 1 and 3", "both named 'a'")),
+    "no name": (",a,y\n0,1,2\n", ("column 1 of the header is named ''",)),
+    "name of a bell": ("a\x07,y\n1,2\n", ("column 1", "'a\\x07'")),
+    "a name too long": ("x" * 257 + ",y\n1,2\n", ("1 to 256 characters",)),
+    "ragged": (
+        "a,y\n1,2\n3\n",
+        ("line 3 has 1 cells", "the header has 2"),
+    ),
+    "ragged the other way": ("a,y\n1,2,3\n", ("line 2 has 3 cells",)),
+    "Latin-1": ("a,y\ncafé,1\n".encode("latin-1"), ("line 2", "UTF-8")),
+    "UTF-16": ("a,y\n1,2\n".encode("utf-16"), ("line 1", "UTF-8")),
+    "NUL": ("a,y\n1,\0\n", ("line 2", "no UTF-8 text")),
+    "an open quote": ('a,y\n"1,2\n3,4\n', ("cannot be read", "close each")),
+    "a quote and more": ('a,y\n"1"2,3\n', ("line 2 cannot be read",)),
+    "a huge cell": ("a,y\n" + "x" * 200_000 + ",1\n", ("line 2", "limit")),
+    "a huge line": ("a,y\n" + "," * 2**22, ("line 2 has 4194304 characters",)),
+    "infinity": (
+        "a,y\n1,0\ninf,1\n",
+        ("column 'a' has 'inf' in line 3", "finite", "config.data.ignore=a"),
+    ),
+    "beyond float32": ("a,y\n1,0\n1e39,1\n", ("'1e39' in line 3", "3.4e+38")),
+    "no value": ("a,b,y\n,1,0\n?,2,1\n", ("column 'a' has no value",)),
+    "no label": (
+        "a,y\n1,0\n2,\n",
+        ("column 'y' has no label in line 3", "config.data.target"),
+    ),
+    "no name of a class": ("a,y\n1,x\n2, \n", ("no label in line 3",)),
+    "dates": ("day,y\n2024-01-31,0\n2024-02-01,1\n", ("'day' holds dates",)),
+    "days with a time": ("t,y\n31.01.2024 10:00,0\n", ("'t' holds dates",)),
+    "decimal commas": (
+        "a;y\n1,5;0\n2;1\n",
+        ("'a' writes numbers with a comma ('1,5')",),
+    ),
+    "one text among numbers": (
+        "a,y\n" + "".join(f"{i},{i % 2}\n" for i in range(50)) + "x1,0\n",
+        ("column 'a' has numbers, and 'x1' in line 52",),
+    ),
+    "names of persons": (
+        "a,y\n" + "".join(f"n{i},{i % 2}\n" for i in range(1200)),
+        ("column 'a' has more than 1000 different texts ('n0', 'n1',",),
+    ),
+    "prose": ("a,y\n" + "word " * 60 + ",0\nb,1\n", ("up to 299 characters",)),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_bad_files_are_refused(tmp_path, case):
+    content, words = REFUSALS[case]
+    line = refusal(load_text, tmp_path, content)
+    assert "data.csv" in line or "config.data" in line
+    for word in words:
+        assert word in line
+
+
+def test_more_columns_than_a_table_has_are_refused(tmp_path):
+    header = ",".join(f"c{i}" for i in range(10_001))
+    line = refusal(load_text, tmp_path, header + "\n")
+    assert "10001 columns; the most is 10000" in line
+
+
+def test_bad_folders_are_refused(tmp_path):
+    write(tmp_path, HEADER + ROWS, "a.csv")
+    write(tmp_path, HEADER + ROWS, "test.csv")
+    assert "a.csv, test.csv and lacks train.csv" in refusal(load, tmp_path)
+    (tmp_path / "a.csv").rename(tmp_path / "train.csv")
+    assert load(tmp_path).splits["test"].examples == 20
+    np.save(tmp_path / "x_train.npy", np.eye(3))
+    assert "tables or arrays, not both" in refusal(load, tmp_path)
+    assert "no.csv does not exist" in refusal(load, tmp_path / "no.csv")
+
+
+def test_splits_that_do_not_fit_are_refused(tmp_path):
+    write(tmp_path, "a,b,y\n1,2,0\n3,4,1\n", "train.csv")
+    write(tmp_path, "a,y\n1,0\n", "test.csv")
+    assert "test.csv lacks the column 'b'" in refusal(load, tmp_path)
+    write(tmp_path, "a,b,y\n1,x,0\n", "test.csv")
+    line = refusal(load, tmp_path)
+    assert "test.csv: column 'b' has 'x' in line 2" in line
+    assert "training rows have numbers" in line
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"target": "knd"}, ("config.data.target='knd'", "mean 'kind'?")),
+        ({"ignore": ("sise",)}, ("config.data.ignore='sise'", "mean 'size'?")),
+        ({"target": "kind", "ignore": ("kind",)}, ("also in",)),
+        ({"ignore": ("size", "colour")}, ("a label and one feature",)),
+    ],
+)
+def test_columns_that_are_not_there_are_named(tmp_path, changes, words):
+    line = refusal(load_text, tmp_path, HEADER + ROWS, **changes)
+    for word in words:
+        assert word in line
+
+
+def test_columns_are_for_csv_alone(tmp_path):
+    np.savez(tmp_path / "a.npz", x_train=np.eye(4), y_train=np.arange(4) % 2)
+    assert "config.data.target='y'" in refusal(load, tmp_path, target="y")
+
+
+def test_too_many_features_are_refused_before_they_are_made(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(csv_folder, "MAX_BYTES", 100)
+    line = refusal(load_text, tmp_path, HEADER + ROWS)
+    assert "20 rows of 3 features, 240 bytes" in line
+    assert "config.data.ignore=colour" in line
+
+
+def test_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "data.csv")
+    assert "no regular file" in refusal(load, tmp_path)
+
+
+def test_an_encoding_encodes_new_rows_as_the_training_did(tmp_path):
+    text = "size,colour,kind\n" + "1,red,a\n,blue,b\n3,,a\n" * 5
+    dataset = load_text(tmp_path, text)
+    kept = json.dumps(dataset.encoding.to_json(), allow_nan=False)
+    encoding = Encoding.from_json(json.loads(kept))
+    assert encoding == dataset.encoding
+    for block_rows in (1, 4, 15, 100):
+        blocks = list(csv_blocks(tmp_path / "data.csv", encoding, block_rows))
+        assert {len(block) for block in blocks[:-1]} <= {block_rows}
+        np.testing.assert_array_equal(
+            np.concatenate(blocks), dataset.splits["train"].x
+        )
+    new = {"colour": ["blue", "mauve"], "more": [1, 2], "size": ["7", "?"]}
+    assert encoding.features == (
+        "size", "size missing", "colour=blue", "colour=red", "colour missing",
+    )  # fmt: skip
+    assert encoding.encode(new).tolist() == [
+        [7, 0, 1, 0, 0],
+        [encoding.columns[0].fill, 1, 0, 0, 0],
+    ]
+
+
+def test_rows_for_an_encoding_are_refused_by_line_and_column(tmp_path):
+    encoding = load_text(tmp_path, HEADER + ROWS).encoding
+    for text, words in (
+        ("size,kind\n1,a\n", "lacks the column 'colour'"),
+        ("size,colour\n1,red\nbig,red\n", "line 3, column 'size' has 'big'"),
+        ("size,colour\n1e99,red\n", "line 2, column 'size' has '1e99'"),
+    ):
+        path = write(tmp_path, text, "new.csv")
+        assert words in refusal(list, csv_blocks(path, encoding, 10))
+    assert "row 1, column 'size'" in refusal(
+        encoding.encode, {"size": ["1", "x"], "colour": ["", ""]}
+    )
+
+
+def test_another_file_is_encoded_by_a_run(tmp_path):
+    first = load_text(tmp_path, HEADER + ROWS)
+    other = HEADER + "100,green,a\n,red,b\n" * 4
+    second = load_text(tmp_path, other, encoding=first.encoding)
+    assert second.encoding == first.encoding
+    fill = first.encoding.columns[0].fill
+    assert second.splits["train"].x[:2].tolist() == [[100, 0, 0], [fill, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, [], {}, {"format": 2}, {"format": 1, "columns": [{}]},
+        {"format": 1, "columns": 3, "target": "y", "is_text_target": False},
+    ],
+)  # fmt: skip
+def test_what_is_no_encoding_is_refused(value):
+    assert "not of this version" in refusal(Encoding.from_json, value)
+
+
+def test_memory_is_bounded_by_the_cells(tmp_path):
+    cells = np.random.default_rng(0).normal(size=(40_000, 8))
+    lines = [",".join(f"{c:.6f}" for c in row) for row in cells]
+    write(tmp_path, "a,b,c,d,e,f,g,y\n" + "\n".join(lines))
+    del lines, cells
+    tracemalloc.start()
+    try:
+        load(tmp_path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * (tmp_path / "data.csv").stat().st_size
+
+
+TEXT = st.text(
+    st.characters(codec="utf-8", exclude_characters="\0"), max_size=9
+)
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), min_size=2, max_size=9))
+def test_what_the_standard_library_writes_is_read_back(tmp_path_factory, rows):
+    held = io.StringIO(newline="")
+    csv.writer(held).writerows([("name", "other"), *rows])
+    path = write(tmp_path_factory.mktemp("csv"), held.getvalue())
+    (block,) = csv_file.open_csv(path).blocks()
+    # The reader leaves spaces that begin a cell out; they never count.
+    for name, column in zip(
+        ("name", "other"), zip(*rows, strict=True), strict=True
+    ):
+        found = [cell.lstrip(" ") for cell in block.columns[name]]
+        assert found == [cell.lstrip(" ") for cell in column]
+
+
+HOSTILE = st.sampled_from(
+    [
+        "", "1", "-2.5", "nan", "inf", "-inf", "1e999", "9" * 400, "NA", "?",
+        "red", "é", '"', '""', '"a,b"', "\0", "\r", "\n", "1_0", "٣", "0x1",
+        "2024-01-31", "1,5", "../../etc/passwd", "\x1b[2J", "=cmd()", "\ud83d",
+        "None", " ", "x" * 300, "1" * 5000, "\u2028", "a b",
+    ]
+)  # fmt: skip
+
+
+@st.composite
+def hostile_csv(draw):
+    """Bytes of what may or may not be a table."""
+    if draw(st.integers(0, 9)) == 0:
+        return draw(st.binary(max_size=200))
+    delimiter = draw(st.sampled_from([",", ";", "\t", "|"]))
+    end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    width = draw(st.integers(1, 4))
+    cell = st.one_of(HOSTILE, st.sampled_from("0123"), TEXT)
+    simple = draw(st.booleans())
+    header = [f"c{i}" for i in range(width)] if simple else None
+    rows = draw(
+        st.lists(
+            st.lists(cell, min_size=width, max_size=width + (not simple)),
+            max_size=12,
+        )
+    )
+    lines = [delimiter.join(row) for row in [*([header] * simple), *rows]]
+    content = end.join(lines).encode("utf-8", "surrogatepass")
+    return draw(st.sampled_from([b"", b"\xef\xbb\xbf", b"\xff\xfe"])) + content
+
+
+@pytest.mark.fuzz
+@given(hostile_csv(), st.booleans())
+def test_hostile_files_are_read_or_refused(tmp_path_factory, content, with_run):
+    folder = tmp_path_factory.mktemp("hostile")
+    path = write(folder, content)
+    encoding = None
+    if with_run:
+        encoding = load_text(
+            tmp_path_factory.mktemp("run"), "c0,c1,y\n1,a,0\n2,b,1\n" * 1
+        ).encoding
+        try:
+            for block in csv_blocks(path, encoding, 3):
+                assert np.isfinite(block).all()
+        except UserError as error:
+            assert "\n" not in str(error)
+    try:
+        dataset = load(path, encoding)
+    except UserError as error:
+        # What `tell` prints is this line.
+        assert len(" ".join(str(error).split())) < 2000
+        return
+    for split in dataset.splits.values():
+        assert np.isfinite(split.x).all()
+        assert split.examples
+    again = Encoding.from_json(
+        json.loads(json.dumps(dataset.encoding.to_json()))
+    )
+    assert again == dataset.encoding
+
+
+@pytest.mark.slow
+def test_your_data_learns_a_table_with_texts_and_gaps(tmp_path):
+    draw = np.random.RandomState(0)
+    lines = ["size,colour,kind"]
+    for _ in range(400):
+        size, colour = draw.randint(100), draw.choice(["red", "blue"])
+        kind = "big" if (size > 50) == (colour == "red") else "small"
+        lines.append(f"{size},{colour},{kind}")
+    path = write(tmp_path, "\n".join(lines))
+    run = tmp_path / "run"
+    flags = [f"--data_dir={path}", f"--workdir={run}"]
+    quiet = "--config.log.tensorboard=false"
+    assert task.main(["--config=your_data", quiet, *flags]) == 0
+    result = json.loads((run / "result.json").read_text())
+    assert result["evaluation"]["test"]["accuracy"] >= 0.9
+    record = json.loads((run / "record.json").read_text())
+    encoding = Encoding.from_json(record["data"]["encoding"])
+    assert encoding.features == ("size", "colour=blue", "colour=red")

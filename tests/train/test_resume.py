@@ -1,0 +1,323 @@
+"""The same command goes on, and ends with the weights of an undisturbed run."""
+
+import json
+import random
+import signal
+
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.plugin_event_accumulator import (
+    EventAccumulator,
+)
+
+from tests import processes
+from trainer import task
+from trainer.workdir import checkpoints
+
+# Dropout, averaging, accumulation, a schedule and a selection: all that a
+# checkpoint must carry.
+FLAGS = (
+    "--config=digits",
+    "--config.epochs=12",
+    "--config.global_batch_size=50",
+    "--config.model.hidden_units=32,",
+    "--config.model.dropout=0.2",
+    "--config.optimizer.schedule.name=cosine",
+    "--config.optimizer.ema_decay=0.9",
+    "--config.optimizer.accumulation_steps=2",
+    "--config.evaluation.select_by=loss",
+    "--config.checkpoint.every_steps=7",
+    "--config.log.every_steps=10",
+)
+
+
+def read(workdir, name="result.json"):
+    return json.loads((workdir / name).read_text())
+
+
+def metrics_of(workdir):
+    text = (workdir / "metrics.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def start(workdir, *flags):
+    return processes.start(
+        "trainer.task", *FLAGS, f"--workdir={workdir}", *flags
+    )
+
+
+def run(workdir, *flags):
+    """Runs the command in this process, which has TensorFlow already."""
+    return task.main([*FLAGS, f"--workdir={workdir}", *flags])
+
+
+def signal_in_epoch(process, epoch, number):
+    """Sends a signal when the process says that an epoch begins."""
+    for line in process.stdout:
+        if line.startswith(f"Epoch {epoch}/"):
+            process.send_signal(number)
+            break
+    return processes.finish(process)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("undisturbed") / "run"
+    code, output = processes.finish(start(workdir))
+    assert code == 0, output
+    return workdir
+
+
+def assert_same_run(workdir, undisturbed):
+    """To the bit, and each line of the log once."""
+    ours, theirs = read(workdir), read(undisturbed)
+    assert ours["weights_sha256"] == theirs["weights_sha256"]
+    assert ours["evaluation"] == theirs["evaluation"]
+    assert metrics_of(workdir) == metrics_of(undisturbed)
+    assert_same_curves(workdir)
+
+
+def assert_same_curves(workdir):
+    """TensorBoard shows what metrics.jsonl says, each step once, in order."""
+    for split in ("train", "validation"):
+        # The reader behind TensorBoard's page, which drops what was run
+        # again; event_accumulator's own drops everything but tensors.
+        events = EventAccumulator(str(workdir / split)).Reload()
+        shown = [
+            (event.step, tf.make_ndarray(event.tensor_proto).item())
+            for event in events.Tensors("loss")
+        ]
+        logged = [
+            (line["step"], pytest.approx(line["loss"]))
+            for line in metrics_of(workdir)
+            if line["split"] == split
+        ]
+        assert shown == logged
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (signal.SIGKILL, -signal.SIGKILL),
+        (signal.SIGTERM, 42),
+        (signal.SIGINT, 43),
+    ],
+)
+def test_a_run_that_is_stopped_goes_on_to_the_same_bits(
+    tmp_path, undisturbed, number, expected
+):
+    epoch = random.Random(number).randint(3, 11)
+    process = start(tmp_path / "run")
+    code, output = signal_in_epoch(process, epoch, number)
+    assert code == expected, output
+    code, output = processes.finish(start(tmp_path / "run"))
+    assert code == 0, output
+    assert "going on from step_" in output
+    assert_same_run(tmp_path / "run", undisturbed)
+    assert read(tmp_path / "run")["restarts"] == 1
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_a_budget_of_seconds_stops_the_run(
+    tmp_path, undisturbed, monkeypatch, scheduled
+):
+    if scheduled:
+        monkeypatch.setenv("SLURM_JOB_ID", "1")
+    # This process is older than a second already.
+    code = run(tmp_path / "run", "--max_secs=1")
+    assert code == (42 if scheduled else 43)
+    assert run(tmp_path / "run") == 0
+    assert_same_run(tmp_path / "run", undisturbed)
+
+
+def test_a_stop_file_stops_the_run_once(tmp_path, undisturbed):
+    assert run(tmp_path / "run", "--max_secs=1") == 43
+    (tmp_path / "run" / "STOP").touch()
+    assert run(tmp_path / "run") == 43
+    assert not (tmp_path / "run" / "STOP").exists()
+    assert run(tmp_path / "run") == 0
+    assert_same_run(tmp_path / "run", undisturbed)
+
+
+def test_a_finished_run_says_so(undisturbed, capsys):
+    before = (undisturbed / "result.json").read_bytes()
+    assert run(undisturbed) == 0
+    assert "is finished at step" in capsys.readouterr().out
+    assert (undisturbed / "result.json").read_bytes() == before
+
+
+def test_a_torn_checkpoint_is_refused_for_the_one_before(
+    tmp_path, undisturbed, capsys
+):
+    assert run(tmp_path / "run", "--config.checkpoint.keep=50") == 0
+    folder = tmp_path / "run" / "checkpoints"
+    (tmp_path / "run" / "result.json").unlink()
+    newest = checkpoints.path_of(folder, checkpoints.steps_in(folder)[-1])
+    content = bytearray((newest / "state.npz").read_bytes())
+    content[len(content) // 2] ^= 1
+    (newest / "state.npz").write_bytes(content)
+    capsys.readouterr()
+    assert run(tmp_path / "run", "--config.checkpoint.keep=50") == 0
+    assert f"{newest.name} refused" in capsys.readouterr().out
+    assert_same_run(tmp_path / "run", undisturbed)
+
+
+def test_a_run_without_a_whole_checkpoint_does_not_begin_anew(tmp_path, capsys):
+    assert run(tmp_path / "run", "--config.epochs=1") == 0
+    (tmp_path / "run" / "result.json").unlink()
+    folder = tmp_path / "run" / "checkpoints"
+    for step in checkpoints.steps_in(folder):
+        (checkpoints.path_of(folder, step) / "manifest.json").unlink()
+    assert run(tmp_path / "run", "--config.epochs=1") == 2
+    assert "no checkpoint that is whole" in capsys.readouterr().err
+
+
+def test_more_epochs_extend_a_run_without_a_schedule(tmp_path):
+    constant = "--config.optimizer.schedule.name=constant"
+    short, long = tmp_path / "short", tmp_path / "long"
+    assert run(short, constant, "--config.epochs=3") == 0
+    assert run(short, constant, "--config.epochs=5") == 0
+    assert run(long, constant, "--config.epochs=5") == 0
+    assert read(short)["weights_sha256"] == read(long)["weights_sha256"]
+    assert read(short)["epoch"] == 5
+
+
+def test_a_new_run_begins_with_anothers_weights(tmp_path, undisturbed, capsys):
+    # At a rate that moves nothing, it scores as the other does. The other's
+    # scored weights are its average.
+    flags = (
+        f"--init_from={undisturbed}",
+        "--config.epochs=1",
+        "--config.optimizer.learning_rate=1e-12",
+        "--config.model.dropout=0.1",
+    )
+    assert run(tmp_path / "run", *flags) == 0
+    assert "4 weights from" in capsys.readouterr().out
+    ours, theirs = read(tmp_path / "run"), read(undisturbed)
+    assert ours["evaluation"]["test"]["accuracy"] == pytest.approx(
+        theirs["evaluation"]["test"]["accuracy"], abs=1e-9
+    )
+
+
+def test_weights_of_another_shape_are_begun_anew(tmp_path, undisturbed, capsys):
+    flags = (f"--init_from={undisturbed}", "--config.epochs=1")
+    wide = "--config.model.hidden_units=40,"
+    assert run(tmp_path / "wide", *flags, wide) == 0
+    assert "1 weights from" in capsys.readouterr().out
+    assert task.main(["--config=digits", "--init_from=/nowhere"]) == 2
+    assert "holds no checkpoints" in capsys.readouterr().err
+
+
+def test_two_workers_end_with_the_score_of_one(tmp_path, undisturbed):
+    running = processes.start_cluster(
+        2, "trainer.task", *FLAGS, f"--workdir={tmp_path / 'run'}"
+    )
+    outputs = [processes.finish(process) for process in running]
+    assert [code for code, _ in outputs] == [0, 0], outputs
+    ours, theirs = read(tmp_path / "run"), read(undisturbed)
+    assert (ours["workers"], ours["replicas"]) == (2, 2)
+    scores, expected = ours["evaluation"], theirs["evaluation"]
+    for split, values in expected.items():
+        for name, value in values.items():
+            assert scores[split][name] == pytest.approx(value, abs=2e-3)
+    assert "MLP score" in outputs[0][1]
+    assert "MLP score" not in outputs[1][1]
+
+
+def test_workers_of_different_configs_do_not_begin(tmp_path):
+    command = ("trainer.task", *FLAGS, f"--workdir={tmp_path / 'run'}")
+    running = processes.start_cluster_of(
+        [command, (*command, "--config.seed=7")]
+    )
+    outputs = [processes.finish(process) for process in running]
+    assert [code for code, _ in outputs] == [2, 2], outputs
+    for _, output in outputs:
+        assert "has config.seed=7 where the chief has 42" in output
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_worker_does_not_wait_for_good_for_another(tmp_path):
+    address = f"127.0.0.1:{processes.free_ports(1)[0]}"
+    process = processes.start(
+        "trainer.task",
+        *FLAGS,
+        f"--workdir={tmp_path / 'run'}",
+        "--join_secs=1",
+        tf_config={
+            "cluster": {"worker": [address, "127.0.0.1:1"]},
+            "task": {"type": "worker", "index": 0},
+        },
+    )
+    code, output = processes.finish(process)
+    assert code == 75, output
+    assert "worker 1 (127.0.0.1:1) did not come to the chief" in output
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(signal.SIGTERM, 42), (signal.SIGINT, 43)]
+)
+def test_a_request_before_training_is_answered_at_once(
+    tmp_path, number, expected
+):
+    process = start(tmp_path / "run")
+    # What is printed before TensorFlow is imported.
+    assert process.stdout.readline().startswith("data: digits")
+    process.send_signal(number)
+    code, output = processes.finish(process)
+    assert code == expected, output
+    assert "left as asked" in output
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_score_that_is_not_finite_ends_the_run(tmp_path, capsys):
+    # The only step's loss is that before its update.
+    flags = (
+        "--config.steps=1",
+        "--config.epochs=none",
+        "--config.optimizer.name=sgd",
+        "--config.optimizer.learning_rate=1e30",
+        "--config.optimizer.ema_decay=none",
+    )
+    assert run(tmp_path / "run", *flags) == 3
+    assert "the validation loss is not finite" in capsys.readouterr().out
+    assert not list((tmp_path / "run" / "checkpoints").glob("step_*"))
+
+
+def test_a_torn_best_checkpoint_is_refused(tmp_path, capsys):
+    # Nothing is better than the first evaluation by so much.
+    flags = ("--config.evaluation.min_delta=10", "--config.epochs=3")
+    assert run(tmp_path / "run", *flags) == 0
+    best = read(tmp_path / "run")["best_step"]
+    path = checkpoints.path_of(tmp_path / "run" / "checkpoints", best)
+    assert best < read(tmp_path / "run")["step"]
+    (path / "state.npz").write_bytes(b"torn")
+    (tmp_path / "run" / "result.json").unlink()
+    assert run(tmp_path / "run", *flags) == 2
+    assert "the best checkpoint, is refused" in capsys.readouterr().err
+
+
+def test_an_early_stop_is_an_end_like_any_other(tmp_path, capsys):
+    flags = (
+        "--config.evaluation.patience=1",
+        "--config.evaluation.every_steps=7",
+        "--config.optimizer.learning_rate=1e-9",
+        "--config.optimizer.ema_decay=none",
+        "--config.evaluation.min_delta=0.5",
+    )
+    assert run(tmp_path / "run", *flags) == 0
+    assert "(stopped early)" in capsys.readouterr().out
+    lines = metrics_of(tmp_path / "run")
+    at_end = {line["split"] for line in lines if line["step"] == 14}
+    assert at_end == {"train", "validation", "test"}
+    assert run(tmp_path / "run", *flags) == 0
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(tmp_path, capsys):
+    flags = (
+        "--config.optimizer.name=sgd",
+        "--config.optimizer.learning_rate=1e30",
+        "--config.evaluation.select_by=none",
+    )
+    assert run(tmp_path / "run", *flags) == 3
+    assert "not finite at step" in capsys.readouterr().out
+    assert read(tmp_path / "run")["status"] == "diverged"

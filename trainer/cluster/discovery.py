@@ -1,0 +1,225 @@
+"""Who is in the job: TF_CONFIG, addresses or Slurm, read once."""
+
+import json
+import re
+from collections.abc import Mapping
+from collections.abc import MutableMapping
+
+from trainer.cluster import hostlist
+from trainer.cluster.place import Cluster
+from trainer.cluster.place import JOBS
+from trainer.cluster.place import split_address
+from trainer.process.exits import UserError
+
+# The ports of a Slurm step's tasks: so many for each of so many jobs, from
+# here to below Linux's ephemeral ports.
+SLURM_PORTS, SLURM_TASKS, SLURM_JOBS = 12_000, 16, 1_250
+# A prime, so that the steps of a job do not fall on the next jobs' ports.
+SLURM_STEP_APART = 131
+# By which a machine or a pod is told its worker's number.
+NUMBERS = ("STRATA_WORKER", "JOB_COMPLETION_INDEX")
+
+
+def read(environment: Mapping[str, str]) -> Cluster:
+    """Reads TF_CONFIG, as TensorFlow's multi-worker guide describes it.
+
+    Returns:
+      One worker where it is unset or names fewer than two.
+
+    Raises:
+      UserError: it is not of that form, or its task is not in its cluster.
+    """
+    text = environment.get("TF_CONFIG") or "{}"
+    try:
+        value = json.loads(text)
+        cluster, task = value.get("cluster", {}), value.get("task", {})
+        kind, index = str(task.get("type")), int(task.get("index", -1))
+        named = {job: list(cluster[job]) for job in cluster}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise _refusal(text, f"cannot be read ({error})") from None
+    if any(isinstance(addresses, str) for addresses in cluster.values()):
+        raise _refusal(text, "has a string where a list of addresses must be")
+    others = set(named) - set(JOBS)
+    if others:
+        raise _refusal(
+            text, f"has a job {min(others)!r}; jobs are {' and '.join(JOBS)}"
+        )
+    places = [(job, i) for job in JOBS for i in range(len(named.get(job, ())))]
+    if len(places) < 2:
+        return Cluster()
+    if (kind, index) not in places:
+        raise _refusal(
+            text, f"has task type {kind!r}, index {index}, not of its cluster"
+        )
+    addresses = [named[job][i] for job, i in places]
+    for address in addresses:
+        _check_address(text, address)
+        if addresses.count(address) > 1:
+            raise _refusal(text, f"names {address} twice")
+    return Cluster(
+        tuple(addresses),
+        places.index((kind, index)),
+        has_chief_task=("chief", 0) in places,
+    )
+
+
+def from_addresses(environment: Mapping[str, str]) -> Cluster:
+    """Reads STRATA_ADDRESSES, host:port of all workers between commas.
+
+    This process is the STRATA_WORKER-th of them, from 0; in a Kubernetes
+    Indexed Job or a JobSet the JOB_COMPLETION_INDEX-th.
+
+    Raises:
+      UserError: a variable is missing, or not of that form.
+    """
+    text = environment.get("STRATA_ADDRESSES", "")
+    addresses = tuple(text.split(","))
+    for address in addresses:
+        try:
+            split_address(address)
+        except ValueError:
+            raise UserError(
+                f"STRATA_ADDRESSES={text!r} has {address!r}, which is no"
+                " host:port; set it to those of all workers, between commas"
+            ) from None
+    if len(set(addresses)) < len(addresses):
+        raise UserError(
+            f"STRATA_ADDRESSES={text!r} names an address twice; give each"
+            " worker its own"
+        )
+    name = next((n for n in NUMBERS if n in environment), NUMBERS[0])
+    given = environment.get(name, "")
+    if given not in map(str, range(len(addresses))):
+        raise UserError(
+            f"{name}={given!r} must be a whole number below"
+            f" {len(addresses)}, the count of STRATA_ADDRESSES"
+        )
+    several = len(addresses) > 1
+    return Cluster(addresses, int(given)) if several else Cluster()
+
+
+def from_slurm(environment: Mapping[str, str]) -> Cluster:
+    """Reads what `srun` tells each task: one worker a task.
+
+    The ports follow from the job and the step, so that two jobs that share a
+    host seldom meet.
+
+    Raises:
+      UserError: not a task of srun; or tasks that are laid out otherwise than
+        in blocks or in turns.
+    """
+    try:
+        tasks = int(environment["SLURM_STEP_NUM_TASKS"])
+        index = int(environment["SLURM_PROCID"])
+        hosts = hostlist.expand(environment["SLURM_STEP_NODELIST"])
+        per_host = _counts(environment["SLURM_STEP_TASKS_PER_NODE"])
+        number = int(environment["SLURM_JOB_ID"]) + SLURM_STEP_APART * int(
+            environment["SLURM_STEP_ID"]
+        )
+    except (KeyError, ValueError) as error:
+        raise UserError(
+            f"--cluster=slurm: no task of srun ({error!r}); start it by srun,"
+            " or by strata launch slurm"
+        ) from None
+    if tasks == 1:
+        return Cluster()
+    layout = environment.get("SLURM_DISTRIBUTION", "block").partition(":")[0]
+    places = [(i, k) for i, count in enumerate(per_host) for k in range(count)]
+    if layout == "cyclic":
+        places.sort(key=lambda place: place[::-1])
+    elif layout != "block" and max(per_host) > 1:
+        raise UserError(
+            f"SLURM_DISTRIBUTION={layout}: several tasks a node must be laid"
+            " out by --distribution=block or cyclic"
+        )
+    first = SLURM_PORTS + SLURM_TASKS * (number % SLURM_JOBS)
+    return Cluster(tuple(f"{hosts[i]}:{first + k}" for i, k in places), index)
+
+
+def _counts(text: str) -> list[int]:
+    """Writes out `2(x3),1`, Slurm's short form of 2, 2, 2, 1."""
+    found = []
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", part)
+        if not match:
+            raise ValueError(f"SLURM_STEP_TASKS_PER_NODE={text}")
+        found += [int(match[1])] * int(match[2] or 1)
+    return found
+
+
+def find(source: str, environment: Mapping[str, str]) -> tuple[str, Cluster]:
+    """Finds the cluster that a process was started in.
+
+    Args:
+      source: one of SOURCES. "auto" takes the first of TF_CONFIG,
+        STRATA_ADDRESSES and a task of srun that is there.
+      environment: the process's.
+
+    Returns:
+      Which source it was, and the cluster; ("none", one worker) where there is
+      none.
+
+    Raises:
+      UserError: what is there cannot be read.
+    """
+    if source == "auto":
+        source = next(
+            (name for name, key in _SIGNS.items() if environment.get(key)),
+            "none",
+        )
+    return source, _READERS[source](environment)
+
+
+def enter(source: str, environment: MutableMapping[str, str]) -> Cluster:
+    """Finds the cluster, says so, and leaves TF_CONFIG as TensorFlow needs it.
+
+    Args:
+      source: as in `find`.
+      environment: the process's own; TensorFlow itself reads TF_CONFIG alone,
+        and a job started from here may read the rest.
+
+    Raises:
+      UserError: what is there cannot be read.
+    """
+    source, place = find(source, environment)
+    environment.pop("TF_CONFIG", None)
+    if place.workers > 1:
+        environment["TF_CONFIG"] = place.tf_config()
+        print(
+            f"cluster: {place.workers} workers, by {source}; this is"
+            f" {place.name_of(place.index)}",
+            flush=True,
+        )
+    return place
+
+
+# What each variable's presence says, in the order in which they count.
+_SIGNS = {
+    "tf_config": "TF_CONFIG",
+    "kubernetes": "STRATA_ADDRESSES",
+    "slurm": "SLURM_STEP_NUM_TASKS",
+}
+_READERS = {
+    "none": lambda environment: Cluster(),
+    "tf_config": read,
+    "addresses": from_addresses,
+    "kubernetes": from_addresses,
+    "slurm": from_slurm,
+}
+SOURCES = ("auto", *_READERS)
+
+
+def _check_address(text: str, address: object) -> None:
+    try:
+        split_address(str(address))
+    except ValueError:
+        raise _refusal(
+            text, f"has {address!r}, which is no host:port"
+        ) from None
+
+
+def _refusal(text: str, reason: str) -> UserError:
+    return UserError(
+        f"TF_CONFIG={text!r} {reason}; mend it, after TensorFlow's multi-worker"
+        " guide, or unset it"
+    )

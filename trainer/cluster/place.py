@@ -1,0 +1,101 @@
+"""The place of this process in its job, and the names of its peers."""
+
+import dataclasses
+import json
+import re
+
+JOBS = ("chief", "worker")
+# What a collective operation's error says, and where its advice begins.
+_CAUSE = re.compile(
+    r"aborted by:(.*?)(?:Additional GRPC|The tasks have crashed|The error could"
+    r"|\Z)",
+    re.DOTALL,
+)
+_TASK = re.compile(r"/job:(chief|worker)/(?:replica:0/)?task:(\d+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """The place of this process in the job.
+
+    Attributes:
+      addresses: host:port of each process that trains, the chief's first; ()
+        where there is but this one.
+      index: of this process among them.
+      has_chief_task: whether the first is a task of a job "chief", beside
+        which workers are counted from 0.
+    """
+
+    addresses: tuple[str, ...] = ()
+    index: int = 0
+    has_chief_task: bool = False
+
+    def tf_config(self) -> str:
+        """Returns what TF_CONFIG is to say to TensorFlow of several workers."""
+        first = int(self.has_chief_task)
+        jobs = {"chief": self.addresses[:first]} if first else {}
+        cluster = jobs | {"worker": self.addresses[first:]}
+        is_worker = self.index >= first
+        return json.dumps(
+            {
+                "cluster": cluster,
+                "task": {
+                    "type": "worker" if is_worker else "chief",
+                    "index": self.index - first if is_worker else 0,
+                },
+            }
+        )
+
+    @property
+    def workers(self) -> int:
+        """Processes that train."""
+        return max(1, len(self.addresses))
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes."""
+        return self.index == 0
+
+    def on_host(self) -> tuple[int, int]:
+        """Returns this worker's number on its host, and how many are there."""
+        if self.workers == 1:
+            return 0, 1
+        hosts = [split_address(address)[0] for address in self.addresses]
+        own = hosts[self.index]
+        return hosts[: self.index].count(own), hosts.count(own)
+
+    def name_of(self, index: int) -> str:
+        """Names a worker for people."""
+        return f"worker {index} ({self.addresses[index]})"
+
+    def told_by(self, message: str) -> str:
+        """Returns what TensorFlow's message says of a failed peer, for people.
+
+        Args:
+          message: of an error of the ring of workers, whose stack and advice
+            fill pages.
+        """
+        found = _CAUSE.search(message)
+        told = " ".join((found[1] if found else message).split())[:300]
+        named = _TASK.sub(self._name_of_task, told)
+        peers = sorted(set(map(self._name_of_task, _TASK.finditer(message))))
+        if named == told and peers:
+            return f"{', '.join(peers)}: {told}"
+        return named
+
+    def _name_of_task(self, task: re.Match) -> str:
+        job, index = task[1], int(task[2])
+        return self.name_of(index + (job == "worker" and self.has_chief_task))
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Returns (host, port) of "host:port", "[...]" of IPv6 taken off.
+
+    Raises:
+      ValueError: it is not of that form.
+    """
+    host, _, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not 0 < int(port) < 65536:
+        raise ValueError("no host:port")
+    return host, int(port)

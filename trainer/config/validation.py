@@ -1,0 +1,142 @@
+"""Checks every rule of a config that needs no data and no devices."""
+
+import difflib
+import math
+import types
+import typing
+from typing import Any
+
+from trainer.config.rules import RULES
+from trainer.config.sections import Config
+from trainer.config.sections import OptimizerConfig
+from trainer.config.values import fields
+from trainer.config.values import flatten
+from trainer.config.values import from_dict
+from trainer.process.exits import UserError
+
+
+def _typed(value: Any, wanted: Any) -> tuple[bool, Any]:
+    """Whether `value` is of type `wanted`, and the value as that type."""
+    origin, args = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin in (typing.Union, types.UnionType):
+        if value is None:
+            return type(None) in args, None
+        return _typed(value, next(a for a in args if a is not type(None)))
+    if origin is tuple:
+        if not isinstance(value, tuple | list):
+            return False, value
+        items = [_typed(item, args[0]) for item in value]
+        return all(good for good, _ in items), tuple(item for _, item in items)
+    if wanted is float:
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+        return good and math.isfinite(value), float(value) if good else value
+    if wanted is int:
+        return isinstance(value, int) and not isinstance(value, bool), value
+    return isinstance(value, wanted), value
+
+
+def _words(wanted: Any) -> str:
+    """The name of a type as a user would say it."""
+    origin, args = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin in (typing.Union, types.UnionType):
+        return (
+            " or ".join(_words(a) for a in args if a is not type(None))
+            + " or none"
+        )
+    if origin is tuple:
+        return f"a tuple of {_words(args[0])}"
+    names = {
+        int: "int",
+        float: "finite float",
+        bool: "true or false",
+        str: "str",
+    }
+    return names[wanted]
+
+
+def _check_field(path: str, wanted: Any, value: Any) -> Any:
+    good, value = _typed(value, wanted)
+    if not good:
+        raise UserError(f"config.{path}={value!r} must be {_words(wanted)}")
+    rule = RULES.get(path)
+    if rule is None or value is None or rule.holds(value):
+        return value
+    remedy = ""
+    if isinstance(value, str):
+        choices = rule.words.removeprefix("is none of ").split(", ")
+        near = difflib.get_close_matches(value, choices, n=1)
+        remedy = f"; did you mean {near[0]}?" if near else ""
+    else:
+        default = flatten(Config())[path]
+        remedy = f"; the default is {default}" if default is not None else ""
+    raise UserError(f"config.{path}={value!r} {rule.words}{remedy}")
+
+
+def validate(config: Config) -> Config:
+    """Checks every rule that needs no data and no devices.
+
+    Args:
+      config: what `get_config()` returned, with the flags' changes.
+
+    Returns:
+      A new config with lists as tuples and whole numbers as floats where a
+      field is a float.
+
+    Raises:
+      UserError: naming field, value, rule and remedy.
+    """
+    if not isinstance(config, Config):
+        raise UserError(
+            f"get_config() returned a {type(config).__name__}; it must return"
+            " a trainer.config.Config"
+        )
+    config = from_dict(
+        {path: _check_field(path, *rest) for path, *rest in fields(config)}
+    )
+    _check_length(config)
+    _check_optimizer(config.optimizer)
+    _check_selection(config)
+    return config
+
+
+def _check_length(config: Config) -> None:
+    if (config.epochs is None) == (config.steps is None):
+        raise UserError(
+            f"config.epochs={config.epochs} and config.steps={config.steps}:"
+            " exactly one must be set; set the other to None"
+        )
+    if config.optimizer.accumulation_steps > config.global_batch_size:
+        raise UserError(
+            "config.optimizer.accumulation_steps="
+            f"{config.optimizer.accumulation_steps} must not exceed"
+            f" config.global_batch_size={config.global_batch_size}"
+        )
+
+
+def _check_optimizer(optimizer: OptimizerConfig) -> None:
+    schedule = optimizer.schedule
+    if len(schedule.boundaries) != len(schedule.factors):
+        raise UserError(
+            f"config.optimizer.schedule.boundaries={schedule.boundaries} and"
+            f" factors={schedule.factors} must be of one length"
+        )
+    if (schedule.name == "piecewise") != bool(schedule.boundaries):
+        raise UserError(
+            f"config.optimizer.schedule.name={schedule.name!r} with boundaries="
+            f"{schedule.boundaries}: piecewise needs boundaries and factors,"
+            " and nothing else takes them"
+        )
+    if optimizer.nesterov and (
+        optimizer.name != "sgd" or not optimizer.momentum
+    ):
+        raise UserError(
+            "config.optimizer.nesterov=True needs name='sgd' and momentum > 0"
+        )
+
+
+def _check_selection(config: Config) -> None:
+    if config.evaluation.patience and not config.evaluation.select_by:
+        raise UserError(
+            f"config.evaluation.patience={config.evaluation.patience} needs"
+            " config.evaluation.select_by, such as 'loss'"
+        )

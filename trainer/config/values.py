@@ -1,0 +1,82 @@
+"""A config's fields by their dotted paths: read, set, and to and from JSON."""
+
+import dataclasses
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+from trainer.config.sections import Config
+from trainer.process.exits import UserError
+
+
+def fields(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yields (dotted path, type, value) of every leaf field of a config."""
+    for field in dataclasses.fields(config):
+        path = prefix + field.name
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(field.type):
+            if not isinstance(value, field.type):  # type: ignore[arg-type]
+                raise UserError(
+                    f"config.{path}={value!r} must be a"
+                    f" {field.type.__name__}; see trainer/config/sections.py"  # type: ignore[union-attr]
+                )
+            yield from fields(value, path + ".")
+        else:
+            yield path, field.type, value
+
+
+def flatten(config: Any) -> dict[str, Any]:
+    """Returns {dotted path: value} of a config, tuples as JSON's lists."""
+    return {
+        path: list(value) if isinstance(value, tuple) else value
+        for path, _, value in fields(config)
+    }
+
+
+def from_dict(values: dict[str, Any]) -> Config:
+    """Returns the config of `dataclasses.asdict` or of `flatten`.
+
+    A field that is absent takes its default.
+
+    Raises:
+      UserError: a field that no config has.
+    """
+    config = Config()
+    assign(config, values)
+    return config
+
+
+def assign(section: Any, values: dict[str, Any], prefix: str = "") -> None:
+    """Sets fields of a config, or of a section of it that `prefix` names."""
+    for path, value in values.items():
+        *parents, name = path.split(".")
+        holder = section
+        for parent in parents:
+            holder = getattr(holder, parent, None)
+        if not hasattr(holder, name):
+            raise unknown_field(prefix + path)
+        if isinstance(value, dict):
+            assign(getattr(holder, name), value, f"{prefix}{path}.")
+        else:
+            setattr(
+                holder, name, tuple(value) if isinstance(value, list) else value
+            )
+
+
+def unknown_field(path: str) -> UserError:
+    """Returns the error for a field that no config has, with the nearest."""
+    known = [known for known, _, _ in fields(Config())]
+    inside = [k for k in known if k.startswith(path + ".")]
+    if inside:
+        return UserError(
+            f"config.{path} is a section of the config; set its fields, such as"
+            f" config.{inside[0]}"
+        )
+    leaves = [k for k in known if k.rsplit(".")[-1] == path.rsplit(".")[-1]]
+    near = leaves or difflib.get_close_matches(path, known, n=1)
+    remedy = (
+        f"did you mean config.{near[0]}?"
+        if near
+        else "trainer/config/sections.py lists them"
+    )
+    return UserError(f"config.{path} is not a field of the config; {remedy}")

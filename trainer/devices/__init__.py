@@ -1,0 +1,1 @@
+"""The strategy that a job runs on, and TensorFlow's start."""

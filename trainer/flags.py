@@ -1,0 +1,429 @@
+"""The trainer's command line: each flag's name, type and meaning, once.
+
+`parse` is the trainer's: flags, and the config that they name. `read` is the
+launchers': the same words, and no config is opened, since its file may stand on
+another machine. No TensorFlow.
+"""
+
+import dataclasses
+import difflib
+import functools
+import os
+import pathlib
+import re
+import textwrap
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from absl import flags as absl_flags
+
+from trainer.cluster import discovery
+from trainer.config import Config
+from trainer.config.validation import validate
+from trainer.config.values import assign
+from trainer.config.values import fields
+from trainer.config.values import unknown_field
+from trainer.devices.choice import STRATEGIES
+from trainer.process.exits import UserError
+
+CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
+_CONFIG_FLAG = re.compile(r"--?(?:no)?config\.([\w.]+)(?:=(.*))?", re.DOTALL)
+
+USAGE = """\
+Trains and scores a multilayer perceptron. The same command goes on where an
+earlier one was stopped, and says so where it is finished.
+
+usage: python -m trainer.task --config=FILE [flags]
+
+  python -m trainer.task --config=configs/digits.py
+  python -m trainer.task --config=mnist --data_dir=DIR --config.epochs=10
+  python -m trainer.task --config=digits --cpu_devices=2 --workdir=runs/two
+
+shipped configs:
+{configs}
+
+Any field of the config is set by --config.FIELD=VALUE, such as
+  --config.optimizer.learning_rate=3e-4
+  --config.model.hidden_units=512,256
+  --config.optimizer.clip_norm=none
+The fields, their defaults and meanings stand in trainer/config/sections.py.
+
+flags:
+{flags}
+exit codes:
+   0  done
+   2  wrong flags, config or data; nothing was written
+   3  the loss is no longer finite
+  42  stopped by SIGTERM, SIGUSR1 or a scheduler's budget, checkpoint written
+  43  stopped by Ctrl-C, a STOP file or --max_secs, checkpoint written
+  75  a peer, the cluster or the disk failed; start again
+"""
+
+
+def _flag(
+    words: str,
+    default: Any = None,
+    *,
+    value: str = "N",
+    choices: tuple[str, ...] = (),
+    least: float | None = None,
+) -> Any:
+    """A flag: its help, its default, and what --help calls its value."""
+    metadata = {
+        "words": words,
+        "value": value,
+        "choices": choices,
+        "least": least,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass
+class Flags:
+    """Where and how a job runs; what it trains is the config's."""
+
+    config: str | None = _flag(
+        "Config file, or the name of a shipped config. Needed.", value="FILE"
+    )
+    workdir: str | None = _flag(
+        "Folder of the run, or gs://BUCKET/PATH. By default runs/<config"
+        " name>.",
+        value="DIR",
+    )
+    data_dir: str | None = _flag(
+        "Folder that holds the data, or a CSV file, local or gs://BUCKET/PATH;"
+        " nothing else is looked at then.",
+        value="DIR",
+    )
+    init_from: str | None = _flag(
+        "Workdir of another run, whose weights a new run begins with.",
+        value="DIR",
+    )
+    strategy: str = _flag(
+        "How the job is spread: auto, default, one_device, mirrored,"
+        " multiworker or tpu. auto takes tpu where --tpu names one, multiworker"
+        " where there are two workers or more, mirrored for two local devices"
+        " or more, and else default.",
+        "auto",
+        value="NAME",
+        choices=STRATEGIES,
+    )
+    cluster: str = _flag(
+        "Where the job's workers are told of: none, tf_config, addresses,"
+        " kubernetes or slurm. auto takes TF_CONFIG where it is set,"
+        " STRATA_ADDRESSES (beside JOB_COMPLETION_INDEX or STRATA_WORKER), or"
+        " what srun sets, in this order.",
+        "auto",
+        value="NAME",
+        choices=discovery.SOURCES,
+    )
+    tpu: str | None = _flag("Name or address of a TPU, or local.", value="NAME")
+    devices: int | None = _flag(
+        "Use N of this machine's devices; all by default.", least=1
+    )
+    cpu_devices: int | None = _flag(
+        "Make N logical CPU devices, to try several replicas on one machine.",
+        least=1,
+    )
+    require_gpus: int | None = _flag(
+        "End with code 2 where TensorFlow sees fewer than N GPUs.", least=1
+    )
+    max_secs: float | None = _flag(
+        "Stop at this age of the process, checkpoint written: with code 42"
+        " under Slurm or Kubernetes, else with 43.",
+        least=1.0,
+    )
+    join_secs: float = _flag(
+        "How long workers wait for one another at the start; then each names"
+        " who is missing, and leaves with code 75.",
+        300.0,
+        least=1.0,
+    )
+    log_format: str = _flag(
+        "text or json: what stdout holds. json is an object a line: numbers"
+        " with step and split, the rest as message.",
+        "text",
+        value="NAME",
+        choices=("text", "json"),
+    )
+    log_secs: float = _flag(
+        "Seconds between two lines of progress where stdout is no terminal.",
+        30.0,
+        least=0.0,
+    )
+    profile_steps: str | None = _flag(
+        "FIRST:LAST, such as 100:110: steps whose trace is kept for"
+        " TensorBoard, and profile.txt says where their time went.",
+        value="A:B",
+    )
+    help: bool = _flag("Show this text.", False)
+
+    @property
+    def run_workdir(self) -> str:
+        """The folder of the run: the one given, or the config's own."""
+        return self.workdir or os.path.join(
+            "runs", pathlib.Path(self.config or "").stem
+        )
+
+    @property
+    def profiled(self) -> tuple[int, int] | None:
+        """The first and the last step to profile.
+
+        Raises:
+          UserError: they are no two steps, or no step lies between.
+        """
+        text = self.profile_steps
+        if text is None:
+            return None
+        match = re.fullmatch(r"(\d{1,12}):(\d{1,12})", text)
+        if not match or int(match[1]) >= int(match[2]):
+            raise UserError(
+                f"--profile_steps={text} must be FIRST:LAST, two steps of which"
+                " the second is later, such as 100:110"
+            )
+        return int(match[1]), int(match[2])
+
+
+def _define(names: list[str]) -> absl_flags.FlagValues:
+    """Defines the flags of these names, in a set of their own."""
+    values = absl_flags.FlagValues()
+    define: Callable
+    for field in dataclasses.fields(Flags):
+        if field.name not in names:
+            continue
+        kind, least = _plain_type(field.type), field.metadata["least"]
+        choices = field.metadata["choices"]
+        if field.name == "help":
+            define = functools.partial(
+                absl_flags.DEFINE_boolean, short_name="h"
+            )
+        elif choices:
+            define = functools.partial(
+                absl_flags.DEFINE_enum, enum_values=list(choices)
+            )
+        else:
+            number = {"lower_bound": least} if kind in (int, float) else {}
+            define = functools.partial(_DEFINERS[kind], **number)
+        define(
+            name=field.name,
+            default=field.default,
+            help=field.metadata["words"],
+            flag_values=values,
+        )
+    return values
+
+
+_DEFINERS: dict[type, Callable] = {
+    str: absl_flags.DEFINE_string,
+    int: absl_flags.DEFINE_integer,
+    float: absl_flags.DEFINE_float,
+}
+
+
+def _plain_type(annotated: Any) -> type:
+    """Returns the type that an annotation allows beside None."""
+    kinds = typing.get_args(annotated) or (annotated,)
+    return next(kind for kind in kinds if kind is not type(None))
+
+
+def help_text() -> str:
+    """Returns what --help prints."""
+    lines = []
+    for field in dataclasses.fields(Flags):
+        is_plain = _plain_type(field.type) is bool
+        value = "" if is_plain else f"={field.metadata['value']}"
+        words = textwrap.fill(field.metadata["words"], 70)
+        lines.append(f"  --{field.name}{value}\n")
+        lines.append(textwrap.indent(words, " " * 6) + "\n")
+    names = textwrap.fill(
+        ", ".join(shipped_configs()),
+        76,
+        initial_indent="  ",
+        subsequent_indent="  ",
+    )
+    return USAGE.format(configs=names, flags="".join(lines))
+
+
+def read(argv: list[str]) -> Flags:
+    """Reads the trainer's flags, and opens no config.
+
+    Args:
+      argv: the command line without the program's name.
+
+    Raises:
+      UserError: a flag that is unknown or of the wrong type, or no config.
+    """
+    return _read(_split(argv))
+
+
+def parse(argv: list[str]) -> tuple[Flags, Config]:
+    """Parses flags and config.
+
+    Args:
+      argv: the command line without the program's name.
+
+    Raises:
+      UserError: a flag or field that is unknown or of the wrong type, or a
+        config file that cannot be read.
+    """
+    words = _split(argv)
+    found = _read(words)
+    if found.help:
+        return found, Config()
+    found.config = _config_file(found.config or "")
+    fields_given, nones = _of_fields(words.fields)
+    return found, _config(found.config, fields_given, nones)
+
+
+class _Words(typing.NamedTuple):
+    """A command line, taken apart.
+
+    Attributes:
+      config: the file or name that --config gives last, or None.
+      fields: (word, value or None) of each --config.FIELD, in their order.
+      others: all other words.
+    """
+
+    config: str | None
+    fields: list[tuple[str, str | None]]
+    others: list[str]
+
+
+def _split(argv: list[str]) -> _Words:
+    """Takes out --config and --config.FIELD, each with its value.
+
+    Raises:
+      UserError: a field that no config has.
+    """
+    known = {path: kind for path, kind, _ in fields(Config())}
+    config, given, others = None, [], []
+    words = iter(argv)
+    for word in words:
+        match = _CONFIG_FLAG.fullmatch(word)
+        if match and match[1] not in known:
+            raise unknown_field(match[1])
+        if match:
+            value = match[2]
+            if value is None and known[match[1]] is not bool:
+                value = next(words, "")
+                word = f"{word}={value}"
+            given.append((word, value))
+        elif word.startswith(("--config=", "-config=")):
+            config = word.partition("=")[2]
+        elif word in ("--config", "-config"):
+            config = next(words, "")
+        else:
+            others.append(word)
+    return _Words(config, given, others)
+
+
+def _read(words: _Words) -> Flags:
+    names = [f.name for f in dataclasses.fields(Flags) if f.name != "config"]
+    values = _define(names)
+    try:
+        rest = values(["task", *words.others])
+    except absl_flags.Error as error:
+        raise UserError(_first_and_last_line(error)) from error
+    if len(rest) > 1:
+        raise UserError(
+            f"{rest[1]!r} is not a flag; flags look like --name=value"
+        )
+    given: dict[str, Any] = {name: values[name].value for name in names}
+    found = Flags(words.config, **given)
+    if found.config is None and not found.help:
+        raise UserError(
+            "--config is missing; name a file, or one of"
+            f" {', '.join(shipped_configs())}"
+        )
+    return found
+
+
+def _of_fields(
+    given: list[tuple[str, str | None]],
+) -> tuple[list[str], list[str]]:
+    """Returns the words that set fields, and the fields that are set to none.
+
+    Of two words for one field the last counts; ml_collections by itself would
+    join two tuples.
+    """
+    known = {path: kind for path, kind, _ in fields(Config())}
+    last: dict[str, str | None] = {}
+    for word, value in given:
+        match = _CONFIG_FLAG.fullmatch(word)
+        assert match is not None
+        none = (value or "").lower() == "none"
+        if none and type(None) not in typing.get_args(known[match[1]]):
+            raise UserError(f"config.{match[1]}=none: it must have a value")
+        last[match[1]] = None if none else word
+    return (
+        [word for word in last.values() if word is not None],
+        [path for path, word in last.items() if word is None],
+    )
+
+
+def _config(file: str, words: list[str], nones: list[str]) -> Config:
+    """Opens a config, sets fields, and checks it.
+
+    Raises:
+      UserError: it cannot be read, or breaks a rule.
+    """
+    from ml_collections import config_flags
+
+    values = absl_flags.FlagValues()
+    config_flags.DEFINE_config_file("config", None, "", flag_values=values)
+    wanted: Any = values["config"]
+    arguments = ["task", f"--config={file}", *words]
+    # config_flags looks for overrides in the process's own command line.
+    wanted._sys_argv = arguments
+    try:
+        values(arguments)
+        # A file that could not be opened is told of at the first look.
+        getattr(wanted.value, "epochs", None)
+    except absl_flags.Error as error:
+        raise UserError(_first_and_last_line(error)) from error
+    except Exception as error:  # whatever the config file raises
+        raise UserError(
+            f"the config cannot be read: {type(error).__name__}:"
+            f" {_first_and_last_line(error)}"
+        ) from error
+    config = wanted.value
+    if isinstance(config, Config):
+        assign(config, dict.fromkeys(nones))
+        _choose_length(config, [*wanted.override_values, *nones])
+    return validate(config)
+
+
+def _first_and_last_line(error: Exception) -> str:
+    """Leaves out the traceback that config_flags puts into a message."""
+    lines = str(error).split("\n")
+    return (
+        lines[0] if len(lines) < 2 else f"{lines[0]} {lines[-1] or lines[-2]}"
+    )
+
+
+def shipped_configs() -> list[str]:
+    """Names the configs that come with Strata."""
+    return sorted(p.stem for p in CONFIGS.glob("*.py") if p.stem != "__init__")
+
+
+def _config_file(name: str) -> str:
+    if os.path.isfile(name):
+        return name
+    if name in shipped_configs():
+        return str(CONFIGS / f"{name}.py")
+    stem = pathlib.Path(name).stem
+    near = difflib.get_close_matches(stem, shipped_configs(), n=1)
+    remedy = f"did you mean {near[0]}?" if near else "name a file that exists"
+    raise UserError(
+        f"--config={name} is neither a file nor one of"
+        f" {', '.join(shipped_configs())}; {remedy}"
+    )
+
+
+def _choose_length(config: Config, overridden: list[str]) -> None:
+    """A length given by flag stands for the file's, whichever kind it is."""
+    given = {"epochs", "steps"} & set(overridden)
+    if len(given) == 1:
+        (other,) = {"epochs", "steps"} - given
+        setattr(config, other, None)

@@ -1,0 +1,1 @@
+"""From a split's arrays to the chunks that devices are handed."""

@@ -1,0 +1,232 @@
+"""tf.data: order -> gather -> batch, for each worker; the one normalisation.
+
+The order is a pure function of (seed, epoch, step, global batch size). Row r of
+the global batch goes to replica r // replica_batch_size, whatever the replicas
+are; rows past the end of the data or of the batch are padding, of weight 0.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from trainer.input import stored_rows
+from trainer.input.moments import row_bytes_of
+from trainer.sources import Split
+
+# A chunk that crosses to the device at once is kept below this.
+MOST_CHUNK_BYTES = 64 * 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Which rows each step takes, and where chunks of steps end.
+
+    Attributes:
+      examples: rows of the split.
+      global_batch_size: rows of a step, over all replicas.
+      replicas: that a step is shared by.
+      micro_batches: that each replica works its rows off in.
+      most_steps: of a chunk.
+      seed: of the order; None keeps the stored order, for evaluation.
+      last_step: where the run ends.
+      cuts: a chunk also ends at every multiple of each of these steps.
+      ends: and at each of these steps themselves.
+    """
+
+    examples: int
+    global_batch_size: int
+    replicas: int
+    most_steps: int
+    last_step: int
+    micro_batches: int = 1
+    seed: int | None = None
+    cuts: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-self.examples // self.global_batch_size)
+
+    @property
+    def replica_batch_size(self) -> int:
+        """Rows of a replica, padded to whole micro-batches."""
+        shares = self.replicas * self.micro_batches
+        return -(-self.global_batch_size // shares) * self.micro_batches
+
+    def chunk_end(self, step: Any, least: Callable = min) -> Any:
+        """Returns the step at which the chunk that begins at `step` ends.
+
+        Args:
+          step: int, or int64 scalar inside tf.data.
+          least: the minimum of several such numbers.
+        """
+        cuts = (self.steps_per_epoch, *self.cuts)
+        return least(
+            self.last_step,
+            step + self.most_steps,
+            *((step // cut + 1) * cut for cut in cuts),
+            # Once it is passed, beyond the last step.
+            *(end + step // end * self.last_step for end in self.ends),
+        )
+
+
+def steps_that_fit(
+    split: Split, global_batch_size: int, most_steps: int
+) -> int:
+    """Returns how many steps' rows stay below MOST_CHUNK_BYTES, 1 at least."""
+    fitting = MOST_CHUNK_BYTES // max(
+        1, row_bytes_of(split) * global_batch_size
+    )
+    return max(1, min(most_steps, fitting))
+
+
+def _least(*numbers: Any) -> tf.Tensor:
+    return tf.reduce_min(tf.stack([tf.cast(n, tf.int64) for n in numbers]))
+
+
+def rows_of_steps(
+    plan: Plan, first_step: tf.Tensor, steps: tf.Tensor, first_row: tf.Tensor
+) -> tf.Tensor:
+    """Returns which examples a replica takes, int64 [steps, rows]; -1 pads.
+
+    Args:
+      plan: the split's.
+      first_step: int64 scalar; all the steps lie in its epoch.
+      steps: int64 scalar, how many.
+      first_row: int64 scalar, the replica's first row in the global batch.
+    """
+    epoch = first_step // plan.steps_per_epoch
+    step = first_step % plan.steps_per_epoch + tf.range(steps)
+    row = first_row + tf.range(plan.replica_batch_size, dtype=tf.int64)
+    position = (step * plan.global_batch_size)[:, None] + row[None, :]
+    real = (row[None, :] < plan.global_batch_size) & (position < plan.examples)
+    example = tf.reshape(tf.where(real, position, 0), [-1])
+    if plan.seed is not None:
+        # A keyed permutation of [0, examples): any position's example in O(1),
+        # so that the place in the data is the step and no buffer is saved.
+        example = tf.random.experimental.index_shuffle(
+            example,
+            seed=tf.cast(tf.stack([epoch, plan.seed]), tf.uint32),
+            max_index=plan.examples - 1,
+        )
+    return tf.where(real, tf.reshape(example, tf.shape(position)), -1)
+
+
+# AutoGraph would rewrite these functions, which have nothing for it to rewrite,
+# and take a second of each start for it.
+@tf.autograph.experimental.do_not_convert
+def chunks(
+    split: Split,
+    plan: Plan,
+    *,
+    first_step: int,
+    context: tf.distribute.InputContext,
+    repeat: bool = False,
+) -> tf.data.Dataset:
+    """Makes one worker's stream of chunks, an element a local replica.
+
+    Args:
+      split: the rows, as stored.
+      plan: their order.
+      first_step: where to begin: 0, or the step of a checkpoint.
+      context: of `distribute_datasets_from_function`.
+      repeat: begin again at `first_step` for good, once all is handed out.
+
+    Returns:
+      A dataset of {"x": stored dtype [K, rows, *shape], "y": [K, rows, ...],
+      "examples": int32 [K] real rows of each global batch, "first_row": int32,
+      "first_step": int64, "steps": int32}, where the first `steps` of the
+      K = plan.most_steps slots are used.
+    """
+    local = plan.replicas // context.num_input_pipelines
+    first = context.input_pipeline_id * local
+    replicas = tf.range(first, first + local, dtype=tf.int64)
+    at_random = plan.seed is not None
+    rows_x = stored_rows.gather(split.x, at_random=at_random)
+    rows_y = stored_rows.gather(split.y, at_random=at_random)
+    rows = None if split.rows is None else tf.constant(split.rows)
+
+    def next_chunk(step: tf.Tensor, _: tf.Tensor) -> tuple:
+        end = plan.chunk_end(step, _least)
+        return end, (step, end - step)
+
+    def of_replicas(step: tf.Tensor, steps: tf.Tensor) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensor_slices(replicas).map(
+            lambda replica: (step, steps, replica)
+        )
+
+    def fill(step: tf.Tensor, steps: tf.Tensor, replica: tf.Tensor) -> dict:
+        first_row = replica * plan.replica_batch_size
+        example = rows_of_steps(plan, step, steps, first_row)
+        index = tf.reshape(tf.maximum(example, 0), [-1])
+        if rows is not None:
+            index = tf.gather(rows, index)
+        place = (step % plan.steps_per_epoch) + tf.range(steps)
+        left = plan.examples - place * plan.global_batch_size
+        padding = plan.most_steps - tf.cast(steps, tf.int32)
+
+        def slots(flat: tf.Tensor) -> tf.Tensor:
+            shape = [plan.most_steps, plan.replica_batch_size, *flat.shape[1:]]
+            flat = tf.pad(
+                flat,
+                [[0, padding * plan.replica_batch_size]]
+                + [[0, 0]] * (len(flat.shape) - 1),
+            )
+            return tf.reshape(flat, shape)
+
+        examples = tf.cast(tf.minimum(left, plan.global_batch_size), tf.int32)
+        return {
+            "x": slots(rows_x(index)),
+            "y": slots(rows_y(index)),
+            "examples": tf.ensure_shape(
+                tf.pad(examples, [[0, padding]]), [plan.most_steps]
+            ),
+            "first_row": tf.cast(first_row, tf.int32),
+            "first_step": step,
+            "steps": tf.cast(steps, tf.int32),
+        }
+
+    starts = tf.data.Dataset.counter().scan(
+        tf.constant(first_step, tf.int64), next_chunk
+    )
+    starts = starts.take_while(lambda step, steps: steps > 0)
+    if repeat:
+        starts = starts.repeat()
+    # A chunk for each replica is made while another waits. That is set, and not
+    # tuned: tf.data's tuner may sleep for a minute, and where it misses its end
+    # the end of the run waits for it to wake. Nor is anything rewritten: a
+    # pipeline this short gains nothing by it, and each start waits for it.
+    ahead = 2 * local
+    as_it_stands = tf.data.Options()
+    as_it_stands.autotune.enabled = False
+    as_it_stands.experimental_optimization.apply_default_optimizations = False
+    return (
+        starts.flat_map(of_replicas)
+        .map(fill, num_parallel_calls=ahead, deterministic=True)
+        .prefetch(ahead)
+        .with_options(as_it_stands)
+    )
+
+
+def distribute(
+    strategy: tf.distribute.Strategy,
+    split: Split,
+    plan: Plan,
+    *,
+    first_step: int = 0,
+    repeat: bool = False,
+) -> tf.distribute.DistributedIterator:
+    """Iterates over the split's chunks, each worker reading its own rows."""
+    return iter(
+        strategy.distribute_datasets_from_function(
+            lambda context: chunks(
+                split,
+                plan,
+                first_step=first_step,
+                context=context,
+                repeat=repeat,
+            )
+        )
+    )

@@ -1,0 +1,83 @@
+"""Rows by their numbers, from arrays in memory and from mapped files."""
+
+import concurrent.futures
+import mmap
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+# Threads that read the rows of a chunk from a mapped file.
+READERS = 16
+# Splits that share an array share its tensor too.
+_held: dict[int, tf.Tensor] = {}
+
+
+def _hold(array: np.ndarray) -> tf.Tensor:
+    """Returns the array as a tensor, made once and dropped with the array."""
+    key = id(array)
+    if key not in _held:
+        _held[key] = tf.constant(array)
+        weakref.finalize(array, _held.pop, key, None)
+    return _held[key]
+
+
+def gather(
+    array: np.ndarray, *, at_random: bool
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function from int64 [n] to the array's rows, [n, ...].
+
+    Args:
+      array: in memory, or mapped from a file.
+      at_random: whether rows are asked for in no order of theirs.
+    """
+    if not isinstance(array, np.memmap):
+        tensor = _hold(array)
+        return lambda index: tf.gather(tensor, index)
+
+    if at_random:
+        _expect_no_order(array)
+    of_disk = _reader(array)
+
+    def read(index: tf.Tensor) -> tf.Tensor:
+        rows = tf.numpy_function(of_disk, [index], tf.as_dtype(array.dtype))
+        return tf.ensure_shape(rows, [None, *array.shape[1:]])
+
+    return read
+
+
+def _expect_no_order(array: np.memmap) -> None:
+    """Has a map's pages read one by one, not with those that lie beside."""
+    if hasattr(mmap, "MADV_RANDOM"):
+        mapped: Any = array
+        mapped._mmap.madvise(mmap.MADV_RANDOM)
+
+
+def _reader(array: np.memmap) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns a function from int64 [n] to the map's rows, [n, ...].
+
+    Several threads read, since `np.take` lets others run meanwhile: a disk is
+    then asked for many pages at once, and not for one after another.
+    """
+    stored = array.view(np.ndarray)
+    readers = concurrent.futures.ThreadPoolExecutor(READERS)
+
+    def read(index: np.ndarray) -> np.ndarray:
+        rows = np.empty((len(index), *stored.shape[1:]), stored.dtype)
+        jobs = zip(
+            np.array_split(index, READERS),
+            np.array_split(rows, READERS),
+            strict=True,
+        )
+
+        def fill(job: tuple[np.ndarray, np.ndarray]) -> None:
+            # Any mode but "raise" writes in place; each index is a row's.
+            np.take(stored, job[0], axis=0, out=job[1], mode="clip")
+
+        for _ in readers.map(fill, jobs):
+            pass
+        return rows
+
+    return read

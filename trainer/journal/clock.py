@@ -1,0 +1,104 @@
+"""Where a run's wall time goes, restarts included."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from trainer.process.facts import process_age_secs
+
+# Not the job's doing, and left out of the share: the user's own pauses.
+PAUSED = "paused"
+USEFUL = "train"
+
+
+class Clock:
+    """Adds up wall time by category, from the first training call on.
+
+    Categories: "setup" (process start to first training call), "compile" (the
+    first chunk, which is traced and compiled), "train" (all others),
+    "input_wait", "evaluate", "checkpoint", "look" (norms and histograms),
+    "other"; and of earlier starts
+    "redone" (steps taken that were lost), "downtime" (no process ran) and
+    "paused" (the user wanted it so).
+
+    Attributes:
+      setup_secs: from the start of the process to the making of this clock.
+      secs: seconds by category.
+      epoch_secs: seconds of each epoch's training, input wait included.
+    """
+
+    def __init__(self, before: dict[str, float]) -> None:
+        """Starts at the first training call.
+
+        Args:
+          before: seconds by category of the run until this process began.
+        """
+        self.setup_secs = process_age_secs()
+        self._before = before
+        self._began = time.perf_counter()
+        self._epoch_began = 0.0
+        self.secs: dict[str, float] = {}
+        self.epoch_secs: list[float] = []
+
+    @contextlib.contextmanager
+    def count(self, category: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - start
+            self.secs[category] = self.secs.get(category, 0.0) + spent
+
+    def count_chunk(self) -> contextlib.AbstractContextManager[None]:
+        """Counts a chunk of steps, the first one as "compile"."""
+        return self.count(USEFUL if "compile" in self.secs else "compile")
+
+    def of(self, *categories: str) -> float:
+        return sum(self.secs.get(category, 0.0) for category in categories)
+
+    @property
+    def train_secs(self) -> float:
+        """Seconds from the first training call on, scoring and saving aside."""
+        wall = time.perf_counter() - self._began
+        return wall - self.of("evaluate", "checkpoint")
+
+    def end_epoch(self) -> None:
+        now = self.train_secs
+        self.epoch_secs.append(now - self._epoch_began)
+        self._epoch_began = now
+
+    def run_secs(self) -> float:
+        """Returns the seconds that the run has worked, restarts included."""
+        secs = self.goodput()
+        idle = sum(secs.get(name, 0.0) for name in (PAUSED, "downtime"))
+        return sum(secs.values()) - idle
+
+    def goodput(self) -> dict[str, float]:
+        """Returns seconds by category, those of earlier starts added."""
+        wall = time.perf_counter() - self._began
+        now = {
+            "setup": self.setup_secs,
+            **self.secs,
+            "other": wall - sum(self.secs.values()),
+        }
+        names = sorted(self._before.keys() | now.keys())
+        return {n: self._before.get(n, 0.0) + now.get(n, 0.0) for n in names}
+
+
+def share(secs: dict[str, float]) -> float:
+    """Returns the useful part of the time that the job was wanted, 0 to 1."""
+    wanted = sum(secs.values()) - secs.get(PAUSED, 0.0)
+    return secs.get(USEFUL, 0.0) / wanted if wanted > 0 else 0.0
+
+
+def describe(secs: dict[str, float]) -> str:
+    """Returns words such as "93.1 % of 61.3 s"."""
+    return f"{100 * share(secs):.1f} % of {sum(secs.values()):.1f} s"
+
+
+def listed(secs: dict[str, float]) -> str:
+    """Returns words such as "train 57.1 s, setup 3.0 s", the most first."""
+    parts = sorted(secs.items(), key=lambda part: -part[1])
+    return ", ".join(
+        f"{name} {value:.1f} s" for name, value in parts if value >= 0.05
+    )

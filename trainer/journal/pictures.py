@@ -1,0 +1,195 @@
+"""What stands behind a score, as TensorBoard shows it at each evaluation."""
+
+import base64
+import dataclasses
+import importlib.util
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.problem import mistakes
+from trainer.problem import scores
+from trainer.problem.problems import Problem
+
+# A chart for each of more classes would hide the others.
+MOST_CLASSES = 20
+THRESHOLDS = 101
+_SIDE_PIXELS = 240
+_GREY = 210
+_BLUE = np.array([8, 48, 107])
+_DPI = 80
+
+
+@dataclasses.dataclass
+class Behind:
+    """What is shown beside a split's metrics, by tag.
+
+    Attributes:
+      scalars: precision and recall of each class, and the like.
+      curves: int64 [4, thresholds], as `Summaries.precision_recall` takes it.
+      pictures: (uint8 [images, height, width, channels], what they show).
+      texts: Markdown.
+    """
+
+    scalars: dict[str, float] = dataclasses.field(default_factory=dict)
+    curves: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    pictures: dict[str, tuple[np.ndarray, str]] = dataclasses.field(
+        default_factory=dict
+    )
+    texts: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def numbers(problem: Problem, outputs: np.ndarray, truth: np.ndarray) -> Behind:
+    """Returns what is cheap enough for each evaluation.
+
+    Args:
+      problem: the run's.
+      outputs: float32 [rows, outputs]: probabilities, or values in the
+        target's own units.
+      truth: labels as `problems.settle` left them.
+    """
+    labels = mistakes.names_of(problem)
+    found = scores.detail(problem, labels, outputs, truth)
+    behind = Behind()
+    for row in found.get("per_class", [])[:MOST_CLASSES]:
+        for name in ("precision", "recall"):
+            behind.scalars[f"{name}/{row['class']}"] = row[name]
+    if "calibration" in found:
+        behind.scalars["calibration_error"] = found["calibration"]["ece"]
+    if "confusion" in found and "matrix" in found["confusion"]:
+        matrix = np.array(found["confusion"]["matrix"])
+        behind.pictures["confusion_matrix"] = (
+            shaded(matrix)[None],
+            "True class down, predicted across; dark where the class's share is"
+            " large (its square root, so that few mistakes are seen).",
+        )
+        behind.texts["confusion_counts"] = _as_table(labels, matrix)
+    if problem.type in ("binary", "multilabel"):
+        marks = truth.reshape(len(truth), -1)
+        named = labels[1:] if problem.type == "binary" else labels
+        for i, name in enumerate(named[:MOST_CLASSES]):
+            tag = f"precision_recall/{name}"
+            behind.curves[tag] = threshold_counts(marks[:, i], outputs[:, i])
+    return behind
+
+
+def threshold_counts(marks: np.ndarray, chances: np.ndarray) -> np.ndarray:
+    """Counts true and false positives, true and false negatives.
+
+    Args:
+      marks: 0 or 1, [rows].
+      chances: float32 [rows], of a 1.
+
+    Returns:
+      int64 [4, THRESHOLDS]; a row is found where its chance is the threshold
+      or more.
+    """
+    edges = np.linspace(0, 1, THRESHOLDS)
+    place = np.searchsorted(edges, chances.astype(np.float64), side="right") - 1
+    of_marks = [
+        np.bincount(place[marks == mark], minlength=THRESHOLDS)
+        for mark in (0, 1)
+    ]
+    # Found at a threshold are all from it on.
+    false, hits = (counts[::-1].cumsum()[::-1] for counts in of_marks)
+    return np.stack([hits, false, false[0] - false, hits[0] - hits])
+
+
+def shaded(matrix: np.ndarray) -> np.ndarray:
+    """Draws a confusion matrix by each true class's shares.
+
+    Args:
+      matrix: int64 [classes, classes].
+
+    Returns:
+      uint8 [pixels, pixels, 3], white for none and dark blue for all.
+    """
+    share = matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True))
+    # Few mistakes must still be seen.
+    share = np.sqrt(share)[..., None]
+    pixels = np.round(255 - share * (255 - _BLUE)).astype(np.uint8)
+    zoom = max(1, _SIDE_PIXELS // len(matrix))
+    pixels = pixels.repeat(zoom, axis=0).repeat(zoom, axis=1)
+    if zoom > 4:  # a line between two classes
+        pixels[::zoom] = pixels[:, ::zoom] = _GREY
+    return pixels
+
+
+def _as_table(labels: tuple[str, ...], matrix: np.ndarray) -> str:
+    if len(matrix) > MOST_CLASSES:
+        return "more classes than fit; see the picture, and report.html"
+    names = [name.replace("|", " ") for name in labels]
+    rows = [
+        " | ".join([name, *map(str, counts)])
+        for name, counts in zip(names, matrix.tolist(), strict=True)
+    ]
+    head = ["true \\ predicted | " + " | ".join(names)]
+    rule = [" | ".join(["---"] * (len(names) + 1))]
+    return "\n".join(f"| {row} |" for row in head + rule + rows)
+
+
+def drawings(found: dict[str, Any]) -> Behind:
+    """Returns what takes longer to draw: for the run's end.
+
+    Charts are left out where the extra "report" is not installed.
+
+    Args:
+      found: of `mistakes.look`.
+    """
+    behind = Behind()
+    mistakes = [m for m in found["mistakes"] if m["picture"]]
+    if mistakes:
+        pictures = [
+            tf.io.decode_png(base64.b64decode(m["picture"])).numpy()
+            for m in mistakes
+        ]
+        told = "; ".join(
+            f"row {m['row']}: {m['true']}, taken for {m['predicted']}"
+            f" ({m['how_wrong']:.3g})"
+            for m in mistakes
+        )
+        behind.pictures["most_wrong"] = (np.stack(pictures), told)
+    if importlib.util.find_spec("matplotlib") is None:
+        return behind
+    if "calibration" in found:
+        bins = found["calibration"]["bins"]
+        behind.pictures["calibration"] = (
+            _chart(
+                [b["mean_probability"] for b in bins],
+                [b["right"] for b in bins],
+                ("probability told", "share right"),
+                "o-",
+            ),
+            f"Expected calibration error {found['calibration']['ece']:.4f};"
+            " the grey line is perfect.",
+        )
+    if "points" in found:
+        true, predicted = zip(*found["points"], strict=True)
+        behind.pictures["predicted_by_true"] = (
+            _chart(true, predicted, ("true", "predicted"), "."),
+            f"{len(true)} rows; the grey line is perfect.",
+        )
+    return behind
+
+
+def _chart(
+    x: Sequence[float], y: Sequence[float], names: tuple[str, str], style: str
+) -> np.ndarray:
+    """Draws y by x beside the line on which they are equal.
+
+    Returns:
+      uint8 [1, height, width, 3].
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.8, 3.6), dpi=_DPI, layout="constrained")
+    canvas, axes = FigureCanvasAgg(figure), figure.subplots()
+    ends = [min(*x, *y), max(*x, *y)]
+    axes.plot(ends, ends, color="#999999")
+    axes.plot(x, y, style, color="#0072b2")
+    axes.set(xlabel=names[0], ylabel=names[1])
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[None, ..., :3].copy()

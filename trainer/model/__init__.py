@@ -1,0 +1,1 @@
+"""The network: its layers, its chance and its optimizer."""

@@ -1,0 +1,73 @@
+"""Randomness within a step, a pure function of seed, step, place and row."""
+
+import contextlib
+import contextvars
+import dataclasses
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+_PHILOX = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Chance:
+    """What randomness within a step may depend on."""
+
+    seed: int
+    step: tf.Tensor
+    first_row: tf.Tensor
+
+
+_chance: contextvars.ContextVar[Chance] = contextvars.ContextVar("chance")
+
+
+@contextlib.contextmanager
+def chance(seed: int, step: tf.Tensor, first_row: tf.Tensor) -> Iterator[None]:
+    """Sets what the model's dropout draws from while it is called.
+
+    Args:
+      seed: the config's.
+      step: int64 scalar, the global step.
+      first_row: int32 scalar, place in the global batch of the first row that
+        the model is called on; the others follow it.
+    """
+    token = _chance.set(Chance(seed, step, first_row))
+    try:
+        yield
+    finally:
+        _chance.reset(token)
+
+
+def random_bits(place: int, rows: tf.Tensor | int, width: int) -> tf.Tensor:
+    """Draws bits that depend on (seed, step, place, row of the global batch).
+
+    Rows are consecutive stretches of one Philox stream (Salmon et al. 2011), a
+    counter-based generator: any replica starts it at its own first row, and on
+    every topology, compiled by XLA or not, a row gets the same bits.
+
+    Args:
+      place: tells apart the draws within a step.
+      rows: how many rows, from the context's first row on.
+      width: bits of 32 a row.
+
+    Returns:
+      uint32 [rows, width].
+
+    Raises:
+      LookupError: outside of `chance`.
+    """
+    now = _chance.get()
+    blocks = -(-width // 4)  # a Philox block holds four words
+    # Seed and place are the key, step and row the counter: Philox itself mixes
+    # them. TensorFlow's own folding of seeds takes another generator in XLA.
+    key = tf.constant([now.seed << 32 | place % 2**32], tf.uint64)
+    start = tf.cast(now.first_row, tf.uint64) * tf.constant(blocks, tf.uint64)
+    bits = tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=[rows, 4 * blocks],
+        key=key,
+        counter=tf.stack([start, tf.cast(now.step, tf.uint64)]),
+        alg=_PHILOX,
+        dtype=tf.uint32,
+    )
+    return bits[:, :width]

@@ -1,0 +1,1 @@
+"""What is asked of the data, and how an answer is scored."""

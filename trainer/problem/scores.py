@@ -1,0 +1,261 @@
+"""What predictions are worth in detail: tables, intervals, calibration.
+
+NumPy and scikit-learn alone, on float32 outputs [rows, outputs] and labels as
+`problems.settle` leaves them.
+"""
+
+import math
+import statistics
+from typing import Any
+
+import numpy as np
+
+from trainer.problem.problems import Problem
+
+LEVEL = 0.95
+CALIBRATION_BINS = 15
+# A matrix of more classes is left out; its greatest entries are not.
+MOST_MATRIX_CLASSES = 200
+MOST_CONFUSED_PAIRS = 20
+_Z = statistics.NormalDist().inv_cdf((1 + LEVEL) / 2)
+
+
+def wilson(part: int, whole: int) -> list[float] | None:
+    """Returns the interval of a proportion, from exact counts.
+
+    E. B. Wilson 1927, Probable inference, the law of succession, and
+    statistical inference, JASA 22, at 95 %.
+
+    Args:
+      part: how many of them.
+      whole: of how many; None is returned for 0.
+    """
+    if not whole:
+        return None
+    share, spread = part / whole, _Z**2 / whole
+    center = (share + spread / 2) / (1 + spread)
+    half = (
+        _Z
+        * math.sqrt(share * (1 - share) / whole + spread / (4 * whole))
+        / (1 + spread)
+    )
+    # At 0 and 1 the ends are exact, but for rounding.
+    low = 0.0 if part == 0 else max(0.0, center - half)
+    high = 1.0 if part == whole else min(1.0, center + half)
+    return [low, high]
+
+
+def of_mean(values: np.ndarray) -> list[float] | None:
+    """Returns the interval of a mean by the central limit theorem, at 95 %.
+
+    Args:
+      values: [rows]; None is returned for a single row.
+    """
+    if len(values) < 2:
+        return None
+    values = values.astype(np.float64)
+    half = _Z * float(values.std(ddof=1)) / math.sqrt(len(values))
+    return [float(values.mean()) - half, float(values.mean()) + half]
+
+
+def of_difference(
+    value: float,
+    interval: list[float],
+    other: float,
+    other_interval: list[float],
+) -> list[float]:
+    """Returns the interval of value - other, of independent samples.
+
+    R. G. Newcombe 1998, Interval estimation for the difference between
+    independent proportions, Statistics in Medicine 17, method 10: the square
+    roots of the sums of squared distances to the two intervals' ends.
+    """
+    gap = value - other
+    below = math.hypot(value - interval[0], other_interval[1] - other)
+    above = math.hypot(interval[1] - value, other - other_interval[0])
+    return [gap - below, gap + above]
+
+
+def calibration(confidence: np.ndarray, right: np.ndarray) -> dict[str, Any]:
+    """Returns the expected calibration error, and the bins it is made of.
+
+    C. Guo and others 2017, On calibration of modern neural networks: rows are
+    put into 15 bins of equal width, ((m - 1) / 15, m / 15], by the probability
+    of what was predicted; the error is the mean distance between a bin's share
+    of right rows and its mean probability, weighted by its rows.
+
+    Args:
+      confidence: float32 [rows], in [0, 1].
+      right: bool [rows], whether the prediction held.
+    """
+    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)
+    place = np.clip(
+        np.digitize(confidence, edges, right=True) - 1, 0, CALIBRATION_BINS - 1
+    )
+    bins, error = [], 0.0
+    for number in range(CALIBRATION_BINS):
+        inside = place == number
+        rows = int(inside.sum())
+        if not rows:
+            continue
+        mean = float(confidence[inside].astype(np.float64).mean())
+        share = int(right[inside].sum()) / rows
+        error += abs(share - mean) * rows / len(confidence)
+        bins.append(
+            {
+                "above": float(edges[number]),
+                "to": float(edges[number + 1]),
+                "rows": rows,
+                "mean_probability": mean,
+                "right": share,
+            }
+        )
+    return {"ece": error, "bins_of": CALIBRATION_BINS, "bins": bins}
+
+
+def detail(
+    problem: Problem,
+    labels: tuple[str, ...],
+    outputs: np.ndarray,
+    truth: np.ndarray,
+) -> dict[str, Any]:
+    """Looks at a split's predictions row by row.
+
+    Args:
+      problem: the run's.
+      labels: a name for each class or label.
+      outputs: float32 [rows, outputs]: probabilities, or values in the
+        target's own units.
+      truth: int32 [rows], uint8 [rows, labels] or float32 [rows, outputs].
+
+    Returns:
+      "intervals" {metric: [low, high]}; for classes also "per_class",
+      "confusion" and "calibration"; for several values "per_output".
+    """
+    if problem.type == "multilabel":
+        return _of_marks(labels, outputs, truth)
+    if "regression" in problem.type:
+        return _of_values(outputs, truth)
+    return _of_classes(problem, labels, outputs, truth)
+
+
+def _of_classes(
+    problem: Problem,
+    labels: tuple[str, ...],
+    outputs: np.ndarray,
+    truth: np.ndarray,
+) -> dict[str, Any]:
+    if problem.type == "binary":
+        found = (outputs[:, 0] > 0.5).astype(np.int64)
+        chance = np.where(found, outputs[:, 0], 1 - outputs[:, 0])
+    else:
+        found, chance = outputs.argmax(axis=1), outputs.max(axis=1)
+    right = found == truth
+    intervals = {"accuracy": wilson(int(right.sum()), len(right))}
+    per_class = _per_class(labels, truth, found)
+    if problem.type == "binary":
+        intervals["precision"] = per_class[1]["precision_interval"]
+        intervals["recall"] = per_class[1]["recall_interval"]
+    return {
+        "intervals": intervals,
+        "per_class": per_class,
+        "confusion": _confusion(labels, truth, found),
+        "calibration": calibration(chance, right),
+    }
+
+
+def _per_class(
+    labels: tuple[str, ...], truth: np.ndarray, found: np.ndarray
+) -> list[dict[str, Any]]:
+    classes = len(labels)
+    hits = np.bincount(truth[truth == found], minlength=classes)
+    return [
+        _class_row(label, int(hit), int(predicted), int(support))
+        for label, hit, predicted, support in zip(
+            labels,
+            hits,
+            np.bincount(found, minlength=classes),
+            np.bincount(truth, minlength=classes),
+            strict=True,
+        )
+    ]
+
+
+def _class_row(
+    label: str, hits: int, found: int, support: int
+) -> dict[str, Any]:
+    """A class's row; 0 where nothing was found or there, as scikit-learn's."""
+    return {
+        "class": label,
+        "precision": hits / found if found else 0.0,
+        "recall": hits / support if support else 0.0,
+        "f1": 2 * hits / (found + support) if found + support else 0.0,
+        "support": support,
+        "precision_interval": wilson(hits, found),
+        "recall_interval": wilson(hits, support),
+    }
+
+
+def _confusion(
+    labels: tuple[str, ...], truth: np.ndarray, found: np.ndarray
+) -> dict[str, Any]:
+    """Counts pairs of (class, predicted class)."""
+    classes = len(labels)
+    pair = truth.astype(np.int64) * classes + found
+    places, rows = np.unique(pair, return_counts=True)
+    wrong = places // classes != places % classes
+    order = np.argsort(-rows[wrong], kind="stable")[:MOST_CONFUSED_PAIRS]
+    result: dict[str, Any] = {
+        "most_confused": [
+            {
+                "class": labels[place // classes],
+                "predicted": labels[place % classes],
+                "rows": int(count),
+            }
+            for place, count in zip(
+                places[wrong][order], rows[wrong][order], strict=True
+            )
+        ]
+    }
+    if classes <= MOST_MATRIX_CLASSES:
+        matrix = np.bincount(pair, minlength=classes**2)
+        result["matrix"] = matrix.reshape(classes, classes).tolist()
+    return result
+
+
+def _of_marks(
+    labels: tuple[str, ...], outputs: np.ndarray, truth: np.ndarray
+) -> dict[str, Any]:
+    found = outputs > 0.5
+    right = found == (truth == 1)
+    per_class = []
+    for label, marks, there in zip(labels, found.T, truth.T == 1, strict=True):
+        hits = int((marks & there).sum())
+        row = _class_row(label, hits, int(marks.sum()), int(there.sum()))
+        counts = np.bincount(2 * there + marks, minlength=4).reshape(2, 2)
+        per_class.append(row | {"matrix": counts.tolist()})
+    exact = int(right.all(axis=1).sum())
+    return {
+        "intervals": {"exact_match": wilson(exact, len(right))},
+        "per_class": per_class,
+        "calibration": calibration(
+            np.where(found, outputs, 1 - outputs).ravel(), right.ravel()
+        ),
+    }
+
+
+def _of_values(outputs: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    error = outputs.astype(np.float64) - truth
+    of_rows = {"mse": (error**2).mean(axis=1), "mae": abs(error).mean(axis=1)}
+    return {
+        "intervals": {name: of_mean(rows) for name, rows in of_rows.items()},
+        "per_output": [
+            {
+                "output": number,
+                "mae": float(abs(column).mean()),
+                "rmse": math.sqrt(float((column**2).mean())),
+                "mean_error": float(column.mean()),
+            }
+            for number, column in enumerate(error.T)
+        ],
+    }

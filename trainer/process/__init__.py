@@ -1,0 +1,1 @@
+"""How a command hears, speaks and ends; no TensorFlow."""

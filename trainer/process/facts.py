@@ -1,0 +1,34 @@
+"""What this process is: its age, its memory and the words that started it."""
+
+import os
+import pathlib
+import resource
+import sys
+import time
+
+# Stands for the start of the process where the system does not tell it.
+_IMPORTED = time.monotonic()
+
+
+def command() -> list[str]:
+    """Returns the words that started this process."""
+    return [sys.executable, *sys.orig_argv[1:]]
+
+
+def peak_memory_bytes() -> int:
+    """Returns the most memory that this process held so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in KiB, macOS in bytes.
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def process_age_secs() -> float:
+    """Returns the seconds since this process was started."""
+    try:
+        stat = pathlib.Path("/proc/self/stat").read_text()
+        uptime = float(pathlib.Path("/proc/uptime").read_text().split()[0])
+    except OSError:
+        return time.monotonic() - _IMPORTED
+    # Field 22, counted after the name, which may hold spaces.
+    ticks = int(stat.rpartition(")")[2].split()[19])
+    return uptime - ticks / os.sysconf("SC_CLK_TCK")

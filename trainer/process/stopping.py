@@ -1,0 +1,118 @@
+"""Requests to leave: at once before training, then at a chunk boundary."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from trainer.process.exits import STOPPED
+from trainer.process.exits import STOPPED_BY_USER
+from trainer.process.facts import process_age_secs
+
+_SIGNALS = {
+    signal.SIGTERM: STOPPED,
+    signal.SIGUSR1: STOPPED,
+    signal.SIGINT: STOPPED_BY_USER,
+}
+# A job that runs under one of these is started again by it.
+SCHEDULERS = ("SLURM_JOB_ID", "KUBERNETES_SERVICE_HOST")
+_CODES = (STOPPED, STOPPED_BY_USER)
+
+
+class Stop:
+    """What this process was asked to do.
+
+    Attributes:
+      flags: float32 [2], 1 where its surroundings or its user asked; the step
+        adds them up over workers.
+    """
+
+    def __init__(self) -> None:
+        self.flags = np.zeros(len(_CODES), np.float32)
+        self._stop_file: pathlib.Path | None = None
+        self._max_secs: float | None = None
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hears SIGTERM, SIGUSR1 and SIGINT, whatever the process is doing.
+
+        Python's own handlers wait for the main thread, which may be inside a
+        native call for good. So a thread reads what the C handler writes.
+        """
+        hearing, heard = os.pipe()
+        os.set_blocking(heard, False)
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        thread = threading.Thread(
+            target=self._listen, args=(hearing,), daemon=True
+        )
+        self._take_signals()
+        descriptor = signal.set_wakeup_fd(heard, warn_on_full_buffer=False)
+        thread.start()
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(descriptor)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            os.close(heard)
+            thread.join()
+
+    def begin_training(
+        self, stop_file: pathlib.Path, max_secs: float | None
+    ) -> None:
+        """From here on there is work to save: requests wait for a chunk's end.
+
+        Args:
+          stop_file: whose appearance is the user's wish; the chief removes it.
+          max_secs: age of this process at which it stops. Under a scheduler
+            that is the surroundings' wish, and else the user's.
+        """
+        self._stop_file = stop_file
+        self._max_secs = max_secs
+        # A multi-worker strategy takes SIGTERM for itself.
+        self._take_signals()
+
+    def _take_signals(self) -> None:
+        for number in _SIGNALS:
+            signal.signal(number, _do_nothing)
+
+    def _listen(self, pipe: int) -> None:
+        with open(pipe, "rb", buffering=0) as heard:
+            while numbers := heard.read(64):
+                for number in numbers:
+                    if number in _SIGNALS:
+                        self._hear(_SIGNALS[signal.Signals(number)])
+
+    def _hear(self, code: int) -> None:
+        again = self.flags[_CODES.index(code)] and code == STOPPED_BY_USER
+        if self._stop_file is None or again:
+            print("left as asked; the newest checkpoint stands", flush=True)
+            os._exit(code)
+        self._ask(code)
+
+    def _ask(self, code: int) -> None:
+        self.flags[_CODES.index(code)] = 1
+
+    def poll(self) -> np.ndarray:
+        """Returns the flags, after a look at the file and the clock."""
+        if self._stop_file is not None and self._stop_file.exists():
+            self._ask(STOPPED_BY_USER)
+        if self._max_secs and process_age_secs() >= self._max_secs:
+            scheduled = any(name in os.environ for name in SCHEDULERS)
+            self._ask(STOPPED if scheduled else STOPPED_BY_USER)
+        return self.flags
+
+
+def _do_nothing(*_: Any) -> None:
+    """Stands for the default, which would end the process."""
+
+
+def code_of(flags: np.ndarray) -> int | None:
+    """Returns the exit code that flags, added up over workers, ask for."""
+    asked = [c for c, flag in zip(_CODES, flags, strict=True) if flag > 0]
+    return max(asked) if asked else None

@@ -1,0 +1,104 @@
+"""Ends a run that hangs: a collective may wait for a dead peer for good."""
+
+import contextlib
+import faulthandler
+import os
+import statistics
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from types import TracebackType
+
+from trainer.process.exits import CLUSTER_FAILED
+
+LEAST_SECS = 60.0
+# The first chunk traces and compiles, and waits for peers that still start.
+FIRST_SECS = 900.0
+MEDIAN_CHUNKS = 20
+
+
+class Watchdog:
+    """Leaves the process where no chunk has ended for too long.
+
+    It is a thread that leaves by `os._exit`, since the main thread may be
+    inside a native call that gives no control back.
+    """
+
+    def __init__(
+        self, *, least_secs: float = LEAST_SECS, first_secs: float = FIRST_SECS
+    ) -> None:
+        """Sets the limits.
+
+        Args:
+          least_secs: the shortest time that counts as too long; the limit is
+            the larger of this and 20 median chunks.
+          first_secs: the limit until the first chunk has ended.
+        """
+        self._least_secs = least_secs
+        self._first_secs = first_secs
+        self._limit_secs = first_secs
+        self._chunk_secs: deque[float] = deque(maxlen=101)
+        self._step = 0
+        self._beaten = threading.Event()
+        self._closed = False
+        self._last = time.monotonic()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def beat(self, step: int) -> None:
+        """Says that a chunk of training has ended.
+
+        Args:
+          step: global steps done.
+        """
+        self._chunk_secs.append(time.monotonic() - self._last)
+        self._step = step
+        median_secs = statistics.median(self._chunk_secs)
+        self._limit_secs = max(self._least_secs, MEDIAN_CHUNKS * median_secs)
+        self.touch()
+
+    def touch(self) -> None:
+        """Says that something else has ended, such as a part of scoring."""
+        self._last = time.monotonic()
+        self._beaten.set()
+
+    @contextlib.contextmanager
+    def patience(self) -> Iterator[None]:
+        """Allows for a disk that is slow: the first chunk's limit holds."""
+        before, self._limit_secs = self._limit_secs, self._first_secs
+        self.touch()
+        try:
+            yield
+        finally:
+            self._limit_secs = before
+            self.touch()
+
+    def __enter__(self) -> "Watchdog":
+        self._last = time.monotonic()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closed = True
+        self._beaten.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while self._beaten.wait(self._limit_secs):
+            self._beaten.clear()
+            if self._closed:
+                return
+        print(
+            f"strata: nothing has ended for {self._limit_secs:.0f} s after step"
+            f" {self._step}; the stacks of all threads follow",
+            file=sys.stderr,
+            flush=True,
+        )
+        faulthandler.dump_traceback(sys.stderr, all_threads=True)
+        os._exit(CLUSTER_FAILED)

@@ -1,0 +1,1 @@
+"""Every `strategy.run`: training, its preview, scoring and meeting."""

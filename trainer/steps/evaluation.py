@@ -1,0 +1,201 @@
+"""Scores whole splits, each row once, on any strategy."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.config import Config
+from trainer.input import pipeline
+from trainer.model.network import Network
+from trainer.problem import metrics
+from trainer.problem import problems
+from trainer.sources import Dataset
+from trainer.sources import Split
+from trainer.steps.training import is_single
+
+
+class Evaluator:
+    """Holds the compiled evaluation and each split's chunks."""
+
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy,
+        network: Network,
+        config: Config,
+        dataset: Dataset,
+        *,
+        most_outputs: float = math.inf,
+    ) -> None:
+        """Compiles nothing yet.
+
+        Args:
+          strategy: that the batches are spread by.
+          network: that is scored.
+          config: the size of a batch, and of a chunk.
+          dataset: whose splits are scored, "train" left out.
+          most_outputs: values of a split's outputs beyond which they are not
+            kept.
+        """
+        self._problem = network.problem
+        self._most_outputs = most_outputs
+        # Each row's output at the last scoring; see `outputs`.
+        self._outputs: dict[str, np.ndarray] = {}
+        self._loops = {
+            kept: evaluation_loop(strategy, network, with_outputs=kept)
+            for kept in (False, True)
+        }
+        self._plans: dict[str, pipeline.Plan] = {}
+        self._chunks: dict[str, Any] = {}
+        for name, split in dataset.splits.items():
+            if name == "train":
+                continue
+            self._plans[name] = plan_of(strategy, split, config)
+            # Kept for all evaluations: to make an iterator takes longer than
+            # to score a small split.
+            self._chunks[name] = pipeline.distribute(
+                strategy, split, self._plans[name], repeat=True
+            )
+
+    def __contains__(self, split: str) -> bool:
+        return split in self._plans
+
+    def __call__(
+        self, split: str, on_chunk: Callable[[], None] = lambda: None
+    ) -> dict[str, float]:
+        """Returns {"examples", "loss", metric: value …} of a split.
+
+        Args:
+          split: its name.
+          on_chunk: called after each chunk of batches.
+        """
+        plan, step = self._plans[split], 0
+        names = metrics.sum_names(self._problem)
+        total = np.zeros(len(names))
+        scores = None
+        values = plan.examples * self._problem.outputs
+        is_kept, parts = values <= self._most_outputs, []
+        while step < plan.last_step:
+            end = plan.chunk_end(step)
+            sums, counts, outputs = self._loops[is_kept](
+                next(self._chunks[split])
+            )
+            total += sums.numpy()[: end - step].astype(np.float64).sum(axis=0)
+            if metrics.has_scores(self._problem):
+                counts = counts.numpy().astype(np.int64)
+                scores = counts if scores is None else scores + counts
+            if is_kept:
+                # Rows past the batch are padding for the last replicas.
+                part = outputs.numpy()[: end - step, : plan.global_batch_size]
+                parts.append(part.reshape(-1, part.shape[-1]))
+            step = end
+            on_chunk()
+        if is_kept:
+            self._outputs[split] = np.concatenate(parts)[: plan.examples]
+        sums = dict(zip(names, total.tolist(), strict=True))
+        return {
+            "examples": plan.examples,
+            **metrics.values(self._problem, sums, plan.examples, scores),
+        }
+
+    def outputs(self, split: str) -> np.ndarray | None:
+        """Returns each row's output at the last scoring.
+
+        Returns:
+          float32 [examples, outputs], values in the target's own units; None
+          where there are more than `most_outputs`.
+        """
+        found = self._outputs.get(split)
+        if found is None:
+            return None
+        return problems.to_values(self._problem, found)
+
+
+def plan_of(
+    strategy: tf.distribute.Strategy, split: Split, config: Config
+) -> pipeline.Plan:
+    """Settles the batches in which a split is scored, in its stored order."""
+    batch_size = config.evaluation.global_batch_size
+    batches = -(-split.examples // batch_size)
+    return pipeline.Plan(
+        examples=split.examples,
+        global_batch_size=batch_size,
+        replicas=strategy.num_replicas_in_sync,
+        most_steps=pipeline.steps_that_fit(
+            split, batch_size, min(batches, config.steps_per_execution)
+        ),
+        last_step=batches,
+    )
+
+
+def evaluation_loop(
+    strategy: tf.distribute.Strategy, network: Network, *, with_outputs: bool
+) -> Callable[[dict], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+    """Makes the function that scores a chunk of batches, each row once.
+
+    XLA is left out: a forward pass alone gains nothing by it here, and its
+    compilation would cost more than many evaluations.
+
+    Args:
+      strategy: that the batches are spread by.
+      network: whose scored model is run.
+      with_outputs: whether each row's output is handed back, too.
+
+    Returns:
+      A function from a chunk to (float32 [K, sums] as in `Told`;
+      int32 [outputs, 2, SCORE_BINS] of `metrics.score_counts`, or [0] where
+      the problem has no scores; float32 [K, rows of all replicas, outputs], or
+      [K, 0] without outputs).
+    """
+    problem = network.problem
+    width = len(metrics.sum_names(problem))
+    has_scores = metrics.has_scores(problem)
+
+    def replica_step(chunk: dict, i: tf.Tensor) -> tuple:
+        x = chunk["x"][i]
+        y = metrics.prepare_targets(problem, chunk["y"][i])
+        row = chunk["first_row"] + tf.range(x.shape[0])
+        weight = tf.cast(row < chunk["examples"][i], tf.float32)
+        p = network.scored(network.normalization(x), training=False)
+        losses = metrics.row_losses(problem, y, p)
+        sums = metrics.step_sums(problem, y, p, losses, weight)
+        counts = tf.zeros([0])
+        if has_scores:
+            counts = metrics.score_counts(problem, y, p, weight)
+        if not is_single(strategy):
+            context = tf.distribute.get_replica_context()
+            sums, counts = context.all_reduce(
+                tf.distribute.ReduceOp.SUM, [sums, counts]
+            )
+            p = context.all_gather(p, axis=0) if with_outputs else p
+        return sums, counts, p if with_outputs else tf.zeros([0])
+
+    shape = [problem.outputs, 2, metrics.SCORE_BINS] if has_scores else [0]
+
+    @tf.function(autograph=False)
+    def loop(chunk: dict) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        local = strategy.experimental_local_results
+        slots = local(chunk["x"])[0].shape[0]
+        steps = local(chunk["steps"])[0]
+
+        def body(i, rows, counts, outputs):
+            sums, counted, p = (
+                local(each)[0]
+                for each in strategy.run(replica_step, args=(chunk, i))
+            )
+            counts += tf.cast(counted, tf.int32)
+            return i + 1, rows.write(i, sums), counts, outputs.write(i, p)
+
+        rows = tf.TensorArray(tf.float32, slots, element_shape=[width])
+        # Slots past the last step stay 0, of the shape of those written.
+        outputs = tf.TensorArray(tf.float32, slots)
+        _, rows, counts, outputs = tf.while_loop(
+            lambda i, *_: i < steps,
+            body,
+            [tf.constant(0), rows, tf.zeros(shape, tf.int32), outputs],
+        )
+        return rows.stack(), counts, outputs.stack()
+
+    return loop

@@ -1,0 +1,1 @@
+"""Bytes, local or in a bucket: whole or absent."""

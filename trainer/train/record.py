@@ -1,0 +1,173 @@
+"""What ran: code revision, packages, machine and command line."""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import os
+import pathlib
+import platform
+import subprocess
+import time
+from typing import Any
+
+from trainer.config import Config
+from trainer.config.values import flatten
+from trainer.problem.problems import Problem
+from trainer.process.facts import command
+from trainer.sources import Dataset
+from trainer.version import __version__
+
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "tensorboard")
+# As Linux calls them, the widest first.
+VECTORS = ("amx_tile", "avx512f", "avx2", "avx")
+# Where one of these differs between two starts, bits may differ too.
+BIT_FIELDS = ("packages", "processor", "threads", "topology")
+
+
+def collect(
+    *, topology: dict[str, Any], data: dict[str, Any]
+) -> dict[str, Any]:
+    """Describes this start of a run.
+
+    Args:
+      topology: strategy, replicas, workers and devices.
+      data: from `describe_data`.
+
+    Returns:
+      What record.json holds.
+    """
+    return {
+        "version": __version__,
+        "revision": revision(),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "machine": platform.platform(),
+        "processor": processor(),
+        "threads": {
+            "cores": _cores(),
+            **{
+                name: os.environ[name]
+                for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+                if name in os.environ
+            },
+        },
+        "topology": topology,
+        "data": data,
+        "command": command(),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def describe_data(
+    dataset: Dataset, problem: Problem, fingerprint: str
+) -> dict[str, Any]:
+    """Describes the data such that the run can be used without it.
+
+    Args:
+      dataset: that the run trains on.
+      problem: settled for it.
+      fingerprint: of it.
+    """
+    x = dataset.splits["train"].x
+    arrays = ("target_mean", "target_std", "target_center")  # in checkpoints
+    return {
+        "name": dataset.name,
+        "origin": dataset.origin,
+        "folder": dataset.folder,
+        "fingerprint": fingerprint,
+        "examples": {
+            name: split.examples for name, split in dataset.splits.items()
+        },
+        "kind": dataset.kind,
+        "x": {"dtype": x.dtype.name, "shape": list(x.shape[1:])},
+        "encoding": dataset.encoding and dataset.encoding.to_json(),
+        "problem": {
+            name: value
+            for name, value in dataclasses.asdict(problem).items()
+            if name not in arrays
+        },
+    }
+
+
+def facts(config: Config, fingerprint: str) -> dict[str, Any]:
+    """Returns what must be the same on all workers of a job.
+
+    Args:
+      config: of the run.
+      fingerprint: of the data.
+    """
+    fields = {
+        f"config.{name}": value for name, value in flatten(config).items()
+    }
+    packages = {name: _version(name) for name in ("tensorflow", "keras")}
+    return {**fields, **packages, "code": _code_sha256(), "data": fingerprint}
+
+
+def _code_sha256() -> str:
+    """Hashes the trainer's sources, committed or not."""
+    folder = pathlib.Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Names what differs between two starts such that bits may too."""
+    return [name for name in BIT_FIELDS if before.get(name) != now[name]]
+
+
+def revision() -> str | None:
+    """Returns the checkout's commit, "+" added where it is changed; or None."""
+    folder = pathlib.Path(__file__).resolve().parents[2]
+    if not (folder / ".git").exists():
+        return None
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        changed = git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _cores() -> int | None:
+    """Counts the cores that this process may use, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+def processor() -> str:
+    """Names the processor and its widest vectors, as Linux tells them.
+
+    Libraries choose their kernels by the vectors, and a model's name does not
+    tell them: "AMD EPYC" is of several generations, whose bits differ.
+    """
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    pairs = (line.partition(":") for line in lines)
+    told = {key.strip(): value.strip() for key, _, value in pairs}
+    name = told.get("model name") or platform.processor()
+    flags = told.get("flags", "").split()
+    widest = next((v for v in VECTORS if v in flags), None)
+    return f"{name}, {widest}" if widest else name

@@ -1,0 +1,1 @@
+"""A run's files, and the one process that may write them."""

@@ -1,0 +1,213 @@
+"""Atomic, checksummed save and restore of all that a run needs to go on.
+
+A checkpoint is a folder `step_NNNNNNNN`: `state.npz` (weights, average,
+optimizer, normalisation), `state.json` (step, best so far, counters),
+`model.keras` (the network alone, which Keras opens without Strata) and
+`manifest.json` (size and SHA-256 of each). It is written aside in a folder
+whose name begins with a dot, synced and renamed.
+"""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from trainer.config import CheckpointConfig
+from trainer.process.exits import UserError
+from trainer.storage.files import sync_folder
+from trainer.storage.files import to_json
+from trainer.storage.files import write_atomically
+
+FILES = {"state.npz", "state.json", "model.keras"}
+_NAME = re.compile(r"step_(\d{8,})")
+
+
+def steps_in(folder: pathlib.Path) -> list[int]:
+    """Lists the steps that have a checkpoint, oldest first."""
+    if not folder.is_dir():
+        return []
+    matches = (_NAME.fullmatch(path.name) for path in folder.iterdir())
+    return sorted(int(match[1]) for match in matches if match)
+
+
+def clean(folder: pathlib.Path) -> None:
+    """Removes what killed processes left aside."""
+    for path in folder.glob(".step_*"):
+        shutil.rmtree(path)
+
+
+def path_of(folder: pathlib.Path, step: int) -> pathlib.Path:
+    return folder / f"step_{step:08d}"
+
+
+def write(
+    folder: pathlib.Path,
+    step: int,
+    arrays: dict[str, np.ndarray],
+    scalars: dict[str, Any],
+    save_model: Callable[[pathlib.Path, dict[str, np.ndarray]], None],
+) -> None:
+    """Writes one checkpoint; it is there whole, or not at all.
+
+    Args:
+      folder: of all checkpoints, which is there.
+      step: the global step of the state.
+      arrays: {name: array}.
+      scalars: JSON values.
+      save_model: writes a .keras file of the arrays.
+
+    Raises:
+      OSError: the disk is full or gone; what was written before stays.
+    """
+    aside = folder / f".step_{step:08d}"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    try:
+        with open(aside / "state.npz", "wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        (aside / "state.json").write_bytes(to_json(scalars))
+        save_model(aside / "model.keras", arrays)
+        files = {path.name: _sum(path) for path in sorted(aside.iterdir())}
+        write_atomically(
+            aside / "manifest.json", to_json({"step": step, "files": files})
+        )
+        target = path_of(folder, step)
+        # Only a checkpoint that was refused can be in the way.
+        shutil.rmtree(target, ignore_errors=True)
+        aside.rename(target)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    sync_folder(folder)
+
+
+def _sum(path: pathlib.Path) -> dict[str, Any]:
+    """Size and SHA-256 of a file, which is synced on the way."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return {"bytes": file.tell(), "sha256": digest}
+
+
+def verify(path: pathlib.Path) -> str | None:
+    """Returns what is wrong with a checkpoint, or None where it is whole."""
+    try:
+        manifest = json.loads((path / "manifest.json").read_text())
+        if path_of(path.parent, manifest["step"]) != path:
+            return f"its manifest is of step {manifest['step']}"
+        if set(manifest["files"]) != FILES:
+            return "its manifest does not name all files"
+        for name, expected in manifest["files"].items():
+            if _sum(path / name) != expected:
+                return f"{name} does not match its SHA-256"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"its manifest or a file cannot be read ({error})"
+    return None
+
+
+def read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Returns (arrays, scalars) of a checkpoint that was verified."""
+    with np.load(path / "state.npz", allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    return arrays, json.loads((path / "state.json").read_text())
+
+
+def newest_good(folder: pathlib.Path) -> pathlib.Path | None:
+    """Returns the newest checkpoint whose every file is whole, or None.
+
+    Prints one line for each that is refused.
+
+    Raises:
+      UserError: there are checkpoints, and none is good.
+    """
+    steps = steps_in(folder)
+    for step in reversed(steps):
+        path = path_of(folder, step)
+        wrong = verify(path)
+        if wrong is None:
+            return path
+        print(f"{path.name} refused: {wrong}", flush=True)
+    if steps:
+        raise UserError(
+            f"{folder} holds no checkpoint that is whole; restore one, or name"
+            " another --workdir to begin anew"
+        )
+    return None
+
+
+def chosen(folder: pathlib.Path) -> pathlib.Path | None:
+    """Returns the checkpoint of a run's best weights, or the newest good one.
+
+    Raises:
+      UserError: there are checkpoints, and none is good.
+    """
+    newest = newest_good(folder)
+    if newest is None:
+        return None
+    best_step = json.loads((newest / "state.json").read_text())["best_step"]
+    best = newest if best_step is None else path_of(folder, best_step)
+    return best if verify(best) is None else newest
+
+
+class Saver:
+    """Writes checkpoints in the background, one at a time, and prunes them."""
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        config: CheckpointConfig,
+        save_model: Callable[[pathlib.Path, dict[str, np.ndarray]], None],
+    ) -> None:
+        self._folder = folder
+        self._config = config
+        self._save_model = save_model
+        self._thread = concurrent.futures.ThreadPoolExecutor(1)
+        self._pending: concurrent.futures.Future | None = None
+
+    def save(
+        self,
+        step: int,
+        arrays: dict[str, np.ndarray],
+        scalars: dict[str, Any],
+        best_step: int | None,
+    ) -> None:
+        """Begins to write a snapshot, after the one before is committed."""
+        self.wait()
+        self._pending = self._thread.submit(
+            self._write_and_prune, step, arrays, scalars, best_step
+        )
+
+    def wait(self) -> None:
+        """Returns when nothing is left to write; raises what went wrong."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+    def close(self) -> None:
+        self.wait()
+        self._thread.shutdown()
+
+    def _write_and_prune(
+        self,
+        step: int,
+        arrays: dict[str, np.ndarray],
+        scalars: dict[str, Any],
+        best_step: int | None,
+    ) -> None:
+        write(self._folder, step, arrays, scalars, self._save_model)
+        steps = [s for s in steps_in(self._folder) if s <= step]
+        every = self._config.keep_every_steps
+        for old in steps[: -self._config.keep]:
+            if old == best_step or (every and old % every == 0):
+                continue
+            # Renamed first: half a checkpoint never stands under its name.
+            doomed = self._folder / f".step_{old:08d}"
+            path_of(self._folder, old).rename(doomed)
+            shutil.rmtree(doomed)

@@ -1,0 +1,228 @@
+"""A run's files in a bucket, kept like those of a local folder.
+
+The run works on the local copy. A checkpoint counts in the bucket once its
+manifest is there, which is written last and once; the lines and accounts that
+belong to it are there before.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import threading
+import time
+
+from trainer.process.exits import ClusterError
+from trainer.process.exits import tell
+from trainer.process.exits import UserError
+from trainer.storage.bucket import ConflictError
+from trainer.storage.bucket import Entry
+from trainer.storage.bucket import Folder
+from trainer.storage.copies import local_files
+from trainer.storage.copies import MANIFEST
+from trainer.workdir.folder import RESULT_FILE
+from trainer.workdir.folder import SAVE_FILE
+from trainer.workdir.folder import STOP_FILE
+from trainer.workdir.lease import Lease
+
+# A look at the local checkpoints, and a copy of all that has changed.
+LOOK_SECS = 0.5
+COPY_SECS = 60.0
+# A look for what the user has put into the bucket.
+ASK_SECS = 10.0
+_CHECKPOINT = re.compile(r"checkpoints/(step_\d{8,})/.+")
+
+
+def checkpoints_of(names: list[str]) -> dict[str, list[str]]:
+    """Returns the files of each checkpoint, oldest first."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(names):
+        if match := _CHECKPOINT.fullmatch(name):
+            found.setdefault(match[1], []).append(name)
+    return found
+
+
+def _age(step: str) -> tuple[int, str]:
+    """Orders checkpoints' names, which grow longer after 99,999,999."""
+    return len(step), step
+
+
+class Mirror:
+    """Copies what a run writes to a bucket, in a thread of its own.
+
+    Args:
+      remote: whose lease is held.
+      local: the folder that the run writes.
+      lease: that is asked before each copy.
+      there: what the bucket holds, as `fetch` returned it.
+    """
+
+    def __init__(
+        self,
+        remote: Folder,
+        local: pathlib.Path,
+        lease: Lease,
+        there: dict[str, Entry],
+    ) -> None:
+        self._remote = remote
+        self._local = local
+        self._lease = lease
+        result = there.get(RESULT_FILE)
+        self._result = result.generation if result else 0
+        self._checkpoints = checkpoints_of(list(there))
+        for name in there.keys() & {STOP_FILE, SAVE_FILE}:
+            # It came with the rest, and is obeyed once.
+            remote.delete(name)
+        self._copied = {
+            name: signature
+            for name, signature in local_files(local).items()
+            if name in there
+        }
+        # By when their manifests were written here: one that was refused is
+        # written again.
+        self._committed = self._steps()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        copied = asked = time.monotonic()
+        while not self._done.wait(LOOK_SECS):
+            now = time.monotonic()
+            try:
+                if now - asked > ASK_SECS:
+                    asked = now
+                    self._ask()
+                if now - copied > COPY_SECS or self._uncommitted():
+                    self.copy()
+                    copied = time.monotonic()
+            except (ClusterError, UserError, OSError) as error:
+                tell(f"not copied, and tried again: {error}")
+                self._done.wait(ASK_SECS)
+
+    def close(self) -> None:
+        """Copies what is left.
+
+        Raises:
+          ClusterError: the bucket cannot be reached.
+        """
+        self._done.set()
+        self._thread.join()
+        self.copy()
+
+    def _steps(self) -> dict[str, int]:
+        """Returns the checkpoints here, and when each was written."""
+        found = {}
+        for path in (self._local / "checkpoints").glob("step_*"):
+            with contextlib.suppress(FileNotFoundError):
+                found[path.name] = (path / MANIFEST).stat().st_mtime_ns
+        return found
+
+    def _uncommitted(self) -> list[str]:
+        """Returns those that are not in the bucket, oldest first."""
+        pairs = self._steps().items() - self._committed.items()
+        return sorted((step for step, _ in pairs), key=_age)
+
+    def _ask(self) -> None:
+        """Takes the user's STOP and SAVE out of the bucket."""
+        for name in (STOP_FILE, SAVE_FILE):
+            if self._remote.look(name) is not None:
+                (self._local / name).touch()
+                self._remote.delete(name)
+
+    def copy(self) -> None:
+        """Copies all that has changed.
+
+        Raises:
+          ClusterError: the bucket cannot be reached, or another wrote there.
+        """
+        try:
+            self._copy()
+        except ConflictError:
+            raise ClusterError(
+                f"{self._remote.name} was written by another meanwhile"
+            ) from None
+
+    def _copy(self) -> None:
+        self._lease.renew()
+        if not (self._local / RESULT_FILE).exists() and self._result:
+            # It no longer holds.
+            self._remote.delete(RESULT_FILE, self._result)
+            self._result = 0
+        # A run whose checkpoints come faster than they can be copied prunes
+        # some meanwhile; then what is there now is looked at anew.
+        is_whole = False
+        while not is_whole:
+            here, wanted = set(self._steps()), self._uncommitted()
+            self._copy_changed()
+            # Oldest first: a newer one may name an older one as the best.
+            is_whole = all([self._commit(step) for step in wanted])
+        self._prune(here)
+        self._copy_result()
+
+    def _copy_changed(self) -> None:
+        for name, signature in local_files(self._local).items():
+            own = _CHECKPOINT.fullmatch(name) or name in (
+                RESULT_FILE,
+                STOP_FILE,
+                SAVE_FILE,
+            )
+            if own or self._copied.get(name) == signature:
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                # At once: it may grow meanwhile.
+                self._remote.upload(name, (self._local / name).read_bytes())
+                self._copied[name] = signature
+
+    def _commit(self, step: str) -> bool:
+        """Copies a checkpoint, its manifest last; False where it is gone."""
+        folder = self._local / "checkpoints" / step
+        with contextlib.ExitStack() as held:
+            try:
+                # Open files can be read to their end, pruned or not.
+                files = {
+                    path.name: held.enter_context(open(path, "rb"))
+                    for path in folder.iterdir()
+                }
+                manifest = files.pop(MANIFEST)
+            except (FileNotFoundError, KeyError):
+                return False
+            start = f"checkpoints/{step}"
+            # Another of this step is one that was refused.
+            self._remote.delete(f"{start}/{MANIFEST}")
+            for name, file in files.items():
+                self._remote.upload(f"{start}/{name}", file)
+            self._lease.renew()
+            self._remote.upload(
+                f"{start}/{MANIFEST}", manifest.read(), generation=0
+            )
+            written = os.fstat(manifest.fileno()).st_mtime_ns
+        self._checkpoints[step] = [f"{start}/{n}" for n in (*files, MANIFEST)]
+        self._committed[step] = written
+        return True
+
+    def _prune(self, here: set[str]) -> None:
+        """Removes older checkpoints, halves too, that the run has removed."""
+        newest = max(map(_age, here), default=(0, ""))
+        for step in self._checkpoints.keys() - here:
+            if _age(step) > newest:
+                continue
+            # The manifest first: half a checkpoint never counts.
+            for name in [
+                f"checkpoints/{step}/{MANIFEST}",
+                *self._checkpoints[step],
+            ]:
+                self._remote.delete(name)
+            del self._checkpoints[step]
+            self._committed.pop(step, None)
+
+    def _copy_result(self) -> None:
+        path = self._local / RESULT_FILE
+        signature = local_files(self._local).get(RESULT_FILE)
+        if signature is None or self._copied.get(RESULT_FILE) == signature:
+            return
+        written = self._remote.upload(
+            RESULT_FILE, path.read_bytes(), generation=self._result
+        )
+        self._result = written.generation
+        self._copied[RESULT_FILE] = signature

@@ -1,0 +1,98 @@
+"""Where a run's files stand: in a local folder, or in a bucket beside a copy.
+
+All else works on the local folder. Standard library alone until a gs:// name
+is given.
+"""
+
+import contextlib
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from trainer.cluster.place import Cluster
+from trainer.process.exits import ClusterError
+from trainer.process.exits import UserError
+from trainer.storage.names import is_remote
+from trainer.storage.names import local_folder
+
+
+class Local:
+    """A workdir that is a local folder, or one that all workers share.
+
+    Attributes:
+      folder: that the run works on.
+      facts: of it that must be the same on all workers.
+      shared: the folder that all workers must see; None where each has a copy.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.folder = name
+        self.facts: dict[str, Any] = {}
+        self.shared: pathlib.Path | None = local_folder(name).absolute()
+
+    def settle(self) -> None:
+        """Has this worker see what the chief sees, once they have met."""
+
+
+class Copied(Local):
+    """A workdir in a bucket, by a worker's own copy of it."""
+
+    def __init__(self, name: str, index: int) -> None:
+        from trainer.storage.bucket import Folder
+
+        self.folder = str(local_folder(name, f"worker_{index}"))
+        self.facts = {"workdir": name.rstrip("/")}
+        self.shared = None
+        self._remote = Folder(name)
+        self._is_chief = index == 0
+
+    def settle(self) -> None:
+        """Takes what there is now that the chief holds the lease."""
+        from trainer.storage.copies import fetch
+
+        if not self._is_chief:
+            fetch(self._remote, pathlib.Path(self.folder))
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[None]:
+        """Holds the workdir, where this is the chief, and mirrors the copy."""
+        from trainer.storage.copies import fetch
+        from trainer.workdir.lease import Lease
+        from trainer.workdir.mirror import Mirror
+
+        folder = pathlib.Path(self.folder)
+        if not self._is_chief:
+            fetch(self._remote, folder)
+            yield
+            return
+        lease = Lease(self._remote)
+        lease.acquire()
+        try:
+            there = fetch(self._remote, folder)
+            mirror = Mirror(self._remote, folder, lease, there)
+            try:
+                yield
+            except BaseException:
+                # What went wrong first is told.
+                with contextlib.suppress(ClusterError, UserError, OSError):
+                    mirror.close()
+                raise
+            mirror.close()
+        finally:
+            lease.release()
+
+
+@contextlib.contextmanager
+def opened(name: str, place: Cluster) -> Iterator[Local]:
+    """Opens a workdir for a job's process.
+
+    Raises:
+      UserError: it is a bucket's, and cannot be used; or another job's.
+      ClusterError: it cannot be reached.
+    """
+    if not is_remote(name):
+        yield Local(name)
+        return
+    copied = Copied(name, place.index)
+    with copied.open():
+        yield copied
