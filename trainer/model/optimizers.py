@@ -63,33 +63,62 @@ def build(
       config: the optimizer's section.
       learning_rate: a schedule, or a constant for a model that is saved.
     """
-    optimizer = _of_keras(config, learning_rate)
+    optimizer = _BY_NAME[config.name](config, learning_rate)
     optimizer._all_reduce_sum_gradients = lambda pairs: pairs
     return optimizer
 
 
-def _of_keras(
+def _sgd(
     config: OptimizerConfig, rate: Schedule | float
 ) -> keras.optimizers.Optimizer:
-    if config.name == "sgd":
-        return keras.optimizers.SGD(
-            rate, momentum=config.momentum, nesterov=config.nesterov
-        )
-    if config.name == "rmsprop":
-        return keras.optimizers.RMSprop(
-            rate,
-            rho=config.rho,
-            momentum=config.momentum,
-            epsilon=config.epsilon,
-        )
-    betas = {"beta_1": config.beta_1, "beta_2": config.beta_2}
-    if config.name == "adam":
-        return keras.optimizers.Adam(rate, epsilon=config.epsilon, **betas)
+    return keras.optimizers.SGD(
+        rate, momentum=config.momentum, nesterov=config.nesterov
+    )
+
+
+def _rmsprop(
+    config: OptimizerConfig, rate: Schedule | float
+) -> keras.optimizers.Optimizer:
+    return keras.optimizers.RMSprop(
+        rate,
+        rho=config.rho,
+        momentum=config.momentum,
+        epsilon=config.epsilon,
+    )
+
+
+def _adam(
+    config: OptimizerConfig, rate: Schedule | float
+) -> keras.optimizers.Optimizer:
+    return keras.optimizers.Adam(
+        rate,
+        beta_1=config.beta_1,
+        beta_2=config.beta_2,
+        epsilon=config.epsilon,
+    )
+
+
+def _adamw(
+    config: OptimizerConfig, rate: Schedule | float
+) -> keras.optimizers.Optimizer:
     optimizer = keras.optimizers.AdamW(
-        rate, weight_decay=config.weight_decay, epsilon=config.epsilon, **betas
+        rate,
+        weight_decay=config.weight_decay,
+        beta_1=config.beta_1,
+        beta_2=config.beta_2,
+        epsilon=config.epsilon,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+# By the names that the config gives them.
+_BY_NAME = {
+    "sgd": _sgd,
+    "rmsprop": _rmsprop,
+    "adam": _adam,
+    "adamw": _adamw,
+}
 
 
 def set_precision(precision: str) -> None:
