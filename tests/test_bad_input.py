@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from trainer import task
-from trainer.config.rules import RULES
+from trainer.config.values import rules
 from trainer.sources import mnist
 from trainer.sources import npy
 from trainer.workdir import checkpoints
@@ -374,7 +374,8 @@ CONFIG_FILES = [
     ),
 ]
 
-# A value that each rule of trainer.config.rules refuses.
+RULES = rules()
+# A value that each field's rule refuses.
 REFUSED = {
     "problem": "clustering",
     "loss": "hinge",

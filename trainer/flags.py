@@ -296,7 +296,7 @@ def _split(argv: list[str]) -> _Words:
     Raises:
       UserError: a field that no config has.
     """
-    known = {path: kind for path, kind, _ in fields(Config())}
+    known = {path: field.type for path, field, _ in fields(Config())}
     config, given, others = None, [], []
     words = iter(argv)
     for word in words:
@@ -347,7 +347,7 @@ def _of_fields(
     Of two words for one field the last counts; ml_collections by itself would
     join two tuples.
     """
-    known = {path: kind for path, kind, _ in fields(Config())}
+    known = {path: field.type for path, field, _ in fields(Config())}
     last: dict[str, str | None] = {}
     for word, value in given:
         match = _CONFIG_FLAG.fullmatch(word)

@@ -13,9 +13,8 @@ from sklearn import datasets
 import trainer.config
 from tests import processes
 from trainer import task
-from trainer.config.sections import PROBLEMS
-from trainer.config.sections import SOURCES
 from trainer.config.validation import validate
+from trainer.config.values import rules
 from trainer.sources import mnist
 
 ROOT = pathlib.Path(processes.ROOT)
@@ -46,7 +45,7 @@ def your_data(workdir, folder):
 def test_a_config_is_valid(path):
     module = importlib.import_module(f"configs.{path.stem}")
     config = validate(module.get_config())
-    assert config.problem in PROBLEMS
+    assert config.problem in rules()["problem"].choices
 
 
 @every_config
@@ -89,8 +88,10 @@ def test_each_problem_and_each_source_has_a_config():
         importlib.import_module(f"configs.{path.stem}").get_config()
         for path in FILES
     ]
-    assert {c.problem for c in configs} == set(PROBLEMS)
-    assert {c.data.source for c in configs} == set(SOURCES)
+    assert {c.problem for c in configs} == set(rules()["problem"].choices)
+    assert {c.data.source for c in configs} == set(
+        rules()["data.source"].choices
+    )
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from trainer.config import Config
 from trainer.config import DataConfig
 from trainer.config import EvaluationConfig
-from trainer.config.sections import PROBLEMS
+from trainer.config.values import rules
 from trainer.problem import problems
 from trainer.problem.problems import guess
 from trainer.problem.problems import settle
@@ -66,7 +66,7 @@ def test_a_problem_is_read_from_the_labels(labels, problem):
 
 
 def test_the_table_holds_every_problem():
-    assert set(TABLE) | {"auto"} == set(PROBLEMS)
+    assert set(TABLE) | {"auto"} == set(rules()["problem"].choices)
 
 
 @pytest.mark.parametrize(

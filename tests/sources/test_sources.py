@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from trainer import sources
 from trainer.config import DataConfig
-from trainer.config.sections import SOURCES
+from trainer.config.values import rules
 from trainer.process.exits import UserError
 from trainer.sources import checks
 from trainer.sources import Dataset
@@ -69,7 +69,8 @@ def refusal(call, *args, **kwargs):
 
 
 def test_every_source_of_the_config_has_a_loader():
-    assert set(SOURCES) == sources.SHIPPED.keys() | sources.READ.keys()
+    named = set(rules()["data.source"].choices)
+    assert named == sources.SHIPPED.keys() | sources.READ.keys()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The config's dataclasses and their defaults, each with unit and meaning.
+"""The config's fields: meaning and unit, name, type, default and rule.
 
 Standard library alone, so that a mistake is found before TensorFlow is
 imported.
@@ -6,60 +6,14 @@ imported.
 
 import dataclasses
 
-PROBLEMS = (
-    "auto",
-    "binary",
-    "multiclass",
-    "multilabel",
-    "regression",
-    "bounded_regression",
-)
-SOURCES = (
-    "digits",
-    "mnist",
-    "fashion_mnist",
-    "breast_cancer",
-    "wine",
-    "diabetes",
-    "digits_attributes",
-    "digits_ink",
-    "files",
-)
-ACTIVATIONS = (
-    "relu",
-    "leaky_relu",
-    "sigmoid",
-    "tanh",
-    "elu",
-    "selu",
-    "gelu",
-    "silu",
-    "softplus",
-    "softsign",
-    "relu6",
-    "hard_sigmoid",
-    "hard_silu",
-    "mish",
-    "exponential",
-    "linear",
-)
-INITIALIZERS = (
-    "glorot_uniform",
-    "glorot_normal",
-    "he_uniform",
-    "he_normal",
-    "lecun_uniform",
-    "lecun_normal",
-    "orthogonal",
-)
-OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
-SCHEDULES = ("constant", "cosine", "linear", "piecewise")
-PRECISIONS = ("float32", "tf32", "bfloat16")
-LOSSES = (
-    "binary_crossentropy",
-    "categorical_crossentropy",
-    "mse",
-)
+from trainer.config.rules import at_least
+from trainer.config.rules import one_of
+from trainer.config.rules import POSITIVE
+from trainer.config.rules import Rule
+from trainer.config.rules import ruled
+from trainer.config.rules import SHARE
+from trainer.config.rules import UNIT_INTERVAL
+from trainer.config.rules import within
 
 
 @dataclasses.dataclass
@@ -67,17 +21,17 @@ class AugmentationConfig:
     # Training images are distorted anew each time they are seen: turned by up
     # to so many degrees either way, scaled by up to this share in height and
     # in width, sheared by up to this slope, shifted by up to so many pixels.
-    rotation_degrees: float = 0.0
-    scale: float = 0.0
-    shear: float = 0.0
-    shift_pixels: float = 0.0
+    rotation_degrees: float = ruled(0.0, at_least(0))
+    scale: float = ruled(0.0, within(0, 1))
+    shear: float = ruled(0.0, at_least(0))
+    shift_pixels: float = ruled(0.0, at_least(0))
     # Elastic distortion (Simard, Steinkraus & Platt 2003): each pixel is moved
     # by noise from -1 to 1, smoothed by a Gaussian of sigma, times alpha.
-    elastic_alpha_pixels: float = 0.0
-    elastic_sigma_pixels: float = 4.0
+    elastic_alpha_pixels: float = ruled(0.0, at_least(0))
+    elastic_sigma_pixels: float = ruled(4.0, POSITIVE)
     # Over this last share of the run all of them shrink linearly to none, so
     # that it ends on images as those that are scored.
-    fade_fraction: float = 0.0
+    fade_fraction: float = ruled(0.0, SHARE)
 
     @property
     def distorts(self) -> bool:
@@ -95,9 +49,22 @@ class AugmentationConfig:
 
 @dataclasses.dataclass
 class DataConfig:
-    # Where the arrays come from: one of SOURCES. "files" is the user's own
-    # .npz, .npy or .csv, found in --data_dir.
-    source: str = "digits"
+    # Where the arrays come from. "files" is the user's own .npz, .npy or .csv,
+    # found in --data_dir.
+    source: str = ruled(
+        "digits",
+        one_of(
+            "digits",
+            "mnist",
+            "fashion_mnist",
+            "breast_cancer",
+            "wine",
+            "diabetes",
+            "digits_attributes",
+            "digits_ink",
+            "files",
+        ),
+    )
     # A CSV file's column of labels; None for the last that is not ignored.
     target: str | None = None
     # Columns of a CSV file that are not read.
@@ -105,18 +72,22 @@ class DataConfig:
     # Share of the training rows held out for validation, drawn by the seed and
     # stratified where there are classes; 0 for none. Not used where the source
     # has a validation split of its own.
-    validation_fraction: float = 0.0
+    validation_fraction: float = ruled(0.0, within(0, 1))
     # Share of the rows that become the test split of a source without one.
-    test_fraction: float = 0.2
+    test_fraction: float = ruled(0.2, UNIT_INTERVAL)
     # "scale" divides by the largest value of the data's kind (255 for uint8);
     # "standardize" subtracts the mean and divides by the standard deviation of
     # the training rows; "auto" scales integers of a known range whose mean is
     # below half of it, and standardizes all else.
-    normalization: str = "auto"
+    normalization: str = ruled(
+        "auto", one_of("auto", "none", "scale", "standardize")
+    )
     # "standardize" trains a regression on targets of mean 0 and deviation 1
     # (predictions and every metric but the loss stay in the target's own
     # units); "auto" does so for "regression" and nothing else.
-    target_normalization: str = "auto"
+    target_normalization: str = ruled(
+        "auto", one_of("auto", "none", "standardize")
+    )
     # Of images alone, and in training alone.
     augmentation: AugmentationConfig = dataclasses.field(
         default_factory=AugmentationConfig
@@ -126,18 +97,55 @@ class DataConfig:
 @dataclasses.dataclass
 class ModelConfig:
     # Width of each hidden layer, first to last; () for a linear model.
-    hidden_units: tuple[int, ...] = (128,)
-    activation: str = "relu"
+    hidden_units: tuple[int, ...] = ruled(
+        (128,),
+        Rule(
+            lambda value: all(units >= 1 for units in value),
+            "must be widths of 1 or more",
+        ),
+    )
+    activation: str = ruled(
+        "relu",
+        one_of(
+            "relu",
+            "leaky_relu",
+            "sigmoid",
+            "tanh",
+            "elu",
+            "selu",
+            "gelu",
+            "silu",
+            "softplus",
+            "softsign",
+            "relu6",
+            "hard_sigmoid",
+            "hard_silu",
+            "mish",
+            "exponential",
+            "linear",
+        ),
+    )
     # Slope below 0 of "leaky_relu" (Keras's default).
-    leaky_relu_slope: float = 0.3
-    kernel_initializer: str = "glorot_uniform"
+    leaky_relu_slope: float = ruled(0.3, at_least(0))
+    kernel_initializer: str = ruled(
+        "glorot_uniform",
+        one_of(
+            "glorot_uniform",
+            "glorot_normal",
+            "he_uniform",
+            "he_normal",
+            "lecun_uniform",
+            "lecun_normal",
+            "orthogonal",
+        ),
+    )
     # Share of each hidden layer's outputs set to 0 in training.
-    dropout: float = 0.0
+    dropout: float = ruled(0.0, within(0, 1))
     # Normalise each hidden layer's values, before its activation.
     layer_normalization: bool = False
     # Weight of the penalty l2 * sum(kernel ** 2), biases excepted. The loss
     # that is printed is that of the data alone.
-    l2: float = 0.0
+    l2: float = ruled(0.0, at_least(0))
     # Add each hidden layer's input to its output, through a linear projection
     # where the widths differ (He et al. 2016, equation 2).
     skip_connections: bool = False
@@ -145,86 +153,103 @@ class ModelConfig:
 
 @dataclasses.dataclass
 class ScheduleConfig:
-    # The course of the learning rate after warm-up: one of SCHEDULES.
-    name: str = "constant"
+    # The course of the learning rate after warm-up.
+    name: str = ruled(
+        "constant", one_of("constant", "cosine", "linear", "piecewise")
+    )
     # Linear rise from 0 over this share of the run.
-    warmup_fraction: float = 0.0
+    warmup_fraction: float = ruled(0.0, within(0, 1))
     # Where "cosine" and "linear" end, as a share of the learning rate.
-    final_fraction: float = 0.0
+    final_fraction: float = ruled(0.0, SHARE)
     # "piecewise": the learning rate is multiplied by factors[i] from the share
     # boundaries[i] of the run on.
-    boundaries: tuple[float, ...] = ()
-    factors: tuple[float, ...] = ()
+    boundaries: tuple[float, ...] = ruled(
+        (),
+        Rule(
+            lambda value: (
+                all(0 < share < 1 for share in value)
+                and sorted(set(value)) == list(value)
+            ),
+            "must rise, each more than 0 and less than 1",
+        ),
+    )
+    factors: tuple[float, ...] = ruled(
+        (),
+        Rule(
+            lambda value: all(factor > 0 for factor in value),
+            "must be more than 0",
+        ),
+    )
 
 
 @dataclasses.dataclass
 class OptimizerConfig:
-    name: str = "rmsprop"
-    learning_rate: float = 1e-3
+    name: str = ruled("rmsprop", one_of("sgd", "rmsprop", "adam", "adamw"))
+    learning_rate: float = ruled(1e-3, POSITIVE)
     # sgd and rmsprop.
-    momentum: float = 0.0
+    momentum: float = ruled(0.0, within(0, 1))
     # sgd.
     nesterov: bool = False
     # rmsprop: decay of the mean of squared gradients.
-    rho: float = 0.9
+    rho: float = ruled(0.9, within(0, 1))
     # adam and adamw.
-    beta_1: float = 0.9
-    beta_2: float = 0.999
+    beta_1: float = ruled(0.9, within(0, 1))
+    beta_2: float = ruled(0.999, within(0, 1))
     # rmsprop, adam and adamw.
-    epsilon: float = 1e-7
+    epsilon: float = ruled(1e-7, POSITIVE)
     # adamw: decoupled decay (Loshchilov & Hutter 2019), of kernels alone.
-    weight_decay: float = 4e-3
+    weight_decay: float = ruled(4e-3, at_least(0))
     # Largest global norm of the gradient of a step, or None.
-    clip_norm: float | None = None
+    clip_norm: float | None = ruled(None, POSITIVE)
     # Decay a step of the moving average of the weights that is evaluated and
     # saved, or None. The average warms up: decay_t = min(decay, (1+t)/(10+t)),
     # as in tf.train.ExponentialMovingAverage.
-    ema_decay: float | None = None
+    ema_decay: float | None = ruled(None, UNIT_INTERVAL)
     # Micro-batches that a global batch is worked off in, to save memory.
-    accumulation_steps: int = 1
+    accumulation_steps: int = ruled(1, at_least(1))
     schedule: ScheduleConfig = dataclasses.field(default_factory=ScheduleConfig)
 
 
 @dataclasses.dataclass
 class EvaluationConfig:
     # Rows of a batch of evaluation, over all replicas.
-    global_batch_size: int = 1024
+    global_batch_size: int = ruled(1024, at_least(1))
     # Evaluate every so many steps; None for the end of each epoch.
-    every_steps: int | None = None
+    every_steps: int | None = ruled(None, at_least(1))
     # Score the test split at each evaluation, not only at the end.
     test_each_time: bool = False
     # Metric of the validation split by which the best weights are chosen, such
     # as "accuracy" or "loss"; None takes the last weights.
     select_by: str | None = None
     # Evaluations without a better `select_by` after which training stops.
-    patience: int | None = None
+    patience: int | None = ruled(None, at_least(1))
     # By how much `select_by` must change to count as better.
-    min_delta: float = 0.0
+    min_delta: float = ruled(0.0, at_least(0))
 
 
 @dataclasses.dataclass
 class CheckpointConfig:
     # Save every so many steps, seconds, and at the end of each epoch; always
     # at the end of the run.
-    every_steps: int | None = None
-    every_secs: float | None = 60.0
+    every_steps: int | None = ruled(None, at_least(1))
+    every_secs: float | None = ruled(60.0, POSITIVE)
     every_epoch: bool = False
     # How many of the newest checkpoints are kept; the best is kept beside.
-    keep: int = 3
+    keep: int = ruled(3, at_least(1))
     # Checkpoints of a multiple of so many steps are kept for good.
-    keep_every_steps: int | None = None
+    keep_every_steps: int | None = ruled(None, at_least(1))
 
 
 @dataclasses.dataclass
 class LogConfig:
     # Steps between two lines of metrics.jsonl and points in TensorBoard.
-    every_steps: int = 100
+    every_steps: int = ruled(100, at_least(1))
     tensorboard: bool = True
     # Steps between two looks, in TensorBoard, at the norms of gradient, weights
     # and update, and at the histograms of gradients and weights; None for
     # none. A look is a training step more, without XLA.
-    norms_every_steps: int | None = 500
-    histograms_every_steps: int | None = None
+    norms_every_steps: int | None = ruled(500, at_least(1))
+    histograms_every_steps: int | None = ruled(None, at_least(1))
     # Keep what stands behind the final score (mistakes, confusions) in
     # detail.json, and make report.html where the extra "report" is installed.
     report: bool = True
@@ -233,24 +258,44 @@ class LogConfig:
 @dataclasses.dataclass
 class Config:
     # The row of the problem table, or "auto" to read it from the labels.
-    problem: str = "auto"
+    problem: str = ruled(
+        "auto",
+        one_of(
+            "auto",
+            "binary",
+            "multiclass",
+            "multilabel",
+            "regression",
+            "bounded_regression",
+        ),
+    )
     # None takes the problem's own loss; "bounded_regression" also allows
     # "binary_crossentropy".
-    loss: str | None = None
+    loss: str | None = ruled(
+        None,
+        one_of(
+            "binary_crossentropy",
+            "categorical_crossentropy",
+            "mse",
+        ),
+    )
     # How classes reach the loss: "one_hot" or "integer". Same numbers.
-    label_encoding: str = "one_hot"
-    seed: int = 42
+    label_encoding: str = ruled("one_hot", one_of("one_hot", "integer"))
+    seed: int = ruled(
+        42,
+        Rule(lambda value: 0 <= value < 2**31, "must be from 0 to 2147483647"),
+    )
     # The run's length: one of the two.
-    epochs: int | None = None
-    steps: int | None = None
+    epochs: int | None = ruled(None, at_least(1))
+    steps: int | None = ruled(None, at_least(1))
     # Rows of a training step, over all replicas.
-    global_batch_size: int = 128
-    precision: str = "float32"
+    global_batch_size: int = ruled(128, at_least(1))
+    precision: str = ruled("float32", one_of("float32", "tf32", "bfloat16"))
     # Compile the step by XLA; of bfloat16 on CPUs only the distortions and the
     # update, since TensorFlow's own bfloat16 products are faster there.
     jit_compile: bool = True
     # Most steps that devices run between two meetings with the host.
-    steps_per_execution: int = 50
+    steps_per_execution: int = ruled(50, at_least(1))
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     optimizer: OptimizerConfig = dataclasses.field(

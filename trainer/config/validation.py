@@ -1,12 +1,13 @@
 """Checks every rule of a config that needs no data and no devices."""
 
+import dataclasses
 import difflib
 import math
 import types
 import typing
 from typing import Any
 
-from trainer.config.rules import RULES
+from trainer.config.rules import Rule
 from trainer.config.sections import Config
 from trainer.config.sections import OptimizerConfig
 from trainer.config.values import fields
@@ -54,17 +55,16 @@ def _words(wanted: Any) -> str:
     return names[wanted]
 
 
-def _check_field(path: str, wanted: Any, value: Any) -> Any:
-    good, value = _typed(value, wanted)
+def _check_field(path: str, field: dataclasses.Field, value: Any) -> Any:
+    good, value = _typed(value, field.type)
     if not good:
-        raise UserError(f"config.{path}={value!r} must be {_words(wanted)}")
-    rule = RULES.get(path)
+        raise UserError(f"config.{path}={value!r} must be {_words(field.type)}")
+    rule: Rule | None = field.metadata.get("rule")
     if rule is None or value is None or rule.holds(value):
         return value
     remedy = ""
-    if isinstance(value, str):
-        choices = rule.words.removeprefix("is none of ").split(", ")
-        near = difflib.get_close_matches(value, choices, n=1)
+    if rule.choices:
+        near = difflib.get_close_matches(value, rule.choices, n=1)
         remedy = f"; did you mean {near[0]}?" if near else ""
     else:
         default = flatten(Config())[path]

@@ -5,12 +5,15 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
+from trainer.config.rules import Rule
 from trainer.config.sections import Config
 from trainer.process.exits import UserError
 
 
-def fields(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yields (dotted path, type, value) of every leaf field of a config."""
+def fields(
+    config: Any, prefix: str = ""
+) -> Iterator[tuple[str, dataclasses.Field, Any]]:
+    """Yields (dotted path, field, value) of every leaf field of a config."""
     for field in dataclasses.fields(config):
         path = prefix + field.name
         value = getattr(config, field.name)
@@ -22,7 +25,16 @@ def fields(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
                 )
             yield from fields(value, path + ".")
         else:
-            yield path, field.type, value
+            yield path, field, value
+
+
+def rules() -> dict[str, Rule]:
+    """Returns the rule of every field that has one, by its dotted path."""
+    return {
+        path: field.metadata["rule"]
+        for path, field, _ in fields(Config())
+        if field.metadata
+    }
 
 
 def flatten(config: Any) -> dict[str, Any]:

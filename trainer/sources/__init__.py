@@ -36,7 +36,7 @@ SHIPPED: dict[str, Callable[[], Dataset]] = {
     "diabetes": tables.load_diabetes,
 }
 # Sources that read --data_dir. To add one, give its loader a name here or
-# above, and the name a place in trainer.config.SOURCES.
+# above, and the name a place among the choices of config.data.source.
 READ: dict[str, Callable[[str | None], Dataset]] = {
     "mnist": mnist.load_mnist,
     "fashion_mnist": mnist.load_fashion_mnist,
