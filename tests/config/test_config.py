@@ -102,6 +102,23 @@ def test_a_stored_field_that_no_config_has(values):
         from_dict(values)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [{"checkpoint": {"every_epoch": False}}, {"checkpoint.every_epoch": False}],
+)
+def test_a_field_of_an_earlier_version_at_its_default_is_passed_over(value):
+    assert from_dict(value) == Config()
+
+
+def test_a_field_of_an_earlier_version_that_was_set_is_refused():
+    with pytest.raises(UserError) as caught:
+        from_dict({"checkpoint": {"every_epoch": True}})
+    assert str(caught.value) == (
+        "config.checkpoint.every_epoch=True is of an earlier version; this one"
+        " goes on where it was False"
+    )
+
+
 SCHEDULE = {"optimizer.schedule.name": "cosine"}
 
 

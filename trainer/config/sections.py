@@ -229,11 +229,9 @@ class EvaluationConfig:
 
 @dataclasses.dataclass
 class CheckpointConfig:
-    # Save every so many steps, seconds, and at the end of each epoch; always
-    # at the end of the run.
+    # Save every so many steps and seconds, and always at the end of the run.
     every_steps: int | None = ruled(None, at_least(1))
     every_secs: float | None = ruled(60.0, POSITIVE)
-    every_epoch: bool = False
     # How many of the newest checkpoints are kept; the best is kept beside.
     keep: int = ruled(3, at_least(1))
     # Checkpoints of a multiple of so many steps are kept for good.

@@ -9,6 +9,10 @@ from trainer.config.rules import Rule
 from trainer.config.sections import Config
 from trainer.process.exits import UserError
 
+# Fields that earlier versions had, and the value of each by which a run is
+# what it would be without. Workdirs hold them.
+RETIRED = {"checkpoint.every_epoch": False}
+
 
 def fields(
     config: Any, prefix: str = ""
@@ -51,7 +55,8 @@ def from_dict(values: dict[str, Any]) -> Config:
     A field that is absent takes its default.
 
     Raises:
-      UserError: a field that no config has.
+      UserError: a field that no config has, or one of an earlier version
+        that was set.
     """
     config = Config()
     assign(config, values)
@@ -61,6 +66,9 @@ def from_dict(values: dict[str, Any]) -> Config:
 def assign(section: Any, values: dict[str, Any], prefix: str = "") -> None:
     """Sets fields of a config, or of a section of it that `prefix` names."""
     for path, value in values.items():
+        if prefix + path in RETIRED:
+            _check_retired(prefix + path, value)
+            continue
         *parents, name = path.split(".")
         holder = section
         for parent in parents:
@@ -73,6 +81,14 @@ def assign(section: Any, values: dict[str, Any], prefix: str = "") -> None:
             setattr(
                 holder, name, tuple(value) if isinstance(value, list) else value
             )
+
+
+def _check_retired(path: str, value: Any) -> None:
+    if value != RETIRED[path]:
+        raise UserError(
+            f"config.{path}={value!r} is of an earlier version; this one goes"
+            f" on where it was {RETIRED[path]!r}"
+        )
 
 
 def unknown_field(path: str) -> UserError:

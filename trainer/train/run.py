@@ -413,11 +413,10 @@ class Run:
         config, step = self.job.config.checkpoint, self.state.step
         cuts = (config.every_steps, config.keep_every_steps)
         by_steps = any(every and step % every == 0 for every in cuts)
-        by_epoch = config.every_epoch and self._at_end_of_epoch()
         age_secs = time.monotonic() - self._saved_at
         by_time = config.every_secs and age_secs >= config.every_secs
         wanted = (self.job.workdir / SAVE_FILE).exists()
-        return bool(by_steps or by_epoch or by_time or wanted or self.at_end())
+        return bool(by_steps or by_time or wanted or self.at_end())
 
     def save(self) -> None:
         """Hands a snapshot of this step to the background writer."""
