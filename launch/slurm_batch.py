@@ -30,6 +30,8 @@ from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import DONE
 from trainer.process.exits import STOPPED
 from trainer.process.exits import verb
+from trainer.storage.files import to_json
+from trainer.storage.files import write_atomically
 from trainer.storage.names import local_folder
 
 # How long the last workers may take once the first has left: a checkpoint, or
@@ -84,15 +86,13 @@ class Memory:
         """Notes how the job stands; nothing before there is a workdir."""
         if not self._path.parent.is_dir():
             return
-        aside = self._path.with_name(f".{FILE}")
         stored = {
             "job": self._number,
             "step": state.step,
             "failures": state.failures,
             "is_running": is_running,
         }
-        aside.write_text(json.dumps(stored) + "\n")
-        os.replace(aside, self._path)
+        write_atomically(self._path, to_json(stored))
 
     def read(self, state: Supervision, step: int) -> Leave | Restart | None:
         """Takes up this job's count; a start that was cut off counts too."""

@@ -1,11 +1,9 @@
 """The workdir: files whole or absent, one holder, each metric once."""
 
 import dataclasses
-import errno
 import json
 import os
 import queue
-import stat
 import threading
 
 import pytest
@@ -13,56 +11,10 @@ import pytest
 from trainer.config import Config
 from trainer.journal.metrics_log import MetricsLog
 from trainer.process.exits import UserError
-from trainer.storage.files import write_atomically
 from trainer.workdir import folder
 from trainer.workdir.folder import Workdir
 
 CONFIG = Config(epochs=3)
-FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def test_a_file_is_written_whole_and_nothing_beside(tmp_path):
-    path = tmp_path / "value.json"
-    write_atomically(path, b"first")
-    write_atomically(path, b"second")
-    assert path.read_bytes() == b"second"
-    assert os.listdir(tmp_path) == ["value.json"]
-
-
-@pytest.mark.parametrize("fails", ["fsync", "replace"])
-def test_a_failed_write_leaves_the_old_file_and_nothing_beside(
-    fails, tmp_path, monkeypatch
-):
-    path = tmp_path / "value.json"
-    path.write_bytes(b"first")
-
-    def fail(*arguments):
-        raise FULL
-
-    monkeypatch.setattr(os, fails, fail)
-    with pytest.raises(OSError, match="No space left"):
-        write_atomically(path, b"second")
-    assert path.read_bytes() == b"first"
-    assert os.listdir(tmp_path) == ["value.json"]
-
-
-def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
-    done = []
-    fsync, replace = os.fsync, os.replace
-
-    def note_fsync(descriptor):
-        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
-        done.append("folder" if is_folder else "file")
-        fsync(descriptor)
-
-    def note_replace(*paths):
-        done.append("name")
-        replace(*paths)
-
-    monkeypatch.setattr(os, "fsync", note_fsync)
-    monkeypatch.setattr(os, "replace", note_replace)
-    write_atomically(tmp_path / "value", b"value")
-    assert done == ["file", "name", "folder"]
 
 
 def lines_of(path):

@@ -31,9 +31,8 @@ from trainer.sources import csv_folder
 from trainer.sources.csv_file import open_csv
 from trainer.sources.dataset import evenly_spaced
 from trainer.storage import copies
-from trainer.storage.files import sync_folder
+from trainer.storage.files import new_folder
 from trainer.storage.files import to_json
-from trainer.storage.files import write_atomically
 
 DESCRIPTION = """\
 Writes a run's network into WORKDIR/export/N, N one more than the last, with a
@@ -79,9 +78,9 @@ def main(argv: list[str]) -> int:
             if path.is_file()
         }
         card = {"version": version, **card, "files": files}
-        write_atomically(aside / "model_card.json", to_json(card))
+        (aside / "model_card.json").write_bytes(to_json(card))
         text = model_card.text_of(card)
-        write_atomically(aside / "model_card.md", text.encode())
+        (aside / "model_card.md").write_bytes(text.encode())
     for name, agreement in card["agreement"].items():
         print(
             f"{name}: {agreement['rows']} rows compared, greatest difference"
@@ -195,8 +194,7 @@ def _numbered(folder: Path) -> Iterator[tuple[Path, int]]:
                 int(p.name) for p in folder.iterdir() if p.name.isdecimal()
             ]
             version = max(taken, default=0) + 1
-            aside = folder / f".{version}"
-            aside.mkdir()
+            aside = held.enter_context(new_folder(folder / str(version)))
         except BlockingIOError:
             raise UserError(
                 f"{folder} is in use by another export; wait for its end"
@@ -205,23 +203,7 @@ def _numbered(folder: Path) -> Iterator[tuple[Path, int]]:
             raise UserError(
                 f"{folder} cannot be written ({error}); allow it"
             ) from error
-        try:
-            yield aside, version
-            _sync(aside)
-            aside.rename(folder / str(version))
-        except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)
-            raise
-        sync_folder(folder)
-
-
-def _sync(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_dir():
-            sync_folder(path)
-        else:
-            with open(path, "rb") as file:
-                os.fsync(file.fileno())
+        yield aside, version
 
 
 def _sum(path: Path) -> dict[str, Any]:

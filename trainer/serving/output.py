@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from trainer.process.exits import UserError
-from trainer.storage.files import sync_folder
+from trainer.storage.files import new_file
 
 FORMATS = ("csv", "jsonl", "npy")
 _SUFFIXES = {
@@ -100,18 +100,8 @@ def whole_or_absent(output: str | None) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    path = Path(output)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(aside, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    with new_file(Path(output)) as file:
+        yield file
 
 
 @contextlib.contextmanager

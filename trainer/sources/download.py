@@ -2,13 +2,13 @@
 
 import hashlib
 import http.client
-import os
 import sys
-import tempfile
 import urllib.request
 from pathlib import Path
+from typing import BinaryIO
 
 from trainer.process.exits import UserError
+from trainer.storage.files import new_file
 
 TIMEOUT_SECS = 20.0
 CHUNK_BYTES = 2**20
@@ -28,8 +28,8 @@ def fetch(
 ) -> None:
     """Downloads a file, printing its progress on stderr.
 
-    It is written aside and renamed when its checksum holds, so that `path` is
-    never a part of the file, however many processes fetch it at once.
+    It takes its name when its checksum holds, so that `path` is never a part
+    of the file, however many processes fetch it at once.
 
     Args:
       url: what to download.
@@ -43,30 +43,25 @@ def fetch(
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as aside:
-            part = Path(aside) / path.name
-            digest = _copy(url, part, algorithm)
+        with new_file(path) as file:
+            digest = _copy(url, file, path.name, algorithm)
             if digest != checksum:
                 raise UserError(
                     f"{url} has the wrong checksum: {algorithm} {digest}, not"
                     f" {checksum}; {remedy}"
                 )
-            os.replace(part, path)
     except (OSError, http.client.HTTPException) as error:
         raise UserError(
             f"{url} cannot be downloaded ({error}); {remedy}"
         ) from None
 
 
-def _copy(url: str, part: Path, algorithm: str) -> str:
-    """Writes what `url` holds to `part` and returns its checksum in hex."""
+def _copy(url: str, file: BinaryIO, name: str, algorithm: str) -> str:
+    """Writes what `url` holds to a file and returns its checksum in hex."""
     digest = hashlib.new(algorithm)
     done_bytes = 0
     told = 0
-    with (
-        urllib.request.urlopen(url, timeout=TIMEOUT_SECS) as response,
-        open(part, "wb") as file,
-    ):
+    with urllib.request.urlopen(url, timeout=TIMEOUT_SECS) as response:
         all_bytes = int(response.headers.get("Content-Length") or 0)
         while chunk := response.read(CHUNK_BYTES):
             file.write(chunk)
@@ -77,7 +72,7 @@ def _copy(url: str, part: Path, algorithm: str) -> str:
             if tenths > told:
                 told = tenths
                 print(
-                    f"downloading {part.name}: {10 * tenths}% of"
+                    f"downloading {name}: {10 * tenths}% of"
                     f" {all_bytes / 1e6:.1f} MB",
                     file=sys.stderr,
                     flush=True,

@@ -6,7 +6,6 @@ The client is imported where a folder in a bucket is named, and not before.
 import base64
 import contextlib
 import hashlib
-import os
 import pathlib
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -14,6 +13,7 @@ from typing import NamedTuple
 
 from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
+from trainer.storage.files import new_file
 from trainer.storage.names import split_remote
 
 # One request; the client tries again for two minutes where that may help.
@@ -154,10 +154,8 @@ class Folder:
         Raises:
           FileNotFoundError: there is no such object.
         """
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
-        with self._told():
-            self._blob(name).download_to_filename(aside, checksum="md5")
-        aside.replace(path)
+        with new_file(path) as file, self._told():
+            self._blob(name).download_to_file(file, checksum="md5")
 
     def upload(
         self,

@@ -1,28 +1,72 @@
-"""Local files that are whole or absent, JSON and JSON lines."""
+"""Local files and folders that are whole or absent; JSON and JSON lines."""
 
 import contextlib
 import json
 import os
 import pathlib
+import shutil
+from collections.abc import Iterator
 from typing import Any
+from typing import BinaryIO
+
+
+@contextlib.contextmanager
+def new_file(path: pathlib.Path) -> Iterator[BinaryIO]:
+    """Opens a file that takes its name when it is written and on the disk.
+
+    Until then, and for good where something is raised, what has the name stays
+    as it is.
+    """
+    # No two writers meet: on another machine, a process may have our number.
+    aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    try:
+        with open(aside, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Makes a folder that takes its name when all in it is on the disk.
+
+    Until then its name begins with a dot, as it stays where the process is
+    killed; it is removed where something is raised.
+    """
+    aside = path.with_name(f".{path.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    try:
+        yield aside
+        _sync_tree(aside)
+        aside.rename(path)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    _sync_folder(path.parent)
 
 
 def write_atomically(path: pathlib.Path, data: bytes) -> None:
     """Writes a file that is whole or absent, whatever happens meanwhile."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(aside, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    with new_file(path) as file:
+        file.write(data)
 
 
-def sync_folder(folder: pathlib.Path) -> None:
+def _sync_tree(folder: pathlib.Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        if path.is_dir():
+            _sync_folder(path)
+        else:
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+
+
+def _sync_folder(folder: pathlib.Path) -> None:
     """Makes renames within a folder last through a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -10,7 +10,6 @@ whose name begins with a dot, synced and renamed.
 import concurrent.futures
 import hashlib
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -21,9 +20,8 @@ import numpy as np
 
 from trainer.config import CheckpointConfig
 from trainer.process.exits import UserError
-from trainer.storage.files import sync_folder
+from trainer.storage.files import new_folder
 from trainer.storage.files import to_json
-from trainer.storage.files import write_atomically
 
 FILES = {"state.npz", "state.json", "model.keras"}
 _NAME = re.compile(r"step_(\d{8,})")
@@ -66,32 +64,23 @@ def write(
     Raises:
       OSError: the disk is full or gone; what was written before stays.
     """
-    aside = folder / f".step_{step:08d}"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
-    try:
+    target = path_of(folder, step)
+    with new_folder(target) as aside:
         with open(aside / "state.npz", "wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
         (aside / "state.json").write_bytes(to_json(scalars))
         save_model(aside / "model.keras", arrays)
         files = {path.name: _sum(path) for path in sorted(aside.iterdir())}
-        write_atomically(
-            aside / "manifest.json", to_json({"step": step, "files": files})
+        (aside / "manifest.json").write_bytes(
+            to_json({"step": step, "files": files})
         )
-        target = path_of(folder, step)
         # Only a checkpoint that was refused can be in the way.
         shutil.rmtree(target, ignore_errors=True)
-        aside.rename(target)
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
-    sync_folder(folder)
 
 
 def _sum(path: pathlib.Path) -> dict[str, Any]:
-    """Size and SHA-256 of a file, which is synced on the way."""
+    """Size and SHA-256 of a file."""
     with open(path, "rb") as file:
-        os.fsync(file.fileno())
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return {"bytes": file.tell(), "sha256": digest}
 

@@ -1,0 +1,124 @@
+"""Local files and folders: whole or absent, and on the disk before named."""
+
+import errno
+import json
+import os
+import stat
+
+import pytest
+
+from trainer.storage.files import new_file
+from trainer.storage.files import new_folder
+from trainer.storage.files import read_json_lines
+from trainer.storage.files import write_atomically
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_file_is_written_whole_and_nothing_beside(tmp_path):
+    path = tmp_path / "value.json"
+    write_atomically(path, b"first")
+    write_atomically(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert os.listdir(tmp_path) == ["value.json"]
+
+
+@pytest.mark.parametrize("fails", ["fsync", "replace"])
+def test_a_failed_write_leaves_the_old_file_and_nothing_beside(
+    fails, tmp_path, monkeypatch
+):
+    path = tmp_path / "value.json"
+    path.write_bytes(b"first")
+
+    def fail(*arguments):
+        raise FULL
+
+    monkeypatch.setattr(os, fails, fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert os.listdir(tmp_path) == ["value.json"]
+
+
+def test_a_writer_that_raises_leaves_the_old_file(tmp_path):
+    path = tmp_path / "value"
+    path.write_bytes(b"first")
+    with pytest.raises(KeyboardInterrupt), new_file(path) as file:
+        file.write(b"sec")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"first"
+    assert os.listdir(tmp_path) == ["value"]
+
+
+def test_of_two_writers_at_once_the_last_one_counts(tmp_path):
+    with new_file(tmp_path / "value") as first:
+        first.write(b"first")
+        with new_file(tmp_path / "value") as second:
+            second.write(b"second")
+    assert (tmp_path / "value").read_bytes() == b"first"
+
+
+@pytest.fixture
+def done(monkeypatch):
+    """What was synced, and when a name was taken."""
+    noted = []
+
+    def note(function, words):
+        real = getattr(os, function)
+
+        def noting(*arguments, **named):
+            noted.append(words(arguments[0]))
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(os, function, noting)
+
+    note(
+        "fsync",
+        lambda number: (
+            "folder" if stat.S_ISDIR(os.fstat(number).st_mode) else "file"
+        ),
+    )
+    for function in ("rename", "replace"):
+        note(function, lambda path: "name")
+    return noted
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path, done):
+    write_atomically(tmp_path / "value", b"value")
+    assert done == ["file", "name", "folder"]
+
+
+def test_all_in_a_folder_is_on_the_disk_before_it_takes_its_name(
+    tmp_path, done
+):
+    with new_folder(tmp_path / "made") as aside:
+        (aside / "inner").mkdir()
+        (aside / "inner/value").write_bytes(b"value")
+        assert done == []
+    assert sorted(done[:3]) == ["file", "folder", "folder"]
+    assert done[3:] == ["name", "folder"]
+
+
+def test_a_folder_is_whole_or_absent(tmp_path):
+    with pytest.raises(OSError, match="No space"):  # noqa: SIM117
+        with new_folder(tmp_path / "made") as aside:
+            (aside / "value").touch()
+            assert not (tmp_path / "made").exists()
+            raise FULL
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_a_killed_process_left_of_a_folder_is_no_part_of_it(tmp_path):
+    (tmp_path / ".made").mkdir()
+    (tmp_path / ".made/old").touch()
+    with new_folder(tmp_path / "made") as aside:
+        (aside / "new").touch()
+    assert os.listdir(tmp_path) == ["made"]
+    assert os.listdir(tmp_path / "made") == ["new"]
+
+
+def test_a_torn_line_is_left_out(tmp_path):
+    path = tmp_path / "lines"
+    assert read_json_lines(path) == []
+    path.write_text(json.dumps({"step": 1}) + '\n{"step": ')
+    assert read_json_lines(path) == [{"step": 1}]
