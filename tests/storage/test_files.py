@@ -1,12 +1,14 @@
 """Local files and folders: whole or absent, and on the disk before named."""
 
 import errno
+import hashlib
 import json
 import os
 import stat
 
 import pytest
 
+from trainer.storage.files import checksum
 from trainer.storage.files import new_file
 from trainer.storage.files import new_folder
 from trainer.storage.files import read_json_lines
@@ -122,3 +124,11 @@ def test_a_torn_line_is_left_out(tmp_path):
     assert read_json_lines(path) == []
     path.write_text(json.dumps({"step": 1}) + '\n{"step": ')
     assert read_json_lines(path) == [{"step": 1}]
+
+
+def test_a_checksum_is_of_size_and_content(tmp_path):
+    (tmp_path / "value").write_bytes(b"abc")
+    assert checksum(tmp_path / "value") == {
+        "bytes": 3,
+        "sha256": hashlib.sha256(b"abc").hexdigest(),
+    }

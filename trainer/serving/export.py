@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import dataclasses
 import fcntl
-import hashlib
 import importlib.util
 import os
 import shutil
@@ -31,6 +30,7 @@ from trainer.sources import csv_folder
 from trainer.sources.csv_file import open_csv
 from trainer.sources.dataset import evenly_spaced
 from trainer.storage import copies
+from trainer.storage.files import checksum
 from trainer.storage.files import new_folder
 from trainer.storage.files import to_json
 
@@ -73,7 +73,7 @@ def main(argv: list[str]) -> int:
         with contextlib.redirect_stdout(sys.stderr), start.eased():
             card = _write(stored, held, formats, aside)
         files = {
-            path.relative_to(aside).as_posix(): _sum(path)
+            path.relative_to(aside).as_posix(): checksum(path)
             for path in sorted(aside.rglob("*"))
             if path.is_file()
         }
@@ -204,9 +204,3 @@ def _numbered(folder: Path) -> Iterator[tuple[Path, int]]:
                 f"{folder} cannot be written ({error}); allow it"
             ) from error
         yield aside, version
-
-
-def _sum(path: Path) -> dict[str, Any]:
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"bytes": path.stat().st_size, "sha256": digest}

@@ -1,6 +1,7 @@
 """Local files and folders that are whole or absent; JSON and JSON lines."""
 
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -73,6 +74,13 @@ def _sync_folder(folder: pathlib.Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def checksum(path: pathlib.Path) -> dict[str, Any]:
+    """Returns a file's size and SHA-256, as manifests hold them."""
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return {"bytes": file.tell(), "sha256": digest}
 
 
 def to_json(value: Any) -> bytes:

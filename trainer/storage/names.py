@@ -1,4 +1,4 @@
-"""Names of folders: local ones, and gs:// with the copy that stands here."""
+"""Names of folders: local ones, gs:// with the copy here, and checkpoints."""
 
 import os
 import pathlib
@@ -10,12 +10,24 @@ REMOTE = "gs://"
 STAGING_VARIABLE = "STRATA_STAGING_DIR"
 # Where the chief's copy of a gs:// workdir stands, and a reader's.
 CHIEF, READER = "worker_0", "reader"
+_CHECKPOINT = re.compile(r"step_(\d{8,})")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
 
 def is_remote(name: str | os.PathLike[str]) -> bool:
     """Whether a folder or file stands in a bucket."""
     return os.fspath(name).startswith(REMOTE)
+
+
+def checkpoint_name(step: int) -> str:
+    """Returns the name of the folder of a step's checkpoint."""
+    return f"step_{step:08d}"
+
+
+def step_of(name: str) -> int | None:
+    """Returns the step of a checkpoint's folder; None of any other name."""
+    match = _CHECKPOINT.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 def split_remote(name: str) -> tuple[str, str]:

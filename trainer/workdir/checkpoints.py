@@ -8,10 +8,8 @@ whose name begins with a dot, synced and renamed.
 """
 
 import concurrent.futures
-import hashlib
 import json
 import pathlib
-import re
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -20,19 +18,21 @@ import numpy as np
 
 from trainer.config import CheckpointConfig
 from trainer.process.exits import UserError
+from trainer.storage.files import checksum
 from trainer.storage.files import new_folder
 from trainer.storage.files import to_json
+from trainer.storage.names import checkpoint_name
+from trainer.storage.names import step_of
 
 FILES = {"state.npz", "state.json", "model.keras"}
-_NAME = re.compile(r"step_(\d{8,})")
 
 
 def steps_in(folder: pathlib.Path) -> list[int]:
     """Lists the steps that have a checkpoint, oldest first."""
     if not folder.is_dir():
         return []
-    matches = (_NAME.fullmatch(path.name) for path in folder.iterdir())
-    return sorted(int(match[1]) for match in matches if match)
+    steps = (step_of(path.name) for path in folder.iterdir())
+    return sorted(step for step in steps if step is not None)
 
 
 def clean(folder: pathlib.Path) -> None:
@@ -42,7 +42,7 @@ def clean(folder: pathlib.Path) -> None:
 
 
 def path_of(folder: pathlib.Path, step: int) -> pathlib.Path:
-    return folder / f"step_{step:08d}"
+    return folder / checkpoint_name(step)
 
 
 def write(
@@ -70,19 +70,12 @@ def write(
             np.savez(file, **arrays)  # type: ignore[arg-type]
         (aside / "state.json").write_bytes(to_json(scalars))
         save_model(aside / "model.keras", arrays)
-        files = {path.name: _sum(path) for path in sorted(aside.iterdir())}
+        files = {path.name: checksum(path) for path in sorted(aside.iterdir())}
         (aside / "manifest.json").write_bytes(
             to_json({"step": step, "files": files})
         )
         # Only a checkpoint that was refused can be in the way.
         shutil.rmtree(target, ignore_errors=True)
-
-
-def _sum(path: pathlib.Path) -> dict[str, Any]:
-    """Size and SHA-256 of a file."""
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return {"bytes": file.tell(), "sha256": digest}
 
 
 def verify(path: pathlib.Path) -> str | None:
@@ -94,7 +87,7 @@ def verify(path: pathlib.Path) -> str | None:
         if set(manifest["files"]) != FILES:
             return "its manifest does not name all files"
         for name, expected in manifest["files"].items():
-            if _sum(path / name) != expected:
+            if checksum(path / name) != expected:
                 return f"{name} does not match its SHA-256"
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"its manifest or a file cannot be read ({error})"
@@ -197,6 +190,6 @@ class Saver:
             if old == best_step or (every and old % every == 0):
                 continue
             # Renamed first: half a checkpoint never stands under its name.
-            doomed = self._folder / f".step_{old:08d}"
-            path_of(self._folder, old).rename(doomed)
+            path = path_of(self._folder, old)
+            doomed = path.rename(path.with_name(f".{path.name}"))
             shutil.rmtree(doomed)

@@ -8,9 +8,9 @@ belong to it are there before.
 import contextlib
 import os
 import pathlib
-import re
 import threading
 import time
+from collections.abc import Iterable
 
 from trainer.process.exits import ClusterError
 from trainer.process.exits import tell
@@ -20,6 +20,10 @@ from trainer.storage.bucket import Entry
 from trainer.storage.bucket import Folder
 from trainer.storage.copies import local_files
 from trainer.storage.copies import MANIFEST
+from trainer.storage.names import checkpoint_name
+from trainer.storage.names import step_of
+from trainer.workdir.checkpoints import path_of
+from trainer.workdir.checkpoints import steps_in
 from trainer.workdir.folder import RESULT_FILE
 from trainer.workdir.folder import SAVE_FILE
 from trainer.workdir.folder import STOP_FILE
@@ -30,21 +34,24 @@ LOOK_SECS = 0.5
 COPY_SECS = 60.0
 # A look for what the user has put into the bucket.
 ASK_SECS = 10.0
-_CHECKPOINT = re.compile(r"checkpoints/(step_\d{8,})/.+")
 
 
-def checkpoints_of(names: list[str]) -> dict[str, list[str]]:
-    """Returns the files of each checkpoint, oldest first."""
-    found: dict[str, list[str]] = {}
-    for name in sorted(names):
-        if match := _CHECKPOINT.fullmatch(name):
-            found.setdefault(match[1], []).append(name)
+def checkpoint_of(name: str) -> int | None:
+    """Returns the step of the checkpoint that a file is of, where it is."""
+    match name.split("/", 2):
+        case ["checkpoints", folder, _]:
+            return step_of(folder)
+    return None
+
+
+def checkpoints_of(names: Iterable[str]) -> dict[int, list[str]]:
+    """Returns the files of each step's checkpoint."""
+    found: dict[int, list[str]] = {}
+    for name in names:
+        step = checkpoint_of(name)
+        if step is not None:
+            found.setdefault(step, []).append(name)
     return found
-
-
-def _age(step: str) -> tuple[int, str]:
-    """Orders checkpoints' names, which grow longer after 99,999,999."""
-    return len(step), step
 
 
 class Mirror:
@@ -69,7 +76,7 @@ class Mirror:
         self._lease = lease
         result = there.get(RESULT_FILE)
         self._result = result.generation if result else 0
-        self._checkpoints = checkpoints_of(list(there))
+        self._checkpoints = checkpoints_of(there)
         for name in there.keys() & {STOP_FILE, SAVE_FILE}:
             # It came with the rest, and is obeyed once.
             remote.delete(name)
@@ -110,18 +117,20 @@ class Mirror:
         self._thread.join()
         self.copy()
 
-    def _steps(self) -> dict[str, int]:
+    def _steps(self) -> dict[int, int]:
         """Returns the checkpoints here, and when each was written."""
-        found = {}
-        for path in (self._local / "checkpoints").glob("step_*"):
+        found, folder = {}, self._local / "checkpoints"
+        for step in steps_in(folder):
             with contextlib.suppress(FileNotFoundError):
-                found[path.name] = (path / MANIFEST).stat().st_mtime_ns
+                manifest = path_of(folder, step) / MANIFEST
+                found[step] = manifest.stat().st_mtime_ns
         return found
 
-    def _uncommitted(self) -> list[str]:
+    def _uncommitted(self) -> list[int]:
         """Returns those that are not in the bucket, oldest first."""
-        pairs = self._steps().items() - self._committed.items()
-        return sorted((step for step, _ in pairs), key=_age)
+        return sorted(
+            step for step, _ in self._steps().items() - self._committed.items()
+        )
 
     def _ask(self) -> None:
         """Takes the user's STOP and SAVE out of the bucket."""
@@ -162,32 +171,29 @@ class Mirror:
 
     def _copy_changed(self) -> None:
         for name, signature in local_files(self._local).items():
-            own = _CHECKPOINT.fullmatch(name) or name in (
-                RESULT_FILE,
-                STOP_FILE,
-                SAVE_FILE,
-            )
-            if own or self._copied.get(name) == signature:
+            own = (RESULT_FILE, STOP_FILE, SAVE_FILE)
+            if name in own or checkpoint_of(name) is not None:
+                continue
+            if self._copied.get(name) == signature:
                 continue
             with contextlib.suppress(FileNotFoundError):
                 # At once: it may grow meanwhile.
                 self._remote.upload(name, (self._local / name).read_bytes())
                 self._copied[name] = signature
 
-    def _commit(self, step: str) -> bool:
+    def _commit(self, step: int) -> bool:
         """Copies a checkpoint, its manifest last; False where it is gone."""
-        folder = self._local / "checkpoints" / step
+        start = f"checkpoints/{checkpoint_name(step)}"
         with contextlib.ExitStack() as held:
             try:
                 # Open files can be read to their end, pruned or not.
                 files = {
                     path.name: held.enter_context(open(path, "rb"))
-                    for path in folder.iterdir()
+                    for path in (self._local / start).iterdir()
                 }
                 manifest = files.pop(MANIFEST)
             except (FileNotFoundError, KeyError):
                 return False
-            start = f"checkpoints/{step}"
             # Another of this step is one that was refused.
             self._remote.delete(f"{start}/{MANIFEST}")
             for name, file in files.items():
@@ -201,15 +207,15 @@ class Mirror:
         self._committed[step] = written
         return True
 
-    def _prune(self, here: set[str]) -> None:
+    def _prune(self, here: set[int]) -> None:
         """Removes older checkpoints, halves too, that the run has removed."""
-        newest = max(map(_age, here), default=(0, ""))
+        newest = max(here, default=-1)
         for step in self._checkpoints.keys() - here:
-            if _age(step) > newest:
+            if step > newest:
                 continue
             # The manifest first: half a checkpoint never counts.
             for name in [
-                f"checkpoints/{step}/{MANIFEST}",
+                f"checkpoints/{checkpoint_name(step)}/{MANIFEST}",
                 *self._checkpoints[step],
             ]:
                 self._remote.delete(name)
