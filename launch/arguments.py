@@ -2,9 +2,8 @@
 
 import argparse
 import difflib
-import pathlib
-import re
 
+from trainer import flags
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 
@@ -65,21 +64,21 @@ def parse(
     return own, argv[place + 1 :]
 
 
-def workdir_of(arguments: list[str]) -> str:
-    """Returns the workdir that the trainer takes by these arguments.
+def trainer_flags(arguments: list[str]) -> flags.Flags:
+    """Reads the trainer's arguments as the trainer does.
 
     Raises:
-      UserError: they name no config.
+      UserError: it would refuse them, or only print its help.
     """
-    named = {}
-    for argument in arguments:
-        match = re.fullmatch(r"--?(workdir|config)=(.*)", argument, re.DOTALL)
-        if match:
-            named[match[1]] = match[2]
-    if "config" not in named:
+    try:
+        found = flags.read(arguments)
+    except UserError as error:
         raise UserError(
-            "--config=FILE is missing from the trainer's arguments, which"
-            " follow a lone --"
+            f"{error}; the trainer's arguments follow a lone --"
+        ) from error
+    if found.help:
+        raise UserError(
+            "--help, after the lone --, has the trainer do nothing else; see"
+            " strata train --help"
         )
-    default = f"runs/{pathlib.Path(named['config']).stem}"
-    return named.get("workdir", default)
+    return found

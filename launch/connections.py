@@ -12,7 +12,7 @@ import subprocess
 import time
 from typing import Any
 
-from launch.arguments import workdir_of
+from launch.arguments import trainer_flags
 from launch.output import Output
 from launch.workers import Worker
 from trainer.cluster.place import Cluster
@@ -62,7 +62,7 @@ def look_command(
 ) -> list[str]:
     """Returns the words by which a host says how it stands."""
     names = ",".join(map(name_of, wanted.hosts))
-    own = [f"--look={workdir_of(arguments)}", f"--hosts={names}"]
+    own = [f"--look={trainer_flags(arguments).run_workdir}", f"--hosts={names}"]
     words = [wanted.python, "-m", "launch.remote", *own]
     return ssh_command(wanted, host, words)
 

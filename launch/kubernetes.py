@@ -15,7 +15,7 @@ from launch.arguments import not_negative
 from launch.arguments import parse
 from launch.arguments import parser_of
 from launch.arguments import positive
-from launch.arguments import workdir_of
+from launch.arguments import trainer_flags
 from launch.kubernetes_names import check_label
 from launch.kubernetes_names import check_name
 from launch.kubernetes_names import check_workdir
@@ -111,7 +111,7 @@ def request_of(wanted: argparse.Namespace, arguments: list[str]) -> Request:
     check_label("--namespace", wanted.namespace)
     check_label("--queue", wanted.queue)
     volume = volume_of("--volume", wanted.volume)
-    check_workdir(workdir_of(arguments), volume)
+    check_workdir(trainer_flags(arguments).run_workdir, volume)
     _check_arguments(arguments)
     _check_amounts(wanted)
     return Request(

@@ -17,7 +17,7 @@ from launch.arguments import not_negative
 from launch.arguments import parse
 from launch.arguments import parser_of
 from launch.arguments import positive
-from launch.arguments import workdir_of
+from launch.arguments import trainer_flags
 from launch.output import Output
 from launch.workers import log_of
 from launch.workers import newest_step
@@ -180,6 +180,7 @@ def main(argv: list[str]) -> int:
       UserError: a flag that is unknown or of the wrong kind.
     """
     wanted, arguments = read_flags(argv)
+    given = trainer_flags(arguments)
     num_workers = wanted.num_workers
     min_workers = wanted.min_workers or num_workers
     if min_workers > num_workers:
@@ -193,7 +194,7 @@ def main(argv: list[str]) -> int:
         arguments.append(f"--cpu_devices={each}")
     first_index = own_index(os.environ) if num_workers == 1 else 0
     # Of a gs:// workdir each worker has a copy of its own.
-    workdir = local_folder(workdir_of(arguments), f"worker_{first_index}")
+    workdir = local_folder(given.run_workdir, f"worker_{first_index}")
     job = LocalJob(
         arguments,
         workdir,

@@ -21,7 +21,7 @@ from typing import Any
 
 from launch.arguments import not_negative
 from launch.arguments import parse
-from launch.arguments import workdir_of
+from launch.arguments import trainer_flags
 from launch.output import Output
 from launch.workers import Job
 from launch.workers import log_of
@@ -98,7 +98,8 @@ def main(argv: list[str]) -> int:
         print(json.dumps(look(workdir, wanted.hosts.split(","))))
         return 0
     # Of a gs:// workdir each worker has a copy of its own.
-    workdir = local_folder(workdir_of(arguments), f"worker_{wanted.index}")
+    given = trainer_flags(arguments)
+    workdir = local_folder(given.run_workdir, f"worker_{wanted.index}")
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     output = Output("", log_of(workdir, wanted.index))
     requests = Requests()

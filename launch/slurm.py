@@ -14,7 +14,7 @@ from launch.arguments import not_negative
 from launch.arguments import parse
 from launch.arguments import parser_of
 from launch.arguments import positive
-from launch.arguments import workdir_of
+from launch.arguments import trainer_flags
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 
@@ -208,10 +208,9 @@ def main(argv: list[str]) -> int:
       UserError: a flag that is unknown or of the wrong kind.
     """
     wanted, arguments = read_flags(argv)
-    workdir = workdir_of(arguments)
+    given = trainer_flags(arguments)
     if wanted.name is None:
-        config = next(a for a in arguments if "config=" in a)
-        stem = pathlib.Path(config.partition("=")[2]).stem
+        stem = pathlib.Path(given.config or "").stem
         wanted.name = "strata-" + re.sub(r"[^\w.-]", "_", stem)
     check(wanted)
     text = script(wanted, arguments)
@@ -220,7 +219,8 @@ def main(argv: list[str]) -> int:
         return 0
     number = submit(text)
     print(
-        f"job {number}, {wanted.name}, is submitted; workdir {workdir}\n"
+        f"job {number}, {wanted.name}, is submitted; workdir"
+        f" {given.run_workdir}\n"
         f"  squeue --jobs={number}                 how it stands\n"
         f"  tail -F {wanted.name}-{number}.log     what it says\n"
         f"  scancel --signal=TERM {number}         stop it with a checkpoint\n"

@@ -17,7 +17,7 @@ from typing import Any
 
 from launch.arguments import not_negative
 from launch.arguments import parse
-from launch.arguments import workdir_of
+from launch.arguments import trainer_flags
 from launch.supervision import Leave
 from launch.supervision import Policy
 from launch.supervision import Restart
@@ -157,7 +157,7 @@ class Batch:
         self, wanted: argparse.Namespace, arguments: list[str]
     ) -> None:
         self._arguments = arguments
-        self._workdir = local_folder(workdir_of(arguments))
+        self._workdir = local_folder(trainer_flags(arguments).run_workdir)
         self._number = os.environ["SLURM_JOB_ID"]
         self._may_requeue = wanted.requeue
         self._state = Supervision(Policy(1, 1, wanted.max_restarts))

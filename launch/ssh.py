@@ -18,7 +18,7 @@ from launch.arguments import not_negative
 from launch.arguments import parse
 from launch.arguments import parser_of
 from launch.arguments import positive
-from launch.arguments import workdir_of
+from launch.arguments import trainer_flags
 from launch.connections import is_loopback
 from launch.connections import look_command
 from launch.connections import name_of
@@ -156,7 +156,7 @@ def main(argv: list[str]) -> int:
         cannot be used.
     """
     wanted, arguments = read_flags(argv)
-    workdir_of(arguments)
+    trainer_flags(arguments)
     check(wanted)
     hosts = wanted.hosts
     if wanted.dry_run:

@@ -185,11 +185,14 @@ class Flags:
         return int(match[1]), int(match[2])
 
 
+_FLAGS = dataclasses.fields(Flags)
+
+
 def _define(names: list[str]) -> absl_flags.FlagValues:
     """Defines the flags of these names, in a set of their own."""
     values = absl_flags.FlagValues()
     define: Callable
-    for field in dataclasses.fields(Flags):
+    for field in _FLAGS:
         if field.name not in names:
             continue
         kind, least = _plain_type(field.type), field.metadata["least"]
@@ -230,7 +233,7 @@ def _plain_type(annotated: Any) -> type:
 def help_text() -> str:
     """Returns what --help prints."""
     lines = []
-    for field in dataclasses.fields(Flags):
+    for field in _FLAGS:
         is_plain = _plain_type(field.type) is bool
         value = "" if is_plain else f"={field.metadata['value']}"
         words = textwrap.fill(field.metadata["words"], 70)
@@ -290,36 +293,54 @@ class _Words(typing.NamedTuple):
     others: list[str]
 
 
+def joined(argv: list[str]) -> list[str]:
+    """Makes one word, --NAME=VALUE, of each flag whose value is the next word.
+
+    Args:
+      argv: the command line without the program's name.
+
+    Raises:
+      UserError: a flag that must have a value is the last word.
+    """
+    kinds = {each.name: _plain_type(each.type) for each in _FLAGS}
+    kinds |= {f"config.{path}": kind for path, kind, _ in fields(Config())}
+    found = []
+    words = iter(argv)
+    for word in words:
+        # `--` alone, a switch, and what is no flag of ours stay.
+        name = re.sub("^--?", "", word) if word.startswith("-") else ""
+        if kinds.get(name, bool) is not bool:
+            value = next(words, None)
+            if value is None:
+                raise UserError(f"Missing value for flag {word}")
+            word = f"{word}={value}"
+        found.append(word)
+    return found
+
+
 def _split(argv: list[str]) -> _Words:
     """Takes out --config and --config.FIELD, each with its value.
 
     Raises:
       UserError: a field that no config has.
     """
-    known = {path: field.type for path, field, _ in fields(Config())}
+    known = {path for path, _, _ in fields(Config())}
     config, given, others = None, [], []
-    words = iter(argv)
-    for word in words:
+    for word in joined(argv):
         match = _CONFIG_FLAG.fullmatch(word)
         if match and match[1] not in known:
             raise unknown_field(match[1])
         if match:
-            value = match[2]
-            if value is None and known[match[1]] is not bool:
-                value = next(words, "")
-                word = f"{word}={value}"
-            given.append((word, value))
+            given.append((word, match[2]))
         elif word.startswith(("--config=", "-config=")):
             config = word.partition("=")[2]
-        elif word in ("--config", "-config"):
-            config = next(words, "")
         else:
             others.append(word)
     return _Words(config, given, others)
 
 
 def _read(words: _Words) -> Flags:
-    names = [f.name for f in dataclasses.fields(Flags) if f.name != "config"]
+    names = [f.name for f in _FLAGS if f.name != "config"]
     values = _define(names)
     try:
         rest = values(["task", *words.others])

@@ -8,13 +8,14 @@ from launch.arguments import not_negative
 from launch.arguments import parse
 from launch.arguments import parser_of
 from launch.arguments import positive
-from launch.arguments import workdir_of
+from launch.arguments import trainer_flags
 from launch.gcp import commands
 from launch.gcp import machines
 from launch.gcp import names
 from launch.gcp import tpus
 from launch.gcp.request import Request
 from launch.gcp.revision import head
+from trainer.flags import joined
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.storage.names import split_remote
@@ -41,7 +42,6 @@ a lone --.
 }
 MOST_VMS = 64
 _PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][-a-z0-9]{4,28}[a-z0-9]")
-_FOLDER = re.compile(r"--?(workdir|data_dir|init_from)(?:=(.*))?", re.DOTALL)
 
 
 def read_flags(
@@ -219,24 +219,21 @@ def _check_arguments(
     arguments: list[str], default_workdir: str
 ) -> tuple[str, list[str]]:
     """Returns the workdir on gs://, and the trainer's other arguments."""
-    workdir_of(arguments)
-    workdir, others = default_workdir, []
-    for argument in arguments:
-        match = _FOLDER.fullmatch(argument)
-        if not match:
-            others.append(argument)
-            continue
-        value = match[2]
-        if value is None or not value.startswith("gs://"):
-            raise UserError(
-                f"{argument!r} must be --{match[1]}=gs://..., since the"
-                " machines see no folder of this one, and theirs are deleted"
-                " with them"
-            )
-        names.bucket_of(f"--{match[1]}", value)
-        split_remote(value)
-        if match[1] == "workdir":
-            workdir = value.rstrip("/")
-        else:
-            others.append(argument)
-    return workdir, others
+    given = trainer_flags(arguments)
+    for name in ("workdir", "data_dir", "init_from"):
+        value = getattr(given, name)
+        if value is not None:
+            _check_folder(f"--{name}", value)
+    workdir = (given.workdir or default_workdir).rstrip("/")
+    own = ("--workdir=", "-workdir=")
+    return workdir, [w for w in joined(arguments) if not w.startswith(own)]
+
+
+def _check_folder(flag: str, value: str) -> None:
+    if not value.startswith("gs://"):
+        raise UserError(
+            f"'{flag}={value}' must be {flag}=gs://..., since the machines see"
+            " no folder of this one, and theirs are deleted with them"
+        )
+    names.bucket_of(flag, value)
+    split_remote(value)

@@ -1,23 +1,25 @@
 """Stands in for the trainer where its supervisor is tested.
 
-  fake_trainer.py --config=x --workdir=DIR --plan=PLAN.json
+  STRATA_TEST_PLAN=PLAN.json fake_trainer.py --config=x --workdir=DIR
 
-PLAN.json holds, for each start, what each worker does: a list of [exit code,
-step of the checkpoint it leaves behind or null], or of "hang" (beat once and
-stop), or of "wait" (for a signal, then leave by its code). Each worker notes
-its start in DIR.
+Reads its flags as the trainer does. PLAN.json holds, for each start, what each
+worker does: a list of [exit code, step of the checkpoint it leaves behind or
+null], or of "hang" (beat once and stop), or of "wait" (for a signal, then leave
+by its code). Each worker notes its start in DIR.
 """
 
 import json
 import os
 import pathlib
-import re
 import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
+from trainer import flags
 from trainer.process.heartbeat import HEARTBEAT_FD
+
+PLAN = "STRATA_TEST_PLAN"
 
 
 def index_of(environment):
@@ -26,13 +28,12 @@ def index_of(environment):
 
 
 def main(arguments):
-    named = dict(re.match(r"--(\w+)=(.*)", a).groups() for a in arguments)
-    workdir = pathlib.Path(named["workdir"])
+    workdir = pathlib.Path(flags.read(arguments).run_workdir)
     index = index_of(os.environ)
     workdir.mkdir(parents=True, exist_ok=True)
     start = len(list(workdir.glob(f"started_{index}_*")))
     (workdir / f"started_{index}_{start}").write_text(str(os.getpid()))
-    plan = json.loads(pathlib.Path(named["plan"]).read_text())[start][index]
+    plan = json.loads(pathlib.Path(os.environ[PLAN]).read_text())[start][index]
     codes = {signal.SIGTERM: 42, signal.SIGINT: 43}
     if plan == "wait":
         signal.pthread_sigmask(signal.SIG_BLOCK, codes)

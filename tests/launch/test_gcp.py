@@ -137,7 +137,10 @@ def shell(tmp_path):
 @given(words=st.lists(WORDS, max_size=3))
 def test_the_trainers_arguments_arrive_intact(words, shell, tmp_path, capsys):
     """Through the script, the machine's own script, and a file of it."""
-    arguments = [*TRAINER, *(f"--config.x={word}" for word in words)]
+    arguments = [
+        *TRAINER,
+        *(f"--config.optimizer.name={word}" for word in words),
+    ]
     code, shown = show(capsys, GPU, arguments)
     assert code == 0
     calls = shell(shown.out)
@@ -250,9 +253,10 @@ def test_a_mistake_is_one_line(kind, given, words, capsys):
 @pytest.mark.parametrize(
     ("trainer", "words"),
     [
-        ((), "--config=FILE is missing"),
+        ((), "--config is missing"),
+        (("--config=mnist", "--plan=x"), "flag 'plan'"),
         (("--config=mnist", "--workdir=runs/x"), "must be --workdir=gs://..."),
-        (("--config=mnist", "--workdir", "gs://a"), "'--workdir' must be"),
+        (("--config=mnist", "--workdir", "runs/x"), "must be --workdir=gs://"),
         (("--config=mnist", "--data_dir=/data"), "must be --data_dir=gs://"),
         (("--config=mnist", "--data_dir=gs://"), "must be gs://BUCKET"),
         (("--config=mnist", "--workdir=gs://mine"), "must be gs://BUCKET/PATH"),
@@ -287,6 +291,19 @@ def test_a_workdir_of_ones_own_is_kept(capsys):
     assert code == 0
     assert '"workdir": "gs://other/runs/7"' in shown.out
     assert '"--workdir=gs://other/runs/7"' in shown.out
+
+
+def test_a_flags_value_may_be_a_word_of_its_own(capsys):
+    joined = (
+        "--config=mnist",
+        "--data_dir=gs://mine/b",
+        "--workdir=gs://mine/7",
+    )
+    apart = [part for word in joined for part in word.split("=")]
+    shown = [show(capsys, GPU, words) for words in (joined, apart)]
+    assert shown[0] == shown[1]
+    assert shown[0][0] == 0
+    assert '"workdir": "gs://mine/7"' in shown[0][1].out
 
 
 def test_the_tpus_lock_is_what_the_table_says():

@@ -187,6 +187,12 @@ def test_what_a_job_holds(printed):
     ]
 
 
+def test_a_flags_value_may_be_a_word_of_its_own(printed):
+    trainer = ("--config", "mnist", "--workdir", "/shared/runs/mnist")
+    job = printed({}, trainer)[1]
+    assert container_of(job)["args"][-4:] == list(trainer)
+
+
 def test_gpus_that_are_paid_for_must_be_seen(printed):
     container = container_of(printed({"--gpus": "8"})[1])
     assert "--require_gpus=8" in container["args"]
@@ -331,11 +337,13 @@ def test_a_mistake_is_one_line(capsys, flags, told):
 @pytest.mark.parametrize(
     ("trainer", "told"),
     [
-        ((), "--config=FILE is missing"),
+        ((), "--config is missing"),
+        ((*TRAINER, "--plan=x"), "flag 'plan'"),
+        (("--config", "a", "--workdir", "/x"), "--workdir=/x must be within"),
         (("--config=mnist",), "--workdir=runs/mnist must be within /shared"),
         (("--config=a", "--workdir=/shared/../x"), "must be within /shared"),
         (("--config=a", "--workdir=/sharedx"), "must be within /shared"),
-        ((*TRAINER, "--x=\udcff"), "is no UTF-8"),
+        ((*TRAINER, "--data_dir=\udcff"), "is no UTF-8"),
     ],
 )
 def test_a_trainers_argument_that_cannot_be_meant(capsys, trainer, told):
@@ -356,7 +364,7 @@ sys.addaudithook(hear)
 from trainer.__main__ import main
 code = main(sys.argv[1:])
 assert not made, made
-heavy = {"absl", "keras", "numpy", "tensorflow"} & set(sys.modules)
+heavy = {"keras", "ml_collections", "numpy", "tensorflow"} & set(sys.modules)
 assert not heavy, heavy
 sys.exit(code)
 """

@@ -15,6 +15,7 @@ import pytest
 from launch import local
 from launch import workers
 from tests import processes
+from tests.launch.fake_trainer import PLAN
 from trainer.process.exits import UserError
 
 ENDED_SECS = 30.0
@@ -27,6 +28,7 @@ def fake(tmp_path, monkeypatch):
     monkeypatch.setattr(local, "TRAINER", (sys.executable, FAKE))
     monkeypatch.setattr(workers, "PEER_GRACE_SECS", 0.3)
     monkeypatch.setattr(workers, "HUNG_SECS", 0.5)
+    monkeypatch.setenv(PLAN, str(tmp_path / "plan.json"))
 
     def run(plan, *flags):
         (tmp_path / "plan.json").write_text(json.dumps(plan))
@@ -38,7 +40,6 @@ def fake(tmp_path, monkeypatch):
                 "--",
                 "--config=fake",
                 f"--workdir={workdir}",
-                f"--plan={tmp_path / 'plan.json'}",
             ]
         )
         return code, workdir
@@ -106,6 +107,17 @@ def test_logs_are_kept_and_lines_say_whose_they_are(fake, capfd):
         assert log.read_text() == line + "\n"
 
 
+def test_a_flags_value_may_be_a_word_of_its_own(fake, tmp_path):
+    """The same folder as the trainer's, whose newest step is watched."""
+    plan = [[[1, step]] for step in (1, 2, 3)] + [[[0, 4]]]
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    workdir = tmp_path / "apart"
+    words = ["--config", "fake", "--workdir", str(workdir)]
+    assert local.main(["--max_restarts=1", "--", *words]) == 0
+    assert starts(workdir) == 4
+    assert (workdir / "logs/worker_0.log").exists()
+
+
 @pytest.mark.parametrize("variable", ["STRATA_WORKER", "JOB_COMPLETION_INDEX"])
 def test_a_machines_worker_is_called_by_its_number(
     variable, fake, capfd, monkeypatch
@@ -125,6 +137,7 @@ def test_a_peers_wish_to_leave_is_no_end_of_a_pod(fake):
     assert starts(workdir) == 3
 
 
+@pytest.mark.usefixtures("fake")
 def test_the_chiefs_bar_moves_on_a_terminal(tmp_path):
     (tmp_path / "plan.json").write_text(json.dumps([[[0, None], [0, None]]]))
     ours, theirs = pty.openpty()
@@ -179,7 +192,11 @@ def test_gpus_are_those_that_may_be_seen(monkeypatch, tmp_path):
         (["--num_worker=2", "--", "--config=digits"], "mean --num_workers?"),
         (["--min_workers=2", "--", "--config=digits"], "--min_workers=2"),
         (["--config=digits"], "config"),
-        (["--"], "--config=FILE is missing"),
+        (["--"], "--config is missing"),
+        (["--", "--config=digits", "--plan=x"], "flag 'plan'"),
+        (["--", "--config=digits", "--config.x=1"], "config.x is not a field"),
+        (["--", "--config=digits", "--workdir"], "Missing value for flag"),
+        (["--", "--config=digits", "--help"], "see strata train --help"),
         (["x", "--", "--config=digits"], "'x' is not a flag"),
     ],
 )
@@ -210,7 +227,6 @@ def start_fakes(tmp_path, workers, **streams):
         "--",
         "--config=x",
         f"--workdir={tmp_path / 'run'}",
-        f"--plan={tmp_path / 'plan.json'}",
         **streams,
     )
 
@@ -229,6 +245,7 @@ def start_waiting(tmp_path):
 @pytest.mark.parametrize(
     ("number", "expected"), [(signal.SIGTERM, 42), (signal.SIGINT, 43)]
 )
+@pytest.mark.usefixtures("fake")
 def test_a_request_is_passed_on_and_answered(tmp_path, number, expected):
     process, pids = start_waiting(tmp_path)
     process.send_signal(number)
@@ -237,6 +254,7 @@ def test_a_request_is_passed_on_and_answered(tmp_path, number, expected):
     assert not any(is_alive(pid) for pid in pids)
 
 
+@pytest.mark.usefixtures("fake")
 def test_no_worker_outlives_a_supervisor_that_is_killed(tmp_path):
     process, pids = start_waiting(tmp_path)
     watched = [os.pidfd_open(pid) for pid in pids]

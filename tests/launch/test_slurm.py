@@ -59,9 +59,9 @@ def batch(tmp_path, monkeypatch):
     # The delays, not the times.
     monkeypatch.setattr(slurm_batch.Batch, "_wait", lambda self, restart: False)
 
-    def run(*plan, flags=("--requeue",)):
+    def run(*plan, flags=("--requeue",), trainer=TRAINER):
         (tmp_path / "plan.txt").write_text("".join(f"{p}\n" for p in plan))
-        code = slurm_batch.main([*flags, "--", *TRAINER])
+        code = slurm_batch.main([*flags, "--", *trainer])
         starts, requeued = tmp_path / "run/starts", tmp_path / "requeued"
         count = len(starts.read_text().split()) if starts.exists() else 0
         asked = requeued.read_text().split("\n") if requeued.exists() else []
@@ -92,6 +92,16 @@ def test_the_chiefs_word_stands_before_sruns(batch, highest):
 
 def test_a_chief_that_is_done_is_enough(batch):
     assert batch("137 0 9") == (0, 1, 0)
+
+
+def test_a_flags_value_may_be_a_word_of_its_own(batch, capsys):
+    """The chief's last words and the newest step are the trainer's."""
+    plan = [f"75 75 {step}" for step in (1, 2, 3)]
+    trainer = ["--config", "fake", "--workdir", "run"]
+    flags = ("--max_restarts=1",)
+    assert batch(*plan, "137 0 4", flags=flags, trainer=trainer) == (0, 4, 0)
+    assert slurm.main(["--dry_run", "--", *trainer]) == 0
+    assert "--job-name=strata-fake\n" in capsys.readouterr().out
 
 
 def test_without_requeue_a_stopped_job_ends(batch):
@@ -190,6 +200,12 @@ def test_the_script_says_what_is_asked(capsys):
 WORDS = st.text(st.characters(blacklist_characters="\0", codec="utf-8"))
 
 
+def as_flags(words):
+    """Has a flag hold each word, by turns joined to it and apart."""
+    for place, word in enumerate(words):
+        yield from ["--data_dir", word] if place % 2 else [f"--data_dir={word}"]
+
+
 @settings(
     max_examples=20,
     deadline=None,
@@ -197,7 +213,7 @@ WORDS = st.text(st.characters(blacklist_characters="\0", codec="utf-8"))
 )
 @given(words=st.lists(WORDS, max_size=3))
 def test_the_trainers_arguments_arrive_intact(words, capsys):
-    arguments = [*TRAINER, *words]
+    arguments = [*TRAINER, *as_flags(words)]
     assert slurm.main(["--dry_run", "--", *arguments]) == 0
     text = capsys.readouterr().out.replace(
         f"exec {shlex.quote(sys.executable)}", "printf '%s\\0'"
@@ -235,6 +251,14 @@ def test_a_mistake_is_one_line(flag, words, capsys):
     assert code == 2
     assert not shown.out
     assert words in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_an_unknown_flag_of_the_trainer_is_a_mistake(capsys):
+    assert slurm.main(["--dry_run", "--", *TRAINER, "--plan=x"]) == 2
+    shown = capsys.readouterr()
+    assert not shown.out
+    assert "flag 'plan'" in shown.err
     assert shown.err.count("\n") == 1
 
 

@@ -21,6 +21,7 @@ from launch import ssh
 from launch import workers
 from tests import processes
 from tests.faults import jobs
+from tests.launch.fake_trainer import PLAN
 
 FAKE = str(pathlib.Path(__file__).with_name("fake_trainer.py"))
 ENDED_SECS = 30.0
@@ -79,6 +80,7 @@ def lab(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "PEER_GRACE_SECS", 0.3)
     monkeypatch.setattr(connections, "KILL_SECS", 2.0)
     monkeypatch.setattr(connections, "FRESH_SECS", 0.0)
+    monkeypatch.setenv(PLAN, str(tmp_path / "plan.json"))
 
     def words(plan, *flags, hosts="a,b"):
         (tmp_path / "plan.json").write_text(json.dumps(plan))
@@ -90,7 +92,6 @@ def lab(tmp_path, monkeypatch):
             "--",
             "--config=fake",
             f"--workdir={tmp_path / 'run'}",
-            f"--plan={tmp_path / 'plan.json'}",
         ]
 
     return words
@@ -130,6 +131,15 @@ def test_a_failed_job_is_started_again_until_it_is_done(lab, tmp_path, capfd):
         f"worker 1 of start {i} ends with {code}"
         for i, code in enumerate([247, 42, 0])
     ]
+
+
+def test_a_flags_value_may_be_a_word_of_its_own(lab, tmp_path):
+    """The hosts log in the trainer's folder, and look there for its step."""
+    plan = [[[1, step]] for step in (1, 2, 3)] + [[[0, 4]]]
+    *own, config, workdir = lab(plan, "--max_restarts=1", hosts="a")
+    assert ssh.main([*own, *config.split("="), *workdir.split("=")]) == 0
+    assert len(started(tmp_path)) == 4
+    assert (tmp_path / "run/logs/worker_0.log").exists()
 
 
 def test_one_host_has_no_peers(lab, tmp_path):
@@ -323,7 +333,12 @@ def test_a_mistake_is_one_line(flags, words, capfd):
 
 def test_a_job_without_a_config_is_a_mistake(capfd):
     line = told(capfd, ["--hosts=a", "--dry_run", "--"])
-    assert "--config=FILE is missing" in line
+    assert "--config is missing" in line
+
+
+def test_an_unknown_flag_of_the_trainer_is_a_mistake(capfd):
+    words = ["--hosts=a", "--dry_run", "--", "--config=x", "--plan=y"]
+    assert "flag 'plan'" in told(capfd, words)
 
 
 DRY = ["--python=python3", "--directory=/a b/$(x)", "--dry_run"]
@@ -360,6 +375,12 @@ def test_a_dry_run_prints_all_commands(capfd):
 WORDS = st.text(st.characters(blacklist_characters="\0", codec="utf-8"))
 
 
+def as_flags(words):
+    """Has a flag hold each word, by turns joined to it and apart."""
+    for place, word in enumerate(words):
+        yield from ["--data_dir", word] if place % 2 else [f"--data_dir={word}"]
+
+
 @settings(
     max_examples=25,
     deadline=None,
@@ -374,7 +395,7 @@ def test_the_trainers_arguments_arrive_intact(words, tmp_path, capfd):
     show = tmp_path / "show"
     write_tool(show, '#!/bin/sh\npwd\nprintf \'%s\\0\' "$TF_CONFIG" "$@"\n')
     flags = [f"--python={show}", f"--directory={directory}", "--dry_run"]
-    arguments = ["--config=x", *words]
+    arguments = ["--config=x", *as_flags(words)]
     assert ssh.main(["--hosts=a,b", *flags, "--", *arguments]) == 0
     text = capfd.readouterr().out
     # A word with line breaks is one word to a shell.
