@@ -10,7 +10,7 @@ from launch.arguments import parser_of
 from launch.arguments import positive
 from launch.arguments import trainer_flags
 from launch.gcp import commands
-from launch.gcp import machines
+from launch.gcp import gpus
 from launch.gcp import names
 from launch.gcp import tpus
 from launch.gcp.request import Request
@@ -184,7 +184,7 @@ def request_of(
 
 
 def _gpu_of(wanted: argparse.Namespace) -> dict[str, Any]:
-    gpus = machines.gpus_of(wanted.machine_type, wanted.accelerator)
+    found = gpus.gpus_of(wanted.machine_type, wanted.accelerator)
     if wanted.num_vms > MOST_VMS:
         raise UserError(
             f"--num_vms={wanted.num_vms} must be {MOST_VMS} or fewer"
@@ -196,12 +196,12 @@ def _gpu_of(wanted: argparse.Namespace) -> dict[str, Any]:
         )
     return {
         "machine_type": wanted.machine_type,
-        "image": (machines.IMAGE.family, machines.IMAGE.project),
+        "image": gpus.IMAGE,
         "num_vms": wanted.num_vms,
         "disk_gb": wanted.disk_gb,
-        "gpus": gpus.count,
-        "accelerator": gpus.accelerator,
-        "needs_gvnic": gpus.needs_gvnic,
+        "gpus": found.count,
+        "accelerator": found.accelerator,
+        "needs_gvnic": found.needs_gvnic,
     }
 
 

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable
 
 from launch.gcp import commands
-from launch.gcp import names
 from launch.gcp import startup
 from launch.gcp.request import Request
 from launch.gcp.revision import ROOT
@@ -99,8 +98,7 @@ def describe(request: Request) -> str:
 
 def remarks(request: Request, detach: bool) -> list[str]:
     """Returns what should be known beforehand."""
-    found = [names.doubt_of(zone) for zone in request.zones]
-    told = [f"note: {doubt}" for doubt in found if doubt]
+    told = []
     if request.kind == commands.TPU:
         told.append(
             "note: the provider sets no limit to a TPU VM's run time; a timer"
