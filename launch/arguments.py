@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+from typing import Any
 
 from trainer import flags
 from trainer.process.arguments import Parser
@@ -35,33 +36,49 @@ def not_negative(text: str) -> int:
     return at_least(0, text)
 
 
-def parser_of(launcher: str, description: str) -> Parser:
-    """Returns a parser without flags for `strata launch LAUNCHER`."""
-    parser = Parser(f"strata launch {launcher}", description)
-    parser.usage = "%(prog)s [flags] -- TRAINER_ARGUMENTS"
-    return parser
+class LauncherParser(Parser):
+    """A launcher's flags, after which a lone -- and the trainer's follow."""
 
+    def __init__(self, prog: str, description: str) -> None:
+        super().__init__(prog, description)
+        self.usage = "%(prog)s [flags] -- TRAINER_ARGUMENTS"
 
-def parse(
-    parser: Parser, argv: list[str]
-) -> tuple[argparse.Namespace, list[str]]:
-    """Returns the launcher's own flags, and the trainer's arguments after --.
+    def flag(self, name: str, metavar: str, words: str, **more: Any) -> None:
+        """Adds a flag that has a value."""
+        self.add_argument(name, metavar=metavar, help=words, **more)
 
-    Raises:
-      UserError: a flag is unknown or has no value of its kind.
-    """
-    place = argv.index("--") if "--" in argv else len(argv)
-    own, rest = parser.parse_known_args(argv[:place])
-    if rest:
-        flag = rest[0].partition("=")[0]
-        known = [w for a in parser._actions for w in a.option_strings]
-        near = difflib.get_close_matches(flag, known, n=1)
-        remedy = f"did you mean {near[0]}?" if near else "see --help."
-        raise UserError(
-            f"{rest[0]!r} is not a flag of {parser.prog}; {remedy} The"
-            " trainer's arguments follow a lone --"
+    def switch(self, name: str, words: str) -> None:
+        """Adds a flag that has none."""
+        self.add_argument(name, action="store_true", help=words)
+
+    def max_restarts(self, whose: str = "") -> None:
+        """Adds the flag that bounds restarts."""
+        self.flag(
+            "--max_restarts",
+            "R",
+            f"restarts{whose} in a row without progress; 10 by default",
+            type=not_negative,
+            default=10,
         )
-    return own, argv[place + 1 :]
+
+    def read(self, argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+        """Returns the launcher's own flags, and the trainer's arguments.
+
+        Raises:
+          UserError: a flag is unknown or has no value of its kind.
+        """
+        place = argv.index("--") if "--" in argv else len(argv)
+        own, rest = self.parse_known_args(argv[:place])
+        if rest:
+            flag = rest[0].partition("=")[0]
+            known = [w for a in self._actions for w in a.option_strings]
+            near = difflib.get_close_matches(flag, known, n=1)
+            remedy = f"did you mean {near[0]}?" if near else "see --help."
+            raise UserError(
+                f"{rest[0]!r} is not a flag of {self.prog}; {remedy} The"
+                " trainer's arguments follow a lone --"
+            )
+        return own, argv[place + 1 :]
 
 
 def trainer_flags(arguments: list[str]) -> flags.Flags:

@@ -4,13 +4,13 @@ import shutil
 import subprocess
 import sys
 
+from launch.confirmation import confirmed
 from launch.kubernetes_request import Request
 from launch.manifests import objects
+from launch.supervision import FAILED
 from launch.yaml_documents import to_yaml
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
-
-FAILED = 1
 
 
 def describe(request: Request, context: str) -> str:
@@ -53,7 +53,11 @@ def create(request: Request, *, ask: bool) -> int:
             f" ({_complaint(context)}); see kubectl config use-context"
         )
     print(describe(request, context.stdout.strip()), file=sys.stderr)
-    if ask and not _agreed():
+    if ask and not confirmed(
+        "create it?",
+        "--apply asks before it creates anything, and nobody is at the"
+        " terminal; add --yes",
+    ):
         print("nothing was created", file=sys.stderr)
         return FAILED
     return _create(request)
@@ -89,16 +93,6 @@ def _create(request: Request) -> int:
         f"remove:  {remove}"
     )
     return 0
-
-
-def _agreed() -> bool:
-    if not sys.stdin.isatty():
-        raise UserError(
-            "--apply asks before it creates anything, and nobody is at the"
-            " terminal; add --yes"
-        )
-    print("create it? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _kubectl(

@@ -8,12 +8,9 @@ ends by a peer's fault.
 import argparse
 import math
 import sys
-from typing import Any
 
 from launch import kubectl
-from launch.arguments import not_negative
-from launch.arguments import parse
-from launch.arguments import parser_of
+from launch.arguments import LauncherParser
 from launch.arguments import positive
 from launch.arguments import trainer_flags
 from launch.kubernetes_names import check_label
@@ -47,11 +44,8 @@ MOST_HOURS = 24 * 365
 
 def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Returns this launcher's flags, and the trainer's arguments."""
-    parser = parser_of("kubernetes", DESCRIPTION)
-
-    def add(name: str, metavar: str, words: str, **more: Any) -> None:
-        parser.add_argument(name, metavar=metavar, help=words, **more)
-
+    parser = LauncherParser("strata launch kubernetes", DESCRIPTION)
+    add = parser.flag
     add("--name", "NAME", "of the job; needed", required=True)
     add(
         "--nodes",
@@ -71,13 +65,7 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     add(
         "--queue", "NAME", "local queue of Kueue, which starts all pods or none"
     )
-    add(
-        "--max_restarts",
-        "R",
-        "restarts of a worker in a row without progress; 10 by default",
-        type=not_negative,
-        default=10,
-    )
+    parser.max_restarts(" of a worker")
     add(
         "--max_hours",
         "H",
@@ -85,13 +73,10 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         type=float,
         default=24.0,
     )
-    for name, words in (
-        ("--dry_run", "print the manifest alone, as without --apply"),
-        ("--apply", "create the job by kubectl, after a question"),
-        ("--yes", "create it without a question"),
-    ):
-        parser.add_argument(name, action="store_true", help=words)
-    return parse(parser, argv)
+    parser.switch("--dry_run", "print the manifest alone, as without --apply")
+    parser.switch("--apply", "create the job by kubectl, after a question")
+    parser.switch("--yes", "create it without a question")
+    return parser.read(argv)
 
 
 def request_of(wanted: argparse.Namespace, arguments: list[str]) -> Request:

@@ -13,9 +13,7 @@ import sys
 from collections.abc import Mapping
 
 from launch import supervision
-from launch.arguments import not_negative
-from launch.arguments import parse
-from launch.arguments import parser_of
+from launch.arguments import LauncherParser
 from launch.arguments import positive
 from launch.arguments import trainer_flags
 from launch.output import Output
@@ -41,36 +39,30 @@ DEVICES = pathlib.Path("/dev")
 
 def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Returns this launcher's flags, and the trainer's arguments."""
-    parser = parser_of("local", DESCRIPTION)
-    parser.add_argument(
+    parser = LauncherParser("strata launch local", DESCRIPTION)
+    parser.flag(
         "--num_workers",
+        "N",
+        "processes to run; 1 by default",
         type=positive,
         default=1,
-        metavar="N",
-        help="processes to run; 1 by default",
     )
-    parser.add_argument(
+    parser.flag(
         "--devices_per_worker",
+        "D",
+        "GPUs of each worker, an equal share by default; where there are none,"
+        " logical CPU devices",
         type=positive,
-        metavar="D",
-        help="GPUs of each worker, an equal share by default; where there are"
-        " none, logical CPU devices",
     )
-    parser.add_argument(
+    parser.flag(
         "--min_workers",
+        "M",
+        "go on with as few where a worker cannot come back; num_workers by"
+        " default",
         type=positive,
-        metavar="M",
-        help="go on with as few where a worker cannot come back; num_workers"
-        " by default",
     )
-    parser.add_argument(
-        "--max_restarts",
-        type=not_negative,
-        default=10,
-        metavar="R",
-        help="restarts in a row without progress; 10 by default",
-    )
-    return parse(parser, argv)
+    parser.max_restarts()
+    return parser.read(argv)
 
 
 def free_addresses(count: int) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 from launch.kubernetes_request import addresses
 from launch.kubernetes_request import PORT
 from launch.kubernetes_request import Request
+from launch.tpu import tpu_environment
 
 Values = dict[str, Any]
 
@@ -15,12 +16,7 @@ GRACE_SECS = 180
 JOIN_SECS = 900
 # Of the user and the group; launch/Dockerfile makes them.
 USER = 1000
-# One host drives its own TPU by TensorFlow's pluggable device.
-TPU_ENVIRONMENT = {
-    "TPU_NAME": "local",
-    "NEXT_PLUGGABLE_DEVICE_USE_C_API": "true",
-    "TF_PLUGGABLE_DEVICE_LIBRARY_PATH": "/lib/libtpu.so",
-}
+LIBTPU = "/lib/libtpu.so"
 
 
 def pod_spec(request: Request) -> Values:
@@ -125,7 +121,7 @@ def _trainer_arguments(request: Request) -> list[str]:
 def _environment(request: Request) -> dict[str, str]:
     """Returns what the trainer reads beside Kubernetes' own variables."""
     if request.tpu:
-        return TPU_ENVIRONMENT
+        return tpu_environment(LIBTPU)
     if request.nodes > 1:
         return {"STRATA_ADDRESSES": ",".join(addresses(request))}
     return {}

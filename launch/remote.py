@@ -19,17 +19,17 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from launch.arguments import LauncherParser
 from launch.arguments import not_negative
-from launch.arguments import parse
 from launch.arguments import trainer_flags
 from launch.output import Output
+from launch.supervision import shell_code
 from launch.workers import Job
 from launch.workers import log_of
 from launch.workers import newest_step
 from launch.workers import Requests
 from launch.workers import TRAINER
 from launch.workers import Worker
-from trainer.process.arguments import Parser
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import leave
 from trainer.process.exits import verb
@@ -42,13 +42,13 @@ PASSED_ON = ("TERM", "USR1", "INT", "KILL")
 
 def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Returns the flags, and the trainer's arguments."""
-    parser = Parser("python -m launch.remote", __doc__ or "")
+    parser = LauncherParser("python -m launch.remote", __doc__ or "")
     parser.add_argument("--index", type=not_negative, default=0)
     # 0 for any length, for whoever starts it by hand.
     parser.add_argument("--silence_secs", type=not_negative, default=0)
     parser.add_argument("--look", metavar="WORKDIR")
     parser.add_argument("--hosts", default="")
-    return parse(parser, argv)
+    return parser.read(argv)
 
 
 def look(workdir: pathlib.Path, hosts: list[str]) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def main(argv: list[str]) -> int:
             wanted.index, [*TRAINER, *arguments], environment, output
         )
         (code,), _ = Job([worker]).watch(requests)
-    return code if code >= 0 else 128 - code
+    return shell_code(code)
 
 
 if __name__ == "__main__":

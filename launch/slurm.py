@@ -10,9 +10,7 @@ import shlex
 import subprocess
 import sys
 
-from launch.arguments import not_negative
-from launch.arguments import parse
-from launch.arguments import parser_of
+from launch.arguments import LauncherParser
 from launch.arguments import positive
 from launch.arguments import trainer_flags
 from trainer.process.exits import UserError
@@ -46,11 +44,8 @@ exec {command}
 
 def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Returns this launcher's flags, and the trainer's arguments."""
-    parser = parser_of("slurm", DESCRIPTION)
-
-    def add(flag: str, metavar: str, text: str, **more: object) -> None:
-        parser.add_argument(flag, metavar=metavar, help=text, **more)  # type: ignore[arg-type]
-
+    parser = LauncherParser("strata launch slurm", DESCRIPTION)
+    add = parser.flag
     add("--nodes", "N", "nodes; 1 by default", type=positive, default=1)
     add(
         "--workers_per_node",
@@ -82,25 +77,14 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         type=positive,
         default=120,
     )
-    add(
-        "--max_restarts",
-        "R",
-        "restarts in a row without progress; 10 by default",
-        type=not_negative,
-        default=10,
-    )
-    parser.add_argument(
+    parser.max_restarts()
+    parser.switch(
         "--requeue",
-        action="store_true",
-        help="have the job wait again where it was preempted, came to its time"
+        "have the job wait again where it was preempted, came to its time"
         " limit or lost a node",
     )
-    parser.add_argument(
-        "--dry_run",
-        action="store_true",
-        help="print the script, and do nothing",
-    )
-    return parse(parser, argv)
+    parser.switch("--dry_run", "print the script, and do nothing")
+    return parser.read(argv)
 
 
 def check(wanted: argparse.Namespace) -> None:

@@ -15,17 +15,16 @@ import sys
 import time
 from typing import Any
 
-from launch.arguments import not_negative
-from launch.arguments import parse
+from launch.arguments import LauncherParser
 from launch.arguments import trainer_flags
 from launch.supervision import Leave
 from launch.supervision import Policy
 from launch.supervision import Restart
+from launch.supervision import shell_code
 from launch.supervision import Supervision
 from launch.workers import newest_step
 from launch.workers import Requests
 from launch.workers import TRAINER
-from trainer.process.arguments import Parser
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import DONE
 from trainer.process.exits import STOPPED
@@ -45,10 +44,10 @@ FILE = "slurm.json"
 
 def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Returns the flags, and the trainer's arguments."""
-    parser = Parser("python -m launch.slurm_batch", __doc__ or "")
-    parser.add_argument("--max_restarts", type=not_negative, default=10)
-    parser.add_argument("--requeue", action="store_true")
-    return parse(parser, argv)
+    parser = LauncherParser("python -m launch.slurm_batch", __doc__ or "")
+    parser.max_restarts()
+    parser.switch("--requeue", "where it pays to have the job wait again")
+    return parser.read(argv)
 
 
 def last_words(workdir: pathlib.Path) -> dict[str, Any]:
@@ -127,8 +126,7 @@ def run_step(arguments: list[str], requests: Requests, number: str) -> int:
         if requests.take(TICK_SECS) is not None:
             # To the tasks of all steps, not to this process.
             subprocess.run(["scancel", "--signal=TERM", number])
-    code = process.returncode
-    return code if code >= 0 else 128 - code
+    return shell_code(process.returncode)
 
 
 def requeue(number: str) -> bool:

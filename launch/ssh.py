@@ -11,12 +11,9 @@ import os
 import re
 import shlex
 import sys
-from typing import Any
 
 from launch import supervision
-from launch.arguments import not_negative
-from launch.arguments import parse
-from launch.arguments import parser_of
+from launch.arguments import LauncherParser
 from launch.arguments import positive
 from launch.arguments import trainer_flags
 from launch.connections import is_loopback
@@ -44,46 +41,34 @@ PORT, PORTS = 11_111, range(1024, 65_536)
 
 def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Returns this launcher's flags, and the trainer's arguments."""
-    parser = parser_of("ssh", DESCRIPTION)
-
-    def add(flag: str, metavar: str, text: str, **more: Any) -> None:
-        parser.add_argument(flag, metavar=metavar, help=text, **more)
-
-    add(
+    parser = LauncherParser("strata launch ssh", DESCRIPTION)
+    parser.flag(
         "--hosts",
         "A,B",
         "[USER@]NAME or IPv4 address of each; needed. The first is the chief."
         " The hosts reach one another by the same names",
     )
-    add(
+    parser.flag(
         "--min_workers",
         "M",
         "go on with as few where a host cannot be reached; all by default",
         type=positive,
     )
-    add(
-        "--max_restarts",
-        "R",
-        "restarts in a row without progress; 10 by default",
-        type=not_negative,
-        default=10,
-    )
-    add(
+    parser.max_restarts()
+    parser.flag(
         "--port",
         "P",
         f"on which the workers meet; {PORT} by default",
         type=positive,
         default=PORT,
     )
-    add("--python", "FILE", "on the hosts; this one by default")
-    add("--directory", "DIR", "on the hosts; the current one by default")
-    add("--ssh_config", "FILE", "for ssh, in place of ~/.ssh/config")
-    parser.add_argument(
-        "--dry_run",
-        action="store_true",
-        help="print the commands, and do nothing",
+    parser.flag("--python", "FILE", "on the hosts; this one by default")
+    parser.flag(
+        "--directory", "DIR", "on the hosts; the current one by default"
     )
-    wanted, arguments = parse(parser, argv)
+    parser.flag("--ssh_config", "FILE", "for ssh, in place of ~/.ssh/config")
+    parser.switch("--dry_run", "print the commands, and do nothing")
+    wanted, arguments = parser.read(argv)
     if wanted.hosts is None:
         raise UserError("--hosts=A,B is missing; name the hosts to run on")
     wanted.hosts = wanted.hosts.split(",")

@@ -21,6 +21,11 @@ FINAL = (MISTAKE, DIVERGED, STOPPED_BY_USER)
 FAILURES_OF_ONE = 3
 
 
+def shell_code(code: int) -> int:
+    """Returns an exit code as a shell gives it: 128 + N for a signal, -N."""
+    return code if code >= 0 else 128 - code
+
+
 @dataclasses.dataclass(frozen=True)
 class Policy:
     """How long a supervisor tries.

@@ -6,7 +6,6 @@ import os
 import pathlib
 import pty
 import queue
-import re
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from trainer.process.exits import DONE
 from trainer.process.exits import STOPPED
 from trainer.process.exits import STOPPED_BY_USER
 from trainer.process.heartbeat import HEARTBEAT_FD
+from trainer.workdir.checkpoints import steps_in
 
 TRAINER = (sys.executable, "-m", "trainer.task")
 PEER_GRACE_SECS = 10.0
@@ -31,15 +31,12 @@ CHECKPOINT_GRACE_SECS = 120.0
 HUNG_SECS = 8.0
 TICK_SECS = 0.2
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
-_CHECKPOINT = re.compile(r"step_(\d{8,})")
 
 
 def newest_step(workdir: pathlib.Path) -> int:
     """Returns the step of the newest checkpoint; 0 where there is none."""
     with contextlib.suppress(OSError):
-        names = os.listdir(workdir / "checkpoints")
-        matches = [_CHECKPOINT.fullmatch(name) for name in names]
-        return max((int(m[1]) for m in matches if m), default=0)
+        return max(steps_in(workdir / "checkpoints"), default=0)
     return 0
 
 

@@ -17,6 +17,7 @@ from launch.gcp.fleet import Fleet
 from launch.gcp.fleet import Machine
 from launch.gcp.request import from_json
 from launch.gcp.request import Request
+from launch.supervision import FAILED
 from launch.workers import Requests
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
@@ -28,7 +29,6 @@ ROUNDS = 10
 STOP_SECS = 180.0
 # Machines are not made for less.
 LEAST_SECS = 600
-FAILED = 1
 
 
 class LeavingError(Exception):

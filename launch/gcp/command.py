@@ -12,6 +12,7 @@ from launch.gcp.attached import Launcher
 from launch.gcp.client import Client
 from launch.gcp.client import GcloudError
 from launch.gcp.request import Request
+from launch.supervision import FAILED
 from launch.workers import Requests
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
@@ -35,7 +36,6 @@ a verb's flags.
 """
 MADE = (commands.GPU, commands.TPU)
 VERBS = (*MADE, *verbs.VERBS)
-FAILED = 1
 
 
 def _make(kind: str, argv: list[str]) -> int:

@@ -4,9 +4,7 @@ import argparse
 import re
 from typing import Any
 
-from launch.arguments import not_negative
-from launch.arguments import parse
-from launch.arguments import parser_of
+from launch.arguments import LauncherParser
 from launch.arguments import positive
 from launch.arguments import trainer_flags
 from launch.gcp import commands
@@ -16,7 +14,6 @@ from launch.gcp import tpus
 from launch.gcp.request import Request
 from launch.gcp.revision import head
 from trainer.flags import joined
-from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.storage.names import split_remote
 
@@ -48,19 +45,8 @@ def read_flags(
     kind: str, argv: list[str]
 ) -> tuple[argparse.Namespace, list[str]]:
     """Returns a launcher's flags, and the trainer's arguments."""
-    parser = parser_of(f"gcp {kind}", DESCRIPTIONS[kind])
-    _add_common(parser)
-    if kind == commands.GPU:
-        _add_gpu(parser)
-    else:
-        _add_tpu(parser)
-    return parse(parser, argv)
-
-
-def _add_common(parser: Parser) -> None:
-    def add(name: str, metavar: str, words: str, **more: Any) -> None:
-        parser.add_argument(name, metavar=metavar, help=words, **more)
-
+    parser = LauncherParser(f"strata launch gcp {kind}", DESCRIPTIONS[kind])
+    add = parser.flag
     add("--name", "NAME", "of the job; needed", required=True)
     add("--zone", "ZONE", "where; needed", required=True)
     add("--zones", "ZONE,...", "to try next where it has none left")
@@ -74,69 +60,63 @@ def _add_common(parser: Parser) -> None:
         type=float,
         default=24.0,
     )
-    add(
-        "--max_restarts",
-        "R",
-        "restarts of a worker in a row without progress; 10 by default",
-        type=not_negative,
-        default=10,
+    parser.max_restarts(" of a worker")
+    parser.switch(
+        "--spot", "cheaper machines, which may be taken away at any time"
     )
-    for name, words in (
-        ("--spot", "cheaper machines, which may be taken away at any time"),
-        ("--detach", "leave once the machines are there"),
-        ("--yes", "make them without a question"),
-        ("--dry_run", "print the commands, and do nothing"),
-    ):
-        parser.add_argument(name, action="store_true", help=words)
+    parser.switch("--detach", "leave once the machines are there")
+    parser.switch("--yes", "make them without a question")
+    parser.switch("--dry_run", "print the commands, and do nothing")
+    (_add_gpu if kind == commands.GPU else _add_tpu)(parser)
+    return parser.read(argv)
 
 
-def _add_gpu(parser: Parser) -> None:
-    parser.add_argument(
+def _add_gpu(parser: LauncherParser) -> None:
+    parser.flag(
         "--machine_type",
-        metavar="TYPE",
+        "TYPE",
+        "such as g2-standard-8 (L4) or a2-highgpu-8g (A100); needed",
         required=True,
-        help="such as g2-standard-8 (L4) or a2-highgpu-8g (A100); needed",
     )
-    parser.add_argument(
+    parser.flag(
         "--accelerator",
-        metavar="TYPE",
-        help="GPUs that an n1 machine gets, such as"
-        " type=nvidia-tesla-t4,count=2",
+        "TYPE",
+        "GPUs that an n1 machine gets, such as type=nvidia-tesla-t4,count=2",
     )
-    parser.add_argument(
+    parser.flag(
         "--num_vms",
-        metavar="N",
+        "N",
+        "machines, a worker each; 1 by default",
         type=positive,
         default=1,
-        help="machines, a worker each; 1 by default",
     )
-    parser.add_argument(
+    parser.flag(
         "--disk_gb",
-        metavar="N",
+        "N",
+        "of each machine; 100 by default",
         type=positive,
         default=100,
-        help="of each machine; 100 by default",
     )
 
 
-def _add_tpu(parser: Parser) -> None:
-    parser.add_argument(
+def _add_tpu(parser: LauncherParser) -> None:
+    parser.flag(
         "--accelerator_type",
-        metavar="TYPE",
+        "TYPE",
+        "such as v5litepod-8 or v2-8; needed",
         required=True,
-        help="such as v5litepod-8 or v2-8; needed",
     )
-    parser.add_argument(
+    parser.flag(
         "--runtime_version",
-        metavar="IMAGE",
-        help="the accelerator's plain Ubuntu by default",
+        "IMAGE",
+        "the accelerator's plain Ubuntu by default",
     )
-    parser.add_argument(
+    parser.flag(
         "--wait_hours",
-        metavar="H",
+        "H",
+        "how long the request may wait in its queue; 6 by default",
         type=float,
         default=6.0,
-        help="how long the request may wait in its queue; 6 by default",
     )
 
 

@@ -34,9 +34,9 @@ _COUNTED = re.compile(r"(a\d)-[a-z]+-([1-9]\d?)g")
 _G2 = re.compile(r"g2-standard-(\d+)")
 _G2_GPUS = {"24": 2, "48": 4, "96": 8}
 _ACCELERATOR = re.compile(r"(?:type=)?([a-z0-9-]+)(?:,count=([1-9]\d?))?")
-# Family and project: Ubuntu 24.04 with NVIDIA's driver 580 and Python 3.12, and
-# nothing else; CUDA's libraries come with tensorflow[and-cuda]. Still to be held
-# against cloud.google.com/compute/docs/images/os-details.
+# Family and project: Ubuntu 24.04 with NVIDIA's driver 580, Python 3.12 and
+# nothing else; CUDA's libraries come with tensorflow[and-cuda]. Still to be
+# held against cloud.google.com/compute/docs/images/os-details.
 IMAGE = (
     "ubuntu-accelerator-2404-amd64-with-nvidia-580",
     "ubuntu-os-accelerator-images",

@@ -2,13 +2,12 @@
 
 import shlex
 import sys
-from collections.abc import Callable
 
+from launch.confirmation import confirmed
 from launch.gcp import commands
 from launch.gcp import startup
 from launch.gcp.request import Request
 from launch.gcp.revision import ROOT
-from trainer.process.exits import UserError
 
 SCRIPT = """\
 #!/usr/bin/env bash
@@ -118,18 +117,15 @@ def remarks(request: Request, detach: bool) -> list[str]:
     return told
 
 
-def agreed(request: Request, read: Callable[[], str] | None = None) -> bool:
+def agreed(request: Request) -> bool:
     """Shows what would be made, and asks.
 
     Raises:
       UserError: nobody is at the terminal.
     """
     print(describe(request), file=sys.stderr)
-    if read is None and not sys.stdin.isatty():
-        raise UserError(
-            "machines cost money, and nobody is at the terminal to ask; add"
-            " --yes, or see what would be done by --dry_run"
-        )
-    print("make them? [y/N] ", end="", file=sys.stderr, flush=True)
-    answer = (read or sys.stdin.readline)()
-    return answer.strip().lower() in ("y", "yes")
+    return confirmed(
+        "make them?",
+        "machines cost money, and nobody is at the terminal to ask; add --yes,"
+        " or see what would be done by --dry_run",
+    )

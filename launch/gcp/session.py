@@ -19,6 +19,8 @@ from typing import IO
 from launch.gcp import commands
 from launch.supervision import FAILED
 from launch.supervision import FINAL
+from launch.supervision import shell_code
+from launch.tpu import tpu_environment
 from launch.workers import Requests
 from trainer.process.exits import DONE
 from trainer.process.exits import MISTAKE
@@ -30,7 +32,6 @@ PREFLIGHT_SECS = 300.0
 CODE_FILE = "exit_code"
 UNIT = "strata.service"
 LOCKFILE = pathlib.Path("/tmp/libtpu_lockfile")
-# One host drives its own TPU by TensorFlow's pluggable device.
 LIBTPU = ".venv/lib/python3.11/site-packages/libtpu/libtpu.so"
 
 
@@ -87,9 +88,7 @@ class Session:
         if "STRATA_ADDRESSES" in own:
             own["STRATA_WORKER"] = str(self.index)
         if self._job["kind"] == commands.TPU:
-            own["TPU_NAME"] = "local"
-            own["NEXT_PLUGGABLE_DEVICE_USE_C_API"] = "true"
-            own["TF_PLUGGABLE_DEVICE_LIBRARY_PATH"] = os.path.abspath(LIBTPU)
+            own |= tpu_environment(os.path.abspath(LIBTPU))
         return own
 
     def _preflight(self, log: IO[bytes]) -> int:
@@ -136,8 +135,7 @@ class Session:
                     ended.set()  # The last checkpoint is more urgent.
         ended.set()
         copier.join()
-        code = process.returncode
-        return code if code >= 0 else 128 - code
+        return shell_code(process.returncode)
 
     def _copy_until(self, ended: threading.Event) -> None:
         while not ended.wait(LOG_SECS):

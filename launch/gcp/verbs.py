@@ -20,13 +20,13 @@ from launch.gcp.client import GcloudError
 from launch.gcp.request import from_json
 from launch.gcp.request import LABEL
 from launch.gcp.request import Request
+from launch.supervision import FAILED
 from launch.workers import Requests
 from trainer.process.arguments import Parser
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 
 KINDS = (commands.GPU, commands.TPU)
-FAILED = 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The Google Cloud launcher: what it asks for, and what it refuses."""
 
+import io
 import json
 import pathlib
 import shlex
@@ -397,11 +398,15 @@ def test_without_yes_and_a_terminal_nothing_is_made(words, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("answer", "agrees"), [("y\n", True), ("yes\n", True), ("\n", False)]
 )
-def test_what_would_be_made_is_shown_before_it_is_asked(answer, agrees, capsys):
+def test_what_would_be_made_is_shown_before_it_is_asked(
+    answer, agrees, capsys, monkeypatch
+):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     request = flags.request_of(
         "gpu", *flags.read_flags("gpu", [*GPU[1:], "--", *TRAINER])
     )
-    assert plan.agreed(request, lambda: answer) == agrees
+    assert plan.agreed(request) == agrees
     told = capsys.readouterr().err
     assert told.index("1 x g2-standard-8") < told.index("make them?")
 
