@@ -64,7 +64,7 @@ setuptools.setup(
         include=["configs*", "launch*", "trainer*"]
     ),
     package_data={
-        "launch": ["gcp/*.sh"],
+        "launch": ["gcp/machine/*.sh"],
         "trainer": ["py.typed", "reports/templates/*.html"],
     },
     install_requires=[

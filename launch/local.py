@@ -12,16 +12,16 @@ import socket
 import sys
 from collections.abc import Mapping
 
-from launch import supervision
-from launch.arguments import LauncherParser
-from launch.arguments import positive
-from launch.arguments import trainer_flags
-from launch.output import Output
-from launch.workers import log_of
-from launch.workers import newest_step
-from launch.workers import supervise
-from launch.workers import TRAINER
-from launch.workers import Worker
+from launch.command_line import LauncherParser
+from launch.command_line import positive
+from launch.command_line import trainer_flags
+from launch.supervise.policy import Policy
+from launch.supervise.supervisor import supervise
+from launch.supervise.tee import Tee
+from launch.supervise.trainer import log_of
+from launch.supervise.trainer import newest_step
+from launch.supervise.trainer import TRAINER
+from launch.supervise.workers import Worker
 from trainer.cluster.discovery import NUMBERS
 from trainer.cluster.place import Cluster
 from trainer.process.exits import UserError
@@ -141,7 +141,7 @@ class LocalJob:
             index,
             self._command,
             _environment(addresses, place, self._gpu_shares),
-            Output(f"[{index}] ", log_of(self._workdir, index)),
+            Tee(f"[{index}] ", log_of(self._workdir, index)),
             has_terminal=index == 0 and sys.stdout.isatty(),
         )
 
@@ -194,7 +194,7 @@ def main(argv: list[str]) -> int:
         first_index,
     )
     return supervise(
-        supervision.Policy(num_workers, min_workers, wanted.max_restarts),
+        Policy(num_workers, min_workers, wanted.max_restarts),
         job.start,
         job.newest_step,
     )

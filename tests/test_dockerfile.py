@@ -13,7 +13,7 @@ import zipfile
 
 import pytest
 
-from launch.pods import USER
+from launch.kubernetes.pods import USER
 from tests.processes import ROOT
 
 DOCKERFILE = pathlib.Path(ROOT, "launch", "Dockerfile")

@@ -100,7 +100,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(tmp_path):
         for path in (ROOT / package).rglob("*.py")
     }
     others = {
-        "launch/gcp/startup.sh",
+        "launch/gcp/machine/startup.sh",
         "trainer/py.typed",
         "trainer/reports/templates/page.html",
     }

@@ -53,16 +53,18 @@ VERBS = {
         "launch.local", "run workers on this machine, and restart them"
     ),
     "launch slurm": Verb(
-        "launch.slurm", "submit a job to Slurm, and requeue it"
+        "launch.slurm.__main__", "submit a job to Slurm, and requeue it"
     ),
     "launch gcp": Verb(
-        "launch.gcp.command", "run a job on Google Cloud's GPUs or TPUs"
+        "launch.gcp.__main__", "run a job on Google Cloud's GPUs or TPUs"
     ),
     "launch ssh": Verb(
-        "launch.ssh", "run workers on your own machines, and restart them"
+        "launch.ssh.__main__",
+        "run workers on your own machines, and restart them",
     ),
     "launch kubernetes": Verb(
-        "launch.kubernetes", "print or create what runs a job on Kubernetes"
+        "launch.kubernetes.__main__",
+        "print or create what runs a job on Kubernetes",
     ),
 }
 

@@ -7,8 +7,8 @@ import shlex
 import subprocess
 from typing import Any
 
-from launch.gcp.commands import Words
-from launch.workers import die_with_parent
+from launch.gcp.gcloud import Words
+from launch.supervise.workers import die_with_parent
 from trainer.process.exits import UserError
 
 # What the provider says where a later try, or another zone, may succeed.

@@ -4,10 +4,10 @@ import argparse
 import re
 from typing import Any
 
-from launch.arguments import LauncherParser
-from launch.arguments import positive
-from launch.arguments import trainer_flags
-from launch.gcp import commands
+from launch.command_line import LauncherParser
+from launch.command_line import positive
+from launch.command_line import trainer_flags
+from launch.gcp import gcloud
 from launch.gcp import gpus
 from launch.gcp import names
 from launch.gcp import tpus
@@ -67,7 +67,7 @@ def read_flags(
     parser.switch("--detach", "leave once the machines are there")
     parser.switch("--yes", "make them without a question")
     parser.switch("--dry_run", "print the commands, and do nothing")
-    (_add_gpu if kind == commands.GPU else _add_tpu)(parser)
+    (_add_gpu if kind == gcloud.GPU else _add_tpu)(parser)
     return parser.read(argv)
 
 
@@ -144,7 +144,7 @@ def request_of(
     names.check_network("--network", wanted.network)
     name = names.check_name(wanted.name)
     bucket = names.bucket_of("--bucket", wanted.bucket)
-    machines_of = _gpu_of if kind == commands.GPU else _tpu_of
+    machines_of = _gpu_of if kind == gcloud.GPU else _tpu_of
     workdir, arguments = _check_arguments(arguments, f"{bucket}/{name}")
     return Request(
         kind=kind,

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from launch.gcp import commands
+from launch.gcp import gcloud
 from launch.gcp.client import Answer
 from launch.gcp.client import Client
 from launch.gcp.client import GcloudError
@@ -54,11 +54,11 @@ def find(
       GcloudError: gcloud could not list them.
     """
     found: list[Machine] = []
-    if commands.GPU in kinds:
-        rows = client.json(commands.list_gpus(project, name))
+    if gcloud.GPU in kinds:
+        rows = client.json(gcloud.list_gpus(project, name))
         found += map(_gpu, rows)
-    if commands.TPU in kinds:
-        answer = client.ask(commands.list_tpus(project))
+    if gcloud.TPU in kinds:
+        answer = client.ask(gcloud.list_tpus(project))
         # A project that never had a TPU has none to list.
         if answer.code and not answer.is_disabled:
             raise GcloudError(f"TPUs cannot be listed: {answer.words()}")
@@ -69,7 +69,7 @@ def find(
 
 def _gpu(row: dict[str, Any]) -> Machine:
     return Machine(
-        kind=commands.GPU,
+        kind=gcloud.GPU,
         name=row["name"],
         zone=row["zone"],
         job=row.get("labels", {}).get(LABEL, ""),
@@ -85,7 +85,7 @@ def _tpu(row: dict[str, Any]) -> Machine | None:
     node = nodes[0].get("node", {})
     job = node.get("labels", {}).get(LABEL)
     return job and Machine(
-        kind=commands.TPU,
+        kind=gcloud.TPU,
         name=parts[-1],
         zone=parts[3],
         job=job,
@@ -127,9 +127,7 @@ class Fleet:
         self, request: Request, zone: str, names: list[str], startup: str
     ) -> Answer | None:
         """Makes machines, all or none; returns why it could not, or None."""
-        answer = self._client.ask(
-            commands.create(request, zone, names, startup)
-        )
+        answer = self._client.ask(gcloud.create(request, zone, names, startup))
         made = {m.name for m in self.there() if m.zone == zone}
         if set(names) <= made:
             return None
@@ -181,21 +179,16 @@ class Fleet:
 
 def deletions(
     project: str | None, machines: list[Machine]
-) -> list[commands.Words]:
+) -> list[gcloud.Words]:
     """Returns the commands that delete machines: one a zone, or a TPU."""
     zones: dict[str, list[str]] = {}
     found = []
     for machine in machines:
-        if machine.kind == commands.TPU:
-            found.append(
-                commands.delete_tpu(project, machine.zone, machine.name)
-            )
+        if machine.kind == gcloud.TPU:
+            found.append(gcloud.delete_tpu(project, machine.zone, machine.name))
         else:
             zones.setdefault(machine.zone, []).append(machine.name)
     return [
         *found,
-        *(
-            commands.delete_gpus(project, z, names)
-            for z, names in zones.items()
-        ),
+        *(gcloud.delete_gpus(project, z, names) for z, names in zones.items()),
     ]

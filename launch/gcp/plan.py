@@ -4,8 +4,8 @@ import shlex
 import sys
 
 from launch.confirmation import confirmed
-from launch.gcp import commands
-from launch.gcp import startup
+from launch.gcp import gcloud
+from launch.gcp.machine import startup
 from launch.gcp.request import Request
 from launch.gcp.revision import ROOT
 
@@ -40,15 +40,15 @@ def results_folder(name: str) -> str:
     return f"runs/{name}"
 
 
-def archive(revision: str) -> commands.Words:
+def archive(revision: str) -> gcloud.Words:
     """Returns the command that prints the packed code of a commit."""
     return ["git", "-C", str(ROOT), "archive", "--format=tar.gz", revision]
 
 
-def uploads(request: Request, folder: str) -> list[commands.Words]:
+def uploads(request: Request, folder: str) -> list[gcloud.Words]:
     """Returns the commands that bring to the bucket what machines read."""
     return [
-        commands.upload(
+        gcloud.upload(
             request.project, f"{folder}/{name}", f"{request.control}/{name}"
         )
         for name in ("code.tar.gz", "request.json")
@@ -59,7 +59,7 @@ def script(request: Request) -> str:
     """Returns all that would be run, as one shell script."""
     zone, folder = request.zones[0], local_folder(request.name)
     project, outcome = request.project, f"{request.control}/outcome.json"
-    create = commands.create(
+    create = gcloud.create(
         request, zone, request.machines, f"{folder}/startup.sh"
     )
     return SCRIPT.format(
@@ -68,15 +68,13 @@ def script(request: Request) -> str:
         request=request.to_json(),
         archive=shlex.join(archive(request.revision)),
         uploads="\n".join(shlex.join(w) for w in uploads(request, folder)),
-        delete=shlex.quote(shlex.join(commands.delete(request, zone))),
+        delete=shlex.quote(shlex.join(gcloud.delete(request, zone))),
         create=" \\\n  ".join(map(shlex.quote, create)),
-        forget=shlex.join(commands.forget(request)),
-        outcome=shlex.join(commands.read(project, outcome)),
+        forget=shlex.join(gcloud.forget(request)),
+        outcome=shlex.join(gcloud.read(project, outcome)),
         results=results_folder(request.name),
         fetch=shlex.join(
-            commands.fetch(
-                project, request.workdir, results_folder(request.name)
-            )
+            gcloud.fetch(project, request.workdir, results_folder(request.name))
         ),
     )
 
@@ -91,14 +89,14 @@ def describe(request: Request) -> str:
         f" {request.max_secs / 3600:g} h each time they are made\n"
         f"  code of commit {request.revision[:12]}, results in"
         f" {request.workdir}\n"
-        f"  price: {commands.PRICES[request.kind]}"
+        f"  price: {gcloud.PRICES[request.kind]}"
     )
 
 
 def remarks(request: Request, detach: bool) -> list[str]:
     """Returns what should be known beforehand."""
     told = []
-    if request.kind == commands.TPU:
+    if request.kind == gcloud.TPU:
         told.append(
             "note: the provider sets no limit to a TPU VM's run time; a timer"
             " on the machine deletes it"

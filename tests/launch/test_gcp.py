@@ -13,7 +13,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from launch.gcp import command
+from launch.gcp import __main__ as command
 from launch.gcp import flags
 from launch.gcp import gpus
 from launch.gcp import plan
@@ -363,7 +363,7 @@ def watch(event, arguments):
                  "os.posix_spawn", "socket.connect", "socket.bind"):
         sys.exit(f"made {event}")
 sys.addaudithook(watch)
-from launch.gcp import command
+from launch.gcp import __main__ as command
 sys.exit(command.main(sys.argv[1:]))
 """
 

@@ -15,10 +15,10 @@ import time
 
 import pytest
 
-from launch.gcp import attached
-from launch.gcp import command
+from launch.gcp import __main__ as command
 from launch.gcp import flags
 from launch.gcp import fleet
+from launch.gcp import launcher
 from tests import processes
 from tests.launch import cloud as clouds
 from tests.processes import ROOT
@@ -54,7 +54,7 @@ SPEED = {"POLL_SECS": 0.05, "FIRST_DELAY_SECS": 0.05, "STOP_SECS": 60.0}
 def cloud(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, secs in SPEED.items():
-        monkeypatch.setattr(attached, name, secs)
+        monkeypatch.setattr(launcher, name, secs)
     monkeypatch.setattr(fleet, "DELETIONS", 2)
     # The code is packed once; what it is does not matter here.
     monkeypatch.setattr(flags, "head", lambda: "HEAD")
@@ -280,9 +280,9 @@ def test_a_detached_job_is_taken_up_by_its_name(cloud, capsys):
 
 DRIVER = f"""
 import sys
-from launch.gcp import attached, command, flags
+from launch.gcp import launcher, command, flags
 for name, secs in {SPEED!r}.items():
-    setattr(attached, name, secs)
+    setattr(launcher, name, secs)
 flags.head = lambda: "HEAD"
 sys.exit(command.main(sys.argv[1:]))
 """

@@ -12,9 +12,9 @@ import threading
 
 import pytest
 
-from launch.gcp import session
-from launch.gcp import startup
-from launch.gcp import watcher
+from launch.gcp.machine import session
+from launch.gcp.machine import startup
+from launch.gcp.machine import watcher
 from tests import processes
 from tests.faults import bucket as buckets
 from tests.faults import jobs
@@ -287,7 +287,7 @@ def test_the_preflights_step_adds_up_over_replicas():
 
 DRIVER = """
 import json, pathlib, sys
-from launch.gcp import session
+from launch.gcp.machine import session
 session.LOG_SECS = float(sys.argv[3])
 session.socket.gethostname = lambda: sys.argv[4]
 one = session.Session(json.loads(sys.argv[1]), pathlib.Path(sys.argv[2]))

@@ -2,9 +2,9 @@
 
 import pytest
 
-from launch.kubernetes_request import Request
-from launch.manifests import objects
-from launch.pods import JOIN_SECS
+from launch.kubernetes.manifest import objects
+from launch.kubernetes.pods import JOIN_SECS
+from launch.kubernetes.request import Request
 from tests.launch.job_controller import End
 from tests.launch.job_controller import JobController
 from tests.launch.job_controller import KILLED

@@ -18,10 +18,10 @@ import yaml
 from hypothesis import strategies
 from kubeflow_trainer_api.models import JobsetV1alpha2JobSet
 
-from launch import kubernetes
-from launch.kubernetes_request import Request
-from launch.manifests import objects
-from launch.yaml_documents import to_yaml
+from launch.kubernetes import __main__ as kubernetes
+from launch.kubernetes.manifest import objects
+from launch.kubernetes.manifest import to_yaml
+from launch.kubernetes.request import Request
 from tests.processes import ROOT
 
 LATEST = str(kubernetes_validate.latest_version())

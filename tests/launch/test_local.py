@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from launch import local
-from launch import workers
+from launch.supervise import workers
 from tests import processes
 from tests.launch.fake_trainer import PLAN
 from trainer.process.exits import UserError

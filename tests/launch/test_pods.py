@@ -14,7 +14,7 @@ import sys
 import pytest
 import yaml
 
-from launch import kubernetes
+from launch.kubernetes import __main__ as kubernetes
 from tests.faults import jobs
 from tests.faults.network import hosts
 from tests.launch.test_kubernetes import expanded

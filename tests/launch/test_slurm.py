@@ -13,8 +13,8 @@ from hypothesis import HealthCheck
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from launch import slurm
-from launch import slurm_batch
+from launch.slurm import __main__ as slurm
+from launch.slurm import batch as slurm_batch
 
 TRAINER = ["--config=fake", "--workdir=run"]
 # Stands in for Slurm: srun acts a line of plan.txt a time, "SRUN_CODE CHIEF
@@ -188,7 +188,7 @@ def test_the_script_says_what_is_asked(capsys):
         "exec",
         sys.executable,
         "-m",
-        "launch.slurm_batch",
+        "launch.slurm.batch",
         "--max_restarts=10",
         "--requeue",
         "--",
@@ -289,7 +289,7 @@ def watch(event, arguments):
                  "os.posix_spawn", "socket.connect", "socket.bind"):
         sys.exit(f"made {event}")
 sys.addaudithook(watch)
-from launch import slurm
+from launch.slurm import __main__ as slurm
 sys.exit(slurm.main(["--dry_run", "--", "--config=mnist"]))
 """
 

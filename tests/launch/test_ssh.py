@@ -16,9 +16,9 @@ from hypothesis import HealthCheck
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from launch import connections
-from launch import ssh
-from launch import workers
+from launch.ssh import __main__ as ssh
+from launch.ssh import connections
+from launch.supervise import workers
 from tests import processes
 from tests.faults import jobs
 from tests.launch.fake_trainer import PLAN
@@ -55,12 +55,12 @@ PYTHON = """\
 #!{python}
 import sys
 sys.path.insert(0, {root!r})
-from launch import remote
+from launch.ssh import host
 from trainer.process.exits import leave
-remote.TRAINER = (sys.executable, {fake!r})
-remote._address_of = {names}.get
-remote.STOP_SECS = 0.5
-leave(remote.main(sys.argv[3:]))
+host.TRAINER = (sys.executable, {fake!r})
+host._address_of = {names}.get
+host.STOP_SECS = 0.5
+leave(host.main(sys.argv[3:]))
 """
 NAMES = {"a": "10.0.0.1", "b": "10.0.0.2", "c": "10.0.0.3"}
 
@@ -159,7 +159,8 @@ def test_a_host_whose_worker_fails_first_is_left_out(lab, tmp_path, capfd):
 def launch(words):
     """Starts a launcher with the fixture's short times."""
     script = (
-        "import sys; from launch import connections, ssh, workers;"
+        "import sys; from launch.ssh import __main__ as ssh, connections;"
+        "from launch.supervise import workers;"
         "workers.PEER_GRACE_SECS = 0.3; connections.KILL_SECS = 2.0;"
         "connections.FRESH_SECS = 0.0;"
         "sys.exit(ssh.main(sys.argv[1:]))"
@@ -357,7 +358,7 @@ def test_a_dry_run_prints_all_commands(capfd):
     assert [shlex.split(line)[-2] for line in lines] == ["me@a", "b"] * 2
     assert all(line.startswith(f"ssh -T{options} ") for line in lines)
     assert shlex.split(lines[0])[-1] == (
-        "cd '/a b/$(x)' && exec python3 -m launch.remote --look=runs/x"
+        "cd '/a b/$(x)' && exec python3 -m launch.ssh.host --look=runs/x"
         " --hosts=a,b"
     )
     words = shlex.split(shlex.split(lines[3])[-1])
@@ -367,7 +368,7 @@ def test_a_dry_run_prints_all_commands(capfd):
         "task": {"type": "worker", "index": 1},
     }
     assert words[6:] == [
-        *("python3", "-m", "launch.remote", "--index=1", "--silence_secs=30"),
+        *("python3", "-m", "launch.ssh.host", "--index=1", "--silence_secs=30"),
         *("--", "--config=x"),
     ]
 
@@ -415,7 +416,7 @@ def watch(event, arguments):
                  "os.posix_spawn", "socket.connect", "socket.bind"):
         sys.exit(f"made {event}")
 sys.addaudithook(watch)
-from launch import ssh
+from launch.ssh import __main__ as ssh
 sys.exit(ssh.main(["--hosts=a,b", "--dry_run", "--", "--config=mnist"]))
 """
 
@@ -435,9 +436,9 @@ def remote(tmp_path):
 
     def start(trainer, *flags):
         script = (
-            "import sys; from launch import remote; remote.STOP_SECS = 0.5;"
-            f"remote.TRAINER = (sys.executable, '-c', {trainer!r});"
-            "remote.leave(remote.main(sys.argv[1:]))"
+            "import sys; from launch.ssh import host; host.STOP_SECS = 0.5;"
+            f"host.TRAINER = (sys.executable, '-c', {trainer!r});"
+            "host.leave(host.main(sys.argv[1:]))"
         )
         words = [*flags, "--", "--config=x", f"--workdir={tmp_path}"]
         process = subprocess.Popen(

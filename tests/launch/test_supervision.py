@@ -8,11 +8,11 @@ from hypothesis.stateful import precondition
 from hypothesis.stateful import rule
 from hypothesis.stateful import RuleBasedStateMachine
 
-from launch.supervision import FINAL
-from launch.supervision import Leave
-from launch.supervision import Policy
-from launch.supervision import Restart
-from launch.supervision import Supervision
+from launch.supervise.policy import FINAL
+from launch.supervise.policy import Leave
+from launch.supervise.policy import Policy
+from launch.supervise.policy import Restart
+from launch.supervise.policy import Supervision
 
 RETRIED = (-9, -15, 1, 42, 75)
 

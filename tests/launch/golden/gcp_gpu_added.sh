@@ -38,7 +38,7 @@ if [ ! -e /opt/strata/.ready ]; then
   make setup PYTHON=python3
   .venv/bin/python -m uv pip install --python .venv/bin/python \
     --no-build-isolation --constraint requirements.lock -e '.[gcs,gpu]'
-  install -m 644 launch/gcp/*.service /etc/systemd/system/
+  install -m 644 launch/gcp/machine/*.service /etc/systemd/system/
   systemctl daemon-reload
   touch .ready
 fi

@@ -49,7 +49,7 @@ if [ ! -e /opt/strata/.ready ]; then
     --require-hashes -r launch/requirements-tpu.txt
   /opt/uv/bin/uv pip install --python .venv/bin/python --no-deps \
     --no-build-isolation -e .
-  install -m 644 launch/gcp/*.service /etc/systemd/system/
+  install -m 644 launch/gcp/machine/*.service /etc/systemd/system/
   systemctl daemon-reload
   touch .ready
 fi

@@ -1,6 +1,6 @@
 """Runs a job's workers on hosts that ssh reaches, and restarts them.
 
-On each host `python -m launch.remote` runs one worker. This process watches
+On each host `python -m launch.ssh.host` runs one worker. This process watches
 their connections, as launch.local watches processes.
 """
 
@@ -12,16 +12,16 @@ import re
 import shlex
 import sys
 
-from launch import supervision
-from launch.arguments import LauncherParser
-from launch.arguments import positive
-from launch.arguments import trainer_flags
-from launch.connections import is_loopback
-from launch.connections import look_command
-from launch.connections import name_of
-from launch.connections import RemoteJob
-from launch.connections import worker_command
-from launch.workers import supervise
+from launch.command_line import LauncherParser
+from launch.command_line import positive
+from launch.command_line import trainer_flags
+from launch.ssh.connections import is_loopback
+from launch.ssh.connections import name_of
+from launch.ssh.connections import probe_command
+from launch.ssh.connections import RemoteJob
+from launch.ssh.connections import worker_command
+from launch.supervise.policy import Policy
+from launch.supervise.supervisor import supervise
 from trainer.process.exits import STOPPED_BY_USER
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
@@ -146,7 +146,7 @@ def main(argv: list[str]) -> int:
     hosts = wanted.hosts
     if wanted.dry_run:
         for host in hosts:
-            print(shlex.join(look_command(wanted, host, arguments)))
+            print(shlex.join(probe_command(wanted, host, arguments)))
         for place in range(len(hosts)):
             print(shlex.join(worker_command(wanted, hosts, place, arguments)))
         return 0
@@ -160,9 +160,7 @@ def main(argv: list[str]) -> int:
         ) from None
     except KeyboardInterrupt:
         return STOPPED_BY_USER
-    policy = supervision.Policy(
-        len(hosts), wanted.min_workers, wanted.max_restarts
-    )
+    policy = Policy(len(hosts), wanted.min_workers, wanted.max_restarts)
     return supervise(policy, job.start, job.newest_step)
 
 

@@ -1,16 +1,19 @@
-"""The objects by which Kubernetes runs a job, as dictionaries.
+"""The objects by which Kubernetes runs a job: as dictionaries, and as YAML.
 
 What they may hold is told on kubernetes.io (Job, Service) and
 jobset.sigs.k8s.io (JobSet).
 """
 
+import re
 from typing import Any
 
-from launch.kubernetes_request import labels
-from launch.kubernetes_request import PORT
-from launch.kubernetes_request import Request
-from launch.pods import CONTAINER
-from launch.pods import pod_spec
+import yaml
+
+from launch.kubernetes.pods import CONTAINER
+from launch.kubernetes.pods import pod_spec
+from launch.kubernetes.request import labels
+from launch.kubernetes.request import PORT
+from launch.kubernetes.request import Request
 from trainer.process.exits import DIVERGED
 from trainer.process.exits import MISTAKE
 from trainer.process.exits import STOPPED
@@ -20,6 +23,9 @@ Values = dict[str, Any]
 
 # A finished job's pods hold nothing but their logs.
 KEPT_SECS = 7 * 24 * 3600
+# Text that every reader of YAML takes for a string without quotes, where
+# PyYAML does too.
+_PLAIN = re.compile(r"[A-Za-z][\w./-]+", re.ASCII)
 
 
 def objects(request: Request) -> list[Values]:
@@ -124,3 +130,29 @@ def _rules() -> list[Values]:
         on_codes("Ignore", STOPPED),
         {"action": "Ignore", "onPodConditions": [disrupted]},
     ]
+
+
+def to_yaml(documents: list[Values]) -> str:
+    """Returns YAML that every reader reads alike, `---` between documents."""
+    return "---\n".join(
+        yaml.dump(each, Dumper=_Dumper, sort_keys=False, width=10**6)
+        for each in documents
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what a reader of another YAML than PyYAML's would not read back.
+
+    Go's readers take 1e3 for a number and y for a truth value.
+    """
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    style = None if _PLAIN.fullmatch(text) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _represent_text)

@@ -10,23 +10,22 @@ import sys
 import time
 from collections.abc import Callable
 
-from launch.gcp import attached
-from launch.gcp import commands
 from launch.gcp import fleet
+from launch.gcp import gcloud
+from launch.gcp import launcher
 from launch.gcp import names
 from launch.gcp import plan
 from launch.gcp.client import Client
-from launch.gcp.client import GcloudError
 from launch.gcp.request import from_json
 from launch.gcp.request import LABEL
 from launch.gcp.request import Request
-from launch.supervision import FAILED
-from launch.workers import Requests
+from launch.supervise.policy import FAILED
+from launch.supervise.signals import Signals
 from trainer.process.arguments import Parser
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 
-KINDS = (commands.GPU, commands.TPU)
+KINDS = (gcloud.GPU, gcloud.TPU)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,8 +69,8 @@ class Target:
             )
         return self.request
 
-    def launcher(self) -> attached.Launcher:
-        return attached.Launcher(self.client, self.known(), Requests())
+    def launcher(self) -> launcher.Launcher:
+        return launcher.Launcher(self.client, self.known(), Signals())
 
 
 def _parser(verb: str, text: str) -> Parser:
@@ -120,7 +119,7 @@ def _request(client: Client, flags: argparse.Namespace) -> Request | None:
             return from_json(file.read_text()) if file.is_file() else None
         bucket = names.bucket_of("--bucket", flags.bucket)
         address = f"{bucket}/.strata/{flags.name}/request.json"
-        words = commands.read(flags.project, address)
+        words = gcloud.read(flags.project, address)
         text = None if flags.dry_run else client.read(words)
         return from_json(text) if text else None
     except ValueError as error:
@@ -129,19 +128,19 @@ def _request(client: Client, flags: argparse.Namespace) -> Request | None:
         ) from None
 
 
-def _show(*words: commands.Words) -> int:
+def _show(*words: gcloud.Words) -> int:
     """Prints commands, as a shell takes them."""
     for each in words:
         print(shlex.join(each))
     return 0
 
 
-def _listing(target: Target) -> list[commands.Words]:
+def _listing(target: Target) -> list[gcloud.Words]:
     found = []
-    if commands.GPU in target.kinds:
-        found.append(commands.list_gpus(target.project, target.flags.name))
-    if commands.TPU in target.kinds:
-        found.append(commands.list_tpus(target.project))
+    if gcloud.GPU in target.kinds:
+        found.append(gcloud.list_gpus(target.project, target.flags.name))
+    if gcloud.TPU in target.kinds:
+        found.append(gcloud.list_tpus(target.project))
     return found
 
 
@@ -162,8 +161,8 @@ def list_jobs(argv: list[str]) -> int:
     flags = _read(_parser("list", "Lists the machines of all jobs."), argv)
     if flags.dry_run:
         return _show(
-            commands.list_gpus(flags.project, None),
-            commands.list_tpus(flags.project),
+            gcloud.list_gpus(flags.project, None),
+            gcloud.list_tpus(flags.project),
         )
     machines = fleet.find(Client(), flags.project, KINDS, None)
     if not machines:
@@ -194,15 +193,15 @@ def logs(argv: list[str]) -> int:
     request = target.known()
     address = f"{request.control}/log-0.txt"
     if target.flags.dry_run:
-        return _show(commands.read(target.project, address))
-    launcher, requests = target.launcher(), Requests()
-    with requests.heard():
+        return _show(gcloud.read(target.project, address))
+    job, signals = target.launcher(), Signals()
+    with signals.caught():
         while True:
-            ended = launcher.outcome() is not None
-            launcher.show_log()
+            ended = job.outcome() is not None
+            job.show_log()
             if ended or not target.machines():
                 return 0
-            if requests.take(attached.POLL_SECS) is not None:
+            if signals.take(launcher.POLL_SECS) is not None:
                 return 0
 
 
@@ -225,7 +224,7 @@ def tensorboard(argv: list[str]) -> int:
                 f" {request.workdir}, which tensorboard reads by itself"
             )
         zone = alive[0].zone
-    words = commands.ssh(
+    words = gcloud.ssh(
         request.kind,
         target.project,
         zone,
@@ -254,7 +253,7 @@ def stop(argv: list[str]) -> int:
     if target.flags.dry_run:
         return _show(
             ["touch", f"{plan.local_folder(request.name)}/stop"],
-            commands.upload(
+            gcloud.upload(
                 target.project,
                 f"{plan.local_folder(request.name)}/stop",
                 request.stop,
@@ -277,7 +276,7 @@ def delete(argv: list[str]) -> int:
         found = _listing(target)
         if target.request:
             zones = target.request.zones
-            found += [commands.delete(target.request, z) for z in zones]
+            found += [gcloud.delete(target.request, z) for z in zones]
         return _show(*found)
     crew = fleet.Fleet(
         target.client, target.project, name, target.kinds, _pause
@@ -302,16 +301,16 @@ def resume(argv: list[str]) -> int:
     if target.flags.dry_run:
         print(plan.script(request), end="")
         return 0
-    launcher = target.launcher()
-    if not launcher.there():
-        outcome = launcher.outcome()
+    job = target.launcher()
+    if not job.there():
+        outcome = job.outcome()
         if outcome and outcome["code"] == 0:
             print(f"{request.name} is finished; see {request.workdir}")
             return 0
         if not target.flags.yes and not plan.agreed(request):
             print("nothing was made", file=sys.stderr)
             return FAILED
-    return launcher.run(detach=target.flags.detach, has_code=True)
+    return job.run(detach=target.flags.detach, has_code=True)
 
 
 def differing(before: Request, now: Request) -> list[str]:
@@ -331,12 +330,3 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "resume": resume,
     "list": list_jobs,
 }
-
-
-def do(verb: str, argv: list[str]) -> int:
-    """Does a verb; tells in one line where gcloud fails."""
-    try:
-        return VERBS[verb](argv)
-    except GcloudError as error:
-        tell(str(error))
-        return FAILED

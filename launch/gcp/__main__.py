@@ -4,16 +4,16 @@ import difflib
 import shutil
 import sys
 
-from launch.gcp import commands
 from launch.gcp import flags
+from launch.gcp import gcloud
+from launch.gcp import jobs
 from launch.gcp import plan
-from launch.gcp import verbs
-from launch.gcp.attached import Launcher
 from launch.gcp.client import Client
 from launch.gcp.client import GcloudError
+from launch.gcp.launcher import Launcher
 from launch.gcp.request import Request
-from launch.supervision import FAILED
-from launch.workers import Requests
+from launch.supervise.policy import FAILED
+from launch.supervise.signals import Signals
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
@@ -34,8 +34,8 @@ usage: strata launch gcp VERB [flags]
 All but gpu, tpu and list take --name=NAME. strata launch gcp VERB --help tells
 a verb's flags.
 """
-MADE = (commands.GPU, commands.TPU)
-VERBS = (*MADE, *verbs.VERBS)
+MADE = (gcloud.GPU, gcloud.TPU)
+VERBS = (*MADE, *jobs.VERBS)
 
 
 def _make(kind: str, argv: list[str]) -> int:
@@ -61,7 +61,7 @@ def _make(kind: str, argv: list[str]) -> int:
         if not wanted.yes and not plan.agreed(request):
             print("nothing was made", file=sys.stderr)
             return FAILED
-        launcher = Launcher(Client(), request, Requests())
+        launcher = Launcher(Client(), request, Signals())
     return launcher.run(detach=wanted.detach, has_code=False)
 
 
@@ -80,7 +80,7 @@ def _adopted(request: Request) -> Launcher | None:
     Raises:
       UserError: it is another job.
     """
-    launcher = Launcher(Client(), request, Requests())
+    launcher = Launcher(Client(), request, Signals())
     if not launcher.there():
         return None
     before = launcher.stored()
@@ -90,14 +90,14 @@ def _adopted(request: Request) -> Launcher | None:
             f" of no job; name another, or remove them by strata launch gcp"
             f" delete --name={request.name}"
         )
-    if different := verbs.differing(before, request):
+    if different := jobs.differing(before, request):
         raise UserError(
             f"--name={request.name} is a job already, with another"
             f" {', '.join(different)}; name another, or remove it by strata"
             f" launch gcp delete --name={request.name}"
         )
     # With its own code, not with today's.
-    return Launcher(Client(), before, Requests())
+    return Launcher(Client(), before, Signals())
 
 
 @verb
@@ -114,8 +114,8 @@ def main(argv: list[str]) -> int:
     try:
         if name in MADE:
             return _make(name, rest)
-        if name in verbs.VERBS:
-            return verbs.do(name, rest)
+        if name in jobs.VERBS:
+            return jobs.VERBS[name](rest)
     except GcloudError as error:
         tell(str(error))
         return FAILED

@@ -2,7 +2,7 @@
 
 The launcher's words come by stdin, a line each: a signal's name (TERM, USR1,
 INT, KILL) to pass on, or nothing, which says that it is still there. Where it
-is gone the worker is told to leave, and killed if it does not. With --look it
+is gone the worker is told to leave, and killed if it does not. With --probe it
 prints what the launcher must know of this host, and runs nothing.
 """
 
@@ -19,17 +19,17 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from launch.arguments import LauncherParser
-from launch.arguments import not_negative
-from launch.arguments import trainer_flags
-from launch.output import Output
-from launch.supervision import shell_code
-from launch.workers import Job
-from launch.workers import log_of
-from launch.workers import newest_step
-from launch.workers import Requests
-from launch.workers import TRAINER
-from launch.workers import Worker
+from launch.command_line import LauncherParser
+from launch.command_line import not_negative
+from launch.command_line import trainer_flags
+from launch.supervise.policy import shell_code
+from launch.supervise.signals import Signals
+from launch.supervise.tee import Tee
+from launch.supervise.trainer import log_of
+from launch.supervise.trainer import newest_step
+from launch.supervise.trainer import TRAINER
+from launch.supervise.workers import Worker
+from launch.supervise.workers import WorkerGroup
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import leave
 from trainer.process.exits import verb
@@ -42,16 +42,16 @@ PASSED_ON = ("TERM", "USR1", "INT", "KILL")
 
 def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Returns the flags, and the trainer's arguments."""
-    parser = LauncherParser("python -m launch.remote", __doc__ or "")
+    parser = LauncherParser("python -m launch.ssh.host", __doc__ or "")
     parser.add_argument("--index", type=not_negative, default=0)
     # 0 for any length, for whoever starts it by hand.
     parser.add_argument("--silence_secs", type=not_negative, default=0)
-    parser.add_argument("--look", metavar="WORKDIR")
+    parser.add_argument("--probe", metavar="WORKDIR")
     parser.add_argument("--hosts", default="")
     return parser.read(argv)
 
 
-def look(workdir: pathlib.Path, hosts: list[str]) -> dict[str, Any]:
+def probe(workdir: pathlib.Path, hosts: list[str]) -> dict[str, Any]:
     """Returns the newest checkpoint's step, and the address of each host."""
     return {
         "step": newest_step(workdir),
@@ -77,12 +77,12 @@ def heard_lines(descriptor: int, silence_secs: float) -> Iterator[str]:
         yield from (line.decode("ascii", "replace") for line in lines)
 
 
-def obey(requests: Requests, silence_secs: float) -> None:
-    """Takes the launcher's requests; ends this process once it is gone."""
+def obey(signals: Signals, silence_secs: float) -> None:
+    """Takes the launcher's words; ends this process once it is gone."""
     for line in heard_lines(sys.stdin.fileno(), silence_secs):
         if line in PASSED_ON:
-            requests.add(signal.Signals[f"SIG{line}"])
-    requests.add(signal.SIGTERM)
+            signals.add(signal.Signals[f"SIG{line}"])
+    signals.add(signal.SIGTERM)
     threading.Event().wait(STOP_SECS)
     # The kernel kills the worker with this process. Not by the usual way,
     # which may wait for whoever no longer reads.
@@ -93,24 +93,24 @@ def obey(requests: Requests, silence_secs: float) -> None:
 def main(argv: list[str]) -> int:
     """Runs the worker; returns its exit code, as a shell would."""
     wanted, arguments = read_flags(argv)
-    if wanted.look is not None:
-        workdir = local_folder(wanted.look)
-        print(json.dumps(look(workdir, wanted.hosts.split(","))))
+    if wanted.probe is not None:
+        workdir = local_folder(wanted.probe)
+        print(json.dumps(probe(workdir, wanted.hosts.split(","))))
         return 0
     # Of a gs:// workdir each worker has a copy of its own.
     given = trainer_flags(arguments)
     workdir = local_folder(given.run_workdir, f"worker_{wanted.index}")
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    output = Output("", log_of(workdir, wanted.index))
-    requests = Requests()
+    output = Tee("", log_of(workdir, wanted.index))
+    signals = Signals()
     threading.Thread(
-        target=obey, args=(requests, wanted.silence_secs), daemon=True
+        target=obey, args=(signals, wanted.silence_secs), daemon=True
     ).start()
-    with requests.heard():
+    with signals.caught():
         worker = Worker(
             wanted.index, [*TRAINER, *arguments], environment, output
         )
-        (code,), _ = Job([worker]).watch(requests)
+        (code,), _ = WorkerGroup([worker]).watch(signals)
     return shell_code(code)
 
 

@@ -31,7 +31,7 @@ if [ ! -e /opt/strata/.ready ]; then
   tar -xzf /tmp/code.tar.gz -C /opt/strata
   cd /opt/strata
 @INSTALL@
-  install -m 644 launch/gcp/*.service /etc/systemd/system/
+  install -m 644 launch/gcp/machine/*.service /etc/systemd/system/
   systemctl daemon-reload
   touch .ready
 fi

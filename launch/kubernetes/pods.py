@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from launch.kubernetes_request import addresses
-from launch.kubernetes_request import PORT
-from launch.kubernetes_request import Request
+from launch.kubernetes.request import addresses
+from launch.kubernetes.request import PORT
+from launch.kubernetes.request import Request
 from launch.tpu import tpu_environment
 
 Values = dict[str, Any]

@@ -4,7 +4,7 @@ import json
 import pathlib
 import shlex
 
-from launch.gcp import commands
+from launch.gcp import gcloud
 from launch.gcp.request import job
 from launch.gcp.request import Request
 from launch.gcp.request import STAGING
@@ -37,8 +37,8 @@ systemctl is-active --quiet strata-limit.timer ||
 
 def script(request: Request, zone: str) -> str:
     """Returns the script for a job's machines in a zone."""
-    delete = shlex.join(commands.delete(request, zone))
-    is_tpu = request.kind == commands.TPU
+    delete = shlex.join(gcloud.delete(request, zone))
+    is_tpu = request.kind == gcloud.TPU
     filled = {
         # One line of ASCII, which no end of the document can be part of.
         "JOB": json.dumps(job(request, zone)),

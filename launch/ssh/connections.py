@@ -12,19 +12,19 @@ import subprocess
 import time
 from typing import Any
 
-from launch.arguments import trainer_flags
-from launch.output import Output
-from launch.workers import Worker
+from launch.command_line import trainer_flags
+from launch.supervise.tee import Tee
+from launch.supervise.workers import Worker
 from trainer.cluster.place import Cluster
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import UserError
 
 CONNECT_SECS = 10
 # A host that is silent for so long is taken for cut off, by ssh here and by
-# launch.remote there; each hears of the other so often.
+# launch.ssh.host there; each hears of the other so often.
 SILENCE_SECS, SPEAK_SECS = 30, 5
-LOOK_SECS = 60.0
-# A look at the hosts that is no older needs no other.
+PROBE_SECS = 60.0
+# A probe of the hosts that is no older needs no other.
 FRESH_SECS = 2.0
 # How long a kill may take to reach its host.
 KILL_SECS = 5.0
@@ -57,13 +57,14 @@ def ssh_command(
     return ["ssh", "-T", *options, host, text]
 
 
-def look_command(
+def probe_command(
     wanted: argparse.Namespace, host: str, arguments: list[str]
 ) -> list[str]:
     """Returns the words by which a host says how it stands."""
     names = ",".join(map(name_of, wanted.hosts))
-    own = [f"--look={trainer_flags(arguments).run_workdir}", f"--hosts={names}"]
-    words = [wanted.python, "-m", "launch.remote", *own]
+    workdir = trainer_flags(arguments).run_workdir
+    own = [f"--probe={workdir}", f"--hosts={names}"]
+    words = [wanted.python, "-m", "launch.ssh.host", *own]
     return ssh_command(wanted, host, words)
 
 
@@ -88,7 +89,7 @@ def worker_command(
         environment = ["env", f"TF_CONFIG={text}"]
     index = wanted.hosts.index(hosts[place])
     own = [f"--index={index}", f"--silence_secs={SILENCE_SECS}"]
-    remote = [wanted.python, "-m", "launch.remote", *own]
+    remote = [wanted.python, "-m", "launch.ssh.host", *own]
     words = [*environment, *remote, "--", *arguments]
     return ssh_command(wanted, hosts[place], words)
 
@@ -107,7 +108,7 @@ class RemoteWorker(Worker):
             index,
             command,
             dict(os.environ),
-            Output(f"[{index}] "),
+            Tee(f"[{index}] "),
             stdin=subprocess.PIPE,
         )
         self._spoke = time.monotonic()
@@ -157,18 +158,18 @@ class RemoteJob:
     ) -> None:
         self._wanted = wanted
         self._arguments = arguments
-        self._seen: dict[str, dict[str, Any]] = {}
+        self._answers: dict[str, dict[str, Any]] = {}
         self._silent: dict[str, str] = {}
-        self._looked = float("-inf")
+        self._probed_at = float("-inf")
 
     def check(self) -> None:
-        """Looks at the hosts before anything is started on them.
+        """Probes the hosts before anything is started on them.
 
         Raises:
           UserError: too few answer; or one does not know the others.
         """
-        self._look()
-        if len(self._seen) < self._wanted.min_workers:
+        self._probe()
+        if len(self._answers) < self._wanted.min_workers:
             host, said = next(iter(self._silent.items()))
             raise UserError(
                 f"--hosts: {host} does not answer ({said}); see that `ssh"
@@ -177,13 +178,13 @@ class RemoteJob:
                 f" --python={self._wanted.python}"
             )
         if len(self._wanted.hosts) > 1:
-            for host, seen in self._seen.items():
+            for host, seen in self._answers.items():
                 _check_names(name_of(host), seen["addresses"])
 
     def newest_step(self) -> int:
         """Returns the newest checkpoint's step, as the hosts see it."""
-        self._look()
-        return max((seen["step"] for seen in self._seen.values()), default=0)
+        self._probe()
+        return max((seen["step"] for seen in self._answers.values()), default=0)
 
     def start(self, count: int, failed: int | None) -> list[Worker]:
         """Starts a worker on as many hosts as answer, or on none.
@@ -193,10 +194,10 @@ class RemoteJob:
           failed: which host's failed first last time; left out where not all
             are to start.
         """
-        if time.monotonic() - self._looked > FRESH_SECS:
-            self._look()
+        if time.monotonic() - self._probed_at > FRESH_SECS:
+            self._probe()
         all_hosts = self._wanted.hosts
-        hosts = [host for host in all_hosts if host in self._seen]
+        hosts = [host for host in all_hosts if host in self._answers]
         if count < len(all_hosts) and failed is not None:
             hosts = [host for host in hosts if host != all_hosts[failed]]
         hosts = hosts[:count]
@@ -212,31 +213,31 @@ class RemoteJob:
             for place, host in enumerate(hosts)
         ]
 
-    def _look(self) -> None:
+    def _probe(self) -> None:
         """Asks all hosts at once how they stand."""
         hosts = self._wanted.hosts
         with concurrent.futures.ThreadPoolExecutor(len(hosts)) as pool:
             found = dict(zip(hosts, pool.map(self._ask, hosts), strict=True))
-        self._seen = {h: v for h, v in found.items() if isinstance(v, dict)}
+        self._answers = {h: v for h, v in found.items() if isinstance(v, dict)}
         self._silent = {h: v for h, v in found.items() if isinstance(v, str)}
-        self._looked = time.monotonic()
+        self._probed_at = time.monotonic()
 
     def _ask(self, host: str) -> dict[str, Any] | str:
         """Returns what a host tells, or why it does not."""
-        command = look_command(self._wanted, host, self._arguments)
+        command = probe_command(self._wanted, host, self._arguments)
         try:
             done = subprocess.run(
                 command,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=LOOK_SECS,
+                timeout=PROBE_SECS,
                 # Ctrl-C is for this process alone.
                 start_new_session=True,
             )
             # A shell may print a greeting before it.
             return dict(json.loads(done.stdout.splitlines()[-1]))
         except subprocess.TimeoutExpired:
-            return f"silent for {LOOK_SECS:.0f} s"
+            return f"silent for {PROBE_SECS:.0f} s"
         except (IndexError, TypeError, ValueError):
             said = done.stderr.decode(errors="replace").strip()
             last = said.splitlines()[-1:]

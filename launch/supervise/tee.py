@@ -16,8 +16,8 @@ LINES_KEPT = 20
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08")
 
 
-class Output:
-    """What one process prints.
+class Tee:
+    """Copies what one process prints to the screen and to a log.
 
     Attributes:
       label: that each of its lines begins with where it is shown.

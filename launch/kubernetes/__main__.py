@@ -9,22 +9,22 @@ import argparse
 import math
 import sys
 
-from launch import kubectl
-from launch.arguments import LauncherParser
-from launch.arguments import positive
-from launch.arguments import trainer_flags
-from launch.kubernetes_names import check_label
-from launch.kubernetes_names import check_name
-from launch.kubernetes_names import check_workdir
-from launch.kubernetes_names import has_digest
-from launch.kubernetes_names import volume_of
-from launch.kubernetes_request import Request
-from launch.kubernetes_request import Slice
-from launch.manifests import objects
-from launch.quantities import bytes_of
-from launch.quantities import cores_of
-from launch.tpu_slices import slice_of
-from launch.yaml_documents import to_yaml
+from launch.command_line import LauncherParser
+from launch.command_line import positive
+from launch.command_line import trainer_flags
+from launch.kubernetes import kubectl
+from launch.kubernetes.manifest import objects
+from launch.kubernetes.manifest import to_yaml
+from launch.kubernetes.names import bytes_of
+from launch.kubernetes.names import check_label
+from launch.kubernetes.names import check_name
+from launch.kubernetes.names import check_workdir
+from launch.kubernetes.names import cores_of
+from launch.kubernetes.names import has_digest
+from launch.kubernetes.names import volume_of
+from launch.kubernetes.request import Request
+from launch.kubernetes.request import Slice
+from launch.kubernetes.request import slice_of
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 

@@ -5,10 +5,10 @@ import subprocess
 import sys
 
 from launch.confirmation import confirmed
-from launch.kubernetes_request import Request
-from launch.manifests import objects
-from launch.supervision import FAILED
-from launch.yaml_documents import to_yaml
+from launch.kubernetes.manifest import objects
+from launch.kubernetes.manifest import to_yaml
+from launch.kubernetes.request import Request
+from launch.supervise.policy import FAILED
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 

@@ -15,16 +15,16 @@ import sys
 import time
 from typing import Any
 
-from launch.arguments import LauncherParser
-from launch.arguments import trainer_flags
-from launch.supervision import Leave
-from launch.supervision import Policy
-from launch.supervision import Restart
-from launch.supervision import shell_code
-from launch.supervision import Supervision
-from launch.workers import newest_step
-from launch.workers import Requests
-from launch.workers import TRAINER
+from launch.command_line import LauncherParser
+from launch.command_line import trainer_flags
+from launch.supervise.policy import Leave
+from launch.supervise.policy import Policy
+from launch.supervise.policy import Restart
+from launch.supervise.policy import shell_code
+from launch.supervise.policy import Supervision
+from launch.supervise.signals import Signals
+from launch.supervise.trainer import newest_step
+from launch.supervise.trainer import TRAINER
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import DONE
 from trainer.process.exits import STOPPED
@@ -44,13 +44,13 @@ FILE = "slurm.json"
 
 def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Returns the flags, and the trainer's arguments."""
-    parser = LauncherParser("python -m launch.slurm_batch", __doc__ or "")
+    parser = LauncherParser("python -m launch.slurm.batch", __doc__ or "")
     parser.max_restarts()
     parser.switch("--requeue", "where it pays to have the job wait again")
     return parser.read(argv)
 
 
-def last_words(workdir: pathlib.Path) -> dict[str, Any]:
+def last_attempt(workdir: pathlib.Path) -> dict[str, Any]:
     """Returns what the chief noted of its newest start; {} where nothing."""
     try:
         value = json.loads((workdir / "attempt.json").read_text())
@@ -107,7 +107,7 @@ class Memory:
         return state.decide([CLUSTER_FAILED], None, step)
 
 
-def run_step(arguments: list[str], requests: Requests, number: str) -> int:
+def run_step(arguments: list[str], signals: Signals, number: str) -> int:
     """Runs all workers once, and passes on what this process is asked."""
     command = [
         "srun",
@@ -123,7 +123,7 @@ def run_step(arguments: list[str], requests: Requests, number: str) -> int:
         [*command, *TRAINER, *arguments], start_new_session=True
     )
     while process.poll() is None:
-        if requests.take(TICK_SECS) is not None:
+        if signals.take(TICK_SECS) is not None:
             # To the tasks of all steps, not to this process.
             subprocess.run(["scancel", "--signal=TERM", number])
     return shell_code(process.returncode)
@@ -160,14 +160,14 @@ class Batch:
         self._may_requeue = wanted.requeue
         self._state = Supervision(Policy(1, 1, wanted.max_restarts))
         self._memory = Memory(self._workdir, self._number)
-        self._requests = Requests()
+        self._signals = Signals()
 
     def run(self) -> int:
         """Runs the job to its end; returns the exit code."""
         step = newest_step(self._workdir)
         verdict = self._memory.read(self._state, step)
         self._state.step = max(step, self._state.step)
-        with self._requests.heard():
+        with self._signals.caught():
             while not isinstance(verdict, Leave):
                 if verdict is not None and self._wait(verdict):
                     return self._leave(STOPPED)
@@ -177,14 +177,14 @@ class Batch:
     def _start(self) -> Leave | Restart:
         """Runs the workers once, and decides what follows."""
         self._memory.write(self._state, is_running=True)
-        before = last_words(self._workdir)
-        srun_code = run_step(self._arguments, self._requests, self._number)
-        code = code_of(before, last_words(self._workdir), srun_code)
+        before = last_attempt(self._workdir)
+        srun_code = run_step(self._arguments, self._signals, self._number)
+        code = code_of(before, last_attempt(self._workdir), srun_code)
         say(f"srun ended with {srun_code}; the job's code is {code}")
         if code == STOPPED:
             return Leave(STOPPED)
         verdict = self._state.decide([code], None, newest_step(self._workdir))
-        if self._requests.asked and isinstance(verdict, Restart):
+        if self._signals.received and isinstance(verdict, Restart):
             return Leave(STOPPED)
         return verdict
 
@@ -194,7 +194,7 @@ class Batch:
             f"starting again in {restart.delay_secs:.0f} s, from step"
             f" {self._state.step}"
         )
-        return self._requests.take(restart.delay_secs or 1e-3) is not None
+        return self._signals.take(restart.delay_secs or 1e-3) is not None
 
     def _leave(self, code: int) -> int:
         self._memory.write(self._state, is_running=False)

@@ -1,18 +1,18 @@
 """Submits a job to Slurm: one worker a task, requeued by the exit codes.
 
-Writes the sbatch script; what happens in the allocation is slurm_batch's.
+Writes the sbatch script; what happens in the allocation is batch.py's.
 """
 
 import argparse
 import pathlib
 import re
-import shlex
-import subprocess
 import sys
 
-from launch.arguments import LauncherParser
-from launch.arguments import positive
-from launch.arguments import trainer_flags
+from launch.command_line import LauncherParser
+from launch.command_line import positive
+from launch.command_line import trainer_flags
+from launch.slurm.script import script
+from launch.slurm.script import submit
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 
@@ -30,16 +30,6 @@ _MEMORY = re.compile(r"\d+[KMGT]?")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _NAMES = re.compile(r"[A-Za-z0-9][\w.,-]*")
 _OPTION = re.compile(r"--[a-z][a-z-]*(=[^\s'\"\\#]+)?")
-
-SCRIPT = """\
-#!/usr/bin/env bash
-# A Strata job. Slurm starts this on the first node; slurm_batch starts the
-# workers by srun and decides by their exit codes what follows. SIGTERM comes
-# {stop_secs} s before the time limit: time for a checkpoint.
-{directives}
-export PYTHONUNBUFFERED=1
-exec {command}
-"""
 
 
 def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -117,71 +107,6 @@ def check(wanted: argparse.Namespace) -> None:
             f"--gpus_per_node={gpus} cannot be shared out evenly to"
             f" --workers_per_node={workers}; ask for a multiple"
         )
-
-
-def script(wanted: argparse.Namespace, arguments: list[str]) -> str:
-    """Returns the sbatch script.
-
-    Args:
-      wanted: the flags, checked.
-      arguments: of the trainer.
-    """
-    given = {
-        "job-name": wanted.name,
-        "output": f"{wanted.name}-%j.log",
-        "open-mode": "append",
-        "nodes": wanted.nodes,
-        "ntasks-per-node": wanted.workers_per_node,
-        "gpus-per-node": wanted.gpus_per_node,
-        "cpus-per-task": wanted.cpus_per_worker,
-        "mem": wanted.memory,
-        "time": wanted.time,
-        "partition": wanted.partition,
-        "account": wanted.account,
-        "qos": wanted.qos,
-        "signal": f"B:TERM@{wanted.stop_secs}",
-    }
-    options = [f"--{k}={v}" for k, v in given.items() if v is not None]
-    options.append("--requeue" if wanted.requeue else "--no-requeue")
-    words = [
-        sys.executable,
-        "-m",
-        "launch.slurm_batch",
-        f"--max_restarts={wanted.max_restarts}",
-        *(["--requeue"] if wanted.requeue else []),
-        "--",
-        *arguments,
-    ]
-    if wanted.gpus_per_node:
-        # Never on the CPU of a node that was asked for its GPUs.
-        words.append(f"--require_gpus={wanted.gpus_per_node}")
-    return SCRIPT.format(
-        stop_secs=wanted.stop_secs,
-        directives="\n".join(
-            f"#SBATCH {option}" for option in [*options, *wanted.option]
-        ),
-        command=" \\\n  ".join(shlex.quote(word) for word in words),
-    )
-
-
-def submit(text: str) -> str:
-    """Gives the script to sbatch; returns the job's number.
-
-    Raises:
-      UserError: there is no sbatch here, or it refuses, in its words.
-    """
-    try:
-        done = subprocess.run(
-            ["sbatch", "--parsable"], input=text, text=True, capture_output=True
-        )
-    except FileNotFoundError:
-        raise UserError(
-            "sbatch is not on this machine; run on one of the cluster's, or"
-            " see the script by --dry_run"
-        ) from None
-    if done.returncode:
-        raise UserError(f"sbatch refused the job: {done.stderr}")
-    return done.stdout.strip().partition(";")[0]
 
 
 @verb

@@ -8,17 +8,17 @@ import sys
 import time
 from typing import Any
 
-from launch.gcp import commands
+from launch.gcp import gcloud
 from launch.gcp import plan
-from launch.gcp import startup
 from launch.gcp.client import Client
 from launch.gcp.client import GcloudError
 from launch.gcp.fleet import Fleet
 from launch.gcp.fleet import Machine
+from launch.gcp.machine import startup
 from launch.gcp.request import from_json
 from launch.gcp.request import Request
-from launch.supervision import FAILED
-from launch.workers import Requests
+from launch.supervise.policy import FAILED
+from launch.supervise.signals import Signals
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 
@@ -45,21 +45,21 @@ class Launcher:
     Args:
       client: to ask by.
       request: for the job.
-      requests: signals to this process.
+      signals: to this process.
     """
 
     def __init__(
-        self, client: Client, request: Request, requests: Requests
+        self, client: Client, request: Request, signals: Signals
     ) -> None:
         self._client = client
         self._request = request
-        self._requests = requests
+        self._signals = signals
         self._fleet = Fleet(
             client,
             request.project,
             request.name,
             (request.kind,),
-            lambda secs: self._requests.take(secs) is not None,
+            lambda secs: self._signals.take(secs) is not None,
         )
         self._folder = pathlib.Path(plan.local_folder(request.name))
         # From the first machines on: what is made again gets the rest alone.
@@ -75,7 +75,7 @@ class Launcher:
     def stored(self) -> Request | None:
         """Returns the request by which the job was started; None for none."""
         address = f"{self._request.control}/request.json"
-        text = self._client.read(commands.read(self._request.project, address))
+        text = self._client.read(gcloud.read(self._request.project, address))
         try:
             return from_json(text) if text else None
         except ValueError as error:
@@ -84,7 +84,7 @@ class Launcher:
     def outcome(self) -> dict[str, Any] | None:
         """Returns how the job ended; None where it did not."""
         address = f"{self._request.control}/outcome.json"
-        text = self._client.read(commands.read(self._request.project, address))
+        text = self._client.read(gcloud.read(self._request.project, address))
         try:
             value = json.loads(text) if text else None
         except ValueError:
@@ -101,7 +101,7 @@ class Launcher:
           has_code: whether the bucket has the code already.
         """
         code, keeps = FAILED, False
-        with self._requests.heard():
+        with self._signals.caught():
             try:
                 if self.there():
                     say(f"{self._request.name} is there; following it")
@@ -115,7 +115,7 @@ class Launcher:
                     return 0
                 code = self._follow()
             except LeavingError:
-                code = self._requests.code()
+                code = self._signals.exit_code()
             except GcloudError as error:
                 tell(str(error))
             finally:
@@ -141,7 +141,7 @@ class Launcher:
             self._pack()
             for words in plan.uploads(self._request, str(self._folder)):
                 self._client.need(words)
-        self._client.ask(commands.forget(self._request))
+        self._client.ask(gcloud.forget(self._request))
 
     def _note(self) -> None:
         """Keeps here what a later command needs to know of the job."""
@@ -214,7 +214,7 @@ class Launcher:
         say(f"making {', '.join(names)} in {zone}")
         limited = self._request.lasting(left_secs)
         answer = self._fleet.make(limited, zone, names, str(file))
-        if self._requests.asked:
+        if self._signals.received:
             raise LeavingError
         if answer is None:
             self._deadline = self._deadline or time.monotonic() + left_secs
@@ -237,7 +237,7 @@ class Launcher:
         return left_secs
 
     def _wait(self, secs: float) -> None:
-        if self._requests.take(secs) is not None:
+        if self._signals.take(secs) is not None:
             raise LeavingError
 
     def _follow(self) -> int:
@@ -258,7 +258,7 @@ class Launcher:
                     continue
                 say("machines were taken away")
                 self._make_missing()
-            if self._requests.take(POLL_SECS) is None:
+            if self._signals.take(POLL_SECS) is None:
                 continue
             if told_secs is not None or not self._try(self.stop):
                 raise LeavingError
@@ -268,10 +268,10 @@ class Launcher:
                 " delete at once"
             )
 
-    def _try(self, look: Any) -> Any:
-        """Does one look; a failure of the network is tried again later."""
+    def _try(self, ask: Any) -> Any:
+        """Asks once; a failure of the network is tried again later."""
         try:
-            return look()
+            return ask()
         except GcloudError as error:
             say(f"{error}; trying again")
             return None
@@ -286,16 +286,14 @@ class Launcher:
         file = self._folder / "stop"
         file.write_text("stop\n")
         self._client.need(
-            commands.upload(
-                self._request.project, str(file), self._request.stop
-            )
+            gcloud.upload(self._request.project, str(file), self._request.stop)
         )
         return True
 
     def show_log(self) -> None:
-        """Prints what the chief said since the last look."""
+        """Prints what the chief said since it was last asked."""
         text = self._client.read(
-            commands.read(
+            gcloud.read(
                 self._request.project,
                 f"{self._request.control}/log-0.txt",
                 self._shown_bytes,
@@ -328,7 +326,7 @@ class Launcher:
         """Copies the results to this machine."""
         folder = pathlib.Path(plan.results_folder(self._request.name))
         folder.mkdir(parents=True, exist_ok=True)
-        words = commands.fetch(
+        words = gcloud.fetch(
             self._request.project, self._request.workdir, str(folder)
         )
         answer = self._client.ask(words)

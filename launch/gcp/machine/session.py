@@ -16,12 +16,12 @@ import threading
 from typing import Any
 from typing import IO
 
-from launch.gcp import commands
-from launch.supervision import FAILED
-from launch.supervision import FINAL
-from launch.supervision import shell_code
+from launch.gcp import gcloud
+from launch.supervise.policy import FAILED
+from launch.supervise.policy import FINAL
+from launch.supervise.policy import shell_code
+from launch.supervise.signals import Signals
 from launch.tpu import tpu_environment
-from launch.workers import Requests
 from trainer.process.exits import DONE
 from trainer.process.exits import MISTAKE
 from trainer.process.exits import STOPPED
@@ -68,15 +68,15 @@ class Session:
     def run(self) -> int:
         """Runs the trainer to its end; returns its exit code."""
         (self._home / CODE_FILE).unlink(missing_ok=True)
-        requests = Requests()
-        with requests.heard():
+        signals = Signals()
+        with signals.caught():
             if not self._log.exists():
                 # What the machine before this one said.
                 run(_cp(self._stored_log, str(self._log)))
             with open(self._log, "ab", buffering=0) as log:
                 code = self._preflight(log)
-                if code == DONE and not requests.asked:
-                    code = self._train(log, requests)
+                if code == DONE and not signals.received:
+                    code = self._train(log, signals)
                 elif code == DONE:
                     code = STOPPED
         self._copy_log()
@@ -87,13 +87,13 @@ class Session:
         own = {**os.environ, **self._job["environment"]}
         if "STRATA_ADDRESSES" in own:
             own["STRATA_WORKER"] = str(self.index)
-        if self._job["kind"] == commands.TPU:
+        if self._job["kind"] == gcloud.TPU:
             own |= tpu_environment(os.path.abspath(LIBTPU))
         return own
 
     def _preflight(self, log: IO[bytes]) -> int:
         """Tries the TPU for seconds, before anything is waited for."""
-        if self._job["kind"] != commands.TPU:
+        if self._job["kind"] != gcloud.TPU:
             return DONE
         unlock(LOCKFILE)
         try:
@@ -110,7 +110,7 @@ class Session:
             return MISTAKE
         return DONE if done.returncode == 0 else MISTAKE
 
-    def _train(self, log: IO[bytes], requests: Requests) -> int:
+    def _train(self, log: IO[bytes], signals: Signals) -> int:
         """Runs the supervisor, and copies the log meanwhile."""
         process = subprocess.Popen(
             [
@@ -129,7 +129,7 @@ class Session:
         copier = threading.Thread(target=self._copy_until, args=(ended,))
         copier.start()
         while process.poll() is None:
-            if (number := requests.take(0.2)) is not None:
+            if (number := signals.take(0.2)) is not None:
                 process.send_signal(number)
                 if number == signal.SIGTERM:
                     ended.set()  # The last checkpoint is more urgent.
@@ -186,14 +186,14 @@ class Session:
 
     def _remove(self, names: list[str]) -> None:
         zone = self._job["zone"]
-        if self._job["kind"] == commands.TPU:
-            run(commands.delete_tpu(None, zone, self._job["name"]))
+        if self._job["kind"] == gcloud.TPU:
+            run(gcloud.delete_tpu(None, zone, self._job["name"]))
         else:
-            run(commands.delete_gpus(None, zone, names))
+            run(gcloud.delete_gpus(None, zone, names))
 
 
 def _cp(source: str, destination: str) -> list[str]:
-    return commands.upload(None, source, destination)
+    return gcloud.upload(None, source, destination)
 
 
 def index_of(job: dict[str, Any], host: str) -> int:

@@ -1,0 +1,1 @@
+"""What runs on a machine of Google Cloud, from its start to its end."""

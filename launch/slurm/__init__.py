@@ -1,0 +1,1 @@
+"""Submits jobs to Slurm, and queues them again where it pays."""

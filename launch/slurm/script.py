@@ -1,0 +1,83 @@
+"""The sbatch script of a job, and how Slurm is given it."""
+
+import argparse
+import shlex
+import subprocess
+import sys
+
+from trainer.process.exits import UserError
+
+SCRIPT = """\
+#!/usr/bin/env bash
+# A Strata job. Slurm starts this on the first node; batch.py starts the
+# workers by srun and decides by their exit codes what follows. SIGTERM comes
+# {stop_secs} s before the time limit: time for a checkpoint.
+{directives}
+export PYTHONUNBUFFERED=1
+exec {command}
+"""
+
+
+def script(wanted: argparse.Namespace, arguments: list[str]) -> str:
+    """Returns the sbatch script.
+
+    Args:
+      wanted: the flags, checked.
+      arguments: of the trainer.
+    """
+    given = {
+        "job-name": wanted.name,
+        "output": f"{wanted.name}-%j.log",
+        "open-mode": "append",
+        "nodes": wanted.nodes,
+        "ntasks-per-node": wanted.workers_per_node,
+        "gpus-per-node": wanted.gpus_per_node,
+        "cpus-per-task": wanted.cpus_per_worker,
+        "mem": wanted.memory,
+        "time": wanted.time,
+        "partition": wanted.partition,
+        "account": wanted.account,
+        "qos": wanted.qos,
+        "signal": f"B:TERM@{wanted.stop_secs}",
+    }
+    options = [f"--{k}={v}" for k, v in given.items() if v is not None]
+    options.append("--requeue" if wanted.requeue else "--no-requeue")
+    words = [
+        sys.executable,
+        "-m",
+        "launch.slurm.batch",
+        f"--max_restarts={wanted.max_restarts}",
+        *(["--requeue"] if wanted.requeue else []),
+        "--",
+        *arguments,
+    ]
+    if wanted.gpus_per_node:
+        # Never on the CPU of a node that was asked for its GPUs.
+        words.append(f"--require_gpus={wanted.gpus_per_node}")
+    return SCRIPT.format(
+        stop_secs=wanted.stop_secs,
+        directives="\n".join(
+            f"#SBATCH {option}" for option in [*options, *wanted.option]
+        ),
+        command=" \\\n  ".join(shlex.quote(word) for word in words),
+    )
+
+
+def submit(text: str) -> str:
+    """Gives the script to sbatch; returns the job's number.
+
+    Raises:
+      UserError: there is no sbatch here, or it refuses, in its words.
+    """
+    try:
+        done = subprocess.run(
+            ["sbatch", "--parsable"], input=text, text=True, capture_output=True
+        )
+    except FileNotFoundError:
+        raise UserError(
+            "sbatch is not on this machine; run on one of the cluster's, or"
+            " see the script by --dry_run"
+        ) from None
+    if done.returncode:
+        raise UserError(f"sbatch refused the job: {done.stderr}")
+    return done.stdout.strip().partition(";")[0]

@@ -1,0 +1,1 @@
+"""Workers that are watched, and started again by their exit codes."""

@@ -1,0 +1,52 @@
+"""Signals to a launcher or supervisor, which it passes on by itself."""
+
+import contextlib
+import queue
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+from trainer.process.exits import STOPPED
+from trainer.process.exits import STOPPED_BY_USER
+
+
+class Signals:
+    """What this process itself is told, in its order.
+
+    Attributes:
+      received: all of them so far.
+    """
+
+    def __init__(self) -> None:
+        self.received: list[signal.Signals] = []
+        self._new: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
+
+    def add(self, number: signal.Signals) -> None:
+        self.received.append(number)
+        self._new.put(number)
+
+    @contextlib.contextmanager
+    def caught(self) -> Iterator[None]:
+        """Catches this process's own signals meanwhile."""
+
+        def hear(number: int, frame: FrameType | None) -> None:
+            self.add(signal.Signals(number))
+
+        numbers = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+        before = {number: signal.signal(number, hear) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def take(self, timeout_secs: float) -> signal.Signals | None:
+        """Returns the next one, or None after a while without one."""
+        with contextlib.suppress(queue.Empty):
+            return self._new.get(timeout=timeout_secs)
+        return None
+
+    def exit_code(self) -> int:
+        """Returns the exit code that the first one stands for."""
+        by_user = self.received[0] == signal.SIGINT
+        return STOPPED_BY_USER if by_user else STOPPED

@@ -1,0 +1,63 @@
+"""Runs a job's workers, and starts them again, until it ends."""
+
+import sys
+from collections.abc import Callable
+from collections.abc import Sequence
+
+from launch.supervise.policy import FAILED
+from launch.supervise.policy import Leave
+from launch.supervise.policy import Policy
+from launch.supervise.policy import Supervision
+from launch.supervise.signals import Signals
+from launch.supervise.workers import Worker
+from launch.supervise.workers import WorkerGroup
+from trainer.process.exits import CLUSTER_FAILED
+from trainer.process.exits import DONE
+
+# From how many workers to start, and which one failed first last time, to those
+# that were started: none where so few can be had that it does not pay.
+Starter = Callable[[int, int | None], Sequence[Worker]]
+
+
+def supervise(
+    policy: Policy, start: Starter, newest_step: Callable[[], int]
+) -> int:
+    """Runs the job to its end; returns the exit code.
+
+    Args:
+      policy: how long to try.
+      start: starts the workers.
+      newest_step: of the newest checkpoint.
+    """
+    state = Supervision(policy, step=newest_step())
+    signals = Signals()
+    with signals.caught():
+        while True:
+            group = WorkerGroup(start(state.workers, state.first_failed))
+            codes, failed = group.watch(signals)
+            if signals.received:
+                return 0 if codes[0] == DONE else signals.exit_code()
+            index = None if failed is None else group.workers[failed].index
+            verdict = state.decide(codes, index, newest_step())
+            if isinstance(verdict, Leave):
+                if verdict.code in (FAILED, CLUSTER_FAILED):
+                    _explain(group, codes, failed)
+                return verdict.code
+            print(
+                f"workers ended with {codes}; starting {verdict.workers} again"
+                f" in {verdict.delay_secs:.0f} s, from step {state.step}",
+                flush=True,
+            )
+            if signals.take(verdict.delay_secs or 1e-3):
+                return signals.exit_code()
+
+
+def _explain(
+    group: WorkerGroup, codes: list[int], first_failed: int | None
+) -> None:
+    text = f"strata: no progress any more: workers ended with {codes}"
+    if group.workers:
+        worker = group.workers[first_failed or 0]
+        lines = "\n".join(f"  {line}" for line in worker.output.last_lines)
+        text += f"; worker {worker.index} failed first, and said last:\n{lines}"
+    print(text, file=sys.stderr)

@@ -1,0 +1,21 @@
+"""The trainer as its launchers see it: its command, its logs, its progress."""
+
+import contextlib
+import pathlib
+import sys
+
+from trainer.workdir.checkpoints import steps_in
+
+TRAINER = (sys.executable, "-m", "trainer.task")
+
+
+def newest_step(workdir: pathlib.Path) -> int:
+    """Returns the step of the newest checkpoint; 0 where there is none."""
+    with contextlib.suppress(OSError):
+        return max(steps_in(workdir / "checkpoints"), default=0)
+    return 0
+
+
+def log_of(workdir: pathlib.Path, index: int) -> pathlib.Path:
+    """Returns where a worker's lines are kept."""
+    return workdir / "logs" / f"worker_{index}.log"
