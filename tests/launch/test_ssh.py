@@ -358,7 +358,7 @@ def test_a_dry_run_prints_all_commands(capfd):
     assert [shlex.split(line)[-2] for line in lines] == ["me@a", "b"] * 2
     assert all(line.startswith(f"ssh -T{options} ") for line in lines)
     assert shlex.split(lines[0])[-1] == (
-        "cd '/a b/$(x)' && exec python3 -m launch.ssh.host --look=runs/x"
+        "cd '/a b/$(x)' && exec python3 -m launch.ssh.host --probe=runs/x"
         " --hosts=a,b"
     )
     words = shlex.split(shlex.split(lines[3])[-1])
