@@ -302,8 +302,10 @@ def joined(argv: list[str]) -> list[str]:
     Raises:
       UserError: a flag that must have a value is the last word.
     """
-    kinds = {each.name: _plain_type(each.type) for each in _FLAGS}
-    kinds |= {f"config.{path}": kind for path, kind, _ in fields(Config())}
+    kinds: dict[str, Any] = {f.name: _plain_type(f.type) for f in _FLAGS}
+    kinds |= {
+        f"config.{path}": field.type for path, field, _ in fields(Config())
+    }
     found = []
     words = iter(argv)
     for word in words:
