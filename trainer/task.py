@@ -187,8 +187,9 @@ def _train(flags: Flags, work: Work, strategy_name: str, stop: Stop) -> int:
                 strategy_name, devices=flags.devices, tpu=flags.tpu
             )
             strategies.describe(strategy, place)
+            last_alive_unix_secs = None
             if place.is_chief:
-                held.enter_context(workdir.lock())
+                last_alive_unix_secs = held.enter_context(workdir.lock())
                 # Another run may have come and gone meanwhile.
                 workdir.check(work.config)
                 workdir.check_data(work.fingerprint)
@@ -197,6 +198,7 @@ def _train(flags: Flags, work: Work, strategy_name: str, stop: Stop) -> int:
                 **vars(work),
                 strategy=strategy,
                 strategy_name=strategies.name_of(strategy),
+                last_alive_unix_secs=last_alive_unix_secs,
             )
             return loop.train_and_evaluate(job, stop, watchdog)
     except FileNotFoundError:

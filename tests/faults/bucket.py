@@ -8,8 +8,10 @@ import base64
 import contextlib
 import hashlib
 import http.server
+import importlib.util
 import itertools
 import json
+import pathlib
 import re
 import threading
 import urllib.parse
@@ -17,8 +19,19 @@ from collections.abc import Iterator
 from typing import Any
 from typing import NamedTuple
 
+import pytest
+
 BUCKET = "strata-lab"
 PAGE = 5
+# A workdir in it.
+PATH = "runs/one/"
+NAME = f"gs://{BUCKET}/runs/one"
+HAS_CLIENT = importlib.util.find_spec("google.cloud") and (
+    importlib.util.find_spec("google.cloud.storage")
+)
+needs_client = pytest.mark.skipif(
+    not HAS_CLIENT, reason="Strata's extra gcs is not installed"
+)
 
 
 class Stored(NamedTuple):
@@ -86,6 +99,23 @@ def served() -> Iterator[Server]:
         yield server
     finally:
         server.close()
+
+
+@contextlib.contextmanager
+def emulated(
+    patch: pytest.MonkeyPatch, staging: pathlib.Path
+) -> Iterator[Server]:
+    """A bucket that Google's client takes for theirs, and copies of its own."""
+    with served() as server:
+        patch.setenv("STORAGE_EMULATOR_HOST", server.address)
+        patch.setenv("STRATA_STAGING_DIR", str(staging))
+        yield server
+
+
+def steps_of(server: Server) -> list[str]:
+    """Returns the steps whose checkpoints are whole."""
+    names = server.names(f"{PATH}checkpoints/")
+    return sorted({n[5:13] for n in names if n.endswith("manifest.json")})
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

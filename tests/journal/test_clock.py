@@ -35,8 +35,12 @@ def test_a_first_attempt_has_lost_nothing(workdir):
 def test_what_a_kill_cost_adds_up(tmp_path_factory, saved, alive, down):
     workdir = Workdir(os.fspath(tmp_path_factory.mktemp("run")))
     attempt.begin(workdir, 0.0, None)
-    workdir.last_alive_unix_secs = saved + alive
-    now, lost = attempt.begin(workdir, saved + alive + down, saved or None)
+    now, lost = attempt.begin(
+        workdir,
+        saved + alive + down,
+        saved or None,
+        last_alive_unix_secs=saved + alive,
+    )
     assert now.attempt == 2
     assert lost["redone"] == pytest.approx(alive, abs=1e-6)
     assert lost["downtime"] == pytest.approx(down, abs=1e-6)
@@ -56,8 +60,7 @@ def test_a_pause_is_its_users_and_no_downtime(workdir, code, category):
 
 def test_a_clock_that_was_set_back_costs_nothing(workdir):
     attempt.begin(workdir, 1000.0, None)
-    workdir.last_alive_unix_secs = 1010.0
-    _, lost = attempt.begin(workdir, 500.0, 1005.0)
+    _, lost = attempt.begin(workdir, 500.0, 1005.0, last_alive_unix_secs=1010.0)
     assert min(lost.values()) >= 0.0
 
 

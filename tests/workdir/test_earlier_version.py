@@ -26,6 +26,8 @@ FLAGS = (
     "--config.model.dropout=0.1",
     "--config.optimizer.ema_decay=0.9",
     "--config.checkpoint.every_steps=30",
+    "--config.log.tensorboard=false",
+    "--config.log.report=false",
 )
 
 

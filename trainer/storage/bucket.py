@@ -131,7 +131,7 @@ class Folder:
                 " another"
             ) from None
 
-    def look(self, name: str) -> Entry | None:
+    def entry(self, name: str) -> Entry | None:
         """Returns what there is of an object; "" names the folder itself."""
         blob = self._blob(name)
         with contextlib.suppress(FileNotFoundError), self._told():
@@ -193,7 +193,7 @@ class Folder:
         except ConflictError:
             # A request whose answer was lost is sent again, and then it is we
             # who were first.
-            found = self.look(name)
+            found = self.entry(name)
             data = source if isinstance(source, bytes) else _content(source)
             if found is None or not found.is_of(data):
                 raise

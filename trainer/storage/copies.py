@@ -75,7 +75,7 @@ def fetched(name: str) -> str:
     from trainer.storage.bucket import Folder
 
     remote, local = Folder(name), local_folder(name, READER)
-    file = remote.look("")
+    file = remote.entry("")
     if file is None:
         if not fetch(remote, local):
             raise UserError(f"{name} holds nothing; name another")

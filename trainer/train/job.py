@@ -48,10 +48,13 @@ class Job(Work):
     Attributes:
       strategy: that the job runs on.
       strategy_name: one of `choice.STRATEGIES`.
+      last_alive_unix_secs: when the process that held the workdir before this
+        one last was seen alive; None where there was none.
     """
 
     strategy: "tf.distribute.Strategy"
     strategy_name: str = "default"
+    last_alive_unix_secs: float | None = None
 
     @property
     def topology(self) -> dict[str, str | int]:

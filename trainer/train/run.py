@@ -161,7 +161,11 @@ class Run:
         job.workdir.start(job.config, now)
         began_unix_secs = time.time() - process_age_secs()
         self.attempt, lost = attempt.begin(
-            job.workdir, began_unix_secs, state.saved_unix_secs, state.step
+            job.workdir,
+            began_unix_secs,
+            state.saved_unix_secs,
+            state.step,
+            job.last_alive_unix_secs,
         )
         names = state.goodput.keys() | lost.keys()
         return {n: state.goodput.get(n, 0.0) + lost.get(n, 0.0) for n in names}

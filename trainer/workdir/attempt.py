@@ -53,6 +53,7 @@ def begin(
     began_unix_secs: float,
     saved_unix_secs: float | None,
     step: int = 0,
+    last_alive_unix_secs: float | None = None,
 ) -> tuple[Attempt, dict[str, float]]:
     """Notes that a new attempt begins.
 
@@ -62,6 +63,8 @@ def begin(
       saved_unix_secs: when the state that it goes on from was taken; None
         where it begins anew.
       step: that it goes on from.
+      last_alive_unix_secs: when the process that held the workdir before this
+        one last was seen alive; None where there was none.
 
     Returns:
       The attempt, and the seconds lost since that state by category: "redone"
@@ -75,7 +78,7 @@ def begin(
         attempt.attempt = before.attempt + 1
         attempt.run_began_unix_secs = before.run_began_unix_secs
         since = saved_unix_secs or before.run_began_unix_secs
-        left = before.ended_unix_secs or workdir.last_alive_unix_secs or since
+        left = before.ended_unix_secs or last_alive_unix_secs or since
         left = min(max(left, since), began_unix_secs)
         attempt.earlier = [*before.earlier, _closed(before, left)]
         wanted = before.exit_code in (DONE, STOPPED_BY_USER)

@@ -1,4 +1,4 @@
-"""The workdir: what a run writes, and who may write it.
+"""The workdir: what a run writes, and whether a config may go on there.
 
 Standard library alone, so that a workdir that may not be used is found before
 TensorFlow is imported.
@@ -7,36 +7,26 @@ TensorFlow is imported.
 import contextlib
 import dataclasses
 import errno
-import fcntl
 import json
 import os
 import pathlib
-import socket
-import threading
-import time
-from collections.abc import Iterator
 from typing import Any
 
 from trainer.config import Config
 from trainer.config.resume import changed_fields
 from trainer.config.validation import validate
 from trainer.config.values import from_dict
-from trainer.process.exits import CLUSTER_FAILED
-from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.storage.files import to_json
 from trainer.storage.files import write_atomically
+from trainer.workdir import lock_file
+from trainer.workdir.lease import Lease
+from trainer.workdir.lock_file import LockFile
 
 # A user puts these there: for a checkpoint now, and for an end with one.
 RESULT_FILE = "result.json"
 SAVE_FILE = "SAVE"
 STOP_FILE = "STOP"
-# The holder of a workdir touches its lock so often; where that of another
-# machine was not touched for so long, its process is taken for dead. A network
-# file system may not pass a lock on to other machines.
-BEAT_SECS = 1.0
-LEASE_SECS = 8.0
-REMOVED = "--workdir={} was removed while in use"
 
 
 class Workdir:
@@ -44,13 +34,10 @@ class Workdir:
 
     Attributes:
       path: the folder.
-      last_alive_unix_secs: when the process that held the workdir before this
-        one last was seen alive; None where there was none.
     """
 
     def __init__(self, path: str) -> None:
         self.path = pathlib.Path(os.path.expanduser(path))
-        self.last_alive_unix_secs: float | None = None
 
     def __truediv__(self, name: str) -> pathlib.Path:
         return self.path / name
@@ -150,102 +137,25 @@ class Workdir:
                 " writable folder); name another"
             )
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> contextlib.AbstractContextManager[float | None]:
         """Holds the workdir for this process, however it ends.
+
+        It gives when the process that held it before this one last was seen
+        alive, in Unix seconds; None where there was none.
 
         Raises:
           UserError: another live process holds it, on this machine or another.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        held_before = (self.path / ".lock").exists()
-        with open(self.path / ".lock", "a+") as file:
-            self._flock(file, fcntl.LOCK_EX)
-            if held_before:
-                self._check_lease(_holder(file))
-                self.last_alive_unix_secs = os.fstat(file.fileno()).st_mtime
-            own = {"process": os.getpid(), "host": socket.gethostname()}
-            file.truncate(0)
-            file.write(json.dumps(own) + "\n")
-            file.flush()
-            with self._beating(own):
-                yield
-
-    def check_there(self) -> None:
-        """Raises OSError where this holder's workdir was removed."""
-        if not (self.path / ".lock").exists():
-            raise OSError(errno.ESTALE, REMOVED.format(self.path))
+        return Lease(LockFile(self.path)).held()
 
     def check_unlocked(self) -> None:
         """Raises UserError where another live process holds the workdir."""
-        try:
-            with open(self.path / ".lock") as file:
-                # Shared, so that several that only look do not meet.
-                self._flock(file, fcntl.LOCK_SH)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise UserError(
-                f"{self.path / '.lock'} cannot be locked ({error}); remove it"
-                " or name another --workdir"
-            ) from error
+        LockFile(self.path).check_free()
 
-    def _flock(self, file: Any, kind: int) -> None:
-        try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise self._in_use(_holder(file)) from error
-
-    def _in_use(self, holder: dict[str, Any]) -> UserError:
-        process = holder.get("process", "unknown")
-        host = holder.get("host", "this machine")
-        return UserError(
-            f"--workdir={self.path} is in use by process {process} of {host};"
-            " wait for it, or name another"
-        )
-
-    def _check_lease(self, holder: dict[str, Any]) -> None:
-        """Watches whether another machine's process still touches the lock."""
-        if holder.get("host") in (None, socket.gethostname()):
-            return
-        # No clock of ours says how old the time of last change is, and a
-        # network file system may show it late.
-        touched = os.stat(self.path / ".lock").st_mtime
-        deadline = time.monotonic() + LEASE_SECS
-        while time.monotonic() < deadline:
-            time.sleep(BEAT_SECS / 4)
-            if os.stat(self.path / ".lock").st_mtime != touched:
-                raise self._in_use(holder)
-
-    @contextlib.contextmanager
-    def _beating(self, own: dict[str, Any]) -> Iterator[None]:
-        """Touches the lock; leaves where it is another's or gone."""
-        path, done = self.path / ".lock", threading.Event()
-
-        def beat() -> None:
-            while not done.wait(BEAT_SECS):
-                try:
-                    with open(path) as file:
-                        holder = _holder(file)
-                    os.utime(path)
-                except FileNotFoundError:
-                    tell(f"{REMOVED.format(self.path)}; leaving")
-                    os._exit(CLUSTER_FAILED)
-                except OSError:
-                    continue  # What the run itself writes will tell.
-                if holder != own:
-                    tell(f"{path} was taken by {holder}; leaving")
-                    os._exit(CLUSTER_FAILED)
-
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
-            with contextlib.suppress(OSError):
-                os.utime(path)
+    def check_there(self) -> None:
+        """Raises OSError where this holder's workdir was removed."""
+        if not (self.path / lock_file.FILE).exists():
+            raise OSError(errno.ESTALE, lock_file.REMOVED.format(self.path))
 
     def start(self, config: Config, record: dict[str, Any]) -> None:
         """Notes what runs from here on; an old result no longer holds."""
@@ -254,12 +164,3 @@ class Workdir:
         self.write_json("record.json", record)
         # Here alone, so that none is written where the workdir was removed.
         self.checkpoints.mkdir(exist_ok=True)
-
-
-def _holder(file: Any) -> dict[str, Any]:
-    """Returns what a lock says of its holder; {} where it says nothing."""
-    file.seek(0)
-    with contextlib.suppress(ValueError):
-        value = json.loads(file.read())
-        return value if isinstance(value, dict) else {}
-    return {}

@@ -1,147 +1,161 @@
-"""Who may write a gs:// workdir: an object that its holder writes anew.
+"""Who may write a workdir: one process, until it lets go or falls silent.
 
-Each write is bound to the generation of the one before, so that of two that
-race one wins, and a holder that was taken for dead finds out.
+The holder gives a sign of life again and again. Who comes after it watches
+that sign by its own clock, since a time that a file system or a bucket tells
+may be of any, and takes the workdir where it does not change.
 """
 
+import abc
 import contextlib
 import json
 import os
-import pathlib
-import socket
 import threading
 import time
-import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import ClusterError
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
-from trainer.storage.bucket import ConflictError
-from trainer.storage.bucket import Folder
 
-FILE = ".lease"
-# A bucket takes one write of an object a second.
-RENEW_SECS = 5.0
-# A holder that has not written for so long is taken for dead.
-LEASE_SECS = 30.0
-LOOK_SECS = 1.0
+# A wait that is longer than this is told.
+TOLD_SECS = 10.0
 
 
-def _machine() -> str:
-    """Names this machine and its space of process numbers, until it boots."""
-    boot = pathlib.Path("/proc/sys/kernel/random/boot_id")
-    try:
-        return f"{boot.read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return uuid.uuid4().hex
+class LostError(Exception):
+    """The lease is another's, or gone; says how."""
 
 
-def _is_dead(holder: dict[str, Any]) -> bool:
-    """Whether a holder is surely gone: a process of this very machine."""
-    if holder.get("machine") != _machine():
-        return False
-    try:
-        os.kill(int(holder["process"]), 0)
-    except ProcessLookupError:
-        return True
-    except (KeyError, ValueError, OSError):
-        return False
-    return int(holder["process"]) == os.getpid()
+class Store(abc.ABC):
+    """Where a lease stands.
+
+    Attributes:
+      name: of the workdir, for people.
+      unknown_host: what the host of a holder is called that did not name it.
+      renew_secs: between two signs of life.
+      silent_secs: without one, after which a holder is taken for dead.
+      look_secs: between two looks for one.
+    """
+
+    name: str
+    unknown_host: str
+    renew_secs: float
+    silent_secs: float
+    look_secs: float
+
+    @abc.abstractmethod
+    def opened(self) -> contextlib.AbstractContextManager[None]:
+        """Keeps open what is needed; UserError where it is surely in use."""
+
+    @abc.abstractmethod
+    def sign(self) -> float | None:
+        """Returns the last sign of life, a number; None where none held it."""
+
+    @abc.abstractmethod
+    def content(self) -> bytes:
+        """Returns what the holder wrote of itself."""
+
+    @abc.abstractmethod
+    def is_gone(self, holder: dict[str, Any]) -> bool:
+        """Whether a holder is surely dead, without a wait."""
+
+    @abc.abstractmethod
+    def take(self, sign: float | None) -> None:
+        """Makes it ours after that last sign; UserError where it is in use."""
+
+    @abc.abstractmethod
+    def renew(self) -> None:
+        """Gives a sign of life; LostError where it is not ours any more."""
+
+    @abc.abstractmethod
+    def let_go(self) -> None:
+        """Gives the last sign; what fails is passed over."""
+
+    def holder(self) -> dict[str, Any]:
+        """Returns what the holder says of itself; {} where that is nothing."""
+        with contextlib.suppress(ValueError):
+            value = json.loads(self.content())
+            return value if isinstance(value, dict) else {}
+        return {}
+
+    def in_use(self) -> UserError:
+        """Returns the error for one who may not have it."""
+        holder = self.holder()
+        return UserError(
+            f"--workdir={self.name} is in use by process"
+            f" {holder.get('process', 'unknown')} of"
+            f" {holder.get('host', self.unknown_host)}; wait for it, or name"
+            " another"
+        )
 
 
 class Lease:
     """Held by one process until it lets go or is silent for too long."""
 
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
-        self._own = {
-            "process": os.getpid(),
-            "host": socket.gethostname(),
-            "machine": _machine(),
-            "token": uuid.uuid4().hex,
-        }
-        self._generation = 0
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._turn = threading.Lock()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._keep, daemon=True)
 
-    def acquire(self) -> None:
-        """Takes the lease, after a while where its holder may be dead.
+    @contextlib.contextmanager
+    def held(self) -> Iterator[float | None]:
+        """Holds the lease, after a while where its holder may be dead.
+
+        Yields:
+          The last sign of the holder before this one; None where there was
+          none.
 
         Raises:
-          UserError: another process holds it.
+          UserError: another live process holds it.
         """
-        found = self._folder.look(FILE)
-        try:
-            self._write(self._watch(found.generation) if found else 0)
-        except ConflictError:
-            raise self._in_use(self._holder()) from None
-        self._thread.start()
+        with self._store.opened():
+            sign = self._store.sign()
+            if sign is not None:
+                sign = self._watch(sign)
+            self._store.take(sign)
+            self._thread.start()
+            try:
+                yield sign
+            finally:
+                self._done.set()
+                self._thread.join()
+                self._store.let_go()
 
-    def _holder(self) -> dict[str, Any]:
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            return dict(json.loads(self._folder.read(FILE)))
-        return {}
-
-    def _watch(self, generation: int) -> int:
-        """Returns the lease's generation once its holder is gone."""
-        holder = self._holder()
-        if _is_dead(holder):
-            return generation
-        name = f"process {holder.get('process')} of {holder.get('host')}"
-        print(
-            f"{self._folder.name} was held by {name}; watching for"
-            f" {LEASE_SECS:.0f} s whether it is alive",
-            flush=True,
-        )
-        # No clock but ours: a time in the bucket may be of any.
-        deadline = time.monotonic() + LEASE_SECS
+    def _watch(self, sign: float) -> float | None:
+        """Returns the last sign of a holder once it is surely dead."""
+        store, holder = self._store, self._store.holder()
+        if store.is_gone(holder):
+            return sign
+        if store.silent_secs > TOLD_SECS:
+            print(
+                f"{store.name} was held by process {holder.get('process')} of"
+                f" {holder.get('host')}; watching for {store.silent_secs:.0f} s"
+                " whether it is alive",
+                flush=True,
+            )
+        deadline = time.monotonic() + store.silent_secs
         while time.monotonic() < deadline:
-            self._done.wait(LOOK_SECS)
-            found = self._folder.look(FILE)
-            if found is None:
-                return 0
-            if found.generation != generation:
-                raise self._in_use(self._holder())
-        return generation
-
-    def _in_use(self, holder: dict[str, Any]) -> UserError:
-        return UserError(
-            f"--workdir={self._folder.name} is in use by process"
-            f" {holder.get('process', 'unknown')} of"
-            f" {holder.get('host', 'another machine')}; wait for it, or name"
-            " another"
-        )
-
-    def _write(self, generation: int) -> None:
-        # The token makes it ours alone, so that a write whose answer was lost
-        # is known again.
-        text = json.dumps(self._own) + "\n"
-        written = self._folder.upload(
-            FILE, text.encode(), generation=generation
-        )
-        self._generation = written.generation
+            self._done.wait(store.look_secs)
+            now = store.sign()
+            if now is None:
+                return None
+            if now != sign:
+                raise store.in_use()
+        return sign
 
     def renew(self) -> None:
         """Says that this holder lives; ends the process where it lost."""
         with self._turn:
             try:
-                self._write(self._generation)
-            except ConflictError:
-                tell(f"{self._folder.name} was taken by another job; leaving")
+                self._store.renew()
+            except LostError as error:
+                tell(f"{error}; leaving")
                 os._exit(CLUSTER_FAILED)
 
     def _keep(self) -> None:
-        while not self._done.wait(RENEW_SECS):
-            # What is copied tells of a bucket that cannot be reached.
-            with contextlib.suppress(ClusterError, UserError):
+        while not self._done.wait(self._store.renew_secs):
+            # What the run writes tells of a disk or a bucket that fails.
+            with contextlib.suppress(OSError, ClusterError, UserError):
                 self.renew()
-
-    def release(self) -> None:
-        """Lets go."""
-        self._done.set()
-        self._thread.join()
-        with contextlib.suppress(ConflictError, ClusterError, UserError):
-            self._folder.delete(FILE, self._generation)

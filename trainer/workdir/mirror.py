@@ -135,7 +135,7 @@ class Mirror:
     def _ask(self) -> None:
         """Takes the user's STOP and SAVE out of the bucket."""
         for name in (STOP_FILE, SAVE_FILE):
-            if self._remote.look(name) is not None:
+            if self._remote.entry(name) is not None:
                 (self._local / name).touch()
                 self._remote.delete(name)
 

@@ -58,6 +58,7 @@ class Copied(Local):
         """Holds the workdir, where this is the chief, and mirrors the copy."""
         from trainer.storage.copies import fetch
         from trainer.workdir.lease import Lease
+        from trainer.workdir.lease_object import LeaseObject
         from trainer.workdir.mirror import Mirror
 
         folder = pathlib.Path(self.folder)
@@ -65,9 +66,8 @@ class Copied(Local):
             fetch(self._remote, folder)
             yield
             return
-        lease = Lease(self._remote)
-        lease.acquire()
-        try:
+        lease = Lease(LeaseObject(self._remote))
+        with lease.held():
             there = fetch(self._remote, folder)
             mirror = Mirror(self._remote, folder, lease, there)
             try:
@@ -78,8 +78,6 @@ class Copied(Local):
                     mirror.close()
                 raise
             mirror.close()
-        finally:
-            lease.release()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,83 @@
+"""Who may write a local workdir: one, on this machine or another."""
+
+import json
+import os
+import queue
+import threading
+
+import pytest
+
+from trainer.process.exits import UserError
+from trainer.workdir.folder import Workdir
+from trainer.workdir.lock_file import LockFile
+
+
+def test_one_holder_at_a_time(tmp_path):
+    there = Workdir(os.fspath(tmp_path / "run"))
+    with there.lock():
+        with pytest.raises(UserError, match=rf"by process {os.getpid()} of"):
+            there.check_unlocked()
+        with pytest.raises(UserError, match="in use"), there.lock():
+            pytest.fail("held twice")
+    there.check_unlocked()
+    with there.lock():
+        holder = json.loads((there / ".lock").read_text())
+        assert holder["process"] == os.getpid()
+
+
+def take_elsewhere(there, monkeypatch):
+    """Leaves the lock as a process of another machine does, unlocked here."""
+    monkeypatch.setattr(LockFile, "silent_secs", 1.0)
+    monkeypatch.setattr(LockFile, "look_secs", 0.01)
+    there.path.mkdir()
+    lock = there / ".lock"
+    lock.write_text(json.dumps({"process": 7, "host": "elsewhere"}))
+    return lock
+
+
+def test_another_machines_holder_that_beats_is_left_alone(
+    tmp_path, monkeypatch
+):
+    there = Workdir(os.fspath(tmp_path / "run"))
+    lock, done = take_elsewhere(there, monkeypatch), threading.Event()
+
+    def beat():
+        while not done.wait(0.05):
+            os.utime(lock)
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        with (
+            pytest.raises(UserError, match="process 7 of elsewhere"),
+            there.lock(),
+        ):
+            pytest.fail("held twice")
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_another_machines_dead_holder_is_followed(tmp_path, monkeypatch):
+    there = Workdir(os.fspath(tmp_path / "run"))
+    lock = take_elsewhere(there, monkeypatch)
+    os.utime(lock, (1000.0, 1000.0))
+    with there.lock() as last_alive_unix_secs:
+        assert last_alive_unix_secs == 1000.0
+
+
+def test_a_holder_leaves_when_its_lock_is_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(LockFile, "renew_secs", 0.05)
+    codes, done = queue.Queue(), threading.Event()
+
+    def leave(code):
+        codes.put(code)
+        done.wait()
+
+    monkeypatch.setattr(os, "_exit", leave)
+    there = Workdir(os.fspath(tmp_path / "run"))
+    with there.lock():
+        (there / ".lock").write_text(json.dumps({"process": 7, "host": "b"}))
+        assert codes.get(timeout=20) == 75
+        (there / ".lock").unlink()
+        done.set()

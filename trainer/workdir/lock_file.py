@@ -1,0 +1,95 @@
+"""The lease of a local workdir: a lock file that its holder touches."""
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+from typing import TextIO
+
+from trainer.process.exits import UserError
+from trainer.workdir.lease import LostError
+from trainer.workdir.lease import Store
+
+FILE = ".lock"
+REMOVED = "--workdir={} was removed while in use"
+
+
+class LockFile(Store):
+    """A local folder's lock, which the holder touches.
+
+    A network file system may not pass the lock on to other machines, and may
+    show a touch late.
+    """
+
+    unknown_host = "this machine"
+    renew_secs = 1.0
+    silent_secs = 8.0
+    look_secs = 0.25
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.name = os.fspath(folder)
+        self._path = folder / FILE
+        self._own = {"process": os.getpid(), "host": socket.gethostname()}
+        self._is_new = False
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """Holds the lock of the file, which is made."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._is_new = not self._path.exists()
+        with open(self._path, "a+") as self._file:
+            self._lock(self._file, fcntl.LOCK_EX)
+            yield
+
+    def _lock(self, file: TextIO, kind: int) -> None:
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise self.in_use() from error
+
+    def check_free(self) -> None:
+        """Raises UserError where another live process holds the lock."""
+        try:
+            with open(self._path) as file:
+                # Shared, so that several that only look do not meet.
+                self._lock(file, fcntl.LOCK_SH)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise UserError(
+                f"{self._path} cannot be locked ({error}); remove it or name"
+                " another --workdir"
+            ) from error
+
+    def sign(self) -> float | None:
+        """Returns when the holder touched the file last, in Unix seconds."""
+        return None if self._is_new else os.stat(self._path).st_mtime
+
+    def content(self) -> bytes:
+        return self._path.read_bytes()
+
+    def is_gone(self, holder: dict[str, Any]) -> bool:
+        """Whether it is of this machine, where the lock itself would tell."""
+        return holder.get("host") in (None, socket.gethostname())
+
+    def take(self, sign: float | None) -> None:
+        self._file.truncate(0)
+        self._file.write(json.dumps(self._own) + "\n")
+        self._file.flush()
+
+    def renew(self) -> None:
+        try:
+            holder = self.holder()
+            os.utime(self._path)
+        except FileNotFoundError:
+            raise LostError(REMOVED.format(self.name)) from None
+        if holder != self._own:
+            raise LostError(f"{self._path} was taken by {holder}")
+
+    def let_go(self) -> None:
+        with contextlib.suppress(OSError):
+            os.utime(self._path)
