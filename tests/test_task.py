@@ -228,43 +228,6 @@ def test_who_is_in_the_job(variables, addresses, index):
     assert place.is_chief == (index == 0)
 
 
-KILLED = """Graph execution error:
-
-Detected at node while/CollectiveReduceV2 defined at (most recent call last):
-  File "<frozen runpy>", line 198, in _run_module_as_main
-
-Collective ops is aborted by: Socket closed
-Additional GRPC error information from remote target \
-/job:worker/replica:0/task:0 while calling /tensorflow.WorkerService/RecvBuf:
-:UNKNOWN:Error received from peer  {grpc_message:"Socket closed"}
-The error could be from a previous operation. Restart your program to reset."""
-SILENT = """Collective ops is aborted by: \
-The following tasks are unhealthy (stopped sending heartbeats):
-/job:worker/replica:0/task:1
-The tasks have crashed. Check the task logs for an earlier error."""
-
-
-@pytest.mark.parametrize(
-    ("message", "variables", "told"),
-    [
-        (KILLED, WORKERS, "worker 0 (a:1): Socket closed"),
-        (KILLED, WITH_CHIEF, "worker 1 (a:1): Socket closed"),
-        (
-            SILENT,
-            WORKERS,
-            "The following tasks are unhealthy (stopped sending heartbeats):"
-            " worker 1 (b:1)",
-        ),
-        ("Deadline\n  Exceeded", WORKERS, "Deadline Exceeded"),
-    ],
-)
-def test_what_tensorflow_says_of_a_peer_is_told_in_a_line(
-    message, variables, told
-):
-    place = discovery.read(environment(variables, "worker", 0))
-    assert place.told_by(message) == told
-
-
 def test_work_in_time_is_returned():
     assert strategies.within_deadline(lambda: "answer", 60) == "answer"
 

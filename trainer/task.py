@@ -12,6 +12,7 @@ import sys
 
 from trainer import flags as flags_lib
 from trainer import sources
+from trainer.cluster import collective_errors
 from trainer.cluster import discovery
 from trainer.cluster import joining
 from trainer.cluster.place import Cluster
@@ -34,13 +35,14 @@ from trainer.process.stopping import Stop
 from trainer.process.watchdog import FIRST_SECS
 from trainer.process.watchdog import LEAST_SECS
 from trainer.process.watchdog import Watchdog
-from trainer.storage import copies
+from trainer.storage import staging
 from trainer.train import record
 from trainer.train.job import Job
 from trainer.train.job import Work
-from trainer.workdir import opening
 from trainer.workdir.folder import STOP_FILE
 from trainer.workdir.folder import Workdir
+from trainer.workdir.location import Location
+from trainer.workdir.location import open_location
 
 _DISK_ERRORS = (
     errno.ENOSPC,
@@ -90,8 +92,8 @@ def run(argv: list[str], stop: Stop) -> int:
         strategy_name = choice.fit_strategy(
             flags.strategy, place, flags.devices, flags.tpu
         )
-        with opening.opened(flags.run_workdir, place) as store:
-            work = _prepare(flags, config, place, store, display)
+        with open_location(flags.run_workdir, place) as location:
+            work = _prepare(flags, config, place, location, display)
             if work is None:
                 return DONE
             code = _train(flags, work, strategy_name, stop)
@@ -106,7 +108,7 @@ def _prepare(
     flags: Flags,
     config: Config,
     place: Cluster,
-    store: opening.Local,
+    location: Location,
     display: Display,
 ) -> Work | None:
     """Checks the workdir and the data, and meets the peers.
@@ -118,7 +120,7 @@ def _prepare(
       UserError: before anything is written.
     """
     profile_steps = flags.profiled
-    workdir = Workdir(store.folder)
+    workdir = Workdir(location.folder)
     finished = workdir.check(config)
     init_from = _init_from(flags.init_from)
     if place.is_chief:
@@ -133,11 +135,11 @@ def _prepare(
         return None
     joining.join(
         place,
-        {**record.facts(config, fingerprint), **store.facts},
-        store.shared,
+        {**record.facts(config, fingerprint), **location.facts},
+        location.shared,
         flags.join_secs,
     )
-    store.settle()
+    location.settle()
     problem, dataset = problems.settle(config, dataset)
     _describe(dataset, problem)
     return Work(
@@ -157,7 +159,7 @@ def _init_from(name: str | None) -> str | None:
     """Returns the local folder of another run, whose weights are taken."""
     if name is None:
         return None
-    folder = copies.fetched(name)
+    folder = staging.localize(name)
     if not Workdir(folder).checkpoints.is_dir():
         raise UserError(
             f"--init_from={folder} holds no checkpoints; name a run's workdir"
@@ -212,7 +214,9 @@ def _train(flags: Flags, work: Work, strategy_name: str, stop: Stop) -> int:
             workdir.check_there()
         if place.workers == 1:
             raise
-        raise ClusterError(place.told_by(error.message)) from error
+        raise ClusterError(
+            collective_errors.explain(error.message, place)
+        ) from error
 
 
 def _check_packages() -> None:

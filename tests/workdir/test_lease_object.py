@@ -23,8 +23,8 @@ from trainer.workdir.lease_object import LeaseObject
 
 @pytest.fixture
 def server(monkeypatch, tmp_path):
-    monkeypatch.setattr(LeaseObject, "silent_secs", 0.5)
-    monkeypatch.setattr(LeaseObject, "look_secs", 0.05)
+    monkeypatch.setattr(LeaseObject, "expiry_secs", 0.5)
+    monkeypatch.setattr(LeaseObject, "poll_secs", 0.05)
     monkeypatch.setattr(LeaseObject, "renew_secs", 0.1)
     with buckets.emulated(monkeypatch, tmp_path / "staging") as made:
         yield made
@@ -68,7 +68,7 @@ def test_a_silent_holder_loses_the_lease_and_leaves(server, monkeypatch):
 
 @needs_client
 def test_a_dead_process_of_this_machine_holds_nothing(server, monkeypatch):
-    monkeypatch.setattr(LeaseObject, "silent_secs", 1000.0)
+    monkeypatch.setattr(LeaseObject, "expiry_secs", 1000.0)
     gone = subprocess.Popen(["true"])
     gone.wait()
     holder = {"process": gone.pid, "machine": "a"}
@@ -106,7 +106,7 @@ from trainer.process.exits import UserError
 from trainer.storage.bucket import Folder
 from trainer.workdir.lease import Lease
 from trainer.workdir.lease_object import LeaseObject
-LeaseObject.silent_secs = 2.0
+LeaseObject.expiry_secs = 2.0
 LeaseObject.renew_secs = 0.2
 one = Lease(LeaseObject(Folder(sys.argv[1])))
 print("ready", flush=True)

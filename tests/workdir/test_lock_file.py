@@ -27,8 +27,8 @@ def test_one_holder_at_a_time(tmp_path):
 
 def take_elsewhere(there, monkeypatch):
     """Leaves the lock as a process of another machine does, unlocked here."""
-    monkeypatch.setattr(LockFile, "silent_secs", 1.0)
-    monkeypatch.setattr(LockFile, "look_secs", 0.01)
+    monkeypatch.setattr(LockFile, "expiry_secs", 1.0)
+    monkeypatch.setattr(LockFile, "poll_secs", 0.01)
     there.path.mkdir()
     lock = there / ".lock"
     lock.write_text(json.dumps({"process": 7, "host": "elsewhere"}))

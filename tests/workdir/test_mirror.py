@@ -14,7 +14,7 @@ from tests.faults.bucket import steps_of
 from trainer.cluster.place import Cluster
 from trainer.process.exits import ClusterError
 from trainer.workdir import mirror
-from trainer.workdir import opening
+from trainer.workdir.location import open_location
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def server(monkeypatch, tmp_path):
 @pytest.fixture
 def run(server):
     """Opens the workdir as a chief does."""
-    return lambda: opening.opened(NAME, Cluster())
+    return lambda: open_location(NAME, Cluster())
 
 
 def checkpoint(store, step, text="x"):
@@ -162,7 +162,7 @@ def test_names_that_lead_outside_are_left_alone(run, server, tmp_path):
 
 @needs_client
 def test_a_stop_in_the_bucket_reaches_the_run(run, server, monkeypatch):
-    monkeypatch.setattr(mirror, "ASK_SECS", 0.0)
+    monkeypatch.setattr(mirror, "BUCKET_POLL_SECS", 0.0)
     with run() as store:
         server.put(f"{PATH}STOP", b"")
         stop = pathlib.Path(store.folder) / "STOP"
@@ -200,7 +200,7 @@ def test_a_bucket_that_failed_gets_what_it_missed(run, server, monkeypatch):
     from google.cloud.storage import retry
 
     monkeypatch.setattr(retry.DEFAULT_RETRY, "_timeout", 0.2)
-    monkeypatch.setattr(mirror, "ASK_SECS", 0.1)
+    monkeypatch.setattr(mirror, "BUCKET_POLL_SECS", 0.1)
     said = []
     monkeypatch.setattr(mirror, "tell", said.append)
     with run() as store:

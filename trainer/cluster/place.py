@@ -2,16 +2,8 @@
 
 import dataclasses
 import json
-import re
 
 JOBS = ("chief", "worker")
-# What a collective operation's error says, and where its advice begins.
-_CAUSE = re.compile(
-    r"aborted by:(.*?)(?:Additional GRPC|The tasks have crashed|The error could"
-    r"|\Z)",
-    re.DOTALL,
-)
-_TASK = re.compile(r"/job:(chief|worker)/(?:replica:0/)?task:(\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,25 +59,6 @@ class Cluster:
     def name_of(self, index: int) -> str:
         """Names a worker for people."""
         return f"worker {index} ({self.addresses[index]})"
-
-    def told_by(self, message: str) -> str:
-        """Returns what TensorFlow's message says of a failed peer, for people.
-
-        Args:
-          message: of an error of the ring of workers, whose stack and advice
-            fill pages.
-        """
-        found = _CAUSE.search(message)
-        told = " ".join((found[1] if found else message).split())[:300]
-        named = _TASK.sub(self._name_of_task, told)
-        peers = sorted(set(map(self._name_of_task, _TASK.finditer(message))))
-        if named == told and peers:
-            return f"{', '.join(peers)}: {told}"
-        return named
-
-    def _name_of_task(self, task: re.Match) -> str:
-        job, index = task[1], int(task[2])
-        return self.name_of(index + (job == "worker" and self.has_chief_task))
 
 
 def split_address(address: str) -> tuple[str, int]:

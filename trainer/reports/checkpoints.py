@@ -8,7 +8,7 @@ from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.sources import npy
-from trainer.storage import copies
+from trainer.storage import staging
 from trainer.workdir import checkpoints
 from trainer.workdir.folder import Workdir
 
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
       UserError: the folder holds no checkpoint.
     """
     arguments = _parse(argv)
-    folder = Workdir(copies.fetched(arguments.workdir)).checkpoints
+    folder = Workdir(staging.localize(arguments.workdir)).checkpoints
     steps = checkpoints.steps_in(folder)
     if not steps:
         raise UserError(

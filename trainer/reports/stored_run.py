@@ -13,7 +13,7 @@ from trainer.config.values import from_dict
 from trainer.problem.problems import LOWER_IS_BETTER
 from trainer.problem.problems import TABLE
 from trainer.process.exits import UserError
-from trainer.storage import copies
+from trainer.storage import staging
 from trainer.workdir.folder import Workdir
 
 Line = dict[str, Any]
@@ -143,7 +143,7 @@ def read(path: str) -> StoredRun:
     Raises:
       UserError: it holds no run, or one of another version.
     """
-    workdir = Workdir(copies.fetched(path))
+    workdir = Workdir(staging.localize(path))
     values, record, attempt = (
         workdir.read_json(f"{name}.json")
         for name in ("config", "record", "attempt")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from typing import TYPE_CHECKING
 
+from trainer.cluster import collective_errors
 from trainer.cluster import discovery
 from trainer.cluster.place import Cluster
 from trainer.devices import choice
@@ -114,7 +115,7 @@ def main(argv: list[str]) -> int:
     except _op_errors() as error:
         if place.workers == 1:
             raise
-        told = place.told_by(str(error))
+        told = collective_errors.explain(str(error), place)
         tell(f"a peer or the cluster failed: {told}")
         return CLUSTER_FAILED
     if not place.is_chief:

@@ -29,7 +29,7 @@ from trainer.serving.stored import Stored
 from trainer.sources import csv_folder
 from trainer.sources.csv_file import open_csv
 from trainer.sources.dataset import evenly_spaced
-from trainer.storage import copies
+from trainer.storage import staging
 from trainer.storage.files import checksum
 from trainer.storage.files import new_folder
 from trainer.storage.files import to_json
@@ -165,7 +165,7 @@ def _some_rows(held: Held) -> np.ndarray:
 def _some_cells(held: Held) -> dict[str, tuple[str, ...]]:
     """Cells of the first rows of a table, up to 1,000, by column."""
     assert held.dataset.folder is not None
-    tables = csv_folder.find_tables(copies.fetched(held.dataset.folder))
+    tables = csv_folder.find_tables(staging.localize(held.dataset.folder))
     path = tables.get("test", tables["train"])
     return next(open_csv(path).blocks(COMPARED_ROWS)).columns
 

@@ -15,7 +15,7 @@ from trainer.problem.problems import Problem
 from trainer.process.exits import UserError
 from trainer.serving.rows import Layout
 from trainer.sources import Encoding
-from trainer.storage import copies
+from trainer.storage import staging
 from trainer.workdir import checkpoints
 from trainer.workdir.folder import Workdir
 
@@ -106,7 +106,7 @@ def read(workdir: str, checkpoint: str | None = None) -> Stored:
     Raises:
       UserError: no such run or checkpoint, or one that is not whole.
     """
-    folder = Workdir(copies.fetched(workdir))
+    folder = Workdir(staging.localize(workdir))
     values, record = (
         folder.read_json("config.json"),
         folder.read_json("record.json"),

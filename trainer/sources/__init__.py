@@ -17,7 +17,7 @@ from trainer.sources.dataset import fingerprint
 from trainer.sources.dataset import Split
 from trainer.sources.encoding import Encoding
 from trainer.sources.splits import hold_out
-from trainer.storage import copies
+from trainer.storage import staging
 from trainer.storage.names import is_remote
 
 __all__ = ["Dataset", "Encoding", "Split", "fingerprint", "held_out", "load"]
@@ -73,7 +73,7 @@ def load(
     """
     named = data_dir
     if data_dir is not None:
-        data_dir = copies.fetched(data_dir)
+        data_dir = staging.localize(data_dir)
     paths = (
         csv_folder.find_tables(data_dir)
         if data.source == "files" and data_dir is not None

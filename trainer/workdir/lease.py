@@ -34,15 +34,15 @@ class Store(abc.ABC):
       name: of the workdir, for people.
       unknown_host: what the host of a holder is called that did not name it.
       renew_secs: between two signs of life.
-      silent_secs: without one, after which a holder is taken for dead.
-      look_secs: between two looks for one.
+      expiry_secs: without one, after which a holder is taken for dead.
+      poll_secs: between two looks for one.
     """
 
     name: str
     unknown_host: str
     renew_secs: float
-    silent_secs: float
-    look_secs: float
+    expiry_secs: float
+    poll_secs: float
 
     @abc.abstractmethod
     def opened(self) -> contextlib.AbstractContextManager[None]:
@@ -69,7 +69,7 @@ class Store(abc.ABC):
         """Gives a sign of life; LostError where it is not ours any more."""
 
     @abc.abstractmethod
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Gives the last sign; what fails is passed over."""
 
     def holder(self) -> dict[str, Any]:
@@ -121,23 +121,23 @@ class Lease:
             finally:
                 self._done.set()
                 self._thread.join()
-                self._store.let_go()
+                self._store.release()
 
     def _watch(self, sign: float) -> float | None:
         """Returns the last sign of a holder once it is surely dead."""
         store, holder = self._store, self._store.holder()
         if store.is_gone(holder):
             return sign
-        if store.silent_secs > TOLD_SECS:
+        if store.expiry_secs > TOLD_SECS:
             print(
                 f"{store.name} was held by process {holder.get('process')} of"
-                f" {holder.get('host')}; watching for {store.silent_secs:.0f} s"
+                f" {holder.get('host')}; watching for {store.expiry_secs:.0f} s"
                 " whether it is alive",
                 flush=True,
             )
-        deadline = time.monotonic() + store.silent_secs
+        deadline = time.monotonic() + store.expiry_secs
         while time.monotonic() < deadline:
-            self._done.wait(store.look_secs)
+            self._done.wait(store.poll_secs)
             now = store.sign()
             if now is None:
                 return None

@@ -28,8 +28,8 @@ class LeaseObject(Store):
     unknown_host = "another machine"
     # A bucket takes one write of an object a second.
     renew_secs = 5.0
-    silent_secs = 30.0
-    look_secs = 1.0
+    expiry_secs = 30.0
+    poll_secs = 1.0
 
     def __init__(self, folder: Folder) -> None:
         self.name = folder.name
@@ -88,7 +88,7 @@ class LeaseObject(Store):
         )
         self._generation = written.generation
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         with contextlib.suppress(ConflictError, ClusterError, UserError):
             self._folder.delete(FILE, self._generation)
 

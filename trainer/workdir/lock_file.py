@@ -27,8 +27,8 @@ class LockFile(Store):
 
     unknown_host = "this machine"
     renew_secs = 1.0
-    silent_secs = 8.0
-    look_secs = 0.25
+    expiry_secs = 8.0
+    poll_secs = 0.25
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.name = os.fspath(folder)
@@ -90,6 +90,6 @@ class LockFile(Store):
         if holder != self._own:
             raise LostError(f"{self._path} was taken by {holder}")
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         with contextlib.suppress(OSError):
             os.utime(self._path)

@@ -18,10 +18,10 @@ from trainer.process.exits import UserError
 from trainer.storage.bucket import ConflictError
 from trainer.storage.bucket import Entry
 from trainer.storage.bucket import Folder
-from trainer.storage.copies import local_files
-from trainer.storage.copies import MANIFEST
 from trainer.storage.names import checkpoint_name
 from trainer.storage.names import step_of
+from trainer.storage.staging import local_files
+from trainer.storage.staging import MANIFEST
 from trainer.workdir.checkpoints import path_of
 from trainer.workdir.checkpoints import steps_in
 from trainer.workdir.folder import RESULT_FILE
@@ -29,11 +29,11 @@ from trainer.workdir.folder import SAVE_FILE
 from trainer.workdir.folder import STOP_FILE
 from trainer.workdir.lease import Lease
 
-# A look at the local checkpoints, and a copy of all that has changed.
-LOOK_SECS = 0.5
-COPY_SECS = 60.0
-# A look for what the user has put into the bucket.
-ASK_SECS = 10.0
+# Between two polls of the local checkpoints, two uploads of all that has
+# changed, and two polls of the bucket for what the user has put there.
+LOCAL_POLL_SECS = 0.5
+UPLOAD_SECS = 60.0
+BUCKET_POLL_SECS = 10.0
 
 
 def checkpoint_of(name: str) -> int | None:
@@ -61,7 +61,7 @@ class Mirror:
       remote: whose lease is held.
       local: the folder that the run writes.
       lease: that is asked before each copy.
-      there: what the bucket holds, as `fetch` returned it.
+      there: what the bucket holds, as `download_folder` returned it.
     """
 
     def __init__(
@@ -94,18 +94,18 @@ class Mirror:
 
     def _run(self) -> None:
         copied = asked = time.monotonic()
-        while not self._done.wait(LOOK_SECS):
+        while not self._done.wait(LOCAL_POLL_SECS):
             now = time.monotonic()
             try:
-                if now - asked > ASK_SECS:
+                if now - asked > BUCKET_POLL_SECS:
                     asked = now
                     self._ask()
-                if now - copied > COPY_SECS or self._uncommitted():
+                if now - copied > UPLOAD_SECS or self._uncommitted():
                     self.copy()
                     copied = time.monotonic()
             except (ClusterError, UserError, OSError) as error:
                 tell(f"not copied, and tried again: {error}")
-                self._done.wait(ASK_SECS)
+                self._done.wait(BUCKET_POLL_SECS)
 
     def close(self) -> None:
         """Copies what is left.

@@ -7,9 +7,9 @@ import pytest
 
 from tests.faults import bucket as buckets
 from trainer.cluster.place import Cluster
-from trainer.storage import copies
+from trainer.storage import staging
 from trainer.storage.names import local_folder
-from trainer.workdir import opening
+from trainer.workdir.location import open_location
 
 
 @pytest.fixture
@@ -20,11 +20,11 @@ def server(monkeypatch, tmp_path):
 
 def test_a_local_workdir_is_itself(tmp_path):
     path = str(tmp_path / "run")
-    with opening.opened(path, Cluster()) as store:
-        assert store.folder == path
-        assert (store.facts, store.shared) == ({}, tmp_path / "run")
-        store.settle()
-    assert copies.fetched(path) == path
+    with open_location(path, Cluster()) as location:
+        assert location.folder == path
+        assert (location.facts, location.shared) == ({}, tmp_path / "run")
+        location.settle()
+    assert staging.localize(path) == path
     assert os.listdir(tmp_path) == []
 
 
@@ -34,14 +34,14 @@ def test_a_peer_takes_what_the_chief_sees(server):
     server.put(f"{buckets.PATH}checkpoints/step_00000005/manifest.json", b"5")
     server.put(f"{buckets.PATH}{name}", b"older")
     place = Cluster(("a:1", "b:1"), 1)
-    with opening.opened(buckets.NAME, place) as store:
-        assert store.folder != str(local_folder(buckets.NAME))
-        path = pathlib.Path(store.folder, name)
+    with open_location(buckets.NAME, place) as location:
+        assert location.folder != str(local_folder(buckets.NAME))
+        path = pathlib.Path(location.folder, name)
         assert path.read_bytes() == b"older"
         server.put(f"{buckets.PATH}{name}", b"newer")
-        store.settle()
+        location.settle()
         assert path.read_bytes() == b"newer"
-        assert store.facts == {"workdir": buckets.NAME}
+        assert location.facts == {"workdir": buckets.NAME}
         before = list(server.done)
         (path.parent / "own").touch()
     assert server.done == before

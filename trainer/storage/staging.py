@@ -15,7 +15,7 @@ from trainer.storage.names import READER
 MANIFEST = "manifest.json"
 # TensorFlow never reads its event files again; logs are the launcher's, exports
 # another verb's.
-_NOT_FETCHED = re.compile(
+_NOT_DOWNLOADED = re.compile(
     r"(?:.*/)?(?:events\.out\.tfevents.*|(?:logs|export)/.*)"
 )
 Signature = tuple[int, int]
@@ -38,7 +38,7 @@ def local_files(folder: pathlib.Path) -> dict[str, Signature]:
     return found
 
 
-def fetch(remote: Folder, local: pathlib.Path) -> dict[str, Entry]:
+def download_folder(remote: Folder, local: pathlib.Path) -> dict[str, Entry]:
     """Makes a local folder like that in the bucket; returns what is there.
 
     Half a checkpoint is left out.
@@ -47,11 +47,11 @@ def fetch(remote: Folder, local: pathlib.Path) -> dict[str, Entry]:
     wanted = {
         name: entry
         for name, entry in there.items()
-        if not is_hidden(name) and not _NOT_FETCHED.fullmatch(name)
+        if not is_hidden(name) and not _NOT_DOWNLOADED.fullmatch(name)
     }
     local.mkdir(parents=True, exist_ok=True)
     for name in local_files(local).keys() - wanted.keys():
-        if not _NOT_FETCHED.fullmatch(name):
+        if not _NOT_DOWNLOADED.fullmatch(name):
             (local / name).unlink()
     for name, entry in wanted.items():
         path = local / name
@@ -64,7 +64,7 @@ def fetch(remote: Folder, local: pathlib.Path) -> dict[str, Entry]:
     return there
 
 
-def fetched(name: str) -> str:
+def localize(name: str) -> str:
     """Returns a folder or file to read: itself, or a copy of a gs:// one.
 
     Raises:
@@ -72,12 +72,10 @@ def fetched(name: str) -> str:
     """
     if not is_remote(name):
         return name
-    from trainer.storage.bucket import Folder
-
     remote, local = Folder(name), local_folder(name, READER)
     file = remote.entry("")
     if file is None:
-        if not fetch(remote, local):
+        if not download_folder(remote, local):
             raise UserError(f"{name} holds nothing; name another")
     elif not local.is_file() or not file.is_of(local.read_bytes()):
         local.parent.mkdir(parents=True, exist_ok=True)

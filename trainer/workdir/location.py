@@ -12,11 +12,16 @@ from typing import Any
 from trainer.cluster.place import Cluster
 from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
+from trainer.storage.bucket import Folder
 from trainer.storage.names import is_remote
 from trainer.storage.names import local_folder
+from trainer.storage.staging import download_folder
+from trainer.workdir.lease import Lease
+from trainer.workdir.lease_object import LeaseObject
+from trainer.workdir.mirror import Mirror
 
 
-class Local:
+class Location:
     """A workdir that is a local folder, or one that all workers share.
 
     Attributes:
@@ -34,11 +39,10 @@ class Local:
         """Has this worker see what the chief sees, once they have met."""
 
 
-class Copied(Local):
+class BucketLocation(Location):
     """A workdir in a bucket, by a worker's own copy of it."""
 
     def __init__(self, name: str, index: int) -> None:
-        from trainer.storage.bucket import Folder
 
         self.folder = str(local_folder(name, f"worker_{index}"))
         self.facts = {"workdir": name.rstrip("/")}
@@ -48,27 +52,20 @@ class Copied(Local):
 
     def settle(self) -> None:
         """Takes what there is now that the chief holds the lease."""
-        from trainer.storage.copies import fetch
-
         if not self._is_chief:
-            fetch(self._remote, pathlib.Path(self.folder))
+            download_folder(self._remote, pathlib.Path(self.folder))
 
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
         """Holds the workdir, where this is the chief, and mirrors the copy."""
-        from trainer.storage.copies import fetch
-        from trainer.workdir.lease import Lease
-        from trainer.workdir.lease_object import LeaseObject
-        from trainer.workdir.mirror import Mirror
-
         folder = pathlib.Path(self.folder)
         if not self._is_chief:
-            fetch(self._remote, folder)
+            download_folder(self._remote, folder)
             yield
             return
         lease = Lease(LeaseObject(self._remote))
         with lease.held():
-            there = fetch(self._remote, folder)
+            there = download_folder(self._remote, folder)
             mirror = Mirror(self._remote, folder, lease, there)
             try:
                 yield
@@ -81,7 +78,7 @@ class Copied(Local):
 
 
 @contextlib.contextmanager
-def opened(name: str, place: Cluster) -> Iterator[Local]:
+def open_location(name: str, place: Cluster) -> Iterator[Location]:
     """Opens a workdir for a job's process.
 
     Raises:
@@ -89,8 +86,8 @@ def opened(name: str, place: Cluster) -> Iterator[Local]:
       ClusterError: it cannot be reached.
     """
     if not is_remote(name):
-        yield Local(name)
+        yield Location(name)
         return
-    copied = Copied(name, place.index)
-    with copied.open():
-        yield copied
+    location = BucketLocation(name, place.index)
+    with location.open():
+        yield location
