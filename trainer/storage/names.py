@@ -10,6 +10,8 @@ REMOTE = "gs://"
 STAGING_VARIABLE = "STRATA_STAGING_DIR"
 # Where the chief's copy of a gs:// workdir stands, and a reader's.
 CHIEF, READER = "worker_0", "reader"
+# Written last into a checkpoint, which is none without it.
+MANIFEST = "manifest.json"
 _CHECKPOINT = re.compile(r"step_(\d{8,})")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 

@@ -10,9 +10,9 @@ from trainer.storage.bucket import Entry
 from trainer.storage.bucket import Folder
 from trainer.storage.names import is_remote
 from trainer.storage.names import local_folder
+from trainer.storage.names import MANIFEST
 from trainer.storage.names import READER
 
-MANIFEST = "manifest.json"
 # TensorFlow never reads its event files again; logs are the launcher's, exports
 # another verb's.
 _NOT_DOWNLOADED = re.compile(

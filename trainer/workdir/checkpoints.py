@@ -22,6 +22,7 @@ from trainer.storage.files import checksum
 from trainer.storage.files import new_folder
 from trainer.storage.files import to_json
 from trainer.storage.names import checkpoint_name
+from trainer.storage.names import MANIFEST
 from trainer.storage.names import step_of
 
 FILES = {"state.npz", "state.json", "model.keras"}
@@ -71,9 +72,7 @@ def write(
         (aside / "state.json").write_bytes(to_json(scalars))
         save_model(aside / "model.keras", arrays)
         files = {path.name: checksum(path) for path in sorted(aside.iterdir())}
-        (aside / "manifest.json").write_bytes(
-            to_json({"step": step, "files": files})
-        )
+        (aside / MANIFEST).write_bytes(to_json({"step": step, "files": files}))
         # Only a checkpoint that was refused can be in the way.
         shutil.rmtree(target, ignore_errors=True)
 
@@ -81,7 +80,7 @@ def write(
 def verify(path: pathlib.Path) -> str | None:
     """Returns what is wrong with a checkpoint, or None where it is whole."""
     try:
-        manifest = json.loads((path / "manifest.json").read_text())
+        manifest = json.loads((path / MANIFEST).read_text())
         if path_of(path.parent, manifest["step"]) != path:
             return f"its manifest is of step {manifest['step']}"
         if set(manifest["files"]) != FILES:

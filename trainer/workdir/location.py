@@ -1,7 +1,6 @@
 """Where a run's files stand: in a local folder, or in a bucket beside a copy.
 
-All else works on the local folder. Standard library alone until a gs:// name
-is given.
+All else works on the local folder.
 """
 
 import contextlib
@@ -43,7 +42,6 @@ class BucketLocation(Location):
     """A workdir in a bucket, by a worker's own copy of it."""
 
     def __init__(self, name: str, index: int) -> None:
-
         self.folder = str(local_folder(name, f"worker_{index}"))
         self.facts = {"workdir": name.rstrip("/")}
         self.shared = None

@@ -19,9 +19,9 @@ from trainer.storage.bucket import ConflictError
 from trainer.storage.bucket import Entry
 from trainer.storage.bucket import Folder
 from trainer.storage.names import checkpoint_name
+from trainer.storage.names import MANIFEST
 from trainer.storage.names import step_of
 from trainer.storage.staging import local_files
-from trainer.storage.staging import MANIFEST
 from trainer.workdir.checkpoints import path_of
 from trainer.workdir.checkpoints import steps_in
 from trainer.workdir.folder import RESULT_FILE
