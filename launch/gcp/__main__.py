@@ -83,7 +83,7 @@ def _adopted(request: Request) -> Launcher | None:
     launcher = Launcher(Client(), request, Signals())
     if not launcher.there():
         return None
-    before = launcher.stored()
+    before = launcher.control.stored()
     if before is None:
         raise UserError(
             f"--name={request.name} has machines, but {request.control} knows"

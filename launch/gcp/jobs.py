@@ -1,9 +1,6 @@
 """`strata launch gcp status|logs|tensorboard|stop|delete|resume|list`."""
 
-import argparse
-import dataclasses
 import json
-import pathlib
 import shlex
 import subprocess
 import sys
@@ -13,119 +10,19 @@ from collections.abc import Callable
 from launch.gcp import fleet
 from launch.gcp import gcloud
 from launch.gcp import launcher
-from launch.gcp import names
 from launch.gcp import plan
 from launch.gcp.client import Client
-from launch.gcp.request import from_json
 from launch.gcp.request import LABEL
 from launch.gcp.request import Request
+from launch.gcp.target import KINDS
+from launch.gcp.target import parser_of
+from launch.gcp.target import read
+from launch.gcp.target import Target
+from launch.gcp.target import target_of
 from launch.supervise.policy import FAILED
 from launch.supervise.signals import Signals
-from trainer.process.arguments import Parser
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
-
-KINDS = (gcloud.GPU, gcloud.TPU)
-
-
-@dataclasses.dataclass(frozen=True)
-class Target:
-    """The job that a verb is about.
-
-    Attributes:
-      client: to ask by.
-      flags: as given.
-      request: by which it was started, where that is known here.
-    """
-
-    client: Client
-    flags: argparse.Namespace
-    request: Request | None
-
-    @property
-    def project(self) -> str | None:
-        own = self.request.project if self.request else None
-        return self.flags.project or own
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        return (self.request.kind,) if self.request else KINDS
-
-    def machines(self) -> list[fleet.Machine]:
-        name = self.flags.name
-        return fleet.find(self.client, self.project, self.kinds, name)
-
-    def known(self) -> Request:
-        """Returns the request.
-
-        Raises:
-          UserError: it is not known.
-        """
-        if self.request is None:
-            raise UserError(
-                f"--name={self.flags.name}: nothing is noted of it in"
-                f" {plan.local_folder(self.flags.name)}; add the"
-                " --bucket=gs://... that it was started with"
-            )
-        return self.request
-
-    def launcher(self) -> launcher.Launcher:
-        return launcher.Launcher(self.client, self.known(), Signals())
-
-
-def _parser(verb: str, text: str) -> Parser:
-    parser = Parser(f"strata launch gcp {verb}", text)
-    parser.add_argument(
-        "--project", metavar="NAME", help="gcloud's own by default"
-    )
-    parser.add_argument(
-        "--dry_run", action="store_true", help="print the commands alone"
-    )
-    return parser
-
-
-def _read(parser: Parser, argv: list[str]) -> argparse.Namespace:
-    flags, rest = parser.parse_known_args(argv)
-    if rest:
-        raise UserError(f"{rest[0]!r} is not a flag of {parser.prog}")
-    return flags
-
-
-def _target(verb: str, text: str, argv: list[str]) -> Target:
-    """Reads a verb's flags, and finds the job's request.
-
-    Raises:
-      UserError: a flag is wrong.
-    """
-    parser = _parser(verb, text)
-    parser.add_argument("--name", required=True, help="of the job; needed")
-    parser.add_argument("--bucket", help="where nothing is noted here")
-    if verb == "resume":
-        parser.add_argument("--detach", action="store_true", help="as before")
-        parser.add_argument("--yes", action="store_true", help="do not ask")
-    if verb == "tensorboard":
-        parser.add_argument("--port", type=int, default=6006, help="here")
-    flags = _read(parser, argv)
-    names.check_name(flags.name)
-    client = Client()
-    return Target(client, flags, _request(client, flags))
-
-
-def _request(client: Client, flags: argparse.Namespace) -> Request | None:
-    """Returns the request of a job: as noted here, else as in its bucket."""
-    file = pathlib.Path(plan.local_folder(flags.name)) / "request.json"
-    try:
-        if flags.bucket is None:
-            return from_json(file.read_text()) if file.is_file() else None
-        bucket = names.bucket_of("--bucket", flags.bucket)
-        address = f"{bucket}/.strata/{flags.name}/request.json"
-        words = gcloud.read(flags.project, address)
-        text = None if flags.dry_run else client.read(words)
-        return from_json(text) if text else None
-    except ValueError as error:
-        raise UserError(
-            f"--name={flags.name}: what is noted is {error}; remove {file}"
-        ) from None
 
 
 def _show(*words: gcloud.Words) -> int:
@@ -158,7 +55,7 @@ def _table(machines: list[fleet.Machine]) -> str:
 
 def list_jobs(argv: list[str]) -> int:
     """Lists the machines of all jobs, by their label."""
-    flags = _read(_parser("list", "Lists the machines of all jobs."), argv)
+    flags = read(parser_of("list", "Lists the machines of all jobs."), argv)
     if flags.dry_run:
         return _show(
             gcloud.list_gpus(flags.project, None),
@@ -174,13 +71,13 @@ def list_jobs(argv: list[str]) -> int:
 
 def status(argv: list[str]) -> int:
     """Shows a job's machines, and how it ended."""
-    target = _target("status", "Shows how a job stands.", argv)
+    target = target_of("status", "Shows how a job stands.", argv)
     if target.flags.dry_run:
         return _show(*_listing(target))
     machines = target.machines()
     print(_table(machines) if machines else "no machine is there")
     if target.request:
-        outcome = target.launcher().outcome()
+        outcome = target.control().outcome()
         if outcome:
             print(f"the job ended with code {outcome['code']}")
         print(f"results: {target.request.workdir}")
@@ -189,16 +86,16 @@ def status(argv: list[str]) -> int:
 
 def logs(argv: list[str]) -> int:
     """Prints the chief's log, and follows it while there are machines."""
-    target = _target("logs", "Prints the chief's log, and follows it.", argv)
+    target = target_of("logs", "Prints the chief's log, and follows it.", argv)
     request = target.known()
     address = f"{request.control}/log-0.txt"
     if target.flags.dry_run:
         return _show(gcloud.read(target.project, address))
-    job, signals = target.launcher(), Signals()
+    control, signals = target.control(), Signals()
     with signals.caught():
         while True:
-            ended = job.outcome() is not None
-            job.show_log()
+            ended = control.outcome() is not None
+            control.show_log()
             if ended or not target.machines():
                 return 0
             if signals.take(launcher.POLL_SECS) is not None:
@@ -207,7 +104,7 @@ def logs(argv: list[str]) -> int:
 
 def tensorboard(argv: list[str]) -> int:
     """Shows a job's curves, through a tunnel to its chief."""
-    target = _target("tensorboard", "Shows a job's curves.", argv)
+    target = target_of("tensorboard", "Shows a job's curves.", argv)
     request, port = target.known(), target.flags.port
     if not 0 < port < 65536:
         raise UserError(f"--port={port} must be from 1 to 65535")
@@ -248,7 +145,7 @@ def tensorboard(argv: list[str]) -> int:
 
 def stop(argv: list[str]) -> int:
     """Has a job write a checkpoint and end; its machines go with it."""
-    target = _target("stop", "Stops a job with a checkpoint.", argv)
+    target = target_of("stop", "Stops a job with a checkpoint.", argv)
     request = target.known()
     if target.flags.dry_run:
         return _show(
@@ -259,7 +156,7 @@ def stop(argv: list[str]) -> int:
                 request.stop,
             ),
         )
-    target.launcher().stop()
+    target.control().stop()
     print(
         f"{request.name} was told to stop; its machines delete themselves once"
         f" its checkpoint is in the bucket: strata launch gcp status"
@@ -270,7 +167,7 @@ def stop(argv: list[str]) -> int:
 
 def delete(argv: list[str]) -> int:
     """Deletes a job's machines, at once, and looks whether they are gone."""
-    target = _target("delete", "Deletes a job's machines at once.", argv)
+    target = target_of("delete", "Deletes a job's machines at once.", argv)
     name = target.flags.name
     if target.flags.dry_run:
         found = _listing(target)
@@ -296,14 +193,14 @@ def _pause(secs: float) -> bool:
 
 def resume(argv: list[str]) -> int:
     """Makes a job's machines again where they are gone, and follows it."""
-    target = _target("resume", "Goes on with a job from its bucket.", argv)
+    target = target_of("resume", "Goes on with a job from its bucket.", argv)
     request = target.known()
     if target.flags.dry_run:
         print(plan.script(request), end="")
         return 0
     job = target.launcher()
     if not job.there():
-        outcome = job.outcome()
+        outcome = job.control.outcome()
         if outcome and outcome["code"] == 0:
             print(f"{request.name} is finished; see {request.workdir}")
             return 0

@@ -1,21 +1,17 @@
 """The launcher at work: makes a job's machines, follows it, removes them."""
 
 import contextlib
-import json
-import pathlib
-import subprocess
 import sys
 import time
 from typing import Any
 
-from launch.gcp import gcloud
-from launch.gcp import plan
 from launch.gcp.client import Client
 from launch.gcp.client import GcloudError
+from launch.gcp.control import Control
+from launch.gcp.control import say
 from launch.gcp.fleet import Fleet
 from launch.gcp.fleet import Machine
 from launch.gcp.machine import startup
-from launch.gcp.request import from_json
 from launch.gcp.request import Request
 from launch.supervise.policy import FAILED
 from launch.supervise.signals import Signals
@@ -35,10 +31,6 @@ class LeavingError(Exception):
     """The launcher was told to leave."""
 
 
-def say(text: str) -> None:
-    print(f"strata: {text}", file=sys.stderr, flush=True)
-
-
 class Launcher:
     """One job from its machines to its results.
 
@@ -46,6 +38,9 @@ class Launcher:
       client: to ask by.
       request: for the job.
       signals: to this process.
+
+    Attributes:
+      control: by which it and the machines tell each other.
     """
 
     def __init__(
@@ -61,37 +56,13 @@ class Launcher:
             (request.kind,),
             lambda secs: self._signals.take(secs) is not None,
         )
-        self._folder = pathlib.Path(plan.local_folder(request.name))
+        self.control = Control(client, request)
         # From the first machines on: what is made again gets the rest alone.
         self._deadline: float | None = None
-        self._shown_bytes = 0
-
-    # What there is.
 
     def there(self) -> list[Machine]:
         """Lists the job's machines."""
         return self._fleet.there()
-
-    def stored(self) -> Request | None:
-        """Returns the request by which the job was started; None for none."""
-        address = f"{self._request.control}/request.json"
-        text = self._client.read(gcloud.read(self._request.project, address))
-        try:
-            return from_json(text) if text else None
-        except ValueError as error:
-            raise GcloudError(f"{address} is {error}") from None
-
-    def outcome(self) -> dict[str, Any] | None:
-        """Returns how the job ended; None where it did not."""
-        address = f"{self._request.control}/outcome.json"
-        text = self._client.read(gcloud.read(self._request.project, address))
-        try:
-            value = json.loads(text) if text else None
-        except ValueError:
-            return None
-        return value if isinstance(value, dict) and "code" in value else None
-
-    # Its life.
 
     def run(self, *, detach: bool, has_code: bool) -> int:
         """Runs the job to its end; returns the exit code.
@@ -107,7 +78,7 @@ class Launcher:
                     say(f"{self._request.name} is there; following it")
                     self._deadline = time.monotonic() + self._request.max_secs
                 else:
-                    self._prepare(has_code)
+                    self.control.prepare(has_code)
                     self._make_missing()
                 if detach:
                     keeps = True
@@ -133,32 +104,6 @@ class Launcher:
         ):
             text = f"strata launch gcp {verb} --name={name}"
             print(f"  {text:44} {words}", file=sys.stderr)
-
-    def _prepare(self, has_code: bool) -> None:
-        """Puts into the bucket what the machines read."""
-        self._note()
-        if not has_code:
-            self._pack()
-            for words in plan.uploads(self._request, str(self._folder)):
-                self._client.need(words)
-        self._client.ask(gcloud.forget(self._request))
-
-    def _note(self) -> None:
-        """Keeps here what a later command needs to know of the job."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        text = self._request.to_json() + "\n"
-        (self._folder / "request.json").write_text(text)
-
-    def _pack(self) -> None:
-        with open(self._folder / "code.tar.gz", "wb") as file:
-            done = subprocess.run(
-                plan.archive(self._request.revision),
-                stdout=file,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        if done.returncode:
-            raise GcloudError(f"git archive failed: {done.stderr}")
 
     def _make_missing(self) -> None:
         """Makes the machines that are not there, where there is room.
@@ -209,11 +154,12 @@ class Launcher:
     def _make_in(self, zone: str, names: list[str]) -> str | None:
         """Makes machines in a zone; returns why there are none, or None."""
         left_secs = self._left_secs()
-        file = self._folder / "startup.sh"
-        file.write_text(startup.script(self._request, zone))
+        file = self.control.keep(
+            "startup.sh", startup.script(self._request, zone)
+        )
         say(f"making {', '.join(names)} in {zone}")
         limited = self._request.lasting(left_secs)
-        answer = self._fleet.make(limited, zone, names, str(file))
+        answer = self._fleet.make(limited, zone, names, file)
         if self._signals.received:
             raise LeavingError
         if answer is None:
@@ -244,8 +190,8 @@ class Launcher:
         """Shows the chief's log until the job ends; returns its code."""
         told_secs = None
         while True:
-            outcome = self._try(self.outcome)
-            self._try(self.show_log)
+            outcome = self._try(self.control.outcome)
+            self._try(self.control.show_log)
             if outcome is not None:
                 return self._explain(outcome)
             if told_secs is not None:
@@ -254,13 +200,13 @@ class Launcher:
                     raise LeavingError
             elif self._try(self._any_missing):
                 # They may have gone because the job ended meanwhile.
-                if self._try(self.outcome) is not None:
+                if self._try(self.control.outcome) is not None:
                     continue
                 say("machines were taken away")
                 self._make_missing()
             if self._signals.take(POLL_SECS) is None:
                 continue
-            if told_secs is not None or not self._try(self.stop):
+            if told_secs is not None or not self._try(self.control.stop):
                 raise LeavingError
             told_secs = time.monotonic()
             say(
@@ -280,29 +226,6 @@ class Launcher:
         alive = {m.name for m in self.there() if not m.is_ended}
         return not set(self._request.machines) <= alive
 
-    def stop(self) -> bool:
-        """Has the job write a checkpoint and end."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        file = self._folder / "stop"
-        file.write_text("stop\n")
-        self._client.need(
-            gcloud.upload(self._request.project, str(file), self._request.stop)
-        )
-        return True
-
-    def show_log(self) -> None:
-        """Prints what the chief said since it was last asked."""
-        text = self._client.read(
-            gcloud.read(
-                self._request.project,
-                f"{self._request.control}/log-0.txt",
-                self._shown_bytes,
-            )
-        )
-        if text:
-            self._shown_bytes += len(text.encode())
-            print(text, end="", flush=True)
-
     def _explain(self, outcome: dict[str, Any]) -> int:
         code = int(outcome["code"])
         if log := outcome.get("log"):
@@ -313,7 +236,7 @@ class Launcher:
     def _end(self, code: int) -> int:
         """Fetches the results, removes all machines; returns the exit code."""
         with contextlib.suppress(GcloudError, UserError):
-            self.fetch()
+            self.control.fetch()
         remaining = self._fleet.remove()
         if not remaining:
             say("no machine is left")
@@ -321,16 +244,3 @@ class Launcher:
         for line in remaining:
             tell(f"LEFT BEHIND, and paid for: {line}")
         return code or FAILED
-
-    def fetch(self) -> None:
-        """Copies the results to this machine."""
-        folder = pathlib.Path(plan.results_folder(self._request.name))
-        folder.mkdir(parents=True, exist_ok=True)
-        words = gcloud.fetch(
-            self._request.project, self._request.workdir, str(folder)
-        )
-        answer = self._client.ask(words)
-        if answer.code == 0:
-            say(f"results are in {folder}")
-        elif not answer.is_missing:
-            say(f"results stay in {self._request.workdir}: {answer.words()}")

@@ -15,11 +15,11 @@ import sys
 from launch.command_line import LauncherParser
 from launch.command_line import positive
 from launch.command_line import trainer_flags
-from launch.ssh.connections import is_loopback
-from launch.ssh.connections import name_of
-from launch.ssh.connections import probe_command
 from launch.ssh.connections import RemoteJob
-from launch.ssh.connections import worker_command
+from launch.ssh.openssh import is_loopback
+from launch.ssh.openssh import name_of
+from launch.ssh.openssh import probe_command
+from launch.ssh.openssh import worker_command
 from launch.supervise.policy import Policy
 from launch.supervise.supervisor import supervise
 from trainer.process.exits import STOPPED_BY_USER

@@ -3,101 +3,29 @@
 import argparse
 import concurrent.futures
 import contextlib
-import ipaddress
 import json
 import os
-import shlex
 import signal
 import subprocess
 import time
 from typing import Any
 
-from launch.command_line import trainer_flags
+from launch.ssh.openssh import is_loopback
+from launch.ssh.openssh import name_of
+from launch.ssh.openssh import probe_command
+from launch.ssh.openssh import SPEAK_SECS
+from launch.ssh.openssh import worker_command
 from launch.supervise.tee import Tee
 from launch.supervise.workers import Worker
-from trainer.cluster.place import Cluster
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import UserError
 
-CONNECT_SECS = 10
-# A host that is silent for so long is taken for cut off, by ssh here and by
-# launch.ssh.host there; each hears of the other so often.
-SILENCE_SECS, SPEAK_SECS = 30, 5
+CONNECTION_FAILED = 255
 PROBE_SECS = 60.0
 # A probe of the hosts that is no older needs no other.
 FRESH_SECS = 2.0
 # How long a kill may take to reach its host.
 KILL_SECS = 5.0
-CONNECTION_FAILED = 255
-OPTIONS = (
-    "BatchMode=yes",
-    f"ConnectTimeout={CONNECT_SECS}",
-    f"ServerAliveInterval={SPEAK_SECS}",
-    f"ServerAliveCountMax={SILENCE_SECS // SPEAK_SECS}",
-    # A connection of its own, which ends with its ssh.
-    "ControlPath=none",
-    "ClearAllForwardings=yes",
-)
-
-
-def name_of(host: str) -> str:
-    """Returns a host's name without its user."""
-    return host.rpartition("@")[2]
-
-
-def ssh_command(
-    wanted: argparse.Namespace, host: str, words: list[str]
-) -> list[str]:
-    """Returns the words that run a command in the directory of a host."""
-    options = [f"-o{option}" for option in OPTIONS]
-    if wanted.ssh_config is not None:
-        options += ["-F", wanted.ssh_config]
-    # The host's shell reads this, so every word is quoted for it.
-    text = f"cd {shlex.quote(wanted.directory)} && exec {shlex.join(words)}"
-    return ["ssh", "-T", *options, host, text]
-
-
-def probe_command(
-    wanted: argparse.Namespace, host: str, arguments: list[str]
-) -> list[str]:
-    """Returns the words by which a host says how it stands."""
-    names = ",".join(map(name_of, wanted.hosts))
-    workdir = trainer_flags(arguments).run_workdir
-    own = [f"--probe={workdir}", f"--hosts={names}"]
-    words = [wanted.python, "-m", "launch.ssh.host", *own]
-    return ssh_command(wanted, host, words)
-
-
-def worker_command(
-    wanted: argparse.Namespace,
-    hosts: list[str],
-    place: int,
-    arguments: list[str],
-) -> list[str]:
-    """Returns the words that run a worker.
-
-    Args:
-      wanted: the flags, checked.
-      hosts: that take part.
-      place: of the worker's host among them.
-      arguments: of the trainer.
-    """
-    environment = []
-    if len(hosts) > 1:
-        addresses = tuple(f"{name_of(host)}:{wanted.port}" for host in hosts)
-        text = Cluster(addresses, place).tf_config()
-        environment = ["env", f"TF_CONFIG={text}"]
-    index = wanted.hosts.index(hosts[place])
-    own = [f"--index={index}", f"--silence_secs={SILENCE_SECS}"]
-    remote = [wanted.python, "-m", "launch.ssh.host", *own]
-    words = [*environment, *remote, "--", *arguments]
-    return ssh_command(wanted, hosts[place], words)
-
-
-def is_loopback(name: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(name).is_loopback
-    return name == "localhost"
 
 
 class RemoteWorker(Worker):

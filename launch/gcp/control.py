@@ -1,0 +1,112 @@
+"""What launcher and machines tell each other, by a folder of the bucket."""
+
+import json
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+from launch.gcp import gcloud
+from launch.gcp import plan
+from launch.gcp.client import Client
+from launch.gcp.client import GcloudError
+from launch.gcp.request import from_json
+from launch.gcp.request import Request
+
+
+def say(text: str) -> None:
+    print(f"strata: {text}", file=sys.stderr, flush=True)
+
+
+class Control:
+    """The launcher's end of it, with the job's folder here.
+
+    Args:
+      client: to ask by.
+      request: for the job.
+    """
+
+    def __init__(self, client: Client, request: Request) -> None:
+        self._client = client
+        self._request = request
+        self._folder = pathlib.Path(plan.local_folder(request.name))
+        self._shown_bytes = 0
+
+    def prepare(self, has_code: bool) -> None:
+        """Puts into the bucket what the machines read."""
+        self.keep("request.json", self._request.to_json() + "\n")
+        if not has_code:
+            self._pack()
+            for words in plan.uploads(self._request, str(self._folder)):
+                self._client.need(words)
+        self._client.ask(gcloud.forget(self._request))
+
+    def keep(self, name: str, text: str) -> str:
+        """Keeps a text here, in the job's folder; returns its file."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / name).write_text(text)
+        return str(self._folder / name)
+
+    def _pack(self) -> None:
+        with open(self._folder / "code.tar.gz", "wb") as file:
+            done = subprocess.run(
+                plan.archive(self._request.revision),
+                stdout=file,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        if done.returncode:
+            raise GcloudError(f"git archive failed: {done.stderr}")
+
+    def stored(self) -> Request | None:
+        """Returns the request by which the job was started; None for none."""
+        address = f"{self._request.control}/request.json"
+        text = self._client.read(gcloud.read(self._request.project, address))
+        try:
+            return from_json(text) if text else None
+        except ValueError as error:
+            raise GcloudError(f"{address} is {error}") from None
+
+    def outcome(self) -> dict[str, Any] | None:
+        """Returns how the job ended; None where it did not."""
+        address = f"{self._request.control}/outcome.json"
+        text = self._client.read(gcloud.read(self._request.project, address))
+        try:
+            value = json.loads(text) if text else None
+        except ValueError:
+            return None
+        return value if isinstance(value, dict) and "code" in value else None
+
+    def stop(self) -> bool:
+        """Has the job write a checkpoint and end."""
+        file = self.keep("stop", "stop\n")
+        self._client.need(
+            gcloud.upload(self._request.project, file, self._request.stop)
+        )
+        return True
+
+    def show_log(self) -> None:
+        """Prints what the chief said since it was last asked."""
+        text = self._client.read(
+            gcloud.read(
+                self._request.project,
+                f"{self._request.control}/log-0.txt",
+                self._shown_bytes,
+            )
+        )
+        if text:
+            self._shown_bytes += len(text.encode())
+            print(text, end="", flush=True)
+
+    def fetch(self) -> None:
+        """Copies the results to this machine."""
+        folder = pathlib.Path(plan.results_folder(self._request.name))
+        folder.mkdir(parents=True, exist_ok=True)
+        words = gcloud.fetch(
+            self._request.project, self._request.workdir, str(folder)
+        )
+        answer = self._client.ask(words)
+        if answer.code == 0:
+            say(f"results are in {folder}")
+        elif not answer.is_missing:
+            say(f"results stay in {self._request.workdir}: {answer.words()}")

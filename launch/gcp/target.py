@@ -1,0 +1,123 @@
+"""The job that a verb is about: by its name, as noted here or in its bucket."""
+
+import argparse
+import dataclasses
+import pathlib
+
+from launch.gcp import fleet
+from launch.gcp import gcloud
+from launch.gcp import names
+from launch.gcp import plan
+from launch.gcp.client import Client
+from launch.gcp.control import Control
+from launch.gcp.launcher import Launcher
+from launch.gcp.request import from_json
+from launch.gcp.request import Request
+from launch.supervise.signals import Signals
+from trainer.process.arguments import Parser
+from trainer.process.exits import UserError
+
+KINDS = (gcloud.GPU, gcloud.TPU)
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """The job that a verb is about.
+
+    Attributes:
+      client: to ask by.
+      flags: as given.
+      request: by which it was started, where that is known here.
+    """
+
+    client: Client
+    flags: argparse.Namespace
+    request: Request | None
+
+    @property
+    def project(self) -> str | None:
+        own = self.request.project if self.request else None
+        return self.flags.project or own
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return (self.request.kind,) if self.request else KINDS
+
+    def machines(self) -> list[fleet.Machine]:
+        name = self.flags.name
+        return fleet.find(self.client, self.project, self.kinds, name)
+
+    def known(self) -> Request:
+        """Returns the request.
+
+        Raises:
+          UserError: it is not known.
+        """
+        if self.request is None:
+            raise UserError(
+                f"--name={self.flags.name}: nothing is noted of it in"
+                f" {plan.local_folder(self.flags.name)}; add the"
+                " --bucket=gs://... that it was started with"
+            )
+        return self.request
+
+    def control(self) -> Control:
+        return Control(self.client, self.known())
+
+    def launcher(self) -> Launcher:
+        return Launcher(self.client, self.known(), Signals())
+
+
+def parser_of(verb: str, text: str) -> Parser:
+    parser = Parser(f"strata launch gcp {verb}", text)
+    parser.add_argument(
+        "--project", metavar="NAME", help="gcloud's own by default"
+    )
+    parser.add_argument(
+        "--dry_run", action="store_true", help="print the commands alone"
+    )
+    return parser
+
+
+def read(parser: Parser, argv: list[str]) -> argparse.Namespace:
+    flags, rest = parser.parse_known_args(argv)
+    if rest:
+        raise UserError(f"{rest[0]!r} is not a flag of {parser.prog}")
+    return flags
+
+
+def target_of(verb: str, text: str, argv: list[str]) -> Target:
+    """Reads a verb's flags, and finds the job's request.
+
+    Raises:
+      UserError: a flag is wrong.
+    """
+    parser = parser_of(verb, text)
+    parser.add_argument("--name", required=True, help="of the job; needed")
+    parser.add_argument("--bucket", help="where nothing is noted here")
+    if verb == "resume":
+        parser.add_argument("--detach", action="store_true", help="as before")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+    if verb == "tensorboard":
+        parser.add_argument("--port", type=int, default=6006, help="here")
+    flags = read(parser, argv)
+    names.check_name(flags.name)
+    client = Client()
+    return Target(client, flags, _request(client, flags))
+
+
+def _request(client: Client, flags: argparse.Namespace) -> Request | None:
+    """Returns the request of a job: as noted here, else as in its bucket."""
+    file = pathlib.Path(plan.local_folder(flags.name)) / "request.json"
+    try:
+        if flags.bucket is None:
+            return from_json(file.read_text()) if file.is_file() else None
+        bucket = names.bucket_of("--bucket", flags.bucket)
+        address = f"{bucket}/.strata/{flags.name}/request.json"
+        words = gcloud.read(flags.project, address)
+        text = None if flags.dry_run else client.read(words)
+        return from_json(text) if text else None
+    except ValueError as error:
+        raise UserError(
+            f"--name={flags.name}: what is noted is {error}; remove {file}"
+        ) from None
