@@ -31,7 +31,7 @@ hypothesis.settings.load_profile("fuzz" if FUZZ_EXAMPLES else "strata")
 
 
 # Debian does not have it, so nothing can install it for the tests.
-GCLOUD_TESTS = "test_gcp_launch.py"
+GCLOUD_TESTS = "launch/gcp/test_launcher.py"
 HAS_GCLOUD = shutil.which("gcloud") is not None
 collect_ignore = [] if HAS_GCLOUD else [GCLOUD_TESTS]
 

@@ -1,165 +1,25 @@
-"""What runs on Google Cloud's machines, run here."""
+"""The session of a machine, run here."""
 
-import http.server
 import json
-import os
 import pathlib
 import shutil
-import signal
 import subprocess
-import sys
-import threading
 
 import pytest
 
 from launch.gcp.machine import session
 from launch.gcp.machine import startup
-from launch.gcp.machine import watcher
 from tests import processes
 from tests.faults import bucket as buckets
 from tests.faults import jobs
-from tests.launch import cloud as clouds
+from tests.launch.gcp import cloud as clouds
+from tests.launch.gcp.metadata import watch
 
 needs_gcloud = pytest.mark.skipif(
     not shutil.which("gcloud"), reason="Google's Cloud CLI is not here"
 )
 CONTROL = "gs://mine/.strata/job"
 WORKDIR = f"--workdir=gs://{buckets.BUCKET}/job"
-
-
-class Metadata:
-    """A metadata server: values that change, and questions that wait for it."""
-
-    def __init__(self):
-        self.values = {"preempted": "FALSE", "maintenance-event": "NONE"}
-        self.failures = 0
-        self.asked = []
-        self.changed = threading.Condition()
-        own = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                own.answer(self)
-
-            def log_message(self, *words):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(
-            target=self.server.serve_forever, args=(0.05,)
-        )
-        self.thread.start()
-
-    def answer(self, request):
-        path, _, query = request.path.partition("?")
-        name = path.removeprefix("/computeMetadata/v1/instance/")
-        with self.changed:
-            self.asked.append(request.path)
-            if request.headers.get("Metadata-Flavor") != "Google":
-                return request.send_error(403)
-            if self.failures:
-                self.failures -= 1
-                return request.send_error(503)
-            if f"last_etag={self.values[name]}" in query:
-                before = self.values[name]
-                self.changed.wait_for(lambda: self.values[name] != before, 20)
-            value = self.values[name]
-        request.send_response(200)
-        request.send_header("ETag", value)
-        request.send_header("Content-Length", str(len(value)))
-        request.end_headers()
-        request.wfile.write(value.encode())
-
-    def change(self, name, value):
-        with self.changed:
-            self.values[name] = value
-            self.changed.notify_all()
-
-    def close(self):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
-@pytest.fixture
-def metadata():
-    server = Metadata()
-    yield server
-    server.close()
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("preempted", "TRUE"),
-        ("maintenance-event", "TERMINATE_ON_HOST_MAINTENANCE"),
-    ],
-)
-def test_a_change_is_told_once_it_comes(name, value, metadata):
-    told = []
-    thread = threading.Thread(
-        target=lambda: told.append(watcher.wait(metadata.address, name, 0.01))
-    )
-    thread.start()
-    while len(metadata.asked) < 2:  # The second question waits.
-        thread.join(0.01)
-    assert not told
-    metadata.change(name, value)
-    thread.join(30)
-    assert told == [value]
-    assert len(metadata.asked) == 2
-    assert "wait_for_change=true" in metadata.asked[1]
-
-
-def test_a_server_that_fails_is_asked_again(metadata):
-    metadata.failures = 3
-    metadata.change("preempted", "TRUE")
-    assert watcher.wait(metadata.address, "preempted", 0.01) == "TRUE"
-    assert len(metadata.asked) == 4
-
-
-@pytest.fixture
-def systemctl(tmp_path, monkeypatch):
-    """A systemctl that passes `stop` on to the process of a unit's file."""
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    file = tools / "systemctl"
-    file.write_text(
-        "#!/bin/sh\n"
-        f'echo "$@" >> {tmp_path}/asked\n'
-        f"case $1 in stop) kill -TERM $(cat {tmp_path}/pid) ;; *) exit 1; esac"
-        "\n"
-    )
-    file.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    return tmp_path
-
-
-def watch(metadata):
-    return subprocess.Popen(
-        [sys.executable, watcher.__file__],
-        env={**os.environ, "STRATA_METADATA_SERVER": metadata.address},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def test_the_unit_is_stopped_once(metadata, systemctl):
-    job = subprocess.Popen(["sleep", "600"])
-    (systemctl / "pid").write_text(str(job.pid))
-    process = watch(metadata)
-    try:
-        metadata.change("preempted", "TRUE")
-        assert process.wait(60) == 0
-        assert job.wait(60) == -signal.SIGTERM
-    finally:
-        process.kill()
-        job.kill()
-    assert "preempted is TRUE" in process.stdout.read()
-    process.stdout.close()
-    assert (systemctl / "asked").read_text() == "stop strata.service\n"
 
 
 def test_the_units_are_as_systemd_reads_them(tmp_path):

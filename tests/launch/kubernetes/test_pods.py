@@ -17,7 +17,7 @@ import yaml
 from launch.kubernetes import __main__ as kubernetes
 from tests.faults import jobs
 from tests.faults.network import hosts
-from tests.launch.test_kubernetes import expanded
+from tests.launch.kubernetes.example import expanded
 from tests.processes import ROOT
 
 pytestmark = pytest.mark.slow

@@ -1,30 +1,22 @@
-"""The ssh launcher: its commands, and its supervision with a stand-in ssh."""
+"""Workers on other hosts, by a stand-in for ssh."""
 
-import contextlib
 import json
 import os
 import pathlib
-import shlex
 import signal
-import subprocess
 import sys
 
 import pytest
-from hypothesis import example
-from hypothesis import given
-from hypothesis import HealthCheck
-from hypothesis import settings
-from hypothesis import strategies as st
 
 from launch.ssh import __main__ as ssh
 from launch.ssh import connections
 from launch.supervise import workers
 from tests import processes
 from tests.faults import jobs
+from tests.launch import fake_trainer
 from tests.launch.fake_trainer import PLAN
 
-FAKE = str(pathlib.Path(__file__).with_name("fake_trainer.py"))
-ENDED_SECS = 30.0
+FAKE = fake_trainer.__file__
 # Runs the command's last word in a shell of its own, as sshd does; while there
 # is a file down_HOST there is no such host, and the connection breaks.
 SSH = """\
@@ -300,208 +292,3 @@ def test_without_ssh_no_job_can_be_started(lab, capfd, monkeypatch):
     words = lab([])
     monkeypatch.setenv("PATH", "")
     assert "ssh is not on this machine" in told(capfd, words)
-
-
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        (["--hosts="], "--hosts: '' must be a name"),
-        (["--hosts=a,,b"], "--hosts: '' must be a name"),
-        (["--hosts=a,-oProxyCommand=x"], "'-oProxyCommand=x' must be a name"),
-        (["--hosts=a;b"], "'a;b' must be a name"),
-        (["--hosts=a b"], "'a b' must be a name"),
-        (["--hosts=a:22"], "'a:22' must be a name"),
-        (["--hosts=10.0.0.256,b"], "'10.0.0.256' must be a name or an IPv4"),
-        (["--hosts=@b"], "'@b' must be a name"),
-        (["--hosts=a,me@a"], "names a twice"),
-        (["--hosts=localhost,b"], "localhost is another host to each"),
-        (["--hosts=a,127.0.0.2"], "127.0.0.2 is another host to each"),
-        (["--host=a"], "did you mean --hosts?"),
-        ([], "--hosts=A,B is missing"),
-        (["--hosts=a,b", "--min_workers=3"], "must not exceed the 2 of"),
-        (["--hosts=a,b", "--min_workers=0"], "whole number of 1 or more"),
-        (["--hosts=a", "--max_restarts=x"], "whole number of 0 or more"),
-        (["--hosts=a", "--port=80"], "--port=80 must be from 1024 to 65535"),
-        (["--hosts=a", "--port=65536"], "must be from 1024 to 65535"),
-        (["--hosts=a", "--directory=~/strata"], "must begin with /"),
-        (["--hosts=a", "--python="], "--python='' must name a Python"),
-        (["--hosts=a", "--ssh_config=/no"], "--ssh_config=/no is not a file"),
-    ],
-)
-def test_a_mistake_is_one_line(flags, words, capfd):
-    assert words in told(capfd, [*flags, "--dry_run", "--", "--config=x"])
-
-
-def test_a_job_without_a_config_is_a_mistake(capfd):
-    line = told(capfd, ["--hosts=a", "--dry_run", "--"])
-    assert "--config is missing" in line
-
-
-def test_an_unknown_flag_of_the_trainer_is_a_mistake(capfd):
-    words = ["--hosts=a", "--dry_run", "--", "--config=x", "--plan=y"]
-    assert "flag 'plan'" in told(capfd, words)
-
-
-DRY = ["--python=python3", "--directory=/a b/$(x)", "--dry_run"]
-
-
-def dry_run(capfd, hosts, arguments):
-    assert ssh.main([f"--hosts={hosts}", *DRY, "--", *arguments]) == 0
-    shown = capfd.readouterr()
-    assert not shown.err
-    return shown.out
-
-
-def test_a_dry_run_prints_all_commands(capfd):
-    lines = dry_run(capfd, "me@a,b", ["--config=x"]).splitlines()
-    options = "".join(f" -o{o}" for o in connections.OPTIONS)
-    assert [shlex.split(line)[-2] for line in lines] == ["me@a", "b"] * 2
-    assert all(line.startswith(f"ssh -T{options} ") for line in lines)
-    assert shlex.split(lines[0])[-1] == (
-        "cd '/a b/$(x)' && exec python3 -m launch.ssh.host --probe=runs/x"
-        " --hosts=a,b"
-    )
-    words = shlex.split(shlex.split(lines[3])[-1])
-    assert words[:5] == ["cd", "/a b/$(x)", "&&", "exec", "env"]
-    assert json.loads(words[5].removeprefix("TF_CONFIG=")) == {
-        "cluster": {"worker": ["a:11111", "b:11111"]},
-        "task": {"type": "worker", "index": 1},
-    }
-    assert words[6:] == [
-        *("python3", "-m", "launch.ssh.host", "--index=1", "--silence_secs=30"),
-        *("--", "--config=x"),
-    ]
-
-
-WORDS = st.text(st.characters(blacklist_characters="\0", codec="utf-8"))
-
-
-def as_flags(words):
-    """Has a flag hold each word, by turns joined to it and apart."""
-    for place, word in enumerate(words):
-        yield from ["--data_dir", word] if place % 2 else [f"--data_dir={word}"]
-
-
-@settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(words=st.lists(WORDS, max_size=3))
-@example(words=["a b", "$(touch x)`y`", "line\nline", "'\"'\\", "!*", ""])
-def test_the_trainers_arguments_arrive_intact(words, tmp_path, capfd):
-    """Through two shells: that which reads the dry run, and the host's."""
-    directory = tmp_path / "a b" / "$(x) 'y"
-    directory.mkdir(parents=True, exist_ok=True)
-    show = tmp_path / "show"
-    write_tool(show, '#!/bin/sh\npwd\nprintf \'%s\\0\' "$TF_CONFIG" "$@"\n')
-    flags = [f"--python={show}", f"--directory={directory}", "--dry_run"]
-    arguments = ["--config=x", *as_flags(words)]
-    assert ssh.main(["--hosts=a,b", *flags, "--", *arguments]) == 0
-    text = capfd.readouterr().out
-    # A word with line breaks is one word to a shell.
-    tool = 'ssh() { for text; do :; done; sh -c "$text"; }\n'
-    done = subprocess.run(
-        ["bash", "-c", tool + text], capture_output=True, check=True
-    )
-    shown = done.stdout.decode().split(f"{directory}\n")[-1].split("\0")
-    assert json.loads(shown[0])["task"]["index"] == 1
-    assert shown[6:-1] == arguments
-
-
-WATCHED = """
-import sys
-def watch(event, arguments):
-    if event in ("subprocess.Popen", "os.system", "os.exec", "os.fork",
-                 "os.posix_spawn", "socket.connect", "socket.bind"):
-        sys.exit(f"made {event}")
-sys.addaudithook(watch)
-from launch.ssh import __main__ as ssh
-sys.exit(ssh.main(["--hosts=a,b", "--dry_run", "--", "--config=mnist"]))
-"""
-
-
-def test_a_dry_run_makes_no_process_and_no_connection():
-    done = subprocess.run(
-        [sys.executable, "-c", WATCHED], capture_output=True, text=True
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("ssh -T ")
-
-
-@pytest.fixture
-def remote(tmp_path):
-    """Starts what runs on a host, with a trainer that does as it is told."""
-    started = []
-
-    def start(trainer, *flags):
-        script = (
-            "import sys; from launch.ssh import host; host.STOP_SECS = 0.5;"
-            f"host.TRAINER = (sys.executable, '-c', {trainer!r});"
-            "host.leave(host.main(sys.argv[1:]))"
-        )
-        words = [*flags, "--", "--config=x", f"--workdir={tmp_path}"]
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, *words],
-            cwd=processes.ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-        )
-        started.append(process)
-        return process, int(process.stdout.readline())
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        for stream in (process.stdin, process.stdout):
-            with contextlib.suppress(OSError):
-                stream.close()
-
-
-DEAF = """
-import os, signal
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-print(os.getpid(), flush=True)
-while True: signal.pause()
-"""
-CALM = """
-import os, signal, sys
-wanted = [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT]
-signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
-print(os.getpid(), flush=True)
-number = signal.sigwait(wanted)
-print("saved", flush=True)
-sys.exit(number)
-"""
-
-
-@pytest.mark.parametrize(
-    ("word", "code"), [("TERM", 15), ("USR1", 10), ("INT", 2), ("KILL", 137)]
-)
-def test_a_word_becomes_a_signal(remote, word, code):
-    process, _ = remote(CALM)
-    process.stdin.write(f"\nnonsense\n{word}\n")
-    assert process.wait(ENDED_SECS) == code
-
-
-def test_a_worker_leaves_once_its_launcher_is_gone(remote, tmp_path):
-    process, pid = remote(CALM)
-    # As when the connection breaks.
-    process.stdout.close()
-    process.stdin.close()
-    assert process.wait(ENDED_SECS) == 15
-    log = (tmp_path / "logs/worker_0.log").read_text()
-    assert log.splitlines()[1] == "saved"
-    wait_for_end([pid])
-
-
-@pytest.mark.parametrize("silent", [False, True])
-def test_a_worker_that_does_not_leave_is_killed(remote, silent):
-    process, pid = remote(DEAF, *(["--silence_secs=1"] if silent else []))
-    if not silent:
-        process.stdin.close()
-    assert process.wait(ENDED_SECS) == 75
-    wait_for_end([pid])

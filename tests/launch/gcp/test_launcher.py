@@ -20,7 +20,7 @@ from launch.gcp import flags
 from launch.gcp import fleet
 from launch.gcp import launcher
 from tests import processes
-from tests.launch import cloud as clouds
+from tests.launch.gcp import cloud as clouds
 from tests.processes import ROOT
 
 pytestmark = [
@@ -101,7 +101,7 @@ def golden(cloud, name):
     """Compares the last request for machines with a file."""
     sent = without_scripts(cloud.made()[-1])
     text = json.dumps(sent, indent=1, sort_keys=True) + "\n"
-    file = pathlib.Path(ROOT) / f"tests/launch/golden/{name}.json"
+    file = pathlib.Path(ROOT) / f"tests/launch/gcp/golden/{name}.json"
     assert text.replace(cloud.base, "BASE") == file.read_text()
 
 

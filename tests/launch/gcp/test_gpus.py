@@ -1,0 +1,27 @@
+"""What a machine's name tells of its GPUs."""
+
+import pytest
+
+from launch.gcp import gpus
+
+
+@pytest.mark.parametrize(
+    ("machine_type", "count", "needs_gvnic"),
+    [
+        ("a2-highgpu-2g", 2, False),
+        ("a2-megagpu-16g", 16, False),
+        ("a3-highgpu-8g", 8, True),
+        ("g2-standard-4", 1, False),
+        ("g2-standard-24", 2, False),
+        ("g2-standard-32", 1, False),
+        ("g2-standard-96", 8, False),
+    ],
+)
+def test_a_machines_name_tells_its_gpus(machine_type, count, needs_gvnic):
+    found = gpus.gpus_of(machine_type, None)
+    assert found == gpus.Gpus(count, None, needs_gvnic)
+
+
+def test_gpus_are_added_to_a_machine_that_has_none():
+    added = gpus.gpus_of("n1-standard-8", "nvidia-tesla-v100")
+    assert added == gpus.Gpus(1, "type=nvidia-tesla-v100,count=1")

@@ -1,0 +1,45 @@
+"""`strata launch gcp status|logs|…`, without a cloud."""
+
+import pytest
+
+from launch.gcp import __main__ as command
+from launch.gcp import flags
+from launch.gcp import plan
+from tests.launch.gcp.example import GPU
+from tests.launch.gcp.example import TRAINER
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["status"], "--name"),
+        (["stop", "--name=A"], "--name='A' must be"),
+        (["stop", "--name=none"], "nothing is noted of it in"),
+        (["resume", "--name=none"], "nothing is noted of it in"),
+        (["logs", "--name=a", "--bucket=b"], "--bucket='b' must be gs://"),
+        (["delete", "--nam=a", "--name=a"], "'--nam=a' is not a flag of"),
+        (["list", "x"], "'x' is not a flag of"),
+    ],
+)
+def test_a_verbs_mistake_is_one_line(
+    words, told, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    assert command.main(words) == 2
+    shown = capsys.readouterr()
+    assert told in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_a_verbs_commands_can_be_seen_alone(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    request = flags.request_of(
+        "gpu", *flags.read_flags("gpu", [*GPU[1:], "--", *TRAINER])
+    )
+    folder = tmp_path / plan.local_folder("mnist")
+    folder.mkdir(parents=True)
+    (folder / "request.json").write_text(request.to_json())
+    for verb in ("status", "logs", "tensorboard", "stop", "delete", "resume"):
+        assert command.main([verb, "--name=mnist", "--dry_run"]) == 0
+        assert "gcloud " in capsys.readouterr().out

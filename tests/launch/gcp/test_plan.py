@@ -1,0 +1,145 @@
+"""What would be run on Google Cloud, as people read it first."""
+
+import io
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import HealthCheck
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from launch.gcp import flags
+from launch.gcp import plan
+from launch.gcp.request import from_json
+from tests.launch.gcp.example import GPU
+from tests.launch.gcp.example import show
+from tests.launch.gcp.example import TPU
+from tests.launch.gcp.example import TRAINER
+from tests.launch.words import WORDS
+from tests.processes import ROOT
+
+GOLDEN = pathlib.Path(ROOT) / "tests/launch/gcp/golden"
+CASES = {
+    "gcp_gpu": GPU,
+    "gcp_gpu_spot_bulk": (
+        *GPU[:3],
+        "--zones=us-central1-b,us-east1-c",
+        "--machine_type=a3-highgpu-8g",
+        "--bucket=gs://mine/team",
+        "--num_vms=2",
+        "--spot",
+        "--max_hours=2",
+        "--project=our-project",
+    ),
+    "gcp_gpu_added": (
+        *GPU[:3],
+        "--machine_type=n1-standard-8",
+        "--accelerator=type=nvidia-tesla-t4,count=2",
+        "--bucket=gs://mine",
+    ),
+    "gcp_tpu": (*TPU, "--spot"),
+}
+
+
+@pytest.fixture
+def fixed(monkeypatch):
+    monkeypatch.setattr(flags, "head", lambda: "0" * 40)
+    monkeypatch.setattr(plan, "ROOT", "/home/me/strata")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_would_be_run_is_known(name, fixed, capsys):
+    """Where a change is meant, write the new text to the file, and read it."""
+    code, shown = show(capsys, CASES[name])
+    assert code == 0
+    assert shown.out == (GOLDEN / f"{name}.sh").read_text()
+
+
+def test_remarks_go_to_stderr(capsys):
+    words = [*GPU, "--spot", "--detach", "--zones=us-central1-x"]
+    code, shown = show(capsys, words)
+    assert code == 0
+    assert "mnist: 1 x g2-standard-8 (1 GPU(s) each), spot" in shown.err
+    assert "in us-central1-a or us-central1-x, at most 24 h" in shown.err
+    assert "https://cloud.google.com/compute/gpus-pricing" in shown.err
+    assert "nothing makes machines again" in shown.err
+
+
+def test_the_script_is_one_that_bash_reads(capsys):
+    for words in CASES.values():
+        _, shown = show(capsys, words)
+        assert subprocess.run(["bash", "-n"], input=shown.out.encode())
+        startup = shown.out.split("STRATA_STARTUP'\n")[1]
+        startup = startup.split("\nSTRATA_STARTUP\n")[0]
+        done = subprocess.run(["bash", "-n"], input=startup.encode())
+        assert done.returncode == 0
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Runs a script with a gcloud and a git that note their words."""
+    note = 'printf "%s\\0" "$@" END >> "$NOTES"\n'
+    for name in ("gcloud", "git"):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{note}")
+        (tmp_path / name).chmod(0o755)
+
+    def run(text):
+        notes = tmp_path / "notes"
+        notes.write_bytes(b"")
+        done = subprocess.run(
+            ["bash"],
+            input=text.encode(),
+            cwd=tmp_path,
+            env={"PATH": f"{tmp_path}:/usr/bin:/bin", "NOTES": str(notes)},
+            capture_output=True,
+        )
+        assert done.returncode == 0, done.stderr
+        calls = notes.read_bytes().decode().split("\0END\0")[:-1]
+        return [call.split("\0") for call in calls]
+
+    return run
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(words=st.lists(WORDS, max_size=3))
+def test_the_trainers_arguments_arrive_intact(words, shell, tmp_path, capsys):
+    """Through the script, the machine's own script, and a file of it."""
+    arguments = [
+        *TRAINER,
+        *(f"--config.optimizer.name={word}" for word in words),
+    ]
+    code, shown = show(capsys, GPU, arguments)
+    assert code == 0
+    calls = shell(shown.out)
+    assert calls[-1][:3] == ["compute", "instances", "delete"]
+    startup = (tmp_path / ".strata/gcp/mnist/startup.sh").read_text()
+    part = startup[startup.index("cat > ") : startup.index("\n# A machine")]
+    shell(part.replace("/etc/strata/job.json", str(tmp_path / "job.json")))
+    told = json.loads((tmp_path / "job.json").read_text())
+    assert told["arguments"][: len(arguments)] == arguments
+    request = (tmp_path / ".strata/gcp/mnist/request.json").read_text()
+    assert from_json(request).arguments == tuple(arguments)
+
+
+@pytest.mark.parametrize(
+    ("answer", "agrees"), [("y\n", True), ("yes\n", True), ("\n", False)]
+)
+def test_what_would_be_made_is_shown_before_it_is_asked(
+    answer, agrees, capsys, monkeypatch
+):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    request = flags.request_of(
+        "gpu", *flags.read_flags("gpu", [*GPU[1:], "--", *TRAINER])
+    )
+    assert plan.agreed(request) == agrees
+    told = capsys.readouterr().err
+    assert told.index("1 x g2-standard-8") < told.index("make them?")

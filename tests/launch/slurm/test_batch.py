@@ -1,0 +1,146 @@
+"""What follows each end of a job, in its allocation."""
+
+import json
+import os
+import pathlib
+
+import pytest
+
+from launch.slurm import __main__ as slurm
+from launch.slurm import batch as slurm_batch
+
+TRAINER = ["--config=fake", "--workdir=run"]
+# Stands in for Slurm: srun acts a line of plan.txt a time, "SRUN_CODE CHIEF
+# STEP": the chief's own code or -, the checkpoint that it leaves behind or -.
+SRUN = """\
+read -r code chief step < plan.txt || exit 99
+sed -i 1d plan.txt
+echo x >> run/starts
+[ "$step" = - ] || mkdir -p "run/checkpoints/step_$(printf %08d "$step")"
+number=$(wc -l < run/starts)
+[ "$chief" = - ] && chief=null
+echo "{\\"attempt\\": $number, \\"exit_code\\": $chief}" > run/attempt.json
+case $code in TERM) kill -TERM $PPID; sleep 0.2; exit 42 ;; esac
+exit "$code"
+"""
+SCONTROL = 'echo "$@" >> requeued'
+SQUEUE = "cat state"
+
+
+@pytest.fixture
+def batch(tmp_path, monkeypatch):
+    """Runs a plan in an allocation; returns (exit code, starts, requeues)."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "state").write_text("RUNNING\n")
+    texts = {
+        "srun": SRUN,
+        "scontrol": SCONTROL,
+        "squeue": SQUEUE,
+        "scancel": "",
+    }
+    for name, text in texts.items():
+        (tools / name).write_text(f"#!/bin/bash\n{text}\n")
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_JOB_ID", "5")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(slurm_batch, "TICK_SECS", 0.01)
+    monkeypatch.setattr(slurm_batch, "REQUEUE_SECS", 0.0)
+    monkeypatch.setattr(slurm_batch.signal, "signal", lambda *_: None)
+    # The delays, not the times.
+    monkeypatch.setattr(slurm_batch.Batch, "_wait", lambda self, restart: False)
+
+    def run(*plan, flags=("--requeue",), trainer=TRAINER):
+        (tmp_path / "plan.txt").write_text("".join(f"{p}\n" for p in plan))
+        code = slurm_batch.main([*flags, "--", *trainer])
+        starts, requeued = tmp_path / "run/starts", tmp_path / "requeued"
+        count = len(starts.read_text().split()) if starts.exists() else 0
+        asked = requeued.read_text().split("\n") if requeued.exists() else []
+        return code, count, len(asked[:-1])
+
+    return run
+
+
+@pytest.mark.parametrize("code", [0, 2, 3, 43])
+def test_a_final_code_is_passed_on(batch, code):
+    assert batch(f"{code} {code} -") == (code, 1, 0)
+
+
+def test_a_mistake_found_before_the_workdir_counts_by_sruns_code(batch):
+    assert batch("2 - -") == (2, 1, 0)
+
+
+@pytest.mark.parametrize("highest", [42, 75, 137])
+def test_the_chiefs_word_stands_before_sruns(batch, highest):
+    assert batch(f"{highest} 42 10") == (42, 1, 1)
+    assert json.loads(pathlib.Path("run/slurm.json").read_text()) == {
+        "job": "5",
+        "step": 0,
+        "failures": 0,
+        "is_running": False,
+    }
+
+
+def test_a_chief_that_is_done_is_enough(batch):
+    assert batch("137 0 9") == (0, 1, 0)
+
+
+def test_a_flags_value_may_be_a_word_of_its_own(batch, capsys):
+    """The chief's last words and the newest step are the trainer's."""
+    plan = [f"75 75 {step}" for step in (1, 2, 3)]
+    trainer = ["--config", "fake", "--workdir", "run"]
+    flags = ("--max_restarts=1",)
+    assert batch(*plan, "137 0 4", flags=flags, trainer=trainer) == (0, 4, 0)
+    assert slurm.main(["--dry_run", "--", *trainer]) == 0
+    assert "--job-name=strata-fake\n" in capsys.readouterr().out
+
+
+def test_without_requeue_a_stopped_job_ends(batch):
+    assert batch("42 42 10", flags=()) == (42, 1, 0)
+
+
+def test_a_cancelled_job_does_not_come_back(batch):
+    pathlib.Path("state").write_text("CANCELLED\n")
+    assert batch("42 42 10") == (42, 1, 0)
+
+
+def test_failures_with_progress_go_on(batch):
+    plan = [f"75 75 {step}" for step in range(1, 16)]
+    assert batch(*plan, "0 0 20", flags=("--max_restarts=2",)) == (0, 16, 0)
+
+
+@pytest.mark.parametrize(("srun_code", "code"), [(75, 75), (137, 1), (1, 1)])
+def test_failures_without_progress_end(batch, srun_code, code):
+    plan = [f"{srun_code} - -"] * 9
+    assert batch(*plan, flags=("--max_restarts=2",)) == (code, 3, 0)
+
+
+def test_fifteen_requeues_with_progress(batch):
+    for count in range(1, 16):
+        assert batch(f"42 42 {count}") == (42, count, count)
+    assert batch("0 0 99") == (0, 16, 15)
+
+
+def test_starts_that_were_cut_off_count_without_progress(batch):
+    """The node was lost, and this process with it."""
+
+    def cut_off():
+        stored = json.loads(pathlib.Path("run/slurm.json").read_text())
+        stored["is_running"] = True
+        pathlib.Path("run/slurm.json").write_text(json.dumps(stored))
+
+    flags = ("--max_restarts=2", "--requeue")
+    for count in (1, 2):
+        assert batch("42 42 -", flags=flags)[1] == count
+        cut_off()
+    assert batch("42 42 -", flags=flags)[1] == 3
+    cut_off()
+    assert batch("0 0 1", flags=flags) == (75, 3, 3)
+
+
+def test_another_jobs_count_is_not_taken_up(batch):
+    stored = {"job": "4", "step": 0, "failures": 9, "is_running": True}
+    pathlib.Path("run/slurm.json").write_text(json.dumps(stored))
+    assert batch("0 0 1", flags=("--max_restarts=2",)) == (0, 1, 0)

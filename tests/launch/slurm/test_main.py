@@ -1,0 +1,146 @@
+"""`strata launch slurm`: its script, and its mistakes."""
+
+import shlex
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import HealthCheck
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from launch.slurm import __main__ as slurm
+from tests.launch.watched import run_watched
+from tests.launch.words import as_flags
+from tests.launch.words import WORDS
+
+TRAINER = ["--config=fake", "--workdir=run"]
+
+
+def show(capsys, *argv):
+    code = slurm.main([*argv, "--dry_run", "--", *TRAINER])
+    return code, capsys.readouterr()
+
+
+def test_the_script_says_what_is_asked(capsys):
+    code, shown = show(
+        capsys,
+        *("--nodes=2", "--gpus_per_node=4", "--workers_per_node=2"),
+        *("--time=4:00:00", "--partition=gpu", "--memory=16G", "--requeue"),
+        "--option=--constraint=a100",
+    )
+    assert code == 0
+    assert not shown.err
+    lines = shown.out.splitlines()
+    assert lines[0] == "#!/usr/bin/env bash"
+    assert [x.split()[1] for x in lines if x.startswith("#SBATCH")] == [
+        "--job-name=strata-fake",
+        "--output=strata-fake-%j.log",
+        "--open-mode=append",
+        "--nodes=2",
+        "--ntasks-per-node=2",
+        "--gpus-per-node=4",
+        "--mem=16G",
+        "--time=4:00:00",
+        "--partition=gpu",
+        "--signal=B:TERM@120",
+        "--requeue",
+        "--constraint=a100",
+    ]
+    words = shlex.split(shown.out.replace("\\\n", ""), comments=True)
+    assert words[2:] == [
+        "exec",
+        sys.executable,
+        "-m",
+        "launch.slurm.batch",
+        "--max_restarts=10",
+        "--requeue",
+        "--",
+        *TRAINER,
+        "--require_gpus=4",
+    ]
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(words=st.lists(WORDS, max_size=3))
+def test_the_trainers_arguments_arrive_intact(words, capsys):
+    arguments = [*TRAINER, *as_flags(words)]
+    assert slurm.main(["--dry_run", "--", *arguments]) == 0
+    text = capsys.readouterr().out.replace(
+        f"exec {shlex.quote(sys.executable)}", "printf '%s\\0'"
+    )
+    done = subprocess.run(["bash"], input=text.encode(), capture_output=True)
+    assert done.stdout.decode().split("\0")[4:-1] == arguments
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--nodes=0", "must be a whole number of 1 or more"),
+        ("--nodes=two", "must be a whole number of 1 or more"),
+        ("--node=2", "did you mean --nodes?"),
+        ("--workers_per_node=0", "must be a whole number of 1 or more"),
+        ("--gpus_per_node=-1", "must be a whole number of 1 or more"),
+        ("--cpus_per_worker=x", "must be a whole number of 1 or more"),
+        ("--time=soon", "--time='soon' must be minutes"),
+        ("--time=1:2:3:4", "must be minutes"),
+        ("--memory=lots", "--memory='lots' must be"),
+        ("--partition=a b", "--partition='a b' must be names"),
+        ("--partition=", "--partition='' must be names"),
+        ("--account=a;b", "--account='a;b' must be letters"),
+        ("--qos=$(x)", "--qos='$(x)' must be letters"),
+        ("--name=a/b", "--name='a/b' must be letters"),
+        ("--name=a%j", "--name='a%j' must be letters"),
+        ("--option=constraint", "must be an option of sbatch"),
+        ("--option=--comment=a b", "must be an option of sbatch"),
+        ("--stop_secs=0", "must be a whole number of 1 or more"),
+        ("--max_restarts=-1", "must be a whole number of 0 or more"),
+    ],
+)
+def test_a_mistake_is_one_line(flag, words, capsys):
+    code, shown = show(capsys, flag)
+    assert code == 2
+    assert not shown.out
+    assert words in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_an_unknown_flag_of_the_trainer_is_a_mistake(capsys):
+    assert slurm.main(["--dry_run", "--", *TRAINER, "--plan=x"]) == 2
+    shown = capsys.readouterr()
+    assert not shown.out
+    assert "flag 'plan'" in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_gpus_that_cannot_be_shared_out_are_a_mistake(capsys):
+    code, shown = show(capsys, "--gpus_per_node=3", "--workers_per_node=2")
+    assert code == 2
+    assert "cannot be shared out evenly" in shown.err
+
+
+def test_without_sbatch_a_job_cannot_be_submitted(capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert slurm.main(["--", *TRAINER]) == 2
+    assert "sbatch is not on this machine" in capsys.readouterr().err
+
+
+def test_what_sbatch_says_is_told(tmp_path, capsys, monkeypatch):
+    tool = tmp_path / "sbatch"
+    tool.write_text("#!/bin/sh\necho 'invalid partition' >&2\nexit 1\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert slurm.main(["--", *TRAINER]) == 2
+    assert "sbatch refused the job: invalid part" in capsys.readouterr().err
+
+
+def test_a_dry_run_makes_no_process_and_no_connection():
+    words = ("--dry_run", "--", "--config=mnist")
+    shown = run_watched("launch.slurm.__main__", *words)
+    assert not shown.err
+    assert shown.out.startswith("#!/usr/bin/env bash\n")
