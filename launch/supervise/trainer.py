@@ -1,10 +1,11 @@
 """The trainer as its launchers see it: its command, its logs, its progress."""
 
 import contextlib
+import os
 import pathlib
 import sys
 
-from trainer.workdir.checkpoints import steps_in
+from trainer.storage.names import step_of
 
 TRAINER = (sys.executable, "-m", "trainer.task")
 
@@ -12,7 +13,8 @@ TRAINER = (sys.executable, "-m", "trainer.task")
 def newest_step(workdir: pathlib.Path) -> int:
     """Returns the step of the newest checkpoint; 0 where there is none."""
     with contextlib.suppress(OSError):
-        return max(steps_in(workdir / "checkpoints"), default=0)
+        names = os.listdir(workdir / "checkpoints")
+        return max((step_of(name) or 0 for name in names), default=0)
     return 0
 
 
