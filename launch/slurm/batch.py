@@ -74,7 +74,7 @@ def code_of(
     return own if is_new and own is not None else srun_code
 
 
-class Memory:
+class StateFile:
     """What must outlive this process, which dies with its node."""
 
     def __init__(self, workdir: pathlib.Path, number: str) -> None:
@@ -148,7 +148,7 @@ def say(text: str) -> None:
     print(f"strata: {text}", flush=True)
 
 
-class Batch:
+class Allocation:
     """The starts of one job in one allocation."""
 
     def __init__(
@@ -159,13 +159,13 @@ class Batch:
         self._number = os.environ["SLURM_JOB_ID"]
         self._may_requeue = wanted.requeue
         self._state = Supervision(Policy(1, 1, wanted.max_restarts))
-        self._memory = Memory(self._workdir, self._number)
+        self._stored = StateFile(self._workdir, self._number)
         self._signals = Signals()
 
     def run(self) -> int:
         """Runs the job to its end; returns the exit code."""
         step = newest_step(self._workdir)
-        verdict = self._memory.read(self._state, step)
+        verdict = self._stored.read(self._state, step)
         self._state.step = max(step, self._state.step)
         with self._signals.caught():
             while not isinstance(verdict, Leave):
@@ -176,7 +176,7 @@ class Batch:
 
     def _start(self) -> Leave | Restart:
         """Runs the workers once, and decides what follows."""
-        self._memory.write(self._state, is_running=True)
+        self._stored.write(self._state, is_running=True)
         before = last_attempt(self._workdir)
         srun_code = run_step(self._arguments, self._signals, self._number)
         code = code_of(before, last_attempt(self._workdir), srun_code)
@@ -197,7 +197,7 @@ class Batch:
         return self._signals.take(restart.delay_secs or 1e-3) is not None
 
     def _leave(self, code: int) -> int:
-        self._memory.write(self._state, is_running=False)
+        self._stored.write(self._state, is_running=False)
         if code == STOPPED and self._may_requeue:
             requeue(self._number)
         elif code == STOPPED:
@@ -215,7 +215,7 @@ def main(argv: list[str]) -> int:
       UserError: a flag that is unknown or of the wrong kind.
     """
     wanted, arguments = read_flags(argv)
-    return Batch(wanted, arguments).run()
+    return Allocation(wanted, arguments).run()
 
 
 if __name__ == "__main__":

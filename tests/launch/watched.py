@@ -12,9 +12,8 @@ def watch(event, arguments):
     if event in ("subprocess.Popen", "os.system", "os.exec", "os.fork",
                  "os.posix_spawn", "socket.connect", "socket.bind"):
         sys.exit(f"made {event}")
-launcher = importlib.import_module(sys.argv[1])
 sys.addaudithook(watch)
-sys.exit(launcher.main(sys.argv[2:]))
+sys.exit(importlib.import_module(sys.argv[1]).main(sys.argv[2:]))
 """
 
 

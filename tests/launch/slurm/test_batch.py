@@ -50,7 +50,9 @@ def batch(tmp_path, monkeypatch):
     monkeypatch.setattr(slurm_batch, "REQUEUE_SECS", 0.0)
     monkeypatch.setattr(slurm_batch.signal, "signal", lambda *_: None)
     # The delays, not the times.
-    monkeypatch.setattr(slurm_batch.Batch, "_wait", lambda self, restart: False)
+    monkeypatch.setattr(
+        slurm_batch.Allocation, "_wait", lambda self, restart: False
+    )
 
     def run(*plan, flags=("--requeue",), trainer=TRAINER):
         (tmp_path / "plan.txt").write_text("".join(f"{p}\n" for p in plan))
