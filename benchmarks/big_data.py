@@ -193,7 +193,7 @@ def order_secs() -> Iterator[tuple[int, float]]:
             global_batch_size=BATCH_SIZE,
             replicas=1,
             most_steps=50,
-            last_step=10**9,
+            total_steps=10**9,
             seed=0,
         )
         step, steps = tf.constant(0, tf.int64), tf.constant(50, tf.int64)

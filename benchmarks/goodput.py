@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from trainer.journal import clock
+from trainer.process import clock
 from trainer.workdir import checkpoints
 
 CHECKPOINT_SECS = 2

@@ -60,7 +60,11 @@ def step_secs(point: dict) -> float:
     """Returns the mean seconds of a step, over LEAST_SECS or more."""
     job = job_of(point)
     network = networks.build(
-        job.config, job.problem, job.dataset, job.strategy, job.total_steps
+        job.config,
+        job.problem,
+        job.dataset,
+        job.strategy,
+        job.epochs.total_steps,
     )
     loop = training.training_loop(
         job.strategy, network, plan_lib.step_options(job), job.place

@@ -10,7 +10,7 @@ import sys
 
 from benchmarks.peers.data import Epochs
 from trainer import task
-from trainer.journal.clock import Clock
+from trainer.process.clock import Clock
 from trainer.process.exits import leave
 
 

@@ -53,7 +53,11 @@ def lower(job: Job) -> str:
       UserError: an operation is none that XLA knows.
     """
     network = networks.build(
-        job.config, job.problem, job.dataset, job.strategy, job.total_steps
+        job.config,
+        job.problem,
+        job.dataset,
+        job.strategy,
+        job.epochs.total_steps,
     )
     chunks = pipeline.distribute(
         job.strategy,

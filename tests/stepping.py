@@ -71,7 +71,7 @@ def run_steps(config, strategy):
     job = job_of(config, strategy)
     dataset = job.dataset
     network = networks.build(
-        config, job.problem, dataset, strategy, job.total_steps
+        config, job.problem, dataset, strategy, job.epochs.total_steps
     )
     plan = plan_lib.training_plan(job)
     place = discovery.read(os.environ)

@@ -21,6 +21,7 @@ from trainer.devices import choice
 from trainer.devices import start
 from trainer.flags import Flags
 from trainer.journal.display import Display
+from trainer.journal.json_lines import JsonDisplay
 from trainer.problem import problems
 from trainer.problem.problems import Problem
 from trainer.process import heartbeat
@@ -85,7 +86,8 @@ def run(argv: list[str], stop: Stop) -> int:
     if flags.help:
         print(flags_lib.help_text(), end="")
         return DONE
-    display = Display(flags.log_format == "json", flags.log_secs)
+    is_json = flags.log_format == "json"
+    display = JsonDisplay() if is_json else Display(flags.log_secs)
     with display.shown():
         _check_packages()
         place = discovery.enter(flags.cluster, os.environ)
@@ -155,16 +157,17 @@ def _prepare(
     )
 
 
-def _init_from(name: str | None) -> str | None:
-    """Returns the local folder of another run, whose weights are taken."""
+def _init_from(name: str | None) -> Workdir | None:
+    """Returns a local copy of another run, whose weights are taken."""
     if name is None:
         return None
     folder = staging.localize(name)
-    if not Workdir(folder).checkpoints.is_dir():
+    other = Workdir(folder)
+    if not other.checkpoints.is_dir():
         raise UserError(
             f"--init_from={folder} holds no checkpoints; name a run's workdir"
         )
-    return folder
+    return other
 
 
 def _train(flags: Flags, work: Work, strategy_name: str, stop: Stop) -> int:

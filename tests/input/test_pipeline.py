@@ -23,7 +23,7 @@ plans = st.builds(
     replicas=st.integers(1, 5),
     micro_batches=st.integers(1, 3),
     most_steps=st.integers(1, 9),
-    last_step=st.integers(1, 60),
+    total_steps=st.integers(1, 60),
     seed=st.integers(0, 2**31 - 1) | st.none(),
     cuts=st.lists(st.integers(1, 30), max_size=3).map(tuple),
 )
@@ -62,7 +62,7 @@ def test_a_batch_is_the_same_on_any_replicas(plan, step):
 
 
 def test_epochs_and_seeds_differ_and_an_order_is_kept():
-    plan = pipeline.Plan(1000, 1000, 1, 1, 9, seed=7)
+    plan = pipeline.Plan(1000, 1000, 9, 1, 1, seed=7)
     first = examples_of(plan, 0)
     assert list(first) == list(examples_of(plan, 0))
     assert list(first) != list(examples_of(plan, 1))
@@ -75,14 +75,14 @@ def test_epochs_and_seeds_differ_and_an_order_is_kept():
 @given(plans)
 def test_chunks_end_at_every_boundary(plan):
     step, ends = 0, []
-    while step < plan.last_step:
+    while step < plan.total_steps:
         end = plan.chunk_end(step)
         assert step < end <= step + plan.most_steps
         assert end == int(plan.chunk_end(tf.constant(step), pipeline._least))
         ends.append(end)
         step = end
     for cut in (plan.steps_per_epoch, *plan.cuts):
-        assert set(range(cut, plan.last_step + 1, cut)) <= set(ends)
+        assert set(range(cut, plan.total_steps + 1, cut)) <= set(ends)
 
 
 def stream_of(split, plan, first_step=0, workers=1, worker=0):
@@ -124,7 +124,7 @@ def test_chunks_hand_out_each_row_once_an_epoch(examples, batch, workers):
     rows = np.arange(0, 2 * examples, 2)
     split = Split(x, np.arange(100), rows)
     plan = pipeline.Plan(
-        examples, batch, 4, 3, 2 * -(-examples // batch), 1, seed=1
+        examples, batch, 2 * -(-examples // batch), 4, 3, 1, seed=1
     )
     handed = chunks_of(split, plan, workers=workers)
     merged = [chunk for chunks in handed for chunk in chunks]
@@ -137,7 +137,7 @@ def test_a_memory_map_is_read_like_an_array(tmp_path):
     x = np.random.default_rng(0).integers(0, 255, (50, 2, 3), np.uint8)
     np.save(tmp_path / "x.npy", x)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-    plan = pipeline.Plan(50, 8, 1, 4, 14, seed=3)
+    plan = pipeline.Plan(50, 8, 14, 1, 4, seed=3)
     (held,) = chunks_of(Split(x, np.arange(50)), plan)
     (read,) = chunks_of(Split(mapped, np.arange(50)), plan)
     for one, other in zip(held, read, strict=True):
@@ -146,13 +146,13 @@ def test_a_memory_map_is_read_like_an_array(tmp_path):
 
 def test_no_tuner_is_left_to_sleep_when_a_run_ends():
     split = Split(np.zeros((9, 2)), np.arange(9))
-    stream = stream_of(split, pipeline.Plan(9, 8, 1, 1, 2))
+    stream = stream_of(split, pipeline.Plan(9, 8, 2, 1, 1))
     assert stream.options().autotune.enabled is False
 
 
 def test_a_later_start_hands_out_what_was_left():
     split = Split(np.zeros((37, 2)), np.arange(37))
-    plan = pipeline.Plan(37, 8, 1, 3, 10, seed=3)
+    plan = pipeline.Plan(37, 8, 10, 1, 3, seed=3)
     (whole,) = chunks_of(split, plan)
     (rest,) = chunks_of(split, plan, first_step=3)
     np.testing.assert_equal(rest, whole[1:])
@@ -160,7 +160,7 @@ def test_a_later_start_hands_out_what_was_left():
 
 def test_an_evaluation_begins_again_at_its_first_row():
     split = Split(np.zeros((9, 2)), np.arange(9))
-    plan = pipeline.Plan(9, 4, 1, 2, 3)
+    plan = pipeline.Plan(9, 4, 3, 1, 2)
     stream = pipeline.distribute(
         tf.distribute.get_strategy(), split, plan, repeat=True
     )

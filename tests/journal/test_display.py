@@ -2,17 +2,26 @@
 
 import json
 import re
+import types
 
 import pytest
 
 from trainer import task
-from trainer.config import LogConfig
-from trainer.journal import clock
-from trainer.journal import display
+from trainer.input.epochs import Epochs
 from trainer.journal import terminal
 from trainer.journal.display import Display
+from trainer.journal.json_lines import JsonDisplay
+from trainer.journal.writer import Line
+from trainer.process import clock
 
 FLAGS = ("--config=digits", "--config.epochs=3")
+SUBJECT = types.SimpleNamespace(
+    network=types.SimpleNamespace(problem=None, model=None),
+    workdir=None,
+    epochs=Epochs(examples=400, global_batch_size=10, total_steps=80),
+    bar_steps=40,
+)
+LINE = Line(3, 1, "train", {"loss": 0.5}, {"rate": 0.1}, 1.0)
 
 
 def test_json_is_an_object_a_line(tmp_path, capsys):
@@ -35,23 +44,25 @@ def test_json_is_an_object_a_line(tmp_path, capsys):
 
 
 def test_a_message_is_whole_however_it_was_written(capsys):
-    with Display(is_json=True).shown():
+    display = JsonDisplay()
+    with display.shown():
         print("one", end="")
         print(" line\n\nanother")
-        display.tell({"step": 3})
+        display.writer(SUBJECT).line(LINE)
     lines = [json.loads(x) for x in capsys.readouterr().out.splitlines()]
     for line in lines:
         del line["unix_secs"]
     assert lines == [
         {"message": "one line"},
         {"message": "another"},
-        {"step": 3},
+        {"step": 3, "epoch": 1, "split": "train", "loss": 0.5, "rate": 0.1},
     ]
 
 
 def test_numbers_for_machines_are_not_told_to_people(capsys):
-    with Display().shown():
-        display.tell({"step": 3})
+    display = Display()
+    with display.shown():
+        display.writer(SUBJECT).line(LINE)
     assert capsys.readouterr().out == ""
 
 
@@ -59,15 +70,10 @@ def test_numbers_for_machines_are_not_told_to_people(capsys):
 def test_without_a_terminal_a_line_comes_now_and_then(
     every_secs, lines, capsys
 ):
-    progress = terminal.Progress(
-        LogConfig(),
-        Display(every_secs=every_secs),
-        steps_per_epoch=40,
-        total_steps=80,
-    )
+    shown = Display(every_secs).writer(SUBJECT)
     for step in (0, 10, 20, 30):
-        progress.begin(step)
-        progress.update(step + 10, {"loss": 0.5}, last=step == 30)
+        shown.begin_chunk(step)
+        shown.progress(step + 10, {"loss": 0.5}, is_last=step == 30)
     printed = capsys.readouterr().out
     found = re.findall(
         r"^Epoch 1/2, step (\d+)/80: loss 0.5000; \S+ ms a step, \d+ s left$",
@@ -82,9 +88,13 @@ def test_the_end_of_a_run_is_a_table():
     secs = {"train": 60.0, "setup": 30.0, "paused": 0.01}
     lines = terminal.end_table(
         {"workdir": "runs/a"},
-        {"test": {"examples": 10, "loss": 0.06694, "accuracy": 0.9802}},
-        secs,
-        examples_per_sec=56_476.2,
+        {
+            "evaluation": {
+                "test": {"examples": 10, "loss": 0.06694, "accuracy": 0.9802}
+            },
+            "goodput": secs,
+            "examples_per_sec": 56_476.2,
+        },
         step_secs=2.27e-3,
     ).splitlines()
     assert lines == [

@@ -132,7 +132,7 @@ def keras_fit(config):
         global_batch_size=config.global_batch_size,
         replicas=1,
         most_steps=1,
-        last_step=config.steps,
+        total_steps=config.steps,
         seed=config.seed,
     )
     losses = []

@@ -2,13 +2,12 @@
 
 import contextlib
 import json
-import types
 
 import pytest
 import tensorflow as tf
 
 from tests import processes
-from trainer.train.run import Run
+from trainer.train import run as run_lib
 from trainer.workdir.folder import Workdir
 
 STEPS = 8
@@ -92,12 +91,10 @@ def test_a_peer_that_is_gone_at_the_end_harms_only_what_is_not_written(
 
     if result:
         (tmp_path / "result.json").write_text("{}")
-    job = types.SimpleNamespace(workdir=Workdir(str(tmp_path)))
-    ending = types.SimpleNamespace(job=job, _meet=meet)
     expected = (
         contextlib.nullcontext()
         if result
         else pytest.raises(tf.errors.UnavailableError)
     )
     with expected:
-        Run._part(ending)
+        run_lib.part(meet, Workdir(str(tmp_path)))

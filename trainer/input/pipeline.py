@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from trainer.input import stored_rows
+from trainer.input.epochs import Epochs
 from trainer.input.moments import row_bytes_of
 from trainer.sources import Split
 
@@ -20,34 +21,24 @@ MOST_CHUNK_BYTES = 64 * 2**20
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class Plan(Epochs):
     """Which rows each step takes, and where chunks of steps end.
 
     Attributes:
-      examples: rows of the split.
-      global_batch_size: rows of a step, over all replicas.
       replicas: that a step is shared by.
       micro_batches: that each replica works its rows off in.
       most_steps: of a chunk.
       seed: of the order; None keeps the stored order, for evaluation.
-      last_step: where the run ends.
       cuts: a chunk also ends at every multiple of each of these steps.
       ends: and at each of these steps themselves.
     """
 
-    examples: int
-    global_batch_size: int
     replicas: int
     most_steps: int
-    last_step: int
     micro_batches: int = 1
     seed: int | None = None
     cuts: tuple[int, ...] = ()
     ends: tuple[int, ...] = ()
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return -(-self.examples // self.global_batch_size)
 
     @property
     def replica_batch_size(self) -> int:
@@ -64,11 +55,11 @@ class Plan:
         """
         cuts = (self.steps_per_epoch, *self.cuts)
         return least(
-            self.last_step,
+            self.total_steps,
             step + self.most_steps,
             *((step // cut + 1) * cut for cut in cuts),
             # Once it is passed, beyond the last step.
-            *(end + step // end * self.last_step for end in self.ends),
+            *(end + step // end * self.total_steps for end in self.ends),
         )
 
 

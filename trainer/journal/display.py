@@ -1,62 +1,68 @@
 """What stdout holds: text for people, or JSON for machines."""
 
 import contextlib
-import dataclasses
-import io
-import json
-import sys
-import time
 from collections.abc import Iterator
 from typing import Any
-from typing import TextIO
+
+from trainer.journal.writer import Subject
+from trainer.journal.writer import Writer
+from trainer.problem.problems import Problem
 
 
-@dataclasses.dataclass(frozen=True)
 class Display:
-    """How the chief's process tells of its work.
+    """Text for people: what is printed is what they see."""
 
-    Attributes:
-      is_json: every line of stdout is a JSON object.
-      every_secs: between two lines of progress where stdout is no terminal.
-    """
+    def __init__(self, every_secs: float = 30.0) -> None:
+        """Remembers how often to speak.
 
-    is_json: bool = False
-    every_secs: float = 30.0
+        Args:
+          every_secs: between two lines of progress where stdout is no terminal.
+        """
+        self._every_secs = every_secs
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
-        """Turns what is printed into JSON where it is wanted."""
-        if not self.is_json:
-            yield
+        """Has stdout hold what it should for as long as a job runs."""
+        yield
+
+    def writer(self, subject: Subject) -> Writer:
+        """Makes the writer that tells of a run on stdout."""
+        # It brings Keras, which is not imported before the data are good.
+        from trainer.journal.terminal import Terminal
+
+        return Terminal(subject, self._every_secs)
+
+
+class Printed(Writer):
+    """Prints what people and machines alike are told in words."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._problem = subject.network.problem
+        self._workdir = subject.workdir
+
+    def alert(self, step: int, words: str) -> None:
+        print(f"WARNING: {words}", flush=True)
+
+    def end(
+        self, result: dict[str, Any], *, step_secs: float, stopped_early: bool
+    ) -> None:
+        where = f"step {result['step']}; {self._workdir.path}"
+        if result["status"] != "done":
+            print(f"{result['status']} at {where}", flush=True)
             return
-        with contextlib.redirect_stdout(_Messages(sys.stdout)):
-            yield
+        best, evaluation = result["best_step"], result["evaluation"]
+        chosen = f"weights of step {best}; " if best else ""
+        early = " (stopped early)" if stopped_early else ""
+        print(f"done at {where}{early}; {chosen}see result.json", flush=True)
+        if "test" in evaluation:
+            print(score_line(self._problem, evaluation["test"]), flush=True)
 
 
-class _Messages(io.TextIOBase):
-    """Wraps each printed line: {"unix_secs", "message"}."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._line = ""
-
-    def write(self, text: str) -> int:
-        *lines, self._line = (self._line + text).split("\n")
-        for line in lines:
-            if line.strip():
-                self.say({"message": line})
-        return len(text)
-
-    def say(self, values: dict[str, Any]) -> None:
-        line = json.dumps({"unix_secs": round(time.time(), 3), **values})
-        self._stream.write(line + "\n")
-        self._stream.flush()
-
-    def flush(self) -> None:
-        self._stream.flush()
-
-
-def tell(values: dict[str, Any]) -> None:
-    """Prints numbers for machines, where stdout is theirs."""
-    if isinstance(sys.stdout, _Messages):
-        sys.stdout.say(values)
+def score_line(problem: Problem, values: dict[str, float]) -> str:
+    """Returns the run's last line, such as "MLP score: 97.95%"."""
+    value = values[problem.score]
+    if problem.score == "accuracy":
+        return f"MLP score: {100 * value:.2f}%"
+    if problem.score == "binary_accuracy":
+        return f"MLP score: {100 * value:.2f}% of labels"
+    return f"MLP score: {value:.4f} ({problem.score})"

@@ -3,13 +3,17 @@
 import json
 import os
 import pathlib
+import time
 
+from trainer.journal.writer import Line
+from trainer.journal.writer import Subject
+from trainer.journal.writer import Writer
 from trainer.storage.files import read_json_lines
 from trainer.storage.files import write_atomically
 
 
 class MetricsLog:
-    """metrics.jsonl: each (step, split) once, restarts included."""
+    """A log of numbers: each (step, split) once, restarts included."""
 
     def __init__(self, path: pathlib.Path, step: int) -> None:
         """Opens the log, dropping lines of steps that will be run again.
@@ -25,11 +29,14 @@ class MetricsLog:
             write_atomically(path, text.encode())
         self._file = open(path, "a", buffering=1)  # noqa: SIM115
 
+    def has(self, step: int, split: str) -> bool:
+        return (step, split) in self._seen
+
     def write(
         self, step: int, epoch: int, split: str, values: dict[str, float]
     ) -> bool:
         """Appends a line; returns False where (step, split) has one already."""
-        if (step, split) in self._seen:
+        if self.has(step, split):
             return False
         self._seen.add((step, split))
         line = {"step": step, "epoch": epoch, "split": split, **values}
@@ -42,3 +49,29 @@ class MetricsLog:
 
     def close(self) -> None:
         self._file.close()
+
+
+class MetricsLines(Writer):
+    """Writes both files; what metrics.jsonl holds is told nowhere again."""
+
+    def __init__(self, subject: Subject) -> None:
+        workdir, step = subject.workdir, subject.first_step
+        self._metrics = MetricsLog(workdir / "metrics.jsonl", step)
+        # When each line of metrics.jsonl was written, and how fast the run was.
+        self._timing = MetricsLog(workdir / "timing.jsonl", step)
+
+    def is_new(self, line: Line) -> bool:
+        return not self._metrics.has(line.step, line.split)
+
+    def line(self, line: Line) -> None:
+        place = (line.step, line.epoch, line.split)
+        times = {"run_secs": line.run_secs, "unix_secs": time.time()}
+        self._metrics.write(*place, line.values)
+        self._timing.write(*place, {**times, **line.extra})
+
+    def sync(self) -> None:
+        self._metrics.sync()
+
+    def close(self) -> None:
+        self._metrics.close()
+        self._timing.close()

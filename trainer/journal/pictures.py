@@ -28,7 +28,7 @@ class Behind:
 
     Attributes:
       scalars: precision and recall of each class, and the like.
-      curves: int64 [4, thresholds], as `Summaries.precision_recall` takes it.
+      curves: int64 [4, thresholds], as `EventFiles.precision_recall` takes it.
       pictures: (uint8 [images, height, width, channels], what they show).
       texts: Markdown.
     """

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from trainer.journal.clock import Clock
 from trainer.model.network import Network
+from trainer.process.clock import Clock
+from trainer.process.clock import Since
 from trainer.workdir.folder import Workdir
 
 PROFILE_FILE = "profile.txt"
@@ -47,7 +48,7 @@ class Profile:
         self._steps = steps
         self._workdir, self._clock = workdir, clock
         self._network, self._rows = network, replica_batch_size
-        self._began: tuple[int, float, dict[str, float]] | None = None
+        self._began: tuple[int, float, Since] | None = None
         self._secs: dict[str, float] = {}
 
     @contextlib.contextmanager
@@ -69,8 +70,8 @@ class Profile:
         if self._began is None and first <= step < last:
             tf.profiler.experimental.start(str(self._workdir.path))
             self._secs = {}
-            before = dict(self._clock.secs)
-            self._began = (step, time.perf_counter(), before)
+            since = Since(self._clock.secs)
+            self._began = (step, time.perf_counter(), since)
         elif step >= last:
             self.end(step)
 
@@ -86,13 +87,13 @@ class Profile:
             first, last = self._steps
             print(f"no profile: this start took no step of {first} to {last}")
             return
-        first, began, before = self._began
+        first, began, since = self._began
         wall_secs = time.perf_counter() - began
         tf.profiler.experimental.stop()
         self._steps = None
-        secs = dict(self._secs)
-        for name in ("input_wait", "evaluate", "checkpoint", "look"):
-            secs[name] = self._clock.of(name) - before.get(name, 0.0)
+        names = ("input_wait", "evaluate", "checkpoint", "look")
+        spent = since.take({name: self._clock.of(name) for name in names})
+        secs = self._secs | spent
         secs["host"] = max(0.0, wall_secs - sum(secs.values()))
         text = (
             describe(first, step, wall_secs, secs)

@@ -1,213 +1,96 @@
-"""TensorBoard event files: one folder a split, steps are global steps."""
+"""What TensorBoard shows of a run: curves, pictures, texts and the graph."""
 
-import json
-import pathlib
+import shlex
+from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
-from tensorboard.compat.proto import summary_pb2
-from tensorboard.plugins.custom_scalar import layout_pb2
-from tensorboard.plugins.custom_scalar import summary as custom_scalars
-from tensorboard.plugins.hparams import summary as hparams
-from tensorboard.plugins.pr_curve import summary as pr_curve
-from tensorboard.plugins.scalar import summary_v2 as scalar
-from tensorflow.core.util import event_pb2
 
-IMAGES_SHOWN = 4
-# The folder whose parts the splits' folders are: a run's own, to TensorBoard.
-RUN = ""
+from trainer.config.values import flatten
+from trainer.journal import pictures
+from trainer.journal.event_files import EventFiles
+from trainer.journal.first_images import first_images
+from trainer.journal.pictures import Behind
+from trainer.journal.writer import Line
+from trainer.journal.writer import Subject
+from trainer.journal.writer import Writer
+from trainer.process import clock
+from trainer.process.facts import command
 
 
-class Summaries:
-    """Writes what TensorBoard shows, or nothing where `enabled` is false.
+class TensorBoard(Writer):
+    """Says in event files what the other writers say in text."""
 
-    Scalar tags are the bare names, alike in every split's folder, so that
-    train, validation and test fall on one chart.
-    """
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._files = EventFiles(subject.workdir.path, subject.first_step)
 
-    def __init__(
-        self, folder: pathlib.Path, step: int, *, enabled: bool = True
+    def introduce(self) -> None:
+        subject, files = self._subject, self._files
+        score = subject.network.problem.score
+        files.config(flatten(subject.config))
+        files.layout(["loss", score, "learning_rate", "examples_per_sec"])
+        files.text("reproduce", 0, f"`{shlex.join(command())}`")
+        step = subject.first_step
+        if step:
+            files.text("restarts", step, f"went on from step {step}")
+        files.graph(subject.network.model)
+        shown = first_images(subject.dataset)
+        if shown is not None:
+            images, labels = shown
+            words = f"The first training images: {', '.join(labels)}"
+            files.pictures("train", 0, "first_images", images, words)
+
+    def preview(
+        self, step: int, norms: dict[str, float], tensors: dict[str, tf.Tensor]
     ) -> None:
-        """Prepares writers that are made when first used.
+        self._files.scalars("train", step, norms)
+        arrays = {tag: np.asarray(values) for tag, values in tensors.items()}
+        self._files.histograms(step, arrays)
 
-        Args:
-          folder: the workdir.
-          step: that the run goes on from; 0 for a new one. What event files
-            hold of later steps is run again, and TensorBoard is told to drop
-            it.
-          enabled: whether anything is written.
-        """
-        self._folder = folder
-        self._step = step
-        self.enabled = enabled
-        self._writers: dict[str, tf.summary.SummaryWriter] = {}
+    def alert(self, step: int, words: str) -> None:
+        self._files.text("alerts", step, words)
 
-    def _writer(self, split: str) -> tf.summary.SummaryWriter:
-        if not self.enabled:
-            return tf.summary.create_noop_writer()
-        if split not in self._writers:
-            writer = tf.summary.create_file_writer(str(self._folder / split))
-            # A new run says it too: TensorBoard's reader in Python takes the
-            # first such mark of a folder for a beginning, not a return.
-            if split != RUN:
-                _drop_after(writer, self._step)
-            self._writers[split] = writer
-        return self._writers[split]
+    def line(self, line: Line) -> None:
+        values = {**line.values, **line.extra}
+        self._files.scalars(line.split, line.step, values)
+        if line.split != "train":
+            self._files.flush()
 
-    def scalars(self, split: str, step: int, values: dict[str, float]) -> None:
-        # One event for all: `tf.summary.scalar` costs a millisecond for each.
-        summary = summary_pb2.Summary()
-        for name, value in values.items():
-            summary.MergeFrom(scalar.scalar_pb(name, value))
-        self._raw(summary, split, step)
+    def outputs(self, split: str, step: int, outputs: np.ndarray) -> None:
+        truth = self._subject.dataset.splits[split].labels()
+        problem = self._subject.network.problem
+        self._show(split, step, pictures.numbers(problem, outputs, truth))
 
-    def config(self, values: dict[str, object]) -> None:
-        """Shows the config as a table, and in the HParams tab.
-
-        Args:
-          values: {dotted path: value}.
-        """
-        rows = [f"| {k} | {json.dumps(v)} |" for k, v in values.items()]
-        table = "\n".join(["| field | value |", "| --- | --- |", *rows])
-        with self._writer("train").as_default(0):
-            tf.summary.text("config", table)
-        plain = {
-            k: v if isinstance(v, bool | int | float | str) else json.dumps(v)
-            for k, v in values.items()
-        }
-        self._raw(hparams.session_start_pb(plain))
-
-    def end(self) -> None:
-        """Tells the HParams tab that the run is done."""
-        self._raw(hparams.session_end_pb(hparams.api_pb2.STATUS_SUCCESS))
-
-    def layout(self, tags: list[str]) -> None:
-        """Puts charts first that matter first.
-
-        Args:
-          tags: of scalars, each a chart of all splits.
-        """
-        charts = [
-            layout_pb2.Chart(
-                title=tag,
-                multiline=layout_pb2.MultilineChartContent(tag=[f"^{tag}$"]),
-            )
-            for tag in tags
-        ]
-        first = layout_pb2.Category(title="First", chart=charts)
-        self._raw(custom_scalars.pb(layout_pb2.Layout(category=[first])))
-
-    def _raw(self, summary: Any, split: str = RUN, step: int = 0) -> None:
-        with self._writer(split).as_default(step):
-            tf.summary.experimental.write_raw_pb(summary.SerializeToString())
-
-    def text(
-        self, name: str, step: int, words: str, split: str = "train"
+    def mistakes(
+        self, split: str, step: int, find: Callable[[], dict[str, Any]]
     ) -> None:
-        with self._writer(split).as_default(step):
-            tf.summary.text(name, words)
+        self._show(split, step, pictures.drawings(find()))
 
-    def histograms(self, step: int, arrays: dict[str, np.ndarray]) -> None:
-        with self._writer("train").as_default(step):
-            for name, values in arrays.items():
-                tf.summary.histogram(name, values)
+    def _show(self, split: str, step: int, found: Behind) -> None:
+        files = self._files
+        files.scalars(split, step, found.scalars)
+        for name, counts in found.curves.items():
+            files.precision_recall(split, step, name, counts)
+        for name, (images, words) in found.pictures.items():
+            files.pictures(split, step, name, images, words)
+        for name, words in found.texts.items():
+            files.text(name, step, words, split)
 
-    def precision_recall(
-        self, split: str, step: int, name: str, counts: np.ndarray
+    def goodput(self, step: int, secs: dict[str, float]) -> None:
+        named = {f"goodput/{name}_secs": value for name, value in secs.items()}
+        named["goodput/share"] = clock.share(secs)
+        self._files.scalars("train", step, named)
+
+    def sync(self) -> None:
+        self._files.flush()
+
+    def end(
+        self, result: dict[str, Any], *, step_secs: float, stopped_early: bool
     ) -> None:
-        """Shows a curve by threshold.
-
-        Args:
-          split: whose rows were scored.
-          step: global steps done.
-          name: of the curve.
-          counts: int64 [4, thresholds] of true and false positives, true and
-            false negatives, at evenly spaced thresholds from 0 to 1.
-        """
-        hits, false, rest, missed = counts
-        raw = pr_curve.raw_data_pb(
-            name,
-            *(hits, false, rest, missed),
-            precision=hits / np.maximum(1, hits + false),
-            recall=hits / np.maximum(1, hits + missed),
-            num_thresholds=counts.shape[1],
-        )
-        self._raw(raw, split, step)
-
-    def pictures(
-        self, split: str, step: int, name: str, pictures: Any, words: str
-    ) -> None:
-        """Shows images.
-
-        Args:
-          split: whose rows they tell of.
-          step: global steps done.
-          name: of the images.
-          pictures: uint8 [images, height, width, channels].
-          words: that stand above them.
-        """
-        with self._writer(split).as_default(step):
-            tf.summary.image(
-                name, pictures, max_outputs=len(pictures), description=words
-            )
-
-    def graph(self, model: keras.Model) -> None:
-        """Shows the network's forward pass."""
-        spec = tf.TensorSpec(model.input_shape, tf.float32)
-
-        @tf.function(autograph=False)
-        def mlp(x: tf.Tensor) -> tf.Tensor:
-            return model(x, training=False)
-
-        with self._writer("train").as_default(0):
-            tf.summary.graph(mlp.get_concrete_function(spec).graph)
-
-    def flush(self) -> None:
-        for writer in self._writers.values():
-            writer.flush()
+        if result["status"] == "done":
+            self._files.end()
 
     def close(self) -> None:
-        for writer in self._writers.values():
-            writer.close()
-
-
-def _drop_after(writer: tf.summary.SummaryWriter, step: int) -> None:
-    """Tells TensorBoard to drop what older files hold of later steps."""
-    event = event_pb2.Event(step=step + 1)
-    event.session_log.status = event_pb2.SessionLog.START
-    tf.raw_ops.ImportEvent(
-        writer=writer._resource, event=tf.constant(event.SerializeToString())
-    )
-
-
-def first_pictures(x: np.ndarray, largest: float | None) -> np.ndarray:
-    """Returns the first images as uint8 [images, height, width, channels].
-
-    Args:
-      x: images as stored, [rows, height, width] or with channels last.
-      largest: the value shown as white.
-    """
-    x = np.asarray(x[:IMAGES_SHOWN], np.float64)
-    white = largest or max(float(x.max()), 1e-12)
-    pictures = np.clip(np.round(x / white * 255), 0, 255).astype(np.uint8)
-    return pictures[..., None] if pictures.ndim == 3 else pictures
-
-
-def save_grid(path: pathlib.Path, pictures: np.ndarray) -> None:
-    """Writes up to four images, two a row, as a PNG large enough to see.
-
-    Args:
-      path: of the file.
-      pictures: uint8 [images, height, width, 1 or 3].
-    """
-    blank = np.zeros_like(pictures[:1])
-    four = np.concatenate(
-        [pictures, *([blank] * (IMAGES_SHOWN - len(pictures)))]
-    )
-    rows = [np.concatenate(four[i : i + 2], axis=1) for i in (0, 2)]
-    grid = np.concatenate(rows, axis=0)
-    zoom = max(1, 224 // grid.shape[0])
-    grid = grid.repeat(zoom, axis=0).repeat(zoom, axis=1)
-    path.write_bytes(tf.io.encode_png(grid).numpy())
+        self._files.close()

@@ -77,7 +77,7 @@ class Evaluator:
         scores = None
         values = plan.examples * self._problem.outputs
         is_kept, parts = values <= self._most_outputs, []
-        while step < plan.last_step:
+        while step < plan.total_steps:
             end = plan.chunk_end(step)
             sums, counts, outputs = self._loops[is_kept](
                 next(self._chunks[split])
@@ -126,7 +126,7 @@ def plan_of(
         most_steps=pipeline.steps_that_fit(
             split, batch_size, min(batches, config.steps_per_execution)
         ),
-        last_step=batches,
+        total_steps=batches,
     )
 
 

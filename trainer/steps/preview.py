@@ -1,7 +1,7 @@
-"""What the step that comes would do: tried, looked at and taken back."""
+"""What the step that comes would do: tried, measured and taken back."""
 
+import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,29 +13,45 @@ from trainer.steps.training import StepOptions
 from trainer.steps.training import take_step
 
 
-class Look(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Preview:
     """What a step would do, for each trainable variable.
 
     Attributes:
+      names: of the variables.
       gradients: float32 tensors, over the global batch and before clipping.
-      updates: float32 tensors, what the step adds to the variable.
+      weights: the variables themselves.
       squares: float32 [3, variables], the sums of squares of gradients, weights
         and updates. They are taken on the device, so that large tensors need
         not come to the host.
     """
 
+    names: list[str]
     gradients: list[tf.Tensor]
-    updates: list[tf.Tensor]
+    weights: list[tf.Variable]
     squares: tf.Tensor
 
+    def norms(self) -> dict[str, float]:
+        """Returns Euclidean norms by tag; see `norms`."""
+        return norms(self.names, self.squares.numpy())
 
-def look_ahead(
+    def tensors(self) -> dict[str, tf.Tensor]:
+        """Returns gradients and weights by tag, "gradient/VARIABLE"."""
+        parts = {"gradient": self.gradients, "weights": self.weights}
+        return {
+            f"{part}/{name}": values
+            for part, tensors in parts.items()
+            for name, values in zip(self.names, tensors, strict=True)
+        }
+
+
+def previewer(
     strategy: tf.distribute.Strategy, network: Network, options: StepOptions
-) -> Callable[[dict], Look]:
+) -> Callable[[dict], Preview]:
     """Makes the function that tries a chunk's first step and takes it back.
 
     A function of its own, so that training itself costs and computes the same
-    whether anyone looks or not; not compiled by XLA, since it is called seldom.
+    with and without it; not compiled by XLA, since it is called seldom.
 
     Returns:
       A function from a chunk to what its first step would do.
@@ -43,7 +59,7 @@ def look_ahead(
     gradient = gradient_of(network, options)
     trained = network.model.trainable_variables
 
-    def replica_step(chunk: dict) -> Look:
+    def replica_step(chunk: dict) -> tuple[list[tf.Tensor], tf.Tensor]:
         context = tf.distribute.get_replica_context()
         gradients, _ = gradient(
             chunk["x"][0],
@@ -67,15 +83,21 @@ def look_ahead(
             tf.stack([tf.reduce_sum(tf.square(t)) for t in tensors])
             for tensors in (gradients, weights, updates)
         ]
-        return Look(gradients, updates, tf.stack(squares))
+        return gradients, tf.stack(squares)
 
     @tf.function(autograph=False)
-    def look(chunk: dict) -> Look:
+    def try_step(chunk: dict) -> tuple[list[tf.Tensor], tf.Tensor]:
         local = strategy.experimental_local_results
         found = strategy.run(replica_step, args=(chunk,))
         return tf.nest.map_structure(lambda each: local(each)[0], found)
 
-    return look
+    names, weights = [v.path for v in trained], [v.value for v in trained]
+
+    def preview(chunk: dict) -> Preview:
+        gradients, squares = try_step(chunk)
+        return Preview(names, gradients, weights, squares)
+
+    return preview
 
 
 def _put_back(

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from trainer.cluster.place import Cluster
 from trainer.config import AugmentationConfig
+from trainer.config import OptimizerConfig
 from trainer.model.augmentation import augment
 from trainer.model.chance import chance
 from trainer.model.network import Network
@@ -20,7 +21,7 @@ from trainer.problem import metrics
 
 @dataclasses.dataclass(frozen=True)
 class StepOptions:
-    """The config's fields that shape a step; see trainer/config/sections.py.
+    """The config's parts that shape a step; see trainer/config/sections.py.
 
     `compiled` tells what XLA compiles: "step", all of it; "parts", the
     distortions and the update alone, since on CPUs TensorFlow's own bfloat16
@@ -28,11 +29,9 @@ class StepOptions:
     """
 
     seed: int
-    micro_batches: int
-    clip_norm: float | None
-    ema_decay: float | None
-    compiled: Literal["step", "parts", "none"]
+    optimizer: OptimizerConfig
     augmentation: AugmentationConfig
+    compiled: Literal["step", "parts", "none"]
     total_steps: int
 
 
@@ -162,7 +161,8 @@ def _update(network: Network, options: StepOptions) -> Callable:
         step = tf.cast(network.optimizer.iterations.value, tf.float32)
         take_step(network, options, gradients)
         if network.average is not None:
-            decay = tf.minimum(options.ema_decay, (1 + step) / (10 + step))
+            most = options.optimizer.ema_decay
+            decay = tf.minimum(most, (1 + step) / (10 + step))
             tf.distribute.get_replica_context().merge_call(
                 _move_average, args=(network, decay)
             )
@@ -179,9 +179,9 @@ def take_step(
       The gradient that was meant: the penalty's added, nothing clipped.
     """
     gradients = _regularized(network.model, gradients)
-    taken = gradients
-    if options.clip_norm:
-        taken, _ = tf.clip_by_global_norm(gradients, options.clip_norm)
+    taken, clip_norm = gradients, options.optimizer.clip_norm
+    if clip_norm:
+        taken, _ = tf.clip_by_global_norm(gradients, clip_norm)
     network.optimizer.apply(taken, network.model.trainable_variables)
     return gradients
 
@@ -201,6 +201,7 @@ def gradient_of(network: Network, options: StepOptions) -> Callable:
     """Makes one replica's part of a step: the gradient and sums of its rows."""
     variables = [v.value for v in network.model.trainable_variables]
     width = len(metrics.sum_names(network.problem))
+    micro_batches = options.optimizer.accumulation_steps
     distort = functools.partial(augment, options.augmentation)
     if options.compiled == "parts" and options.augmentation.distorts:
         distort = tf.function(distort, jit_compile=True, autograph=False)
@@ -223,9 +224,9 @@ def gradient_of(network: Network, options: StepOptions) -> Callable:
         return tape.gradient(share, variables), sums
 
     def gradient(x, y, examples, first_row, step):
-        if options.micro_batches == 1:
+        if micro_batches == 1:
             return of_rows(x, y, examples, first_row, step)
-        rows = x.shape[0] // options.micro_batches
+        rows = x.shape[0] // micro_batches
         parts_x = tf.reshape(x, [-1, rows, *x.shape[1:]])
         parts_y = tf.reshape(y, [-1, rows, *y.shape[1:]])
         added = [tf.zeros_like(v) for v in variables]
@@ -239,7 +240,7 @@ def gradient_of(network: Network, options: StepOptions) -> Callable:
             return i + 1, added, sums + more_sums
 
         _, added, sums = tf.while_loop(
-            lambda i, *_: i < options.micro_batches,
+            lambda i, *_: i < micro_batches,
             body,
             [tf.constant(0), added, sums],
         )

@@ -1,13 +1,16 @@
-"""What a run works on, and where it stands."""
+"""What a run works on."""
 
 import dataclasses
 from typing import TYPE_CHECKING
 
 from trainer.cluster.place import Cluster
 from trainer.config import Config
+from trainer.input.epochs import Epochs
 from trainer.journal.display import Display
 from trainer.problem.problems import Problem
 from trainer.sources import Dataset
+from trainer.train.due import Due
+from trainer.train.due import due_of
 from trainer.workdir.folder import Workdir
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ class Work:
       fingerprint: of the data.
       workdir: held by this process where it is the chief.
       place: of this process in the job.
-      init_from: workdir of a run whose weights a new run begins with.
+      init_from: a run whose weights a new run begins with.
       display: how the terminal is told.
       profile_steps: (first, last) of the steps to trace, or None.
     """
@@ -36,7 +39,7 @@ class Work:
     fingerprint: str
     workdir: Workdir
     place: Cluster = dataclasses.field(default_factory=Cluster)
-    init_from: str | None = None
+    init_from: Workdir | None = None
     display: Display = dataclasses.field(default_factory=Display)
     profile_steps: tuple[int, int] | None = None
 
@@ -66,44 +69,15 @@ class Job(Work):
         }
 
     @property
-    def steps_per_epoch(self) -> int:
-        examples = self.dataset.splits["train"].examples
-        return -(-examples // self.config.global_batch_size)
+    def epochs(self) -> Epochs:
+        """How the steps fall into epochs, and where they end."""
+        config, train = self.config, self.dataset.splits["train"]
+        an_epoch = Epochs(train.examples, config.global_batch_size, 0)
+        epochs = config.epochs or 0
+        total_steps = config.steps or epochs * an_epoch.steps_per_epoch
+        return dataclasses.replace(an_epoch, total_steps=total_steps)
 
     @property
-    def total_steps(self) -> int:
-        epochs = self.config.epochs or 0
-        return self.config.steps or epochs * self.steps_per_epoch
-
-    def examples_of(self, first: int, last: int) -> int:
-        """Counts the training rows of steps [first, last) of one epoch."""
-        batch_size = self.config.global_batch_size
-        begin = first % self.steps_per_epoch * batch_size
-        end = begin + (last - first) * batch_size
-        return min(end, self.dataset.splits["train"].examples) - begin
-
-
-@dataclasses.dataclass
-class State:
-    """What a checkpoint holds beside the arrays; all of it is JSON.
-
-    Attributes:
-      step: global steps done.
-      sums: `metrics.sum_names` of the rows since the last train line.
-      examples: how many rows those were.
-      best, best_step: value and step of the best `select_by` so far.
-      worse: evaluations since then.
-      stopped_early: whether `patience` has run out.
-      saved_unix_secs: when this state was taken for a checkpoint.
-      goodput: seconds by category until then, over all starts.
-    """
-
-    step: int = 0
-    sums: list[float] = dataclasses.field(default_factory=list)
-    examples: int = 0
-    best: float | None = None
-    best_step: int | None = None
-    worse: int = 0
-    stopped_early: bool = False
-    saved_unix_secs: float | None = None
-    goodput: dict[str, float] = dataclasses.field(default_factory=dict)
+    def due(self) -> Due:
+        """What is done after which steps."""
+        return due_of(self.config, self.epochs, self.profile_steps)

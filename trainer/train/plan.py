@@ -19,39 +19,28 @@ def step_options(job: Job) -> training.StepOptions:
         compiled = "parts" if is_slow else "step"
     return training.StepOptions(
         seed=config.seed,
-        micro_batches=config.optimizer.accumulation_steps,
-        clip_norm=config.optimizer.clip_norm,
-        ema_decay=config.optimizer.ema_decay,
-        compiled=compiled,
+        optimizer=config.optimizer,
         augmentation=config.data.augmentation,
-        total_steps=job.total_steps,
+        compiled=compiled,
+        total_steps=job.epochs.total_steps,
     )
 
 
 def training_plan(job: Job) -> pipeline.Plan:
     """Settles the order of the run and where its chunks end."""
     config, train = job.config, job.dataset.splits["train"]
+    epochs, due = job.epochs, job.due
     longest = min(
-        config.steps_per_execution, job.steps_per_epoch, job.total_steps
-    )
-    cuts = (
-        config.log.every_steps,
-        config.log.norms_every_steps,
-        config.log.histograms_every_steps,
-        config.evaluation.every_steps,
-        config.checkpoint.every_steps,
-        config.checkpoint.keep_every_steps,
+        config.steps_per_execution, epochs.steps_per_epoch, epochs.total_steps
     )
     return pipeline.Plan(
-        examples=train.examples,
-        global_batch_size=config.global_batch_size,
+        **vars(epochs),
         replicas=job.strategy.num_replicas_in_sync,
         micro_batches=config.optimizer.accumulation_steps,
         most_steps=pipeline.steps_that_fit(
             train, config.global_batch_size, longest
         ),
-        last_step=job.total_steps,
         seed=config.seed,
-        cuts=tuple(cut for cut in cuts if cut),
-        ends=tuple(step for step in job.profile_steps or () if step),
+        cuts=due.cuts,
+        ends=due.ends,
     )

@@ -11,15 +11,28 @@ PAUSED = "paused"
 USEFUL = "train"
 
 
+class Since:
+    """By how much totals have grown since they were last taken."""
+
+    def __init__(self, totals: dict[str, float] | None = None) -> None:
+        """Begins at these totals, or at 0."""
+        self._taken = dict(totals or {})
+
+    def take(self, totals: dict[str, float]) -> dict[str, float]:
+        """Returns the growth of each total, and begins anew at them."""
+        grown = {n: t - self._taken.get(n, 0.0) for n, t in totals.items()}
+        self._taken = dict(totals)
+        return grown
+
+
 class Clock:
     """Adds up wall time by category, from the first training call on.
 
     Categories: "setup" (process start to first training call), "compile" (the
     first chunk, which is traced and compiled), "train" (all others),
-    "input_wait", "evaluate", "checkpoint", "look" (norms and histograms),
-    "other"; and of earlier starts
-    "redone" (steps taken that were lost), "downtime" (no process ran) and
-    "paused" (the user wanted it so).
+    "input_wait", "evaluate", "checkpoint", "look" (the preview of a step),
+    "other"; and of earlier starts "redone" (steps taken that were lost),
+    "downtime" (no process ran) and "paused" (the user wanted it so).
 
     Attributes:
       setup_secs: from the start of the process to the making of this clock.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests import processes
 from trainer.cluster.place import Cluster
 from trainer.cluster.stragglers import Stragglers
-from trainer.journal import clock as clocks
+from trainer.process import clock as clocks
 from trainer.workdir import attempt
 from trainer.workdir.folder import Workdir
 

@@ -1,0 +1,142 @@
+"""What the chunks of a run add up to: rows, sums and seconds."""
+
+import numpy as np
+
+from trainer.input.epochs import Epochs
+from trainer.problem import metrics
+from trainer.problem.problems import Problem
+from trainer.process.clock import Clock
+from trainer.process.clock import Since
+from trainer.train.state import State
+
+REMEDY = (
+    "lower config.optimizer.learning_rate or set config.optimizer.clip_norm"
+)
+
+
+class DivergedError(Exception):
+    """A loss is not finite any more; says where, and the remedy."""
+
+
+class Accounts:
+    """Adds up in all, since the last train line, and since the bar began.
+
+    Attributes:
+      examples: rows that this process has trained on.
+      steps: that it has taken.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        epochs: Epochs,
+        clock: Clock,
+        state: State,
+        workers: int,
+    ) -> None:
+        """Begins where the run stands.
+
+        Args:
+          problem: whose metrics the sums make.
+          epochs: how many rows steps have.
+          clock: that counts the seconds.
+          state: holds the step, and the sums since the last train line.
+          workers: of the job.
+        """
+        self._problem, self._epochs = problem, epochs
+        self._clock, self._state = clock, state
+        self.examples = self.steps = 0
+        self._bar_sums, self._bar_examples = np.zeros(0), 0
+        self._worker_secs = np.zeros(workers)
+        self._since_chunk, self._since_line = Since(), Since()
+
+    def add_secs(self, own_secs: np.ndarray) -> dict[str, float]:
+        """Takes in the time of the chunk that has just ended.
+
+        Args:
+          own_secs: float32 [workers], what each one's replicas spent on their
+            own work; [0] for a single replica.
+
+        Returns:
+          Seconds of "train" and "input_wait" in it; {} of the first chunk,
+          which compiles, and tells nothing of speed.
+        """
+        names = ("train", "input_wait")
+        spent = self._since_chunk.take({n: self._clock.of(n) for n in names})
+        if not spent["train"]:
+            return {}
+        self._worker_secs += own_secs if own_secs.size else 0
+        return spent
+
+    def add(self, sums: np.ndarray) -> None:
+        """Takes in the rows of a chunk that ends where the run stands.
+
+        Args:
+          sums: float32 [steps, sums], in the order of `metrics.sum_names`.
+
+        Raises:
+          DivergedError: a step's loss is not finite.
+        """
+        state = self._state
+        first = state.step - len(sums)
+        finite = np.isfinite(sums[:, 0])
+        if not finite.all():
+            bad = first + int(np.argmin(finite)) + 1
+            raise DivergedError(
+                f"the loss is not finite at step {bad} (steps {first + 1} to"
+                f" {state.step}); {REMEDY}"
+            )
+        examples = self._epochs.examples_of(first, state.step)
+        added = sums.astype(np.float64).sum(axis=0)
+        self.examples += examples
+        self.steps += len(sums)
+        self._bar_examples += examples
+        self._bar_sums = added + (self._bar_sums if self._bar_sums.size else 0)
+        state.examples += examples
+        state.sums = (added + (state.sums or 0.0)).tolist()
+
+    def bar_values(self) -> dict[str, float]:
+        """Returns the metrics of the rows since the bar began."""
+        return self._values(self._bar_sums.tolist(), self._bar_examples)
+
+    def begin_bar(self) -> None:
+        self._bar_sums, self._bar_examples = np.zeros(0), 0
+
+    def take_line(
+        self,
+    ) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+        """Ends what a train line tells of, and begins the next.
+
+        Returns:
+          Of the steps since the last train line: the metrics; the speed; and
+          "worker_secs/INDEX", each worker's own work a step.
+        """
+        state = self._state
+        grown = self._since_line.take(
+            {
+                "examples": self.examples,
+                "steps": self.steps,
+                "secs": self._clock.train_secs,
+                "wait": self._clock.of("input_wait"),
+            }
+        )
+        secs, steps = grown["secs"], grown["steps"]
+        speed = {
+            "examples_per_sec": grown["examples"] / secs,
+            "step_secs": secs / steps,
+            "input_wait_share": grown["wait"] / secs,
+        }
+        own = {
+            f"worker_secs/{i}": own_secs / steps
+            for i, own_secs in enumerate(self._worker_secs.tolist())
+            if own_secs
+        }
+        values = self._values(state.sums, state.examples)
+        self._worker_secs[:] = 0
+        state.sums, state.examples = [], 0
+        return values, speed, own
+
+    def _values(self, sums: list[float], examples: int) -> dict[str, float]:
+        names = metrics.sum_names(self._problem)
+        named = dict(zip(names, sums, strict=True))
+        return metrics.values(self._problem, named, examples)

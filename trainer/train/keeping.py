@@ -1,0 +1,160 @@
+"""What the chief keeps and says of a run; the other processes do neither."""
+
+import dataclasses
+import time
+
+from trainer.journal.writer import Subject
+from trainer.journal.writers import open_writers
+from trainer.journal.writers import Writers
+from trainer.model.network import Network
+from trainer.model.network import PortableModel
+from trainer.process.clock import Clock
+from trainer.process.facts import process_age_secs
+from trainer.train import record
+from trainer.train import result
+from trainer.train.job import Job
+from trainer.train.result import Outcome
+from trainer.train.state import State
+from trainer.workdir import attempt
+from trainer.workdir import checkpoints
+from trainer.workdir.folder import RESULT_FILE
+from trainer.workdir.folder import SAVE_FILE
+from trainer.workdir.folder import STOP_FILE
+
+
+class Keeping:
+    """Keeps nothing, and tells nobody.
+
+    Attributes:
+      writers: that are told what happens.
+      spent_secs: by category, of the run until this process began.
+      profile_steps: (first, last) of the steps to trace, or None.
+    """
+
+    def __init__(self) -> None:
+        self.writers = Writers([])
+        self.spent_secs: dict[str, float] = {}
+        self.profile_steps: tuple[int, int] | None = None
+
+    def is_due(self, state: State) -> bool:
+        """Returns whether a checkpoint is due where the run stands."""
+        return False
+
+    def save(self, state: State) -> None:
+        """Begins to write a checkpoint of the network as it is."""
+
+    def wait(self) -> None:
+        """Returns when all checkpoints are written."""
+
+    def finish(self, outcome: Outcome, state: State, clock: Clock) -> None:
+        """Writes the result, and tells of it."""
+
+    def close(self) -> None:
+        """Closes all files."""
+
+
+class ChiefKeeping(Keeping):
+    """Keeps attempts, checkpoints and the result in the workdir."""
+
+    def __init__(self, job: Job, network: Network, state: State) -> None:
+        """Notes what runs, introduces it, and makes ready to save.
+
+        Args:
+          job: what is worked on.
+          network: that is trained.
+          state: that this process goes on from.
+        """
+        self._job, self._network = job, network
+        self._workdir, self._config = job.workdir, job.config.checkpoint
+        self._due = job.due.checkpoint
+        self.profile_steps = job.profile_steps
+        began_unix_secs = time.time() - process_age_secs()
+        _note_what_runs(job, state)
+        self._attempt, lost = attempt.begin(
+            self._workdir,
+            began_unix_secs,
+            state.saved_unix_secs,
+            state.step,
+            job.last_alive_unix_secs,
+        )
+        names = state.goodput.keys() | lost.keys()
+        self.spent_secs = {
+            n: state.goodput.get(n, 0.0) + lost.get(n, 0.0) for n in names
+        }
+        self.writers = open_writers(
+            Subject(
+                config=job.config,
+                dataset=job.dataset,
+                network=network,
+                workdir=self._workdir,
+                epochs=job.epochs,
+                first_step=state.step,
+                bar_steps=job.due.bar.every_steps[0],
+            ),
+            job.display,
+        )
+        self.writers.introduce()
+        checkpoints.clean(self._workdir.checkpoints)
+        self._saver = checkpoints.Saver(
+            self._workdir.checkpoints,
+            self._config,
+            PortableModel(job.config, network).save,
+        )
+        self._saved_secs = time.monotonic()
+
+    def is_due(self, state: State) -> bool:
+        age_secs = time.monotonic() - self._saved_secs
+        every_secs = self._config.every_secs
+        return (
+            self._due.is_due(state)
+            or bool(every_secs and age_secs >= every_secs)
+            or (self._workdir / SAVE_FILE).exists()
+        )
+
+    def save(self, state: State) -> None:
+        (self._workdir / SAVE_FILE).unlink(missing_ok=True)
+        state.saved_unix_secs = time.time()
+        self.writers.goodput(state.step, state.goodput)
+        self.writers.sync()
+        self._saver.save(
+            state.step,
+            self._network.snapshot(),
+            dataclasses.asdict(state),
+            state.best_step,
+        )
+        self._saved_secs = time.monotonic()
+
+    def wait(self) -> None:
+        self._saver.wait()
+
+    def finish(self, outcome: Outcome, state: State, clock: Clock) -> None:
+        values = result.values(
+            self._job, self._network, self._attempt, outcome, state, clock
+        )
+        self._workdir.write_json(RESULT_FILE, values)
+        self._attempt.end(self._workdir, outcome.code, state.step)
+        (self._workdir / STOP_FILE).unlink(missing_ok=True)
+        self.writers.end(
+            values,
+            step_secs=outcome.train_secs / max(1, outcome.steps),
+            stopped_early=state.stopped_early,
+        )
+
+    def close(self) -> None:
+        self.writers.close()
+        self._saver.close()
+
+
+def _note_what_runs(job: Job, state: State) -> None:
+    """Writes config and record, and says where bits may differ from before."""
+    before = job.workdir.read_json("record.json")
+    data = record.describe_data(job.dataset, job.problem, job.fingerprint)
+    now = record.collect(topology=job.topology, data=data)
+    if state.step and before is not None:
+        for name in record.differences(before, now):
+            print(
+                f"{name} differ from the run's last start: results may"
+                " differ in their last bits",
+                flush=True,
+            )
+    job.workdir.start(job.config, now)

@@ -1,0 +1,92 @@
+"""Makes all parts of a run, in the order in which they need each other."""
+
+import contextlib
+import functools
+from collections.abc import Iterator
+
+from trainer.journal.profile import Profile
+from trainer.model.network import Network
+from trainer.problem import mistakes
+from trainer.process.clock import Clock
+from trainer.process.watchdog import Watchdog
+from trainer.steps import meeting
+from trainer.steps.evaluation import Evaluator
+from trainer.train import restore
+from trainer.train.accounts import Accounts
+from trainer.train.health import Health
+from trainer.train.job import Job
+from trainer.train.keeping import ChiefKeeping
+from trainer.train.keeping import Keeping
+from trainer.train.run import Run
+from trainer.train.scoring import Scoring
+from trainer.train.state import State
+
+
+@contextlib.contextmanager
+def opened(
+    job: Job, network: Network, state: State, watchdog: Watchdog
+) -> Iterator[Run]:
+    """Opens the workdir's files, and closes them whatever happens.
+
+    Args:
+      job: what to work on.
+      network: that is trained.
+      state: where the run stands.
+      watchdog: told of what ends.
+    """
+    config, strategy, epochs = job.config, job.strategy, job.epochs
+    replicas = strategy.num_replicas_in_sync
+    is_shown = config.log.report or config.log.tensorboard
+    evaluate = Evaluator(
+        strategy,
+        network,
+        config,
+        job.dataset,
+        most_outputs=mistakes.MOST_VALUES if is_shown else 0,
+    )
+    is_chief = job.place.is_chief
+    keeping = ChiefKeeping(job, network, state) if is_chief else Keeping()
+    writers, clock = keeping.writers, Clock(keeping.spent_secs)
+    with contextlib.closing(keeping):
+        yield Run(
+            epochs=epochs,
+            due=job.due,
+            state=state,
+            clock=clock,
+            watchdog=watchdog,
+            profile=Profile(
+                keeping.profile_steps,
+                job.workdir,
+                clock,
+                network,
+                -(-config.global_batch_size // replicas),
+            ),
+            accounts=Accounts(
+                job.problem, epochs, clock, state, job.place.workers
+            ),
+            health=Health(
+                writers,
+                job.place,
+                replicas=replicas,
+                global_batch_size=config.global_batch_size,
+            ),
+            scoring=Scoring(
+                evaluate,
+                problem=job.problem,
+                dataset=job.dataset,
+                config=config.evaluation,
+                epochs=epochs,
+                state=state,
+                clock=clock,
+                writers=writers,
+                watchdog=watchdog,
+                restore_best=functools.partial(
+                    restore.best, network, job.workdir
+                ),
+            ),
+            keeping=keeping,
+            writers=writers,
+            replicas=replicas,
+            workdir=job.workdir,
+            meet=meeting.barrier(strategy),
+        )

@@ -1,0 +1,91 @@
+"""What a run begins with: a checkpoint's state, or another run's weights."""
+
+import pathlib
+
+from trainer.model.network import Network
+from trainer.process.exits import UserError
+from trainer.steps import meeting
+from trainer.train.job import Job
+from trainer.train.state import State
+from trainer.workdir import checkpoints
+from trainer.workdir.folder import Workdir
+
+
+def begin(network: Network, job: Job) -> tuple[Network, State]:
+    """Puts the newest good checkpoint into the network.
+
+    Args:
+      network: as it was built.
+      job: whose workdir may hold checkpoints.
+
+    Returns:
+      The network, and where the run stands; both as they were where there is
+      no checkpoint, but for the weights that `init_from` gives.
+
+    Raises:
+      UserError: the checkpoints are another model's, all torn, or not the same
+        for all workers; `init_from` has none, or none that fits.
+    """
+    state, (path, is_own) = State(), _find(job)
+    if path is not None:
+        arrays, scalars = checkpoints.read(path)
+        if is_own:
+            print(f"going on from {path.name}", flush=True)
+            network, state = network.restored(arrays), State(**scalars)
+        else:
+            _tell_adopted(path, *network.adopt(arrays))
+    if job.place.workers > 1 and not meeting.is_same_on_all(
+        job.strategy, state.step
+    ):
+        raise UserError(
+            f"--workdir={job.workdir.path}: the workers see different"
+            " checkpoints; it must be one folder that all of them share"
+        )
+    return network, state
+
+
+def _find(job: Job) -> tuple[pathlib.Path | None, bool]:
+    """Returns the checkpoint to begin with, and whether it is the run's own."""
+    path = checkpoints.newest_good(job.workdir.checkpoints)
+    if path is not None or job.init_from is None:
+        return path, True
+    path = checkpoints.chosen(job.init_from.checkpoints)
+    if path is None:
+        raise UserError(
+            f"--init_from={job.init_from.path} holds no checkpoint; name a"
+            " run's workdir"
+        )
+    return path, False
+
+
+def _tell_adopted(path: pathlib.Path, taken: int, left: list[str]) -> None:
+    """Says which weights are another run's."""
+    if not taken:
+        raise UserError(
+            f"--init_from={path.parents[1]}: no weight of {path.name} has the"
+            f" name and shape of one here ({', '.join(left)})"
+        )
+    words = f"; begun anew: {', '.join(left)}" if left else ""
+    print(f"{taken} weights from {path}{words}", flush=True)
+
+
+def best(network: Network, workdir: Workdir, step: int) -> None:
+    """Puts the best weights into the network.
+
+    Args:
+      network: that was trained.
+      workdir: of the run.
+      step: of the best weights.
+
+    Raises:
+      UserError: the best checkpoint is torn or gone.
+    """
+    path = checkpoints.path_of(workdir.checkpoints, step)
+    wrong = checkpoints.verify(path)
+    if wrong:
+        raise UserError(
+            f"{path.name}, the best checkpoint, is refused: {wrong};"
+            " restore it, or name another --workdir to begin anew"
+        )
+    arrays, _ = checkpoints.read(path)
+    network.restored(arrays)

@@ -1,0 +1,185 @@
+"""Scores the splits, chooses the best weights, and says when to stop."""
+
+import functools
+import math
+from collections.abc import Callable
+
+from trainer.config import EvaluationConfig
+from trainer.input.epochs import Epochs
+from trainer.journal.writer import Line
+from trainer.journal.writers import Writers
+from trainer.problem import mistakes
+from trainer.problem.problems import LOWER_IS_BETTER
+from trainer.problem.problems import Problem
+from trainer.process.clock import Clock
+from trainer.process.watchdog import Watchdog
+from trainer.sources import Dataset
+from trainer.steps.evaluation import Evaluator
+from trainer.train.accounts import DivergedError
+from trainer.train.accounts import REMEDY
+from trainer.train.state import State
+
+SPLITS = ("validation", "test")
+Scores = dict[str, dict[str, float]]
+
+
+class Scoring:
+    """Scores splits, and tells the writers.
+
+    Attributes:
+      scores: {split: {"examples", metric: value …}} at the step where the run
+        stands; {} where nothing was scored there.
+    """
+
+    def __init__(
+        self,
+        evaluate: Evaluator,
+        *,
+        problem: Problem,
+        dataset: Dataset,
+        config: EvaluationConfig,
+        epochs: Epochs,
+        state: State,
+        clock: Clock,
+        writers: Writers,
+        watchdog: Watchdog,
+        restore_best: Callable[[int], None],
+    ) -> None:
+        """Has scored nothing yet.
+
+        Args:
+          evaluate: of the network that is trained.
+          problem: the run's.
+          dataset: whose splits are scored.
+          config: what is scored, and how the best is selected.
+          epochs: how the steps fall into epochs.
+          state: where the run stands; the best so far is noted in it.
+          clock: that counts the seconds.
+          writers: that are told.
+          watchdog: told of each part of a scoring.
+          restore_best: puts the weights of a step into the network.
+        """
+        self._evaluate, self._problem, self._dataset = (
+            evaluate,
+            problem,
+            dataset,
+        )
+        self._config, self._epochs, self._state = config, epochs, state
+        self._clock, self._writers, self._watchdog = clock, writers, watchdog
+        self._restore_best = restore_best
+        self.scores: Scores = {}
+
+    def evaluate(self) -> bool:
+        """Scores the splits; returns whether these weights are the best so far.
+
+        Raises:
+          DivergedError: a split's loss is not finite.
+        """
+        with self._clock.count("evaluate"):
+            self.scores = {
+                split: self._score(split)
+                for split in SPLITS
+                if split in self._evaluate
+                and (split == "validation" or self._config.test_each_time)
+            }
+        for split, values in self.scores.items():
+            self._tell(split, values)
+            with self._clock.count("evaluate"):
+                self._tell_outputs(split)
+        if not self._config.select_by:
+            return False
+        # "auc" is left out where the split has one class alone.
+        value = self.scores["validation"].get(self._config.select_by)
+        return select(self._config, self._state, value)
+
+    def forget(self) -> None:
+        """Says that what was scored last is not the network any more."""
+        self.scores = {}
+
+    def choose_weights(self) -> None:
+        """Takes the best weights where the config selects, else the last.
+
+        Raises:
+          UserError: the best checkpoint is torn or gone.
+        """
+        best_step = self._state.best_step
+        if best_step is not None and best_step != self._state.step:
+            self._restore_best(best_step)
+            self.forget()
+
+    def final(self) -> Scores:
+        """Scores all splits that were not just scored, and tells of mistakes.
+
+        Raises:
+          DivergedError: a split's loss is not finite.
+        """
+        scores = {
+            split: self.scores.get(split) or self._score(split)
+            for split in SPLITS
+            if split in self._evaluate
+        }
+        for split, values in scores.items():
+            self._tell(split, values)
+            if split not in self.scores:
+                self._tell_outputs(split)
+        if scores:
+            self._tell_mistakes(next(reversed(scores)))
+        return scores
+
+    def _score(self, split: str) -> dict[str, float]:
+        values = self._evaluate(split, self._watchdog.touch)
+        if not math.isfinite(values["loss"]):
+            raise DivergedError(
+                f"the {split} loss is not finite after step {self._state.step};"
+                f" {REMEDY}"
+            )
+        return values
+
+    def _tell(self, split: str, values: dict[str, float]) -> None:
+        step = self._state.step
+        self._writers.line(
+            Line(
+                step,
+                self._epochs.epoch_of(step),
+                split,
+                values={k: v for k, v in values.items() if k != "examples"},
+                extra={},
+                run_secs=self._clock.run_secs(),
+            )
+        )
+
+    def _tell_outputs(self, split: str) -> None:
+        outputs = self._evaluate.outputs(split)
+        if outputs is not None:
+            self._writers.outputs(split, self._state.step, outputs)
+
+    def _tell_mistakes(self, split: str) -> None:
+        outputs = self._evaluate.outputs(split)
+        if outputs is None:
+            return
+        find = functools.cache(
+            lambda: mistakes.look(self._problem, self._dataset, split, outputs)
+        )
+        self._writers.mistakes(split, self._state.step, find)
+
+
+def select(config: EvaluationConfig, state: State, value: float | None) -> bool:
+    """Notes whether a score is the best so far, and whether to go on.
+
+    Args:
+      config: what counts as better, and for how long to wait for it.
+      state: holds the best so far; changed.
+      value: of `config.select_by`; None where the split has none.
+
+    Returns:
+      Whether it is the best.
+    """
+    sign = -1 if config.select_by in LOWER_IS_BETTER else 1
+    if value is not None and (
+        state.best is None or sign * (value - state.best) > config.min_delta
+    ):
+        state.best, state.best_step, state.worse = value, state.step, 0
+        return True
+    state.worse += 1
+    state.stopped_early = state.worse >= (config.patience or math.inf)
+    return False

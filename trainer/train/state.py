@@ -1,0 +1,33 @@
+"""Where a run stands."""
+
+import dataclasses
+
+
+@dataclasses.dataclass
+class State:
+    """What a checkpoint holds beside the arrays; all of it is JSON.
+
+    Attributes:
+      step: global steps done.
+      sums: `metrics.sum_names` of the rows since the last train line.
+      examples: how many rows those were.
+      best, best_step: value and step of the best `select_by` so far.
+      worse: evaluations since then.
+      stopped_early: whether `patience` has run out.
+      saved_unix_secs: when this state was taken for a checkpoint.
+      goodput: seconds by category until then, over all starts.
+    """
+
+    step: int = 0
+    sums: list[float] = dataclasses.field(default_factory=list)
+    examples: int = 0
+    best: float | None = None
+    best_step: int | None = None
+    worse: int = 0
+    stopped_early: bool = False
+    saved_unix_secs: float | None = None
+    goodput: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    def is_over(self, total_steps: int) -> bool:
+        """Returns whether no step of so many is left to take."""
+        return self.stopped_early or self.step >= total_steps
