@@ -139,7 +139,7 @@ def draw(turns: Turns, ran: dict[str, list], machine: dict[str, Any]) -> None:
     """
     from matplotlib.figure import Figure
 
-    from trainer.reports.charts import COLOURS
+    from trainer.charts.drawings import COLOURS
 
     figure = Figure(figsize=(9.0, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)

@@ -106,7 +106,7 @@ def draw(
     """Draws a panel for each thing that grows."""
     from matplotlib.figure import Figure
 
-    from trainer.reports.charts import COLOURS
+    from trainer.charts.drawings import COLOURS
 
     titles = {
         "width": "width of the hidden layer",

@@ -96,8 +96,8 @@ def plot(name: str, title: str, *, weak: bool) -> None:
     """Draws the efficiency of each network on each kind of hardware."""
     from matplotlib.figure import Figure
 
-    from trainer.reports.charts import COLOURS
-    from trainer.reports.charts import DASHES
+    from trainer.charts.drawings import COLOURS
+    from trainer.charts.drawings import DASHES
 
     figure = Figure(figsize=(11.0, 3.9), layout="constrained")
     for axes, hardware in zip(

@@ -5,9 +5,10 @@ import shutil
 
 import pytest
 
+from trainer.finished import stored_run
 from trainer.problem import scores
+from trainer.process import columns
 from trainer.reports import compare
-from trainer.reports import stored_run
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def test_seconds_are_those_of_the_line_that_reached_the_score(two, capsys):
     secs = run.run_secs(steps[0], "validation")
     (line,) = [x for x in out.splitlines() if x.startswith("seconds to")]
     assert code == 0
-    assert line.split()[-1] == compare.pages.shown(secs)
+    assert line.split()[-1] == columns.shown(secs)
     _, out, _ = told(capsys, *two, "--score=1.5")
     (line,) = [x for x in out.splitlines() if x.startswith("seconds to")]
     assert line.split()[-2:] == ["–", "–"]

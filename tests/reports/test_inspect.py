@@ -142,7 +142,7 @@ def test_columns_that_cannot_be_trained_on_are_left_out(tmp_path):
     assert words[:2] == ["strata", "train"]
     values, config = flags_lib.parse(words[2:])
     dataset = sources.load(
-        config.data, seed=config.seed, data_dir=values["data_dir"].value
+        config.data, seed=config.seed, data_dir=values.data_dir
     )
     assert dataset.encoding.features == ("size",)
 

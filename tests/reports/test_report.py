@@ -14,10 +14,11 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from tests.conftest import TRAINED
 from trainer import task
+from trainer.finished import stored_run
 from trainer.problem import mistakes
+from trainer.process import columns
 from trainer.reports import pages
 from trainer.reports import report
-from trainer.reports import stored_run
 
 QUICK = ("--config=digits", "--config.epochs=3")
 
@@ -48,7 +49,7 @@ def test_a_finished_run_has_a_page_that_names_its_scores(trained, problem):
     page = page_of(workdir)
     for values in result["evaluation"].values():
         for value in values.values():
-            assert pages.shown(value) in page
+            assert columns.shown(value) in page
     assert result["weights_sha256"] in page
     assert "strata report" not in page
     assert not re.search(r"(src|href)=\"(?!data:|#)", page)

@@ -14,12 +14,12 @@ from tests.serving.test_predict import held_out_rows
 from tests.serving.test_predict import read_result
 from trainer import load
 from trainer import task
+from trainer.finished import trained_run
 from trainer.problem import scores
 from trainer.process.exits import UserError
 from trainer.serving import evaluate
-from trainer.serving import held_data
-from trainer.serving import stored
-from trainer.serving import table_text
+from trainer.serving import evaluation_text
+from trainer.serving import scored_data
 from trainer.workdir import checkpoints
 
 
@@ -141,7 +141,7 @@ def test_many_classes_are_told_by_their_worst_pairs():
     assert "matrix" not in found
     assert len(found["most_confused"]) == scores.MOST_CONFUSED_PAIRS
     rows = [{"class": str(i)} for i in truth]
-    assert "predicted" in table_text._confusion(rows, found)
+    assert "predicted" in evaluation_text._confusion(rows, found)
 
 
 def test_the_json_goes_to_a_file_too(trained, tmp_path, capsys):
@@ -257,16 +257,16 @@ def test_data_of_another_make_is_refused(trees, tmp_path, change, words):
     held = {k: v for k, v in {**arrays, **change}.items() if v is not None}
     np.savez(tmp_path / "other.npz", **held)
     with pytest.raises(UserError) as error:
-        held_data.load(stored.read(folder / "run"), str(tmp_path))
+        scored_data.load(trained_run.read(folder / "run"), str(tmp_path))
     assert words in str(error.value)
 
 
 def test_data_that_is_gone_is_told(trees, tmp_path):
     folder, _ = trees
-    run = stored.read(folder / "run")
+    run = trained_run.read(folder / "run")
     run.record["data"]["folder"] = str(tmp_path / "gone")
     with pytest.raises(UserError, match="is gone; name the data's folder"):
-        held_data.load(run, None)
+        scored_data.load(run, None)
 
 
 @pytest.mark.parametrize(
@@ -291,10 +291,10 @@ def test_a_mistake_is_one_line(trained, capsys, flags, words):
 
 def test_a_split_that_is_not_there_is_told(trees, capsys):
     folder, _ = trees
-    held = held_data.load(stored.read(folder / "run"), None)
-    assert held.is_own
+    data = scored_data.load(trained_run.read(folder / "run"), None)
+    assert data.is_own
     with pytest.raises(UserError, match="train, validation, test, or all"):
-        held.split("dev")
+        data.split("dev")
 
 
 def test_a_torn_checkpoint_is_refused(trained, tmp_path, capsys):

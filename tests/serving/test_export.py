@@ -18,10 +18,10 @@ from tests.serving.test_predict import held_out_rows
 from tests.serving.test_predict import read_result
 from trainer import load
 from trainer import task
+from trainer.finished import trained_run
 from trainer.process.exits import UserError
 from trainer.serving import export
 from trainer.serving import formats
-from trainer.serving import stored
 
 ALL = "saved_model,keras,tflite,onnx"
 
@@ -283,7 +283,7 @@ def test_all_formats_agree_on_all_of_mnists_test_images(
 
 
 def test_a_portable_model_is_standard_keras(trained):
-    run = stored.read(trained("regression"))
+    run = trained_run.read(trained("regression"))
     from trainer.serving.load import TrainedModel
 
     config = json.dumps(formats.portable(TrainedModel(run)).get_config())

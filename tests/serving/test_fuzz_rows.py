@@ -24,10 +24,10 @@ from hypothesis import strategies as st
 
 from trainer.config import Config
 from trainer.config import DataConfig
+from trainer.finished.trained_run import TrainedRun
 from trainer.problem import problems
 from trainer.serving import evaluate
 from trainer.serving import predict
-from trainer.serving.stored import Stored
 from trainer.sources.encoding import Column
 from trainer.sources.encoding import Encoding
 from trainer.workdir.folder import Workdir
@@ -202,9 +202,9 @@ def a_run(folder):
         "fingerprint": "",
     }
     config = Config(epochs=1, data=DataConfig(source="files"))
-    return Stored(
-        Workdir(str(folder)), config, {"data": data},
-        pathlib.Path("step_00000001"), {}, problem,
+    return TrainedRun(
+        "run", Workdir(str(folder)), config, {"data": data}, problem,
+        pathlib.Path("step_00000001"), {},
     )  # fmt: skip
 
 
@@ -254,7 +254,7 @@ def check_predict(name, content, make_run=a_run):
         with (
             mock.patch.dict("sys.modules", {"trainer.serving.load": load}),
             mock.patch(
-                "trainer.serving.stored.read", lambda *_: make_run(here)
+                "trainer.finished.trained_run.read", lambda *_: make_run(here)
             ),
             told() as errors,
         ):
@@ -344,10 +344,10 @@ def check_evaluate(files):
             (here / "data" / name).write_bytes(content)
         run = a_run(here / "data")
         with (
-            mock.patch("trainer.serving.stored.read", lambda *_: run),
+            mock.patch("trainer.finished.trained_run.read", lambda *_: run),
             mock.patch.object(evaluate, "_score", lambda *_: {}),
             mock.patch.object(
-                evaluate.table_text, "of_evaluation", lambda _: ""
+                evaluate.evaluation_text, "of_evaluation", lambda _: ""
             ),
             told() as errors,
         ):

@@ -14,11 +14,11 @@ from tests import processes
 from tests.conftest import TRAINED
 from trainer import load
 from trainer import sources
+from trainer.finished import trained_run
 from trainer.process.exits import UserError
 from trainer.serving import evaluate
 from trainer.serving import export
 from trainer.serving import predict
-from trainer.serving import stored
 
 
 def held_out_rows(run):
@@ -87,10 +87,10 @@ def test_a_row_does_not_depend_on_its_neighbours(digits, images):
 def test_the_best_weights_are_the_default_where_the_config_selects(trained):
     workdir = trained("regression")
     best = read_result(workdir)["best_step"]
-    assert stored.read(workdir).step == best
-    assert stored.read(workdir, "best").step == best
-    assert stored.read(workdir, str(best)).step == best
-    last = stored.read(workdir, "last").step
+    assert trained_run.read(workdir).step == best
+    assert trained_run.read(workdir, "best").step == best
+    assert trained_run.read(workdir, str(best)).step == best
+    last = trained_run.read(workdir, "last").step
     assert last == read_result(workdir)["step"]
 
 
@@ -104,12 +104,12 @@ def test_the_best_weights_are_the_default_where_the_config_selects(trained):
 )
 def test_a_checkpoint_that_is_not_there_is_told(trained, checkpoint, words):
     with pytest.raises(UserError, match=words):
-        stored.read(trained("multiclass"), checkpoint)
+        trained_run.read(trained("multiclass"), checkpoint)
 
 
 def test_a_folder_that_is_no_run_is_told(tmp_path):
     with pytest.raises(UserError, match="holds no run"):
-        stored.read(tmp_path)
+        trained_run.read(tmp_path)
 
 
 def idx_bytes(array):

@@ -91,6 +91,50 @@ def test_no_good_one_is_an_error_and_none_at_all_is_not(folder):
         checkpoints.newest_good(folder)
 
 
+def steps_of_three(folder, *torn):
+    """Writes steps 1 to 3, of which 1 is the best."""
+    for step in (1, 2, 3):
+        scalars = {"step": step, "best_step": 1}
+        checkpoints.write(folder, step, ARRAYS, scalars, save_model)
+    for step in torn:
+        (folder / f"step_{step:08d}" / "state.npz").write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "step"),
+    [(None, 1), ("best", 1), ("last", 3), ("2", 2)],
+)
+@pytest.mark.parametrize("falls_back", [False, True])
+def test_the_one_that_is_meant_is_chosen(folder, wanted, step, falls_back):
+    steps_of_three(folder)
+    chosen = checkpoints.choose(folder, wanted, falls_back=falls_back)
+    assert chosen == checkpoints.path_of(folder, step)
+
+
+@pytest.mark.parametrize(("torn", "step"), [((1,), 3), ((3,), 1), ((1, 3), 2)])
+def test_one_that_is_not_whole_is_refused_or_stood_in_for(folder, torn, step):
+    steps_of_three(folder, *torn)
+    with pytest.raises(UserError, match=r"is refused: state.npz .* name the"):
+        checkpoints.choose(folder)
+    chosen = checkpoints.choose(folder, falls_back=True)
+    assert chosen == checkpoints.path_of(folder, step)
+
+
+@pytest.mark.parametrize("falls_back", [False, True])
+def test_one_that_is_not_there_is_told(folder, falls_back):
+    with pytest.raises(UserError, match="holds no checkpoint; name a run's"):
+        checkpoints.choose(folder, falls_back=falls_back)
+    checkpoints.write(
+        folder, 5, ARRAYS, {"step": 5, "best_step": None}, save_model
+    )
+    for wanted, words in {
+        "4": "and the steps 5 of",
+        "best": "no metric",
+    }.items():
+        with pytest.raises(UserError, match=words):
+            checkpoints.choose(folder, wanted, falls_back=falls_back)
+
+
 @pytest.mark.parametrize(
     ("keep_every_steps", "expected"), [(None, [2, 6, 7]), (3, [2, 3, 6, 7])]
 )

@@ -8,6 +8,7 @@ import tensorflow as tf
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
 from trainer.sources import Dataset
+from trainer.sources.pixels import to_pixels
 
 IMAGES_SHOWN = 4
 
@@ -40,23 +41,10 @@ def first_images(dataset: Dataset) -> tuple[np.ndarray, list[str]] | None:
         return None
     rows = np.arange(min(IMAGES_SHOWN, train.examples))
     rows = rows if train.rows is None else np.sort(train.rows)[rows]
-    pictures = first_pictures(train.x[rows], dataset.largest)
+    pictures = to_pixels(train.x[rows], dataset.largest)
     if pictures.shape[-1] not in (1, 3):
         return None
     return pictures, [str(label) for label in train.y[rows].tolist()]
-
-
-def first_pictures(x: np.ndarray, largest: float | None) -> np.ndarray:
-    """Returns the first images as uint8 [images, height, width, channels].
-
-    Args:
-      x: images as stored, [rows, height, width] or with channels last.
-      largest: the value shown as white.
-    """
-    x = np.asarray(x[:IMAGES_SHOWN], np.float64)
-    white = largest or max(float(x.max()), 1e-12)
-    pictures = np.clip(np.round(x / white * 255), 0, 255).astype(np.uint8)
-    return pictures[..., None] if pictures.ndim == 3 else pictures
 
 
 def save_grid(path: pathlib.Path, pictures: np.ndarray) -> None:

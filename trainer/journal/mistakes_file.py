@@ -5,6 +5,7 @@ from typing import Any
 
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
+from trainer.problem.mistakes import to_json
 
 
 class MistakesFile(Writer):
@@ -16,4 +17,6 @@ class MistakesFile(Writer):
     def mistakes(
         self, split: str, step: int, find: Callable[[], dict[str, Any]]
     ) -> None:
-        self._workdir.write_json("detail.json", {"step": step, **find()})
+        self._workdir.write_json(
+            "detail.json", {"step": step, **to_json(find())}
+        )

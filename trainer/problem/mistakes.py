@@ -13,6 +13,7 @@ from trainer.problem import scores
 from trainer.problem.problems import Problem
 from trainer.sources import Dataset
 from trainer.sources.dataset import evenly_spaced
+from trainer.sources.pixels import to_pixels
 
 # float32 outputs of a split beyond which it is not looked at row by row.
 MOST_VALUES = 50_000_000
@@ -34,9 +35,10 @@ def look(
         target's own units.
 
     Returns:
-      JSON values: "split", the parts of `scores.detail`, "mistakes" (the most
-      wrong rows), and "curves" (precision and recall of each label) or
-      "points" (pairs of true and predicted value) where the problem has them.
+      "split", the parts of `scores.detail`, "mistakes" (the most wrong rows,
+      a "picture" uint8 [height, width, channels] or None), and "curves"
+      (precision and recall of each label) or "points" (pairs of true and
+      predicted value) where the problem has them.
     """
     truth = dataset.splits[split].labels()
     labels = names_of(problem)
@@ -146,16 +148,26 @@ def _say(problem: Problem, labels: tuple[str, ...], value: np.ndarray) -> str:
     return labels[int(value)]
 
 
-def _picture(dataset: Dataset, split: str, row: int) -> str | None:
-    """A row's image as a PNG in base64; None where rows are no images."""
+def _picture(dataset: Dataset, split: str, row: int) -> np.ndarray | None:
+    """A row's image as `to_pixels` gives it; None where it is none."""
     rows = dataset.splits[split]
     if dataset.kind != "image" or rows.x.ndim < 3:
         return None
     place = row if rows.rows is None else rows.rows[row]
-    x = np.asarray(rows.x[place], np.float64)
-    x = x[..., None] if x.ndim == 2 else x
-    if x.shape[-1] not in (1, 3):
+    (pixels,) = to_pixels(rows.x[place][None], dataset.largest)
+    return pixels if pixels.shape[-1] in (1, 3) else None
+
+
+def to_json(found: dict[str, Any]) -> dict[str, Any]:
+    """Returns what `look` found as JSON values; pictures as PNGs in base64."""
+    mistakes = [
+        {**mistake, "picture": _png(mistake["picture"])}
+        for mistake in found["mistakes"]
+    ]
+    return {**found, "mistakes": mistakes}
+
+
+def _png(pixels: np.ndarray | None) -> str | None:
+    if pixels is None:
         return None
-    white = dataset.largest or max(float(x.max()), 1e-12)
-    pixels = np.clip(np.round(x / white * 255), 0, 255).astype(np.uint8)
     return base64.b64encode(tf.io.encode_png(pixels).numpy()).decode()

@@ -5,7 +5,6 @@ import pathlib
 from collections.abc import Iterator
 
 from trainer.process.arguments import Parser
-from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.sources import npy
 from trainer.storage import staging
@@ -53,9 +52,7 @@ def main(argv: list[str]) -> int:
     folder = Workdir(staging.localize(arguments.workdir)).checkpoints
     steps = checkpoints.steps_in(folder)
     if not steps:
-        raise UserError(
-            f"{arguments.workdir} holds no checkpoint; name a run's workdir"
-        )
+        raise checkpoints.none_in(arguments.workdir)
     sound = True
     for step in steps:
         path = checkpoints.path_of(folder, step)

@@ -7,17 +7,18 @@ import pathlib
 from typing import Any
 
 from trainer.config.values import flatten
+from trainer.finished import stored_run
+from trainer.finished.stored_run import StoredRun
 from trainer.problem import scores
 from trainer.problem.problems import LOWER_IS_BETTER
+from trainer.process import columns
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.reports import pages
-from trainer.reports import stored_run
 from trainer.reports.pages import Chart
 from trainer.reports.pages import Section
 from trainer.reports.pages import Table
-from trainer.reports.stored_run import StoredRun
 
 DESCRIPTION = """\
 Compares runs of one problem: the fields that differ, scores with intervals
@@ -93,16 +94,18 @@ def read(workdirs: list[str]) -> list[StoredRun]:
     runs = [stored_run.read(path) for path in workdirs]
     first = runs[0]
     for number, run in enumerate(runs):
-        if run.problem != first.problem:
+        if run.problem.type != first.problem.type:
             raise UserError(
-                f"{run.path} is of the problem {run.problem} and {first.path}"
-                f" of {first.problem}; compare runs of one problem"
+                f"{run.workdir.path} is of the problem {run.problem.type} and"
+                f" {first.workdir.path} of {first.problem.type}; compare runs"
+                " of one problem"
             )
-        if run.path.resolve() in {r.path.resolve() for r in runs[:number]}:
-            raise UserError(f"{run.path} is named twice; name it once")
+        paths = {r.workdir.path.resolve() for r in runs[:number]}
+        if run.workdir.path.resolve() in paths:
+            raise UserError(f"{run.workdir.path} is named twice; name it once")
     names = [run.name for run in runs]
     if len(set(names)) < len(names):
-        runs = [dataclasses.replace(r, name=str(r.path)) for r in runs]
+        runs = [dataclasses.replace(r, name=str(r.workdir.path)) for r in runs]
     return runs
 
 
@@ -134,7 +137,7 @@ def final_scores(runs: list[StoredRun]) -> Table:
         intervals = [run.intervals.get(name) for run in runs]
         if not any(intervals):
             continue
-        rows.append([f"{name}, 95 %", *map(pages.between, intervals)])
+        rows.append([f"{name}, 95 %", *map(columns.between, intervals)])
         told = [verdict(name, runs[0], run) for run in runs[1:]]
         rows.append([f"{name}, against the first", "", *told])
     split = runs[0].detail.get("split", "last")
@@ -167,7 +170,7 @@ def effort(
       target: a score; by default the best that all of them reached.
       price: of a device, in US dollars an hour.
     """
-    metric = runs[0].score
+    metric = runs[0].problem.score
     there = [set(run.splits) for run in runs]
     split = next(
         (s for s in ("validation", "test") if all(s in x for x in there)),
@@ -190,7 +193,7 @@ def effort(
     ]
     if target is not None:
         secs = [_secs_to(run, split, target) for run in runs]
-        name = f"seconds to {split} {metric} {pages.shown(target)}"
+        name = f"seconds to {split} {metric} {columns.shown(target)}"
         rows.insert(0, [name, *secs])
     if price is not None:
         rows.append(["USD", *(h if h is None else h * price for h in hours)])
@@ -205,7 +208,7 @@ def _device_hours(run: StoredRun) -> float | None:
 
 def _secs_to(run: StoredRun, split: str, target: float) -> float | None:
     """Seconds that the run had worked when it reached a score."""
-    for step, value in zip(*run.curve(split, run.score), strict=True):
+    for step, value in zip(*run.curve(split, run.problem.score), strict=True):
         if value == target or run.is_better(value, target):
             return run.run_secs(step, split)
     return None
@@ -213,16 +216,8 @@ def _secs_to(run: StoredRun, split: str, target: float) -> float | None:
 
 def text_of(table: Table) -> str:
     """Returns a table as text, in columns."""
-    rows = [table.head, *([pages.shown(c) for c in r] for r in table.rows)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    return "\n".join([table.caption, *lines])
+    rows = [table.head, *([columns.shown(c) for c in r] for r in table.rows)]
+    return f"{table.caption}\n{columns.lay_out(rows)}"
 
 
 def write(
@@ -233,22 +228,22 @@ def write(
     Raises:
       UserError: it cannot be written there.
     """
-    from trainer.reports import charts
+    from trainer.charts import drawings
 
     drawn = []
-    for metric in dict.fromkeys(("loss", runs[0].score)):
+    for metric in dict.fromkeys(("loss", runs[0].problem.score)):
         for split in ("train", "validation", "test"):
             curves = {run.name: run.curve(split, metric) for run in runs}
             curves = {k: v for k, v in curves.items() if len(v[0]) > 1}
             if curves:
                 title = f"{split} {metric}"
-                svg = charts.lines(title, curves)
-                drawn.append(Chart(svg, f"{title} by step"))
+                drawing = drawings.lines(title, curves)
+                drawn.append(Chart(drawing, f"{title} by step"))
     differ, final, took = tables
     pages.write(
         path,
         " / ".join(run.name for run in runs),
-        f"{len(runs)} runs of a {runs[0].problem} problem.",
+        f"{len(runs)} runs of a {runs[0].problem.type} problem.",
         [
             Section("Scores", NOISE, tables=[final]),
             Section("Curves", charts=drawn),

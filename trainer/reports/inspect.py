@@ -111,7 +111,7 @@ def _of_tables(
 ) -> tuple[dict[str, Any], "Dataset | None"]:
     """Reads CSV files; the dataset leaves out what cannot be trained on."""
     from trainer import sources
-    from trainer.reports import columns
+    from trainer.reports import column_facts
     from trainer.sources import csv_folder
 
     data = dataclasses.replace(YOUR_DATA, target=target)
@@ -130,7 +130,7 @@ def _of_tables(
         "config": "your_data",
         "target": tables.target,
         "columns": [
-            columns.of_table(
+            column_facts.of_table(
                 name, [part[name] for part in parts], problems.get(name)
             )
             for name in parts[0]
@@ -149,12 +149,12 @@ def _of_tables(
 
 def _of_arrays(data_dir: str) -> tuple[dict[str, Any], "Dataset"]:
     from trainer import sources
-    from trainer.reports import columns
+    from trainer.reports import column_facts
     from trainer.sources.checks import check_form
 
     dataset, config = _load_arrays(data_dir)
     check_form(dataset)
-    moments, rows = columns.of_arrays(dataset.splits)
+    moments, rows = column_facts.of_arrays(dataset.splits)
     stored = set(dataset.splits)
     if config == "your_data":
         dataset = sources.held_out(dataset, YOUR_DATA, Config.seed)
@@ -168,9 +168,9 @@ def _of_arrays(data_dir: str) -> tuple[dict[str, Any], "Dataset"]:
         "x": {"dtype": x.dtype.name, "shape": list(x.shape[1:])},
     }
     if dataset.kind == "table":
-        found["columns"] = columns.of_features(moments, rows)
+        found["columns"] = column_facts.of_features(moments, rows)
     else:
-        found["values"] = columns.of_images(moments, rows)
+        found["values"] = column_facts.of_images(moments, rows)
     return found | _rows(dataset, stored), dataset
 
 

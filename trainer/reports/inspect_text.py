@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from trainer.process import columns
+
 # More columns or classes are counted, not listed.
 MOST_LINES = 40
 MOST_CHARACTERS = 28
@@ -96,32 +98,12 @@ def _labels(found: dict[str, Any]) -> str:
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:
-    """Lays cells out in columns, the first to the left, the others right.
-
-    A cell with none after it spans the rest of its line.
-    """
+    """Lays cells out in columns; a cell with none after it spans its line."""
     more = len(rows) - MOST_LINES
-    table = [header, *rows[:MOST_LINES]]
-    lengths = [_lengths(row) for row in table]
-    widths = [max(column) for column in zip(*lengths, strict=True)]
-    lines = []
-    for row, own in zip(table, lengths, strict=True):
-        cells = [row[0].ljust(widths[0])]
-        for cell, length, width in zip(
-            row[1:], own[1:], widths[1:], strict=True
-        ):
-            cells.append(cell.rjust(width) if length else cell)
-        lines.append("  ".join(cells).rstrip())
+    text = columns.lay_out([header, *rows[:MOST_LINES]], spans=True)
     if more > 0:
-        lines.append(f"and {more:,} more; --format=json has all")
-    return "\n".join(lines)
-
-
-def _lengths(row: list[str]) -> list[int]:
-    """Returns the cells' lengths, 0 for one that spans the rest."""
-    last = max(index for index, cell in enumerate(row) if cell)
-    spans = last if last < len(row) - 1 else None
-    return [0 if i == spans else len(cell) for i, cell in enumerate(row)]
+        text += f"\nand {more:,} more; --format=json has all"
+    return text
 
 
 def _number(value: float | None) -> str:

@@ -5,19 +5,24 @@ import importlib.util
 import pathlib
 from typing import Any
 from typing import NamedTuple
+from typing import TYPE_CHECKING
 
+from trainer.process import columns
 from trainer.process.exits import UserError
 from trainer.storage.files import write_atomically
 from trainer.version import __version__
+
+if TYPE_CHECKING:
+    from trainer.charts.drawings import Drawing
 
 PACKAGES = {"jinja2": "Jinja2", "matplotlib": "matplotlib"}
 Row = list[Any]
 
 
 class Chart(NamedTuple):
-    """A drawing of `charts`, and what is said below it."""
+    """A drawing, and what is said below it."""
 
-    svg: str
+    drawing: "Drawing"
     caption: str
 
 
@@ -50,8 +55,9 @@ class Section:
 
     def is_empty(self) -> bool:
         """Whether there is nothing under the heading."""
-        rest = dataclasses.asdict(self) | {"title": ""}
-        return not any(rest.values())
+        return not any(
+            (self.text, self.charts, self.tables, self.pictures, self.command)
+        )
 
 
 def missing_packages() -> list[str]:
@@ -90,22 +96,6 @@ def check_output(path: pathlib.Path) -> None:
         )
 
 
-def shown(value: Any) -> str:
-    """Returns a value as tables show it: four decimals, or six digits."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool) or not isinstance(value, float):
-        return f"{value:,}" if type(value) is int else str(value)
-    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e3 else f"{value:.6g}"
-
-
-def between(interval: list[float] | None) -> str:
-    """Returns an interval as tables show it."""
-    if interval is None:
-        return "–"
-    return f"{shown(interval[0])} to {shown(interval[1])}"
-
-
 def write(
     path: pathlib.Path,
     title: str,
@@ -127,13 +117,16 @@ def write(
     """
     import jinja2
 
+    from trainer.charts import rendering
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("trainer.reports"),
         autoescape=True,
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["shown"] = shown
+    environment.filters["shown"] = columns.shown
+    environment.filters["svg"] = rendering.svg_of
     text = environment.get_template("page.html").render(
         title=title,
         lead=lead,

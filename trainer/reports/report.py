@@ -8,15 +8,16 @@ import sys
 from typing import Any
 
 from trainer.config.values import flatten
+from trainer.finished import stored_run
+from trainer.finished.stored_run import StoredRun
+from trainer.process import columns
 from trainer.process.arguments import Parser
 from trainer.process.exits import verb
 from trainer.reports import pages
-from trainer.reports import stored_run
 from trainer.reports.pages import Chart
 from trainer.reports.pages import Picture
 from trainer.reports.pages import Section
 from trainer.reports.pages import Table
-from trainer.reports.stored_run import StoredRun
 
 NAME = "report.html"
 # What an exit code of the trainer says of a start.
@@ -100,12 +101,12 @@ def write_at_the_end(workdir: str) -> None:
 
 
 def _score(run: StoredRun) -> str:
-    value = run.final.get(run.score)
+    value = run.final.get(run.problem.score)
     if value is None:
         return ""
-    interval = run.intervals.get(run.score)
-    told = f" (95 %: {pages.between(interval)})" if interval else ""
-    return f"{run.score} {pages.shown(value)}{told}"
+    interval = run.intervals.get(run.problem.score)
+    told = f" (95 %: {columns.between(interval)})" if interval else ""
+    return f"{run.problem.score} {columns.shown(value)}{told}"
 
 
 def _lead(run: StoredRun) -> str:
@@ -116,7 +117,7 @@ def _lead(run: StoredRun) -> str:
     else:
         status = f"{run.result['status']} at step {run.result['step']:,}"
     return (
-        f"{run.problem} on {data['name']} ({rows} rows); {status}, on"
+        f"{run.problem.type} on {data['name']} ({rows} rows); {status}, on"
         f" {topology['workers']} worker(s) and {topology['replicas']}"
         f" replica(s) of {run.record['processor']}."
     )
@@ -128,12 +129,12 @@ def _curves(run: StoredRun, metric: str) -> dict[str, tuple[list, list]]:
 
 
 def _learning(run: StoredRun) -> Section:
-    from trainer.reports import charts
+    from trainer.charts import drawings
 
     section = Section("Learning")
-    for metric in dict.fromkeys(("loss", run.score)):
+    for metric in dict.fromkeys(("loss", run.problem.score)):
         if curves := _curves(run, metric):
-            drawn = charts.lines(metric, curves, marks=run.restart_steps)
+            drawn = drawings.lines(metric, curves, marks=run.restart_steps)
             marked = "; a dashed line is a restart" * bool(run.restart_steps)
             section.charts.append(Chart(drawn, f"{metric} by step{marked}"))
     for name, words in {
@@ -147,7 +148,7 @@ def _learning(run: StoredRun) -> Section:
                 [line[name] for line in lines],
             )
             title = name.replace("_", " ")
-            drawn = charts.lines(title, {title: curve}, from_zero=True)
+            drawn = drawings.lines(title, {title: curve}, from_zero=True)
             section.charts.append(Chart(drawn, words))
     if run.result:
         scores = run.result["evaluation"]
@@ -161,7 +162,7 @@ def _learning(run: StoredRun) -> Section:
 
 
 def _classes(run: StoredRun) -> Section:
-    from trainer.reports import charts
+    from trainer.charts import drawings
 
     detail = run.detail
     section = Section(f"Classes ({detail.get('split')} split)")
@@ -171,7 +172,7 @@ def _classes(run: StoredRun) -> Section:
         labels = [row["class"] for row in per_class]
         section.charts.append(
             Chart(
-                charts.matrix(labels, confusion["matrix"]),
+                drawings.matrix(labels, confusion["matrix"]),
                 "Confusion matrix: true class down, predicted across",
             )
         )
@@ -179,8 +180,8 @@ def _classes(run: StoredRun) -> Section:
         found = detail["calibration"]
         section.charts.append(
             Chart(
-                charts.calibration(found["bins"], found["ece"]),
-                f"Calibration: expected error {pages.shown(found['ece'])};"
+                drawings.calibration(found["bins"], found["ece"]),
+                f"Calibration: expected error {columns.shown(found['ece'])};"
                 " dashed is perfect",
             )
         )
@@ -188,7 +189,7 @@ def _classes(run: StoredRun) -> Section:
         named = {c["label"]: (c["recall"], c["precision"]) for c in curves[:8]}
         section.charts.append(
             Chart(
-                charts.lines("precision", named, x="recall"),
+                drawings.lines("precision", named, x="recall"),
                 "Precision by recall",
             )
         )
@@ -197,8 +198,8 @@ def _classes(run: StoredRun) -> Section:
         rows = [
             [
                 *(row[name] for name in names),
-                pages.between(row["precision_interval"]),
-                pages.between(row["recall_interval"]),
+                columns.between(row["precision_interval"]),
+                columns.between(row["recall_interval"]),
             ]
             for row in per_class
         ]
@@ -215,7 +216,7 @@ def _mistakes(run: StoredRun) -> Section:
         Picture(
             row["picture"],
             f"{row['true']}, taken for {row['predicted']}"
-            f" ({pages.shown(row['how_wrong'])}); row {row['row']}",
+            f" ({columns.shown(row['how_wrong'])}); row {row['row']}",
         )
         for row in pictures
     ]
@@ -230,12 +231,12 @@ def _mistakes(run: StoredRun) -> Section:
 
 
 def _values(run: StoredRun) -> Section:
-    from trainer.reports import charts
+    from trainer.charts import drawings
 
     section = Section(f"Values ({run.detail.get('split')} split)")
     if points := run.detail.get("points"):
         words = "Predicted by true value; dashed is perfect"
-        section.charts = [Chart(charts.points(points), words)]
+        section.charts = [Chart(drawings.points(points), words)]
     if outputs := run.detail.get("per_output"):
         head = list(outputs[0])
         rows = [list(row.values()) for row in outputs]
@@ -244,7 +245,7 @@ def _values(run: StoredRun) -> Section:
 
 
 def _time(run: StoredRun) -> Section:
-    from trainer.reports import charts
+    from trainer.charts import drawings
 
     section = Section("Time")
     if run.result:
@@ -256,10 +257,10 @@ def _time(run: StoredRun) -> Section:
             f" {100 * share:.1f} % trained (goodput);"
             f" {run.result['examples_per_sec']:,.0f} examples per second."
         )
-        drawn = charts.bars("seconds", spent)
+        drawn = drawings.bars("seconds", spent)
         section.charts.append(Chart(drawn, "Where the wall time went"))
     if starts := run.starts:
-        drawn = charts.timeline(
+        drawn = drawings.timeline(
             [(began, ended, _end(code)) for began, ended, code in starts]
         )
         section.charts.append(Chart(drawn, "Each start of the run"))

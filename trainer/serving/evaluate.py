@@ -14,6 +14,8 @@ from trainer.cluster import discovery
 from trainer.cluster.place import Cluster
 from trainer.devices import choice
 from trainer.devices import start
+from trainer.finished import trained_run
+from trainer.finished.trained_run import TrainedRun
 from trainer.problem import scores
 from trainer.process.arguments import Parser
 from trainer.process.exits import CLUSTER_FAILED
@@ -22,12 +24,10 @@ from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.process.watchdog import FIRST_SECS
 from trainer.process.watchdog import Watchdog
-from trainer.serving import held_data
+from trainer.serving import evaluation_text
 from trainer.serving import output
-from trainer.serving import stored as stored_lib
-from trainer.serving import table_text
-from trainer.serving.held_data import Held
-from trainer.serving.stored import Stored
+from trainer.serving import scored_data
+from trainer.serving.scored_data import ScoredData
 from trainer.storage.files import to_json
 from trainer.storage.files import write_atomically
 
@@ -45,10 +45,10 @@ a table of classes, their confusions, and calibration.
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser("strata evaluate", DESCRIPTION)
-    stored_lib.add_flags(parser)
+    trained_run.add_flags(parser)
     parser.add_argument(
         "--split",
-        choices=held_data.SPLITS,
+        choices=scored_data.SPLITS,
         default="test",
         help="which rows; all is those of every split (default: test)",
     )
@@ -107,11 +107,11 @@ def main(argv: list[str]) -> int:
     strategy_name = choice.fit_strategy(
         arguments.strategy, place, arguments.devices, tpu=None
     )
-    stored = stored_lib.read(arguments.workdir, arguments.checkpoint)
-    held = held_data.load(stored, arguments.data_dir)
-    held.split(arguments.split)
+    run = trained_run.read(arguments.workdir, arguments.checkpoint)
+    data = scored_data.load(run, arguments.data_dir)
+    data.split(arguments.split)
     try:
-        found = _score(arguments, strategy_name, stored, held, place)
+        found = _score(arguments, strategy_name, run, data, place)
     except _op_errors() as error:
         if place.workers == 1:
             raise
@@ -126,7 +126,7 @@ def main(argv: list[str]) -> int:
         if arguments.format == "json":
             sys.stdout.write(to_json(found).decode())
         else:
-            print(table_text.of_evaluation(found))
+            print(evaluation_text.of_evaluation(found))
     return 0
 
 
@@ -139,8 +139,8 @@ def _op_errors() -> type[Exception] | tuple[()]:
 def _score(
     arguments: argparse.Namespace,
     strategy_name: str,
-    stored: Stored,
-    held: Held,
+    run: TrainedRun,
+    data: ScoredData,
     place: Cluster,
 ) -> dict[str, Any]:
     """Makes the strategy and scores; notes on the way go to stderr."""
@@ -158,12 +158,12 @@ def _score(
         strategy = strategies.build(strategy_name, devices=arguments.devices)
         if strategy.num_replicas_in_sync > 1:
             strategies.describe(strategy, place)
-        return evaluate(stored, held, arguments.split, strategy, watchdog.touch)
+        return evaluate(run, data, arguments.split, strategy, watchdog.touch)
 
 
 def evaluate(
-    stored: Stored,
-    held: Held,
+    run: TrainedRun,
+    data: ScoredData,
     split: str,
     strategy: "tf.distribute.Strategy",
     on_chunk: Callable[[], None] = lambda: None,
@@ -171,9 +171,9 @@ def evaluate(
     """Scores a split and says what was scored.
 
     Args:
-      stored: the run.
-      held: the data.
-      split: one of `held_data.SPLITS`.
+      run: the run.
+      data: the data.
+      split: one of `scored_data.SPLITS`.
       strategy: that the batches are spread by.
       on_chunk: called after each chunk of batches.
 
@@ -183,22 +183,22 @@ def evaluate(
     from trainer.serving import scoring
 
     found = scoring.score(
-        stored,
-        held.split(split),
-        held.problem.target_center,
+        run,
+        data.split(split),
+        data.problem.target_center,
         strategy,
         on_chunk,
     )
     values = found.pop("values")
     return {
-        "workdir": str(stored.workdir.path),
-        "step": stored.step,
+        "workdir": str(run.workdir.path),
+        "step": run.step,
         "weights_sha256": found.pop("weights_sha256"),
-        "problem": stored.problem.type,
+        "problem": run.problem.type,
         "data": {
-            "name": held.dataset.name,
-            "fingerprint": held.fingerprint,
-            "is_the_runs_own": held.is_own,
+            "name": data.dataset.name,
+            "fingerprint": data.fingerprint,
+            "is_the_runs_own": data.is_own,
         },
         "split": split,
         "evaluation": {split: values},

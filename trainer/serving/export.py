@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 
 from trainer.devices import start
+from trainer.finished import trained_run
+from trainer.finished.trained_run import TrainedRun
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
-from trainer.serving import held_data
 from trainer.serving import model_card
-from trainer.serving import stored as stored_lib
+from trainer.serving import scored_data
 from trainer.serving.evaluate import add_data_flag
 from trainer.serving.evaluate import evaluate
-from trainer.serving.held_data import Held
 from trainer.serving.model_card import FORMATS
-from trainer.serving.stored import Stored
+from trainer.serving.scored_data import ScoredData
 from trainer.sources import csv_folder
 from trainer.sources.csv_file import open_csv
 from trainer.sources.dataset import evenly_spaced
@@ -46,7 +46,7 @@ COMPARED_ROWS = 1000
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser("strata export", DESCRIPTION)
-    stored_lib.add_flags(parser)
+    trained_run.add_flags(parser)
     parser.add_argument(
         "--formats",
         metavar="LIST",
@@ -66,12 +66,12 @@ def main(argv: list[str]) -> int:
     """
     arguments = _parse(argv)
     formats = _formats(arguments.formats)
-    stored = stored_lib.read(arguments.workdir, arguments.checkpoint)
-    held = held_data.load(stored, arguments.data_dir)
-    folder = stored.workdir / "export"
+    run = trained_run.read(arguments.workdir, arguments.checkpoint)
+    data = scored_data.load(run, arguments.data_dir)
+    folder = run.workdir / "export"
     with _numbered(folder) as (aside, version):
         with contextlib.redirect_stdout(sys.stderr), start.eased():
-            card = _write(stored, held, formats, aside)
+            card = _write(run, data, formats, aside)
         files = {
             path.relative_to(aside).as_posix(): checksum(path)
             for path in sorted(aside.rglob("*"))
@@ -111,7 +111,7 @@ def _formats(text: str) -> list[str]:
 
 
 def _write(
-    stored: Stored, held: Held, formats: list[str], aside: Path
+    run: TrainedRun, data: ScoredData, formats: list[str], aside: Path
 ) -> dict[str, Any]:
     """Scores the run, writes each format, and returns the card's values."""
     import tensorflow as tf
@@ -119,16 +119,16 @@ def _write(
     from trainer.serving import formats as formats_lib
     from trainer.serving.load import TrainedModel
 
-    found = evaluate(stored, held, "test", tf.distribute.get_strategy())
-    model = TrainedModel(stored)
-    x = _some_rows(held)
+    found = evaluate(run, data, "test", tf.distribute.get_strategy())
+    model = TrainedModel(run)
+    x = _some_rows(data)
     found_in = {
         name: formats_lib.write_checked(name, model, aside, x)
         for name in formats
     }
-    if "saved_model" in formats and stored.encoding is not None:
+    if "saved_model" in formats and run.encoding is not None:
         found_in["saved_model of cells"] = formats_lib.check_table(
-            model, aside, _some_cells(held)
+            model, aside, _some_cells(data)
         )
     agreement = {
         name: {
@@ -141,31 +141,29 @@ def _write(
     return {
         "run": found,
         "parameters": model.network.model.count_params(),
-        "data": {**stored.data, "is_the_runs_own": held.is_own},
-        "config": dataclasses.asdict(stored.config),
+        "data": {**run.data, "is_the_runs_own": data.is_own},
+        "config": dataclasses.asdict(run.config),
         "trained": {
-            name: value
-            for name, value in stored.record.items()
-            if name != "data"
+            name: value for name, value in run.record.items() if name != "data"
         },
         "agreement": agreement,
         "tolerance": formats_lib.TOLERANCE,
     }
 
 
-def _some_rows(held: Held) -> np.ndarray:
+def _some_rows(data: ScoredData) -> np.ndarray:
     """Up to 1,000 evenly spaced test rows."""
-    split = held.split("test")
+    split = data.split("test")
     places = evenly_spaced(split.examples, COMPARED_ROWS)
     return np.asarray(
         split.x[places if split.rows is None else split.rows[places]]
     )
 
 
-def _some_cells(held: Held) -> dict[str, tuple[str, ...]]:
+def _some_cells(data: ScoredData) -> dict[str, tuple[str, ...]]:
     """Cells of the first rows of a table, up to 1,000, by column."""
-    assert held.dataset.folder is not None
-    tables = csv_folder.find_tables(staging.localize(held.dataset.folder))
+    assert data.dataset.folder is not None
+    tables = csv_folder.find_tables(staging.localize(data.dataset.folder))
     path = tables.get("test", tables["train"])
     return next(open_csv(path).blocks(COMPARED_ROWS)).columns
 

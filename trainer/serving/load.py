@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from trainer.finished import trained_run
+from trainer.finished.trained_run import TrainedRun
 from trainer.input.normalization import Normalization
 from trainer.model import mlp
 from trainer.model import optimizers
@@ -13,15 +15,13 @@ from trainer.model.network import Network
 from trainer.problem import problems
 from trainer.process.exits import UserError
 from trainer.serving import rows
-from trainer.serving import stored as stored_lib
-from trainer.serving.stored import Stored
 
 # Batches that one call works off, and the most bytes of their rows.
 CHUNK_BATCHES = 32
 CHUNK_BYTES = 16 * 2**20
 
 
-def build_network(stored: Stored) -> Network:
+def build_network(stored: TrainedRun) -> Network:
     """Builds a checkpoint's scored network in the current strategy's scope.
 
     Its optimizer has no state: it is not for training.
@@ -64,7 +64,7 @@ class TrainedModel:
       network: its network and normalisation.
     """
 
-    def __init__(self, stored: Stored) -> None:
+    def __init__(self, stored: TrainedRun) -> None:
         self.stored = stored
         optimizers.set_precision(stored.config.precision)
         self.network = build_network(stored)
@@ -187,7 +187,7 @@ class TrainedModel:
 
 
 def _batches(
-    network: Network, layout: rows.Layout
+    network: Network, layout: trained_run.Layout
 ) -> tf.types.experimental.PolymorphicFunction:
     """Makes the function from [batches, rows, *shape] to its outputs."""
 
@@ -255,4 +255,4 @@ def load(workdir: str, *, checkpoint: str | None = None) -> TrainedModel:
       >>> model.classes(rows).shape
       (2,)
     """
-    return TrainedModel(stored_lib.read(str(workdir), checkpoint))
+    return TrainedModel(trained_run.read(str(workdir), checkpoint))

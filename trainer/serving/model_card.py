@@ -10,8 +10,8 @@ import shlex
 from typing import Any
 from typing import NamedTuple
 
-from trainer.serving.table_text import number
-from trainer.serving.table_text import span
+from trainer.process.columns import between
+from trainer.process.columns import number
 
 WEAKEST_CLASSES = 5
 # Below so many test rows, or rows of a class, an interval is wide.
@@ -126,7 +126,8 @@ def _scores(run: dict[str, Any]) -> str:
         "|---|---:|---|",
     ]
     lines += [
-        f"| {name} | {number(value)} | {span(run['intervals'].get(name))} |"
+        f"| {name} | {number(value)} |"
+        f" {between(run['intervals'].get(name), nothing='')} |"
         for name, value in values.items()
         if name != "examples"
     ]
@@ -161,7 +162,7 @@ def _weaknesses(run: dict[str, Any]) -> str:
     lines += [
         f"| {_cell(row['class'])} | {number(row['precision'])} |"
         f" {number(row['recall'])} | {number(row['f1'])} | {row['support']} |"
-        f" {span(row['recall_interval'])} |"
+        f" {between(row['recall_interval'], nothing='')} |"
         for row in weakest
     ]
     pairs = run.get("confusion", {}).get("most_confused", [])[:WEAKEST_CLASSES]

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from trainer.devices import start
+from trainer.finished import trained_run
+from trainer.finished.trained_run import TrainedRun
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.serving import output
 from trainer.serving import rows
-from trainer.serving import stored as stored_lib
-from trainer.serving.stored import Stored
 
 DESCRIPTION = """\
 Predicts from rows as they are stored, before normalisation, in their order.
@@ -23,7 +23,7 @@ Predicts from rows as they are stored, before normalisation, in their order.
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser("strata predict", DESCRIPTION)
-    stored_lib.add_flags(parser)
+    trained_run.add_flags(parser)
     parser.add_argument(
         "--input",
         metavar="FILE",
@@ -69,7 +69,7 @@ def main(argv: list[str]) -> int:
       UserError: before anything is written under its final name.
     """
     arguments = _parse(argv)
-    stored = stored_lib.read(arguments.workdir, arguments.checkpoint)
+    stored = trained_run.read(arguments.workdir, arguments.checkpoint)
     form = _form(stored, arguments.top_k)
     if arguments.batch_size is not None and arguments.batch_size < 1:
         raise UserError(
@@ -105,7 +105,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _form(stored: Stored, top: int | None) -> output.Form:
+def _form(stored: TrainedRun, top: int | None) -> output.Form:
     problem = stored.problem
     if top is not None and problem.type != "multiclass":
         raise UserError(

@@ -4,7 +4,6 @@ Whatever the file, the rows that come out are as the run's data was stored, and
 finite. TensorFlow is not needed: a bad file is told of before it is imported.
 """
 
-import math
 import re
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -14,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from trainer.finished.trained_run import Layout
 from trainer.process.exits import UserError
-from trainer.serving import table
-from trainer.sources import Encoding
+from trainer.serving import csv_numbers
 from trainer.sources import idx
 from trainer.sources import npy
 from trainer.sources.checks import check_dtype
@@ -24,24 +23,6 @@ from trainer.sources.encoding import csv_blocks
 
 # A name that is not a path, and that a terminal shows as it is.
 _PLAIN_NAME = re.compile(r"[^\x00-\x1f\x7f/\\:]+")
-
-
-class Layout(NamedTuple):
-    """A row as the run's data was stored.
-
-    Attributes:
-      shape: without the rows.
-      dtype: of the values.
-      encoding: how a CSV file's cells become rows; None where they are rows.
-    """
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    encoding: Encoding | None = None
-
-    @property
-    def features(self) -> int:
-        return math.prod(self.shape)
 
 
 class Rows(NamedTuple):
@@ -134,7 +115,7 @@ def _of_csv(path: Path, layout: Layout) -> Rows:
     def blocks(block_rows: int) -> Iterator[np.ndarray]:
         if layout.encoding is not None:
             return csv_blocks(path, layout.encoding, block_rows)
-        return table.blocks(path, layout.features, block_rows)
+        return csv_numbers.blocks(path, layout.features, block_rows)
 
     for _ in blocks(1):  # its start alone
         break

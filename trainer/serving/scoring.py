@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from trainer.finished.trained_run import TrainedRun
 from trainer.model import optimizers
 from trainer.problem import scores
 from trainer.serving.load import build_network
-from trainer.serving.stored import Stored
 from trainer.sources import Dataset
 from trainer.sources import Split
 from trainer.steps.evaluation import Evaluator
@@ -20,7 +20,7 @@ _SCORED = "scored"
 
 
 def score(
-    stored: Stored,
+    stored: TrainedRun,
     split: Split,
     target_center: np.ndarray | None,
     strategy: tf.distribute.Strategy,

@@ -49,13 +49,7 @@ def _find(job: Job) -> tuple[pathlib.Path | None, bool]:
     path = checkpoints.newest_good(job.workdir.checkpoints)
     if path is not None or job.init_from is None:
         return path, True
-    path = checkpoints.chosen(job.init_from.checkpoints)
-    if path is None:
-        raise UserError(
-            f"--init_from={job.init_from.path} holds no checkpoint; name a"
-            " run's workdir"
-        )
-    return path, False
+    return checkpoints.choose(job.init_from.checkpoints, falls_back=True), False
 
 
 def _tell_adopted(path: pathlib.Path, taken: int, left: list[str]) -> None:

@@ -123,18 +123,68 @@ def newest_good(folder: pathlib.Path) -> pathlib.Path | None:
     return None
 
 
-def chosen(folder: pathlib.Path) -> pathlib.Path | None:
-    """Returns the checkpoint of a run's best weights, or the newest good one.
+def choose(
+    folder: pathlib.Path, wanted: str | None = None, *, falls_back: bool = False
+) -> pathlib.Path:
+    """Returns the checkpoint of a run that is meant, every file of it whole.
+
+    Args:
+      folder: of the run's checkpoints.
+      wanted: "best", "last" or the number of a step; None for the weights that
+        the run's own scores are of: the best where its config selects by a
+        metric, else the last.
+      falls_back: whether the newest one that is whole, which is told, may
+        stand in for another that is not; else that is refused.
 
     Raises:
-      UserError: there are checkpoints, and none is good.
+      UserError: there is none, or none as wanted, or it is not whole.
     """
-    newest = newest_good(folder)
-    if newest is None:
-        return None
+    steps = steps_in(folder)
+    if not steps:
+        raise none_in(folder.parent)
+    if wanted not in (None, "best", "last"):
+        return _at_step(folder, wanted, steps)
+    newest = newest_good(folder) if falls_back else None
+    newest = newest or _whole(path_of(folder, steps[-1]))
     best_step = json.loads((newest / "state.json").read_text())["best_step"]
-    best = newest if best_step is None else path_of(folder, best_step)
-    return best if verify(best) is None else newest
+    if wanted == "best" and best_step is None:
+        raise UserError(
+            "--checkpoint=best: the run's config selects by no metric; leave"
+            " the flag out, or train with config.evaluation.select_by"
+        )
+    if wanted == "last" or best_step is None:
+        return newest
+    best = path_of(folder, best_step)
+    if falls_back and verify(best) is not None:
+        return newest
+    return _whole(best)
+
+
+def none_in(workdir: object) -> UserError:
+    """Says that a workdir holds no checkpoint."""
+    return UserError(f"{workdir} holds no checkpoint; name a run's workdir")
+
+
+def _at_step(
+    folder: pathlib.Path, wanted: str | None, steps: list[int]
+) -> pathlib.Path:
+    there = ", ".join(map(str, steps))
+    step = int(wanted) if wanted and wanted.isdecimal() else -1
+    if step not in steps:
+        raise UserError(
+            f"--checkpoint={wanted} is none of best, last and the steps"
+            f" {there} of {folder.parent}"
+        )
+    return _whole(path_of(folder, step))
+
+
+def _whole(path: pathlib.Path) -> pathlib.Path:
+    if wrong := verify(path):
+        raise UserError(
+            f"{path} is refused: {wrong}; restore it, or name the step of"
+            " another by --checkpoint"
+        )
+    return path
 
 
 class Saver:

@@ -69,6 +69,21 @@ class Workdir:
                 " name another --workdir"
             ) from error
 
+    def read_config(self) -> Config | None:
+        """Returns the config of the run; None where there is no run.
+
+        Raises:
+          UserError: it cannot be read, or is of another version of Strata.
+        """
+        values = self.read_json("config.json")
+        try:
+            return None if values is None else validate(from_dict(values))
+        except UserError as error:
+            raise UserError(
+                f"{self.path / 'config.json'} is not this version's: {error};"
+                " restore it or name another --workdir"
+            ) from error
+
     def write_json(self, name: str, value: Any) -> None:
         write_atomically(self.path / name, to_json(value))
 
@@ -87,15 +102,14 @@ class Workdir:
                 f"--workdir={self.path} is not a folder; name another"
             )
         self._check_writable()
-        stored = self.read_json("config.json")
-        if stored is None:
+        before = self.read_config()
+        if before is None:
             if self.checkpoints.exists():
                 raise UserError(
                     f"--workdir={self.path} holds checkpoints but no"
                     " config.json; name another"
                 )
             return None
-        before = self._stored_config(stored)
         changes = changed_fields(before, config)
         if changes:
             raise UserError(
@@ -117,15 +131,6 @@ class Workdir:
                 f" ({data.get('name')}, rows {data.get('examples')}); name"
                 " another --workdir, or bring that data back"
             )
-
-    def _stored_config(self, stored: dict[str, Any]) -> Config:
-        try:
-            return validate(from_dict(stored))
-        except UserError as error:
-            raise UserError(
-                f"{self.path / 'config.json'} is not this version's: {error};"
-                " restore it or name another --workdir"
-            ) from error
 
     def _check_writable(self) -> None:
         folder = self.path

@@ -6,10 +6,10 @@ import os
 import numpy as np
 
 from trainer import sources
+from trainer.finished.trained_run import TrainedRun
 from trainer.problem import problems
 from trainer.problem.problems import Problem
 from trainer.process.exits import UserError
-from trainer.serving.stored import Stored
 from trainer.sources import Dataset
 from trainer.sources import Split
 from trainer.storage.names import is_remote
@@ -18,7 +18,7 @@ SPLITS = ("train", "validation", "test", "all")
 
 
 @dataclasses.dataclass(frozen=True)
-class Held:
+class ScoredData:
     """Data with labels that the run's problem takes.
 
     Attributes:
@@ -50,17 +50,17 @@ class Held:
         return splits[name]
 
 
-def load(stored: Stored, data_dir: str | None) -> Held:
+def load(run: TrainedRun, data_dir: str | None) -> ScoredData:
     """Loads the run's own data, or that of another folder.
 
     Args:
-      stored: the run.
+      run: the run.
       data_dir: the folder; None for the one that the run was trained on.
 
     Raises:
       UserError: it cannot be read, or is of another shape or other classes.
     """
-    folder = data_dir or stored.data["folder"]
+    folder = data_dir or run.data["folder"]
     own = folder and not data_dir and not is_remote(folder)
     if own and not os.path.exists(folder):
         raise UserError(
@@ -68,36 +68,36 @@ def load(stored: Stored, data_dir: str | None) -> Held:
             " folder by --data_dir"
         )
     dataset = sources.load(
-        stored.config.data,
-        seed=stored.config.seed,
+        run.config.data,
+        seed=run.config.seed,
         data_dir=folder,
-        encoding=stored.encoding,
+        encoding=run.encoding,
     )
     fingerprint = sources.fingerprint(dataset)
-    _check_rows(stored, dataset)
-    dataset = _with_own_classes(stored, dataset)
-    problem, dataset = _settle(stored, dataset)
-    is_own = fingerprint == stored.data["fingerprint"]
-    return Held(dataset, problem, fingerprint, is_own)
+    _check_rows(run, dataset)
+    dataset = _with_own_classes(run, dataset)
+    problem, dataset = _settle(run, dataset)
+    is_own = fingerprint == run.data["fingerprint"]
+    return ScoredData(dataset, problem, fingerprint, is_own)
 
 
-def _check_rows(stored: Stored, dataset: Dataset) -> None:
+def _check_rows(run: TrainedRun, dataset: Dataset) -> None:
     x = dataset.splits["train"].x
-    if x.shape[1:] != stored.shape or x.dtype != stored.dtype:
+    if x.shape[1:] != run.shape or x.dtype != run.dtype:
         raise UserError(
             f"{dataset.name} has rows of {x.dtype.name} {x.shape[1:]}, and the"
-            f" run takes {stored.dtype.name} {stored.shape}; save them alike"
+            f" run takes {run.dtype.name} {run.shape}; save them alike"
         )
 
 
-def _with_own_classes(stored: Stored, dataset: Dataset) -> Dataset:
+def _with_own_classes(run: TrainedRun, dataset: Dataset) -> Dataset:
     """Numbers the classes as the run does, by their names.
 
     Raises:
       UserError: a class that the run does not know.
     """
-    own, names = stored.problem.class_names, dataset.class_names
-    if "regression" in stored.problem.type:
+    own, names = run.problem.class_names, dataset.class_names
+    if "regression" in run.problem.type:
         return dataset
     if own and names and names != own:
         unknown = sorted(set(names) - set(own))
@@ -112,21 +112,21 @@ def _with_own_classes(stored: Stored, dataset: Dataset) -> Dataset:
             for key, split in dataset.splits.items()
         }
         dataset = dataclasses.replace(dataset, splits=splits)
-    return dataclasses.replace(dataset, class_names=stored.labels)
+    return dataclasses.replace(dataset, class_names=run.labels)
 
 
-def _settle(stored: Stored, dataset: Dataset) -> tuple[Problem, Dataset]:
+def _settle(run: TrainedRun, dataset: Dataset) -> tuple[Problem, Dataset]:
     evaluation = dataclasses.replace(
-        stored.config.evaluation, select_by=None, patience=None
+        run.config.evaluation, select_by=None, patience=None
     )
     config = dataclasses.replace(
-        stored.config, problem=stored.problem.type, evaluation=evaluation
+        run.config, problem=run.problem.type, evaluation=evaluation
     )
     problem, dataset = problems.settle(config, dataset)
-    if problem.outputs != stored.problem.outputs:
+    if problem.outputs != run.problem.outputs:
         raise UserError(
             f"{dataset.name} has {problem.outputs} labels a row, and the run"
-            f" {stored.problem.outputs}; save them alike"
+            f" {run.problem.outputs}; save them alike"
         )
     return problem, dataset
 

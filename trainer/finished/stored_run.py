@@ -1,19 +1,20 @@
-"""A run as its workdir tells it, for people: JSON files alone."""
+"""A run as its workdir tells it: JSON files alone."""
 
-import contextlib
 import dataclasses
-import json
+import functools
 import pathlib
 from typing import Any
 
+import numpy as np
+
 from trainer.config import Config
-from trainer.config.validation import validate
 from trainer.config.values import flatten
-from trainer.config.values import from_dict
 from trainer.problem.problems import LOWER_IS_BETTER
-from trainer.problem.problems import TABLE
+from trainer.problem.problems import Problem
 from trainer.process.exits import UserError
 from trainer.storage import staging
+from trainer.storage.files import read_json_lines
+from trainer.workdir.folder import RESULT_FILE
 from trainer.workdir.folder import Workdir
 
 Line = dict[str, Any]
@@ -21,42 +22,47 @@ Line = dict[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class StoredRun:
-    """What a workdir holds.
+    """A run that is done, or goes on; what it wrote is read when asked for.
 
     Attributes:
       name: the folder's, by which people know the run.
       workdir: the folder.
-      config: of the run.
+      config: that the run was started with.
       record: record.json.
-      result: result.json, or {} while the run goes on.
-      attempts: each start, first to last; see trainer/workdir/attempt.py.
-      detail: detail.json, or {} where it was not written.
-      metrics, timing: the lines of metrics.jsonl and timing.jsonl.
+      problem: the run's, without what its checkpoints hold of the targets.
     """
 
     name: str
     workdir: Workdir
     config: Config
     record: Line
-    result: Line
-    attempts: list[Line]
-    detail: Line
-    metrics: list[Line]
-    timing: list[Line]
+    problem: Problem
 
-    @property
-    def path(self) -> pathlib.Path:
-        return self.workdir / ""
+    @functools.cached_property
+    def result(self) -> Line:
+        """result.json; {} while the run goes on."""
+        return self.workdir.read_json(RESULT_FILE) or {}
 
-    @property
-    def problem(self) -> str:
-        return self.record["data"]["problem"]["type"]
+    @functools.cached_property
+    def attempts(self) -> list[Line]:
+        """Each start, first to last; see trainer/workdir/attempt.py."""
+        last = self.workdir.read_json("attempt.json")
+        return [*last.get("earlier", []), last] if last else []
 
-    @property
-    def score(self) -> str:
-        """The metric that a run's last line shows."""
-        names = TABLE[self.problem].metrics
-        return "r2" if "r2" in names else names[0]
+    @functools.cached_property
+    def detail(self) -> Line:
+        """detail.json; {} where it was not written."""
+        return self.workdir.read_json("detail.json") or {}
+
+    @functools.cached_property
+    def metrics(self) -> list[Line]:
+        """The lines of metrics.jsonl."""
+        return read_json_lines(self.workdir / "metrics.jsonl")
+
+    @functools.cached_property
+    def timing(self) -> list[Line]:
+        """The lines of timing.jsonl."""
+        return read_json_lines(self.workdir / "timing.jsonl")
 
     @property
     def splits(self) -> list[str]:
@@ -134,52 +140,38 @@ class StoredRun:
         return None
 
     def is_better(self, value: float, other: float) -> bool:
-        return (value < other) == (self.score in LOWER_IS_BETTER)
+        return (value < other) == (self.problem.score in LOWER_IS_BETTER)
 
 
 def read(path: str) -> StoredRun:
-    """Reads a workdir.
+    """Reads a run's workdir, a folder here or of a bucket.
 
     Raises:
       UserError: it holds no run, or one of another version.
     """
     workdir = Workdir(staging.localize(path))
-    values, record, attempt = (
-        workdir.read_json(f"{name}.json")
-        for name in ("config", "record", "attempt")
-    )
-    if values is None or record is None:
+    config, record = workdir.read_config(), workdir.read_json("record.json")
+    if config is None or record is None:
         raise UserError(
             f"{path} holds no run (no config.json and record.json); name a"
             " run's workdir"
         )
+    name = pathlib.Path(path).absolute().name
+    return StoredRun(name, workdir, config, record, _problem(workdir, record))
+
+
+def _problem(workdir: Workdir, record: Line) -> Problem:
     try:
-        config = validate(from_dict(values))
-        record["data"]["problem"]["type"]
-    except (UserError, KeyError, TypeError) as error:
+        values = record["data"]["problem"]
+        np.dtype(record["data"]["x"]["dtype"])
+        named: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        return Problem(**named)
+    except (KeyError, TypeError) as error:
         raise UserError(
-            f"{path} is of another version of Strata ({error}); train again,"
-            " in another --workdir"
-        ) from error
-    attempt = attempt or {}
-    return StoredRun(
-        pathlib.Path(path).absolute().name,
-        workdir,
-        config,
-        record,
-        workdir.read_json("result.json") or {},
-        [*attempt.get("earlier", []), attempt] if attempt else [],
-        workdir.read_json("detail.json") or {},
-        _lines(workdir, "metrics.jsonl"),
-        _lines(workdir, "timing.jsonl"),
-    )
-
-
-def _lines(workdir: Workdir, name: str) -> list[Line]:
-    """A file's whole lines; one that was torn is left out."""
-    lines = []
-    with contextlib.suppress(FileNotFoundError):
-        for text in (workdir / name).read_text().splitlines():
-            with contextlib.suppress(ValueError):
-                lines.append(json.loads(text))
-    return lines
+            f"{workdir / 'record.json'} does not say what the run predicts"
+            f" ({error}); it is of another version of Strata: train again, in"
+            " another --workdir"
+        ) from None

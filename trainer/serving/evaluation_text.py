@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from trainer.process.columns import between
+from trainer.process.columns import lay_out
+from trainer.process.columns import number
+
 # A wider matrix does not fit a page: its greatest entries are shown.
 MOST_MATRIX_COLUMNS = 12
 
@@ -31,39 +35,14 @@ def of_evaluation(found: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def grid(rows: list[list[str]], left: int = 1) -> str:
-    """Returns rows of cells as columns, the first `left` of them flush left."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if place < left else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
-
-
-def number(value: float) -> str:
-    """Four decimals, and four digits of what is smaller or larger."""
-    size = abs(value)
-    return f"{value:.4f}" if 0.01 <= size < 1e5 or not size else f"{value:.5g}"
-
-
-def span(interval: list[float] | None) -> str:
-    """An interval, or nothing where there is none."""
-    if interval is None:
-        return ""
-    return f"{number(interval[0])} to {number(interval[1])}"
-
-
 def _metrics(values: dict[str, float], intervals: dict[str, Any]) -> str:
     rows = [["metric", "value", "95 % interval"]]
     rows += [
-        [name, number(value), span(intervals.get(name))]
+        [name, number(value), between(intervals.get(name), nothing="")]
         for name, value in values.items()
         if name != "examples"
     ]
-    return grid(rows)
+    return lay_out(rows)
 
 
 def _classes(per_class: list[dict[str, Any]]) -> str:
@@ -73,11 +52,11 @@ def _classes(per_class: list[dict[str, Any]]) -> str:
             row["class"],
             *(number(row[name]) for name in ("precision", "recall", "f1")),
             str(row["support"]),
-            span(row["recall_interval"]),
+            between(row["recall_interval"], nothing=""),
         ]
         for row in per_class
     ]
-    return grid(rows)
+    return lay_out(rows)
 
 
 def _confusion(
@@ -91,13 +70,13 @@ def _confusion(
             [name, *map(str, counts)]
             for name, counts in zip(names, matrix, strict=True)
         ]
-        return grid(rows)
+        return lay_out(rows)
     rows = [["class", "predicted", "rows"]]
     rows += [
         [pair["class"], pair["predicted"], str(pair["rows"])]
         for pair in confusion["most_confused"]
     ]
-    return grid(rows, left=2)
+    return lay_out(rows, left=2)
 
 
 def _outputs(per_output: list[dict[str, Any]]) -> str:
@@ -107,7 +86,7 @@ def _outputs(per_output: list[dict[str, Any]]) -> str:
         [str(row["output"]), *(number(row[name]) for name in names)]
         for row in per_output
     ]
-    return grid(rows)
+    return lay_out(rows)
 
 
 def _calibration(calibration: dict[str, Any]) -> str:
@@ -123,4 +102,4 @@ def _calibration(calibration: dict[str, Any]) -> str:
     ]
     error = number(calibration["ece"])
     words = f"expected calibration error: {error}, in {calibration['bins_of']}"
-    return f"{words} bins of equal width\n{grid(rows)}"
+    return f"{words} bins of equal width\n{lay_out(rows)}"

@@ -1,18 +1,13 @@
-"""Charts as SVG to stand inside a page, each with words for who cannot see."""
+"""What is drawn of a run, each with words for who cannot see it."""
 
-import html
-import io
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from typing import NamedTuple
 
 import matplotlib
-
-matplotlib.use("svg")
-
-from matplotlib import pyplot
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
@@ -30,37 +25,25 @@ STYLE: dict[Any, Any] = {
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 DASHES = ("-", "--", "-.", ":")
 SIZE = (6.4, 3.2)
-_numbers = iter(range(10**9))
+# The line of what is perfect.
+PERFECT: dict[str, Any] = {"color": "#777777", "dashes": (3, 3)}
+
+
+class Drawing(NamedTuple):
+    """A figure, and words that say what matters in it."""
+
+    figure: Figure
+    words: str
 
 
 @contextmanager
-def _drawing(size: tuple[float, float] = SIZE) -> Iterator[tuple[Axes, list]]:
-    """Yields axes to draw on, and a list that gets the SVG's text."""
-    made: list[str] = []
-    with pyplot.rc_context(STYLE):
-        figure, axes = pyplot.subplots(figsize=size, layout="constrained")
-        try:
-            yield axes, made
-            file = io.StringIO()
-            figure.savefig(file, format="svg", metadata={"Date": None})
-            made.append(file.getvalue())
-        finally:
-            pyplot.close(figure)
-
-
-def _inline(svg: str, words: str) -> str:
-    """Names an SVG for screen readers; its ids are made the page's own."""
-    svg = svg[svg.index("<svg") :]
-    mark = f"c{next(_numbers)}-"
-    svg = re.sub(r'\bid="', f'id="{mark}', svg)
-    svg = re.sub(r"url\(#", f"url(#{mark}", svg)
-    svg = re.sub(r'href="#', f'href="#{mark}', svg)
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    return svg.replace(
-        "<svg", f'<svg role="img" aria-label="{html.escape(words)}"', 1
-    )
+def _blank(
+    size: tuple[float, float] = SIZE,
+) -> Iterator[tuple[Figure, Axes]]:
+    """Yields a figure of so many inches and its axes, in our style."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        yield figure, figure.subplots()
 
 
 def lines(
@@ -70,7 +53,7 @@ def lines(
     x: str = "step",
     marks: list[int] | None = None,
     from_zero: bool = False,
-) -> str:
+) -> Drawing:
     """Draws curves.
 
     Args:
@@ -80,7 +63,7 @@ def lines(
       marks: places of restarts.
       from_zero: whether the vertical axis begins at 0.
     """
-    with _drawing() as (axes, made):
+    with _blank() as (figure, axes):
         for number, (name, (steps, values)) in enumerate(curves.items()):
             axes.plot(
                 steps,
@@ -102,14 +85,14 @@ def lines(
         for name, (_, y) in curves.items()
         if y
     )
-    return _inline(made[0], f"{title} by {x}: {told}")
+    return Drawing(figure, f"{title} by {x}: {told}")
 
 
-def matrix(labels: list[str], counts: list[list[int]]) -> str:
+def matrix(labels: list[str], counts: list[list[int]]) -> Drawing:
     """Draws a confusion matrix, shaded by each true class's share."""
     classes = len(labels)
     side = min(8.0, max(4.8, 2.0 + 0.42 * classes))
-    with _drawing((side, side)) as (axes, made):
+    with _blank((side, side)) as (figure, axes):
         shares = [[n / max(1, sum(row)) for n in row] for row in counts]
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         axes.grid(visible=False)
@@ -128,30 +111,31 @@ def matrix(labels: list[str], counts: list[list[int]]) -> str:
                     )  # fmt: skip
     right = sum(counts[i][i] for i in range(classes))
     total = sum(map(sum, counts))
-    return _inline(
-        made[0], f"Confusion matrix: {right} of {total} rows on the diagonal"
+    return Drawing(
+        figure,
+        f"Confusion matrix: {right} of {total} rows on the diagonal",
     )
 
 
-def points(pairs: list[list[float]]) -> str:
+def points(pairs: list[list[float]]) -> Drawing:
     """Draws predicted against true values."""
     true, found = zip(*pairs, strict=True)
     low, high = min(true + found), max(true + found)
-    with _drawing((4.8, 4.8)) as (axes, made):
-        axes.plot([low, high], [low, high], color="#777777", dashes=(3, 3))
+    with _blank((4.8, 4.8)) as (figure, axes):
+        axes.plot([low, high], [low, high], **PERFECT)
         axes.scatter(true, found, s=12, color=COLOURS[0], alpha=0.6)
         axes.set(xlabel="true", ylabel="predicted")
-    return _inline(
-        made[0],
+    return Drawing(
+        figure,
         f"{len(pairs)} predicted values against the true ones, from {low:.4g}"
         f" to {high:.4g}",
     )
 
 
-def calibration(bins: list[dict[str, Any]], error: float) -> str:
+def calibration(bins: list[dict[str, Any]], error: float) -> Drawing:
     """Draws the share of right rows against the probability told."""
-    with _drawing((4.8, 3.6)) as (axes, made):
-        axes.plot([0, 1], [0, 1], color="#777777", dashes=(3, 3))
+    with _blank((4.8, 3.6)) as (figure, axes):
+        axes.plot([0, 1], [0, 1], **PERFECT)
         axes.plot(
             [b["mean_probability"] for b in bins],
             [b["right"] for b in bins],
@@ -159,19 +143,19 @@ def calibration(bins: list[dict[str, Any]], error: float) -> str:
             marker="o",
         )
         axes.set(xlabel="probability told", ylabel="share right")
-    return _inline(
-        made[0], f"Calibration: expected calibration error {error:.4f}"
+    return Drawing(
+        figure, f"Calibration: expected calibration error {error:.4f}"
     )
 
 
-def timeline(attempts: list[tuple[float, float, str]]) -> str:
+def timeline(attempts: list[tuple[float, float, str]]) -> Drawing:
     """Draws when each start of a run worked.
 
     Args:
       attempts: (began, ended, how it ended), in seconds since the first.
     """
     height = 0.9 + 0.32 * len(attempts)
-    with _drawing((6.4, height)) as (axes, made):
+    with _blank((6.4, height)) as (figure, axes):
         for number, (began, ended, how) in enumerate(attempts):
             axes.barh(number, ended - began, left=began, color=COLOURS[0])
             axes.text(ended, number, f" {how}", va="center", fontsize=8)
@@ -186,13 +170,13 @@ def timeline(attempts: list[tuple[float, float, str]]) -> str:
         f"start {i + 1} from {a:.0f} to {b:.0f} s, {how}"
         for i, (a, b, how) in enumerate(attempts)
     )
-    return _inline(made[0], f"Timeline: {told}")
+    return Drawing(figure, f"Timeline: {told}")
 
 
-def bars(title: str, values: dict[str, float]) -> str:
+def bars(title: str, values: dict[str, float]) -> Drawing:
     """Draws a bar for each value, the greatest first."""
     order = sorted(values.items(), key=lambda item: -item[1])
-    with _drawing((6.4, 0.9 + 0.28 * len(order))) as (axes, made):
+    with _blank((6.4, 0.9 + 0.28 * len(order))) as (figure, axes):
         axes.barh(
             [name for name, _ in order],
             [value for _, value in order],
@@ -201,4 +185,4 @@ def bars(title: str, values: dict[str, float]) -> str:
         axes.invert_yaxis()
         axes.set(xlabel=title)
     told = ", ".join(f"{name} {value:.3g}" for name, value in order)
-    return _inline(made[0], f"{title}: {told}")
+    return Drawing(figure, f"{title}: {told}")

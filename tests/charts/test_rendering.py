@@ -1,0 +1,41 @@
+"""One drawing is both: SVG inside a page, and pixels in TensorBoard."""
+
+import re
+
+import numpy as np
+import pytest
+
+from trainer.charts import drawings
+from trainer.charts import rendering
+
+DRAWN = {
+    "lines": lambda: drawings.lines("loss", {"a": ([1, 2], [3.0, 1.0])}),
+    "matrix": lambda: drawings.matrix(["no", "yes"], [[8, 1], [0, 7]]),
+    "points": lambda: drawings.points([[1.0, 1.5], [2.0, 1.8]]),
+    "calibration": lambda: drawings.calibration(
+        [{"mean_probability": 0.7, "right": 0.6}], 0.1
+    ),
+    "timeline": lambda: drawings.timeline([(0.0, 9.0, "<done>")]),
+    "bars": lambda: drawings.bars("seconds", {"train": 2.0, "save": 0.5}),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_an_svg_has_words_and_ids_of_its_own(name):
+    first, second = (rendering.svg_of(DRAWN[name]()) for _ in range(2))
+    words = re.search('role="img" aria-label="([^"<>]+)"', first)[1]
+    assert len(words) > 15
+    ids = [set(re.findall(r'\bid="([^"]+)"', svg)) for svg in (first, second)]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    assert "<metadata>" not in first
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_pixels_show_what_was_drawn(name):
+    drawing = DRAWN[name]()
+    pixels = rendering.pixels_of(drawing)
+    width, height = drawing.figure.get_size_inches() * rendering.PIXELS_PER_INCH
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == (int(height), int(width), 3)
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 10

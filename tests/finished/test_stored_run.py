@@ -1,0 +1,70 @@
+"""A run read back: what it wrote, its weights where asked, one error each."""
+
+import json
+import shutil
+
+import pytest
+
+from trainer.finished import stored_run
+from trainer.finished import trained_run
+from trainer.process.exits import UserError
+from trainer.reports import report
+from trainer.serving import predict
+
+READERS = (stored_run.read, trained_run.read)
+
+
+@pytest.fixture
+def run_copy(trained, tmp_path):
+    """A run's workdir that a test may harm."""
+    path = tmp_path / "run"
+    shutil.copytree(trained("regression"), path)
+    return path
+
+
+def test_a_run_without_checkpoints_is_read_but_for_its_weights(run_copy):
+    shutil.rmtree(run_copy / "checkpoints")
+    run = stored_run.read(str(run_copy))
+    result = json.loads((run_copy / "result.json").read_text())
+    assert run.final == list(result["evaluation"].values())[-1]
+    with pytest.raises(UserError, match="holds no checkpoint; name a run"):
+        trained_run.read(str(run_copy))
+
+
+def test_the_scale_of_targets_comes_with_the_weights(run_copy):
+    assert stored_run.read(str(run_copy)).problem.target_std is None
+    run = trained_run.read(str(run_copy))
+    assert run.problem.target_std is run.arrays["target/std"]
+    assert run.problem.target_mean.shape == (run.problem.outputs,)
+
+
+def test_what_a_run_wrote_is_read_when_asked_for(run_copy):
+    run = trained_run.read(str(run_copy))
+    (run_copy / "metrics.jsonl").write_text('{"step": 1}\n{"st')
+    (run_copy / "result.json").unlink()
+    assert run.metrics == [{"step": 1}]
+    assert run.result == {}
+
+
+@pytest.mark.parametrize("read", READERS)
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("config.json", {"colour": 1}, "config.json is not this version's"),
+        ("record.json", {"data": {}}, "does not say what the run predicts"),
+    ],
+)
+def test_another_versions_run_is_refused(run_copy, read, name, change, words):
+    values = json.loads((run_copy / name).read_text())
+    (run_copy / name).write_text(json.dumps(values | change))
+    with pytest.raises(UserError, match=words):
+        read(str(run_copy))
+
+
+def test_every_verb_tells_of_no_run_in_the_same_words(tmp_path, capsys):
+    assert report.main([str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert f"{tmp_path} holds no run" in told
+    flags = [f"--workdir={tmp_path}", "--input=rows.npy"]
+    assert predict.main(flags) == 2
+    assert capsys.readouterr().err == told

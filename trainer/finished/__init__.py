@@ -1,0 +1,1 @@
+"""A run read back from its workdir: what it wrote, and its weights."""
