@@ -1,6 +1,7 @@
 """`strata evaluate`: the numbers of training, and what stands behind them."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -189,6 +190,37 @@ def test_two_workers_agree_with_one(trained, tmp_path, capsys):
     assert ours["evaluation"]["test"] == pytest.approx(
         alone["evaluation"]["test"], abs=1e-6
     )
+
+
+@pytest.mark.parametrize("tasks", [1, 2])
+def test_tasks_of_srun_are_its_workers(trained, tmp_path, monkeypatch, tasks):
+    step = {
+        # The ports follow from the job's number.
+        "SLURM_JOB_ID": os.getpid(),
+        "SLURM_STEP_ID": 0,
+        "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_STEP_NUM_TASKS": tasks,
+        "SLURM_STEP_TASKS_PER_NODE": tasks,
+    }
+    for name, value in step.items():
+        monkeypatch.setenv(name, str(value))
+    running = []
+    for index in range(tasks):
+        monkeypatch.setenv("SLURM_PROCID", str(index))
+        flags = (
+            f"--workdir={trained('binary')}",
+            f"--output={tmp_path}/{index}",
+        )
+        running.append(processes.start("trainer", "evaluate", *flags))
+    outputs = [processes.finish(process) for process in running]
+    assert [code for code, _ in outputs] == [0] * tasks, outputs
+    found = "cluster: 2 workers, by slurm" in outputs[0][1]
+    assert found == (tasks == 2)
+    # The first one alone tells what all of them found.
+    assert [path.name for path in tmp_path.iterdir()] == ["0"]
+    assert ["95 % interval" in output for _, output in outputs] == [
+        index == 0 for index in range(tasks)
+    ]
 
 
 @pytest.fixture(scope="module")
