@@ -36,10 +36,7 @@ ONNX = [
 # Workdirs and data on gs://.
 GCS = ["google-cloud-storage>=3,<4"]
 # A run as a page.
-REPORT = [
-    "Jinja2>=3.1,<4",
-    "matplotlib>=3.9,<4",
-]
+REPORT = ["matplotlib>=3.9,<4"]
 # TensorBoard's tab for the traces of --profile_steps.
 PROFILE = ["xprof>=2.20,<3"]
 LINT = [
@@ -65,10 +62,11 @@ setuptools.setup(
     ),
     package_data={
         "launch": ["gcp/machine/*.sh"],
-        "trainer": ["py.typed", "reports/templates/*.html"],
+        "trainer": ["py.typed", "*/templates/*"],
     },
     install_requires=[
         "absl-py>=2.1,<3",
+        "Jinja2>=3.1,<4",
         "keras>=3.15,<4",
         "ml_collections>=1.1,<2",
         "numpy>=1.26,<3",

@@ -103,6 +103,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(tmp_path):
         "launch/gcp/machine/startup.sh",
         "trainer/py.typed",
         "trainer/reports/templates/page.html",
+        "trainer/serving/templates/model_card.md",
     }
     assert files == sources | others
     assert {info + "entry_points.txt", info + "licenses/LICENSE"} <= held

@@ -143,9 +143,9 @@ def test_a_mistake_is_one_line(trained, tmp_path, capsys, flags, words):
 
 
 def test_without_its_extra_a_page_is_refused(trained, monkeypatch, capsys):
-    monkeypatch.setitem(pages.PACKAGES, "no_such_module", "Ink")
+    monkeypatch.setattr(pages, "PACKAGE", "no_such_ink")
     assert report.main([str(trained("multiclass"))]) == 2
-    assert "needs Ink" in capsys.readouterr().err
+    assert "needs no_such_ink" in capsys.readouterr().err
 
 
 def test_the_curve_is_scikit_learns():

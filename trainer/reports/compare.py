@@ -66,7 +66,7 @@ def main(argv: list[str]) -> int:
     """
     arguments = _parse(argv)
     if arguments.output:
-        pages.check_packages()
+        pages.check_possible()
         pages.check_output(arguments.output)
     runs = read(arguments.workdirs)
     tables = [

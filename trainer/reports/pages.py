@@ -15,7 +15,8 @@ from trainer.version import __version__
 if TYPE_CHECKING:
     from trainer.charts.drawings import Drawing
 
-PACKAGES = {"jinja2": "Jinja2", "matplotlib": "matplotlib"}
+# What the extra `report` brings.
+PACKAGE = "matplotlib"
 Row = list[Any]
 
 
@@ -60,25 +61,21 @@ class Section:
         )
 
 
-def missing_packages() -> list[str]:
-    """Names what the extra `report` would bring and is not installed."""
-    return [
-        name
-        for module, name in PACKAGES.items()
-        if importlib.util.find_spec(module) is None
-    ]
+def is_possible() -> bool:
+    """Whether the extra `report` is installed, without which there is none."""
+    return importlib.util.find_spec(PACKAGE) is not None
 
 
-def check_packages() -> None:
+def check_possible() -> None:
     """Refuses to go on where a page cannot be made.
 
     Raises:
       UserError: the extra `report` is not installed.
     """
-    if missing := missing_packages():
+    if not is_possible():
         raise UserError(
-            f"a page needs {' and '.join(missing)}; install the extra, pip"
-            " install 'strata[report]'"
+            f"a page needs {PACKAGE}; install the extra, pip install"
+            " 'strata[report]'"
         )
 
 

@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
       UserError: the folder holds no run, or nothing can be written there.
     """
     arguments = _parse(argv)
-    pages.check_packages()
+    pages.check_possible()
     run = stored_run.read(arguments.workdir)
     path = arguments.output or run.workdir / NAME
     pages.check_output(path)
@@ -91,7 +91,7 @@ def write_at_the_end(workdir: str) -> None:
     The run is done and its result stands: whatever goes wrong is told, and
     changes nothing.
     """
-    if pages.missing_packages():
+    if not pages.is_possible():
         return
     try:
         run = stored_run.read(workdir)
