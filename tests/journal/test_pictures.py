@@ -1,9 +1,12 @@
 """What TensorBoard shows behind a score is what scikit-learn says of it."""
 
+import base64
 import dataclasses
+import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn import metrics as sk
 
 from tests.journal.test_journal import events
@@ -79,3 +82,16 @@ def test_a_run_shows_the_pictures_of_its_problem(trained, problem):
     tags = found.Tags()["tensors"]
     curves = [tag for tag in tags if tag.startswith("precision_recall/")]
     assert bool(curves) == (problem in ("binary", "multilabel"))
+
+
+def test_the_worst_rows_are_those_of_the_report(trained):
+    workdir = trained("multiclass")
+    (shown,) = events(workdir / "test").Tensors("most_wrong")
+    pngs = tf.make_ndarray(shown.tensor_proto)[2:]  # after width and height
+    found = json.loads((workdir / "detail.json").read_text())["mistakes"]
+    assert len(pngs) == len(found) > 1
+    for png, mistake in zip(pngs, found, strict=True):
+        np.testing.assert_array_equal(
+            tf.io.decode_png(png),
+            tf.io.decode_png(base64.b64decode(mistake["picture"])),
+        )
