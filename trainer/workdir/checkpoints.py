@@ -155,8 +155,8 @@ def choose(
     if wanted == "last" or best_step is None:
         return newest
     best = path_of(folder, best_step)
-    if falls_back and verify(best) is not None:
-        return newest
+    if falls_back:
+        return best if verify(best) is None else newest
     return _whole(best)
 
 
