@@ -8,7 +8,10 @@ import socket
 import subprocess
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from tests import fork_server
+from tests.fork_server import ROOT
+
+FORKED = ("trainer.task", "tests.stepping", "tests.faults.trainer")
 
 
 def free_ports(count):
@@ -23,24 +26,36 @@ def free_ports(count):
 
 
 def start(module, *arguments, tf_config=None):
-    """Starts `python -m module`, its output to a pipe as text."""
-    return start_python("-m", module, *arguments, tf_config=tf_config)
+    """Starts `python -m module`, its output to a pipe as text.
+
+    Where it is one that imports TensorFlow, by the fork server: what a test
+    says of the start itself takes `start_python("-m", module)`.
+    """
+    if module not in FORKED:
+        return start_python("-m", module, *arguments, tf_config=tf_config)
+    environment = environment_of(tf_config)
+    return fork_server.start(module, *arguments, environment=environment)
 
 
 def start_python(*arguments, tf_config=None, stdout=subprocess.PIPE):
     """Starts `python ARGUMENTS`, by default with a pipe for its output."""
-    environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
-    environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
-    if tf_config is not None:
-        environment["TF_CONFIG"] = json.dumps(tf_config)
     return subprocess.Popen(
         [sys.executable, *map(str, arguments)],
         cwd=ROOT,
-        env=environment,
+        env=environment_of(tf_config),
         text=True,
         stdout=stdout,
         stderr=subprocess.STDOUT,
     )
+
+
+def environment_of(tf_config):
+    """Returns this process's variables, of this cluster alone."""
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
+    environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    if tf_config is not None:
+        environment["TF_CONFIG"] = json.dumps(tf_config)
+    return environment
 
 
 def finish(process, timeout_secs=300):

@@ -13,9 +13,12 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tests import fork_server
+from tests import processes
 from tests.faults import trainer
 from tests.processes import ROOT
 
+MODULE = "tests.faults.trainer"
 TOO_LONG_SECS = 180.0
 LOOK_SECS = 0.01
 # Distortions, dropout, averaging, accumulation, a schedule and a selection: all
@@ -98,7 +101,16 @@ def wait_for(
 
 
 class Harmed:
-    """A job in a folder of its own, started again and again."""
+    """A job in a folder of its own, started again and again.
+
+    Attributes:
+      kind: what it runs.
+      folder: for its workdir, its notes and what it prints.
+      is_forked: whether a single process is the fork server's child; whoever
+        harms the start itself has it be a command.
+    """
+
+    is_forked = True
 
     def __init__(self, kind: Kind, folder: pathlib.Path) -> None:
         self.kind = kind
@@ -109,25 +121,35 @@ class Harmed:
 
     def start(self) -> None:
         """Starts the job's command; what it prints goes to a file."""
-        command = [sys.executable, "-m", "tests.faults.trainer"]
+        command = [sys.executable, "-m", MODULE]
         if self.kind.workers > 1:
             workers = f"--num_workers={self.kind.workers}"
             command = [sys.executable, "-c", LAUNCHER, workers, "--"]
+        elif self.is_forked:
+            command = [MODULE]
         self.process = self.spawn(command)
 
     def spawn(
         self, command: list[str], tf_config: dict | None = None
-    ) -> subprocess.Popen:
-        """Starts a command with the trainer's arguments after it."""
-        environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
+    ) -> subprocess.Popen | fork_server.Run:
+        """Starts a command with the trainer's arguments after it.
+
+        Args:
+          command: its words, or MODULE alone for a run of the fork server.
+          tf_config: of the cluster, where there is one.
+        """
+        environment = processes.environment_of(tf_config)
         environment[trainer.VARIABLE] = os.fspath(self.folder)
         environment["PYTHONUNBUFFERED"] = "1"
-        if tf_config:
-            environment["TF_CONFIG"] = json.dumps(tf_config)
         self._outputs.append(self.folder / f"output_{len(self._outputs)}.txt")
+        words = [*command, *self.kind.flags, f"--workdir={self.workdir}"]
         with open(self._outputs[-1], "wb") as output:
+            if command == [MODULE]:
+                return fork_server.start(
+                    *words, environment=environment, stdout=output
+                )
             return subprocess.Popen(
-                [*command, *self.kind.flags, f"--workdir={self.workdir}"],
+                words,
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -200,7 +222,8 @@ def is_alive(pid: int) -> bool:
         state = pathlib.Path(f"/proc/{pid}/stat").read_text()
         command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
         dead = state.rpartition(")")[2].split()[0] in "ZX"
-        return not dead and b"tests.faults.trainer" in command
+        ours = (MODULE.encode(), fork_server.__name__.encode())
+        return not dead and any(name in command for name in ours)
     return False
 
 

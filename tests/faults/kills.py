@@ -73,6 +73,8 @@ class Campaign:
 
     def __init__(self, kind: Kind, folder: pathlib.Path, seed: int) -> None:
         self.job = Harmed(kind, folder)
+        # Some of its kills fall into the imports.
+        self.job.is_forked = False
         self.faults: list[Fault] = []
         self._chance = random.Random(seed)
 
