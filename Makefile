@@ -17,13 +17,17 @@ STAMP := .venv/.complete
 BENCH_STAMP := .venv-bench/.complete
 TPU_STAMP := .venv-tpu-check/.complete
 
+TESTS := $(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -r s \
+	$(if $(ROOM),'tests/$(ROOM)')
+
 .DEFAULT_GOAL := help
-.PHONY: help setup train test fuzz soak lint format tensorboard clean lock \
-	tpu-check screenshots bench bench-smoke scale-check
+.PHONY: help setup train test test-all hooks fuzz soak lint format \
+	tensorboard clean lock tpu-check screenshots bench bench-smoke scale-check
 .SILENT:
 
 help:
-	echo 'usage: make TARGET [CONFIG=FILE] [WORKDIR=DIR] [DATA_DIR=DIR] [ARGS="..."]'
+	echo 'usage: make TARGET [CONFIG=FILE] [WORKDIR=DIR] [DATA_DIR=DIR] [ROOM=NAME]'
+	echo '  [ARGS="..."]; tests on MNIST need STRATA_DATA_DIR'
 	sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 16
 
 setup: $(STAMP)  ## make .venv and install the locked packages in it
@@ -56,8 +60,14 @@ train: $(STAMP)  ## train CONFIG (configs/digits.py), or continue its run
 	echo '  make tensorboard                    the curves of every run in runs/'
 	echo '  make train CONFIG=configs/mnist.py  60,000 handwritten digits'
 
-test: $(STAMP)  ## run the tests; those on MNIST need STRATA_DATA_DIR
-	$(PY) -m pytest -n 2 --dist worksteal -r s --cov $(ARGS)
+test: $(STAMP)  ## run the quick tests, or those of one ROOM (workdir)
+	$(TESTS) -m 'not slow' $(ARGS)
+
+test-all: $(STAMP)  ## run all tests, the slow ones first, with coverage
+	$(TESTS) --cov $(ARGS)
+
+hooks: $(STAMP)  ## have git check style and changed rooms at each commit
+	git config core.hooksPath .ci/hooks
 
 fuzz: $(STAMP)  ## try N (1000) hostile inputs of each kind
 	STRATA_FUZZ_EXAMPLES='$(or $(N),1000)' $(PY) -m pytest -n 2 -m fuzz $(ARGS)

@@ -1,5 +1,7 @@
-"""What every test may count on: MNIST's folder, and no skipping in CI."""
+"""What every test may count on: runs to read, and no skipping in CI."""
 
+import fcntl
+import functools
 import os
 import pathlib
 import shutil
@@ -8,6 +10,10 @@ from collections.abc import Callable
 import hypothesis
 import pytest
 
+from tests import runs
+from tests.faults import jobs
+
+pytest_plugins = ("tests.slowness",)
 IN_CI = os.environ.get("CI") == "true"
 DATA_DIR_VARIABLE = "STRATA_DATA_DIR"
 
@@ -77,55 +83,76 @@ def mnist_dir() -> pathlib.Path:
     return pathlib.Path(folder)
 
 
-# A row of the problem table each, trained for a moment.
-TRAINED = {
-    "binary": ("breast_cancer", "--config.epochs=5"),
-    "multiclass": ("digits", "--config.epochs=2"),
-    "multilabel": ("digits_attributes", "--config.epochs=2"),
-    "regression": ("diabetes", "--config.epochs=5"),
-    "bounded_regression": ("digits_ink", "--config.epochs=2"),
-}
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keeps tests that share a module's fixture in one process."""
+    if any(fixture.scope == "module" for fixture in _fixtures(item)):
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def _fixtures(item: pytest.Item) -> list[pytest.FixtureDef]:
+    info = getattr(item, "_fixtureinfo", None)
+    found = info.name2fixturedefs.values() if info else ()
+    return [definitions[-1] for definitions in found]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Starts with the slow ones: at the end one core would wait for one."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory) -> Callable[[str], pathlib.Path]:
-    """From a problem's type to the workdir of a run of it, trained once."""
-    from trainer import task
+def once(tmp_path_factory) -> Callable[[str, Callable], pathlib.Path]:
+    """From a name to a folder that whoever asks first fills.
 
+    First in the whole run: the processes share the folders, so no test may
+    write to one.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def folder(name: str, make: Callable[[pathlib.Path], object]):
+        path, done = base / name, base / f"{name}.done"
+        with open(base / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(path, ignore_errors=True)
+                make(path)
+                done.touch()
+        return path
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(once, tmp_path_factory) -> Callable[[str], pathlib.Path]:
+    """From a problem's type to the workdir of a run of it, trained once."""
     folder = tmp_path_factory.mktemp("trained")
 
     def workdir(problem: str) -> pathlib.Path:
         path = folder / problem
         if not path.exists():
-            config, length = TRAINED[problem]
-            flags = [f"--config={config}", length, f"--workdir={path}"]
-            assert task.main(flags) == 0
+            train = functools.partial(runs.train, problem)
+            shutil.copytree(once(f"trained_{problem}", train), path)
         return path
 
     return workdir
 
 
 @pytest.fixture(scope="session")
-def flowers(tmp_path_factory):
+def flowers(once, tmp_path_factory) -> tuple[pathlib.Path, pathlib.Path]:
     """The workdir of a run on a table of numbers and texts, and the table."""
-    import numpy as np
+    folder = tmp_path_factory.mktemp("flowers") / "own"
+    shutil.copytree(once("flowers", runs.train_on_flowers), folder)
+    return folder / "run", folder / "flowers.csv"
 
-    from trainer import task
 
-    folder = tmp_path_factory.mktemp("flowers")
-    random = np.random.RandomState(0)
-    kinds = random.randint(2, size=120)
-    sizes = [
-        f"{s:.2f}" if s > -1.5 else "NA" for s in random.randn(120) + kinds
-    ]
-    colours = random.choice(["red", "blue", '"red, pale"', ""], 120)
-    lines = [
-        f"{size},{colour},{('oak', 'yew')[kind]}"
-        for size, colour, kind in zip(sizes, colours, kinds, strict=True)
-    ]
-    table = folder / "flowers.csv"
-    table.write_text("\n".join(["size,colour,kind", *lines]) + "\n")
-    flags = [f"--data_dir={table}", f"--workdir={folder / 'run'}"]
-    length = "--config.steps=100"
-    assert task.main(["--config=your_data", length, *flags]) == 0
-    return folder / "run", table
+@pytest.fixture(scope="session")
+def undisturbed(once) -> Callable[[jobs.Kind], jobs.Harmed]:
+    """From a kind of job to one that nobody touched."""
+
+    def job(kind: jobs.Kind) -> jobs.Harmed:
+        run = functools.partial(jobs.undisturbed, kind)
+        return jobs.Harmed(kind, once(f"calm {kind.name}", run))
+
+    return job

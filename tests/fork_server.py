@@ -10,6 +10,7 @@ threads, its devices and its first frame are its own, too.
 The descriptor is of a socket; the server ends with the one at its other end.
 """
 
+import atexit
 import contextlib
 import functools
 import gc
@@ -116,7 +117,13 @@ def _server() -> tuple[socket.socket, subprocess.Popen]:
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
         )
+    atexit.register(_end, ours, process)
     return ours, process
+
+
+def _end(ours: socket.socket, process: subprocess.Popen) -> None:
+    ours.close()
+    process.wait()
 
 
 def start(
@@ -176,18 +183,21 @@ def _serve(orders: socket.socket) -> None:
         output, status = descriptors
         if os.fork() == 0:
             orders.close()
-            _watch(json.loads(order), output, status)
+            words, environment = json.loads(order)
+            _watch(words, environment, output, status)
         os.close(output)
         os.close(status)
 
 
-def _watch(order: list, output: int, status: int) -> NoReturn:
+def _watch(
+    words: list[str], environment: dict[str, str], output: int, status: int
+) -> NoReturn:
     """Forks the run itself, and tells its number and how it ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     child = os.fork()
     if child == 0:
         os.close(status)
-        _become(*order, output)
+        _become(words, environment, output)
     os.close(output)
     os.write(status, f"{child}\n".encode())
     _, end = os.waitpid(child, 0)

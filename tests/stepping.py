@@ -31,6 +31,21 @@ BASE = {
     "data.source": "digits",
     "model.hidden_units": [48, 32],
 }
+ALL_AT_ONCE = {
+    "model.dropout": 0.3,
+    "model.l2": 1e-4,
+    "optimizer.name": "adam",
+    "optimizer.learning_rate": 2e-3,
+    "optimizer.ema_decay": 0.95,
+    "optimizer.accumulation_steps": 3,
+    "optimizer.schedule.name": "cosine",
+    "optimizer.schedule.warmup_fraction": 0.1,
+}
+CLIPPED_SGD = {
+    "optimizer.name": "sgd",
+    "optimizer.learning_rate": 0.5,
+    "optimizer.clip_norm": 0.1,
+}
 
 
 def config_of(fields):

@@ -70,8 +70,10 @@ class Kind:
 
 
 ONE_FULL = Kind("one process, full", 1, (*FULL, "--config.epochs=500"))
+ONE_SHORT = Kind("one process, short", 1, (*FULL, "--config.epochs=200"))
 ONE_PLAIN = Kind("one process, plain", 1, (*PLAIN, "--config.epochs=800"))
 TWO_FULL = Kind("two workers, full", 2, (*FULL, "--config.epochs=120"))
+TWO_SHORT = Kind("two workers, short", 2, (*FULL, "--config.epochs=60"))
 
 
 class Note(NamedTuple):

@@ -10,8 +10,10 @@ import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tests import fork_server
 from tests.faults.jobs import Harmed
 from tests.faults.jobs import Kind
+from tests.faults.jobs import MODULE
 
 PORT = 2222
 
@@ -152,13 +154,13 @@ class Spread(Harmed):
     ) -> None:
         super().__init__(kind, folder)
         self._views = list(zip(addresses, prefixes, strict=True))
-        self.workers: list[subprocess.Popen] = []
+        self.workers: list[subprocess.Popen | fork_server.Run] = []
 
     def start(self) -> None:
         """Starts each worker; the chief is the job's process."""
         self.workers = [
             self.spawn(
-                [*prefix, sys.executable, "-m", "tests.faults.trainer"],
+                [*prefix, sys.executable, "-m", MODULE] if prefix else [MODULE],
                 {
                     "cluster": {"worker": addresses},
                     "task": {"type": "worker", "index": index},

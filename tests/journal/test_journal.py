@@ -6,8 +6,9 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorboard.backend.event_processing import event_accumulator
 
+from tests.curves import events
+from tests.curves import scalars
 from trainer import sources
 from trainer import task
 from trainer.config import DataConfig
@@ -25,21 +26,6 @@ def workdir(tmp_path_factory):
     path = tmp_path_factory.mktemp("journal") / "run"
     assert task.main([*FLAGS, f"--workdir={path}"]) == 0
     return path
-
-
-def events(folder):
-    accumulator = event_accumulator.EventAccumulator(
-        str(folder), size_guidance={event_accumulator.TENSORS: 0}
-    )
-    accumulator.Reload()
-    return accumulator
-
-
-def scalars(folder, tag):
-    return [
-        (event.step, float(tf.make_ndarray(event.tensor_proto)))
-        for event in events(folder).Tensors(tag)
-    ]
 
 
 def lines(workdir, split):

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from sklearn import metrics as sk
 
-from tests.journal.test_journal import events
+from tests.curves import events
 from trainer.journal import pictures
 from trainer.problem import problems
 

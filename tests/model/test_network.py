@@ -19,10 +19,10 @@ KNOWN_SECS = 30
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def calm(tmp_path_factory):
+@pytest.fixture
+def calm(undisturbed):
     """A run that nobody touched."""
-    return jobs.undisturbed(jobs.TWO_FULL, tmp_path_factory.mktemp("calm"))
+    return undisturbed(jobs.TWO_SHORT)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def job(tmp_path, network):
     """A job on two hosts that has just saved a checkpoint."""
     addresses = [f"{host.address}:{PORT}" for host in network]
     job = Spread(
-        jobs.TWO_FULL,
+        jobs.TWO_SHORT,
         tmp_path / "job",
         [addresses] * 2,
         [host.enter() for host in network],
@@ -102,7 +102,7 @@ def joined(tmp_path, proxies):
         [f"127.0.0.1:{ports[0]}", f"127.0.0.1:{ways[1].port}"],
         [f"127.0.0.1:{ways[0].port}", f"127.0.0.1:{ports[1]}"],
     ]
-    job = Spread(jobs.TWO_FULL, tmp_path / "job", addresses, [[], []])
+    job = Spread(jobs.TWO_SHORT, tmp_path / "job", addresses, [[], []])
     with job.cleaned_up():
         job.start()
         jobs.wait_for("a checkpoint", job.steps_saved)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests import stepping
-from tests.steps.test_exact import ALL_AT_ONCE
+from tests.stepping import ALL_AT_ONCE
 from trainer.steps import training
 from trainer.train import plan as plan_lib
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from configs import your_data
 from tests import processes
-from tests.serving.test_fuzz_rows import edited
-from tests.serving.test_fuzz_rows import EDITS
-from tests.serving.test_fuzz_rows import npy_files
-from tests.sources.test_csv import hostile_csv
+from tests.hostile import edited
+from tests.hostile import EDITS
+from tests.hostile import hostile_csv
+from tests.hostile import npy_files
 from trainer import __main__ as command
 from trainer import flags as flags_lib
 from trainer import sources

@@ -8,8 +8,8 @@ import pytest
 from axe_core_python.selenium import Axe
 
 from tests import browser as browsers
-from tests.conftest import TRAINED
 from tests.faults import jobs
+from tests.runs import TRAINED
 from trainer import task
 from trainer.reports import compare
 from trainer.reports import report

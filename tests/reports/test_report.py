@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 from tensorboard.util.tensor_util import make_ndarray
 
-from tests.conftest import TRAINED
+from tests.runs import TRAINED
 from trainer import task
 from trainer.finished import stored_run
 from trainer.problem import mistakes

@@ -10,9 +10,9 @@ from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 from tests import processes
-from tests.conftest import TRAINED
-from tests.serving.test_predict import held_out_rows
-from tests.serving.test_predict import read_result
+from tests.runs import held_out_rows
+from tests.runs import read_result
+from tests.runs import TRAINED
 from trainer import load
 from trainer import task
 from trainer.finished import trained_run

@@ -12,10 +12,10 @@ import pytest
 import tensorflow as tf
 
 from tests import processes
-from tests.conftest import TRAINED
 from tests.faults import jobs
-from tests.serving.test_predict import held_out_rows
-from tests.serving.test_predict import read_result
+from tests.runs import held_out_rows
+from tests.runs import read_result
+from tests.runs import TRAINED
 from trainer import load
 from trainer import task
 from trainer.finished import trained_run

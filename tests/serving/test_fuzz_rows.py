@@ -22,6 +22,12 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from tests.hostile import edited
+from tests.hostile import EDITS
+from tests.hostile import npy_files
+from tests.hostile import npy_of
+from tests.hostile import ROWS
+from tests.hostile import SHAPE
 from trainer.config import Config
 from trainer.config import DataConfig
 from trainer.finished.trained_run import TrainedRun
@@ -34,82 +40,8 @@ from trainer.workdir.folder import Workdir
 
 pytestmark = pytest.mark.fuzz
 
-SHAPE = (2, 3)
-ROWS = np.arange(24, dtype=np.uint8).reshape(4, *SHAPE)
 MOST_BYTES = 64 * 2**20
 MISTAKE = 2
-
-EDITS = st.lists(
-    st.tuples(
-        st.sampled_from(["flip", "cut", "insert", "repeat"]),
-        st.integers(0, 2**16),
-        st.binary(max_size=8),
-    ),
-    max_size=4,
-)
-
-
-def edited(content, edits):
-    """A file's bytes with a few of them harmed."""
-    content = bytearray(content)
-    for kind, place, extra in edits:
-        at = place % (len(content) + 1)
-        if kind == "flip" and at < len(content):
-            content[at] ^= extra[0] if extra else 1
-        elif kind == "cut":
-            del content[at:]
-        elif kind == "insert":
-            content[at:at] = extra
-        elif kind == "repeat":
-            content[at:at] = content[max(0, at - 8) : at] * (1 + len(extra))
-    return bytes(content)
-
-
-def npy_of(array):
-    held = io.BytesIO()
-    np.save(held, array)
-    return held.getvalue()
-
-
-GOOD_NPY = [
-    npy_of(ROWS),
-    npy_of(ROWS.reshape(4, 6)),
-    npy_of(ROWS.astype(np.float64)),
-    npy_of(np.asfortranarray(ROWS)),
-    npy_of(ROWS > 3),
-    npy_of(np.array([[1], [1, 2]], dtype=object)),
-    npy_of(np.full((4, 6), np.nan)),
-    npy_of(np.full((4, 6), np.inf, np.float16)),
-]
-DESCRIPTIONS = st.sampled_from(
-    [
-        "'|u1'", "'<f8'", "'>i4'", "'|O'", "'|S3'", "'<U2'", "'<c16'", "'|V4'",
-        "'<M8[D]'", "'<f2'", "'<f16'", "'|b1'", "''", "('<i4', (2,))",
-        "[('a', '|u1'), ('b', '|O')]", "'|u1' * 10", "None", "9" * 5000,
-        "(" * 300, "__import__('os').abort()",
-    ]
-)  # fmt: skip
-SIZES = st.one_of(
-    st.integers(-2, 8), st.integers(2**31 - 2, 2**70), st.just(True)
-)
-
-
-@st.composite
-def npy_files(draw):
-    """An .npy whose header may say anything, then any bytes."""
-    if draw(st.booleans()):
-        return edited(draw(st.sampled_from(GOOD_NPY)), draw(EDITS))
-    shape = tuple(draw(st.lists(SIZES, max_size=4)))
-    order = draw(st.sampled_from(["True", "False", "1", "'x'"]))
-    header = (
-        f"{{'descr': {draw(DESCRIPTIONS)}, 'fortran_order': {order}, 'shape':"
-        f" {shape}, }}\n"
-    ).encode()
-    version = draw(st.sampled_from([(1, 0), (2, 0), (3, 0), (9, 9)]))
-    size = struct.pack("<H" if version == (1, 0) else "<I", len(header))
-    payload = draw(st.binary(max_size=64))
-    return b"\x93NUMPY" + bytes(version) + size + header + payload
-
 
 NAMES = st.sampled_from(
     [

@@ -11,25 +11,19 @@ import pytest
 import tensorflow as tf
 
 from tests import processes
-from tests.conftest import TRAINED
+from tests.runs import held_out_rows
+from tests.runs import read_result
+from tests.runs import TRAINED
 from trainer import load
+<<<<<<< HEAD
 from trainer import sources
 from trainer.finished import trained_run
+=======
+>>>>>>> 9cf4303 (Train what tests share once in a run, and hold the mark slow against the clock)
 from trainer.process.exits import UserError
 from trainer.serving import evaluate
 from trainer.serving import export
 from trainer.serving import predict
-
-
-def held_out_rows(run):
-    """Returns the test rows of a run as they are stored."""
-    held = sources.load(run.config.data, seed=run.config.seed, data_dir=None)
-    split = held.splits["test"]
-    return split.x[split.rows], split.labels()
-
-
-def read_result(workdir):
-    return json.loads((workdir / "result.json").read_text())
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.hostile import hostile_csv
+from tests.hostile import TEXT
 from trainer import sources
 from trainer import task
 from trainer.config import DataConfig
@@ -415,11 +417,6 @@ def test_memory_is_bounded_by_the_cells(tmp_path):
     assert peak < 1.5 * (tmp_path / "data.csv").stat().st_size
 
 
-TEXT = st.text(
-    st.characters(codec="utf-8", exclude_characters="\0"), max_size=9
-)
-
-
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=2, max_size=9))
 def test_what_the_standard_library_writes_is_read_back(tmp_path_factory, rows):
     held = io.StringIO(newline="")
@@ -432,38 +429,6 @@ def test_what_the_standard_library_writes_is_read_back(tmp_path_factory, rows):
     ):
         found = [cell.lstrip(" ") for cell in block.columns[name]]
         assert found == [cell.lstrip(" ") for cell in column]
-
-
-HOSTILE = st.sampled_from(
-    [
-        "", "1", "-2.5", "nan", "inf", "-inf", "1e999", "9" * 400, "NA", "?",
-        "red", "é", '"', '""', '"a,b"', "\0", "\r", "\n", "1_0", "٣", "0x1",
-        "2024-01-31", "1,5", "../../etc/passwd", "\x1b[2J", "=cmd()", "\ud83d",
-        "None", " ", "x" * 300, "1" * 5000, "\u2028", "a b",
-    ]
-)  # fmt: skip
-
-
-@st.composite
-def hostile_csv(draw):
-    """Bytes of what may or may not be a table."""
-    if draw(st.integers(0, 9)) == 0:
-        return draw(st.binary(max_size=200))
-    delimiter = draw(st.sampled_from([",", ";", "\t", "|"]))
-    end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
-    width = draw(st.integers(1, 4))
-    cell = st.one_of(HOSTILE, st.sampled_from("0123"), TEXT)
-    simple = draw(st.booleans())
-    header = [f"c{i}" for i in range(width)] if simple else None
-    rows = draw(
-        st.lists(
-            st.lists(cell, min_size=width, max_size=width + (not simple)),
-            max_size=12,
-        )
-    )
-    lines = [delimiter.join(row) for row in [*([header] * simple), *rows]]
-    content = end.join(lines).encode("utf-8", "surrogatepass")
-    return draw(st.sampled_from([b"", b"\xef\xbb\xbf", b"\xff\xfe"])) + content
 
 
 @pytest.mark.fuzz

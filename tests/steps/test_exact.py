@@ -7,35 +7,24 @@ import pytest
 
 from tests import processes
 from tests import stepping
+from tests.stepping import ALL_AT_ONCE
+from tests.stepping import CLIPPED_SGD
 
-ALL_AT_ONCE = {
-    "model.dropout": 0.3,
-    "model.l2": 1e-4,
-    "optimizer.name": "adam",
-    "optimizer.learning_rate": 2e-3,
-    "optimizer.ema_decay": 0.95,
-    "optimizer.accumulation_steps": 3,
-    "optimizer.schedule.name": "cosine",
-    "optimizer.schedule.warmup_fraction": 0.1,
-}
-CLIPPED_SGD = {
-    "optimizer.name": "sgd",
-    "optimizer.learning_rate": 0.5,
-    "optimizer.clip_norm": 0.1,
-}
 CONFIGS = {
     "rmsprop": {"optimizer.name": "rmsprop"},
     "all_at_once": ALL_AT_ONCE,
     "clipped_sgd": CLIPPED_SGD,
-    "free_sgd": {**CLIPPED_SGD, "optimizer.clip_norm": None},
     # A batch that is smaller than the replicas leaves some without a row.
     "tiny_batch": {"global_batch_size": 3, "optimizer.name": "sgd"},
 }
 
 
-def run_cases(folder, *, replicas=1, workers=1):
-    """Runs every config; returns the arrays of `tests.stepping`."""
-    (folder / "cases.json").write_text(json.dumps(CONFIGS))
+FREE_SGD = {**CLIPPED_SGD, "optimizer.clip_norm": None}
+
+
+def run_cases(folder, cases, *, replicas=1, workers=1):
+    """Runs configs by name; returns the arrays of `tests.stepping`."""
+    (folder / "cases.json").write_text(json.dumps(cases))
     arguments = ("tests.stepping", replicas, folder / "cases.json")
     if workers == 1:
         running = [processes.start(*arguments, folder / "out.npz")]
@@ -51,7 +40,8 @@ def run_cases(folder, *, replicas=1, workers=1):
 
 @pytest.fixture(scope="module")
 def one_device(tmp_path_factory):
-    return run_cases(tmp_path_factory.mktemp("one"))
+    cases = {**CONFIGS, "free_sgd": FREE_SGD}
+    return run_cases(tmp_path_factory.mktemp("one"), cases)
 
 
 @pytest.fixture(
@@ -62,7 +52,7 @@ def one_device(tmp_path_factory):
 def several(request, tmp_path_factory):
     replicas, workers = request.param
     folder = tmp_path_factory.mktemp("several")
-    return run_cases(folder, replicas=replicas, workers=workers)
+    return run_cases(folder, CONFIGS, replicas=replicas, workers=workers)
 
 
 def assert_agrees(one, other, *, loss, weights):

@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from tests import processes
 from tests import stepping
-from tests.journal.test_journal import events
-from tests.journal.test_journal import scalars
-from tests.steps.test_exact import ALL_AT_ONCE
-from tests.steps.test_exact import CLIPPED_SGD
+from tests.curves import events
+from tests.curves import scalars
+from tests.stepping import ALL_AT_ONCE
+from tests.stepping import CLIPPED_SGD
 from trainer import task
 from trainer.input import pipeline
 from trainer.model import network as networks

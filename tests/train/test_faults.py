@@ -16,16 +16,16 @@ SEED = 1
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def calm(tmp_path_factory):
+@pytest.fixture
+def calm(undisturbed):
     """A run that nobody touched."""
-    return jobs.undisturbed(jobs.ONE_FULL, tmp_path_factory.mktemp("calm"))
+    return undisturbed(jobs.ONE_SHORT)
 
 
-@pytest.fixture(scope="module")
-def calm_two(tmp_path_factory):
+@pytest.fixture
+def calm_two(undisturbed):
     """A run of two workers that nobody touched."""
-    return jobs.undisturbed(jobs.TWO_FULL, tmp_path_factory.mktemp("calm_two"))
+    return undisturbed(jobs.TWO_SHORT)
 
 
 def finish(job, code=0):
@@ -33,7 +33,7 @@ def finish(job, code=0):
 
 
 def test_one_process_survives_faults(tmp_path, calm):
-    campaign = Campaign(jobs.ONE_FULL, tmp_path, SEED)
+    campaign = Campaign(jobs.ONE_SHORT, tmp_path, SEED)
     campaign.run(4)
     assert campaign.faults
     jobs.assert_same(campaign.job, calm)
@@ -43,14 +43,14 @@ def test_one_process_survives_faults(tmp_path, calm):
 
 
 def test_two_workers_survive_faults(tmp_path, calm_two):
-    campaign = Campaign(jobs.TWO_FULL, tmp_path, SEED)
+    campaign = Campaign(jobs.TWO_SHORT, tmp_path, SEED)
     campaign.run(3)
     assert campaign.faults
     jobs.assert_same(campaign.job, calm_two)
 
 
 def test_a_hung_worker_is_killed_and_the_job_goes_on(tmp_path, calm_two):
-    with Harmed(jobs.TWO_FULL, tmp_path / "job").cleaned_up() as job:
+    with Harmed(jobs.TWO_SHORT, tmp_path / "job").cleaned_up() as job:
         job.start()
         jobs.wait_for("a checkpoint", job.steps_saved)
         (hung,) = [note for note in job.alive() if note.worker == 1]
@@ -63,7 +63,7 @@ def test_a_hung_worker_is_killed_and_the_job_goes_on(tmp_path, calm_two):
 @pytest.fixture
 def job(tmp_path):
     """A job that has just saved a checkpoint."""
-    with Harmed(jobs.ONE_FULL, tmp_path / "job").cleaned_up() as job:
+    with Harmed(jobs.ONE_SHORT, tmp_path / "job").cleaned_up() as job:
         job.start()
         jobs.wait_for("a checkpoint", job.steps_saved)
         yield job
@@ -128,7 +128,7 @@ def read_only(folder):
 
 
 def test_a_folder_that_becomes_read_only_is_told(small_disk, calm):
-    with Harmed(jobs.ONE_FULL, small_disk / "job").cleaned_up() as job:
+    with Harmed(jobs.ONE_SHORT, small_disk / "job").cleaned_up() as job:
         job.start()
         jobs.wait_for("a checkpoint", job.steps_saved)
         with read_only(job.workdir / "checkpoints"):
@@ -142,7 +142,7 @@ def test_a_folder_that_becomes_read_only_is_told(small_disk, calm):
 
 
 def test_a_disk_that_fills_is_told_and_what_was_saved_stands(small_disk, calm):
-    with Harmed(jobs.ONE_FULL, small_disk / "job").cleaned_up() as job:
+    with Harmed(jobs.ONE_SHORT, small_disk / "job").cleaned_up() as job:
         job.start()
         jobs.wait_for("a checkpoint", job.steps_saved)
         ballast = small_disk / "ballast"
