@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -42,7 +43,7 @@ def missing() -> list[str]:
 def opened() -> Iterator[webdriver.Chrome]:
     """Yields a browser, and ends it."""
     options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which(TOOLS[0])
+    options.binary_location = shutil.which(TOOLS[0]) or ""
     for flag in ("headless=new", "no-sandbox", "disable-gpu"):
         options.add_argument(f"--{flag}")
     options.set_capability(
@@ -85,7 +86,7 @@ class Board:
             "trainer", "tensorboard", folder, f"--port={port}"
         )
 
-    def ask(self, path: str, **body: object) -> object:
+    def ask(self, path: str, **body: object) -> Any:
         """Returns what the data API says."""
         data = json.dumps(body).encode() if body else None
         kind = {"Content-Type": "application/json"}
@@ -93,7 +94,7 @@ class Board:
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
-    def wait_for(self, what: str, path: str) -> object:
+    def wait_for(self, what: str, path: str) -> Any:
         """Returns an answer of the data API once it is not empty."""
         answers = []
 

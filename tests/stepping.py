@@ -69,7 +69,8 @@ def job_of(config, strategy):
         problem=problem,
         dataset=dataset,
         fingerprint="",
-        workdir=None,
+        # Nothing is written.
+        workdir=None,  # type: ignore[arg-type]
         strategy=strategy,
     )
 

@@ -72,7 +72,9 @@ def arrays(**changes: object) -> Callable:
     def make(here: pathlib.Path, patch: pytest.MonkeyPatch) -> None:
         named = {"x_train": X, "y_train": Y, "x_test": X, "y_test": Y}
         named |= changes
-        kept = {k: np.asarray(v) for k, v in named.items() if v is not None}
+        kept: dict = {
+            k: np.asarray(v) for k, v in named.items() if v is not None
+        }
         np.savez(here / "data.npz", **kept)
 
     return make

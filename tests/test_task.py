@@ -288,8 +288,8 @@ def test_a_strategy_by_its_name():
         "mirrored 1": ["MirroredStrategy", 1],
         "mirrored None": ["MirroredStrategy", 3],
     }
-    asked = [key.split() for key in expected]
-    asked = [(name, None if n == "None" else int(n)) for name, n in asked]
+    pairs = [key.split() for key in expected]
+    asked = [(name, None if n == "None" else int(n)) for name, n in pairs]
     done = subprocess.run(
         [sys.executable, "-c", STRATEGIES, json.dumps(asked)],
         cwd=ROOT,

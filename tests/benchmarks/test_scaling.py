@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from benchmarks import cost_model
@@ -63,6 +64,7 @@ def test_the_batch_that_pays_is_the_least(hardware):
     wide = Network(784, (8192, 8192), 10)
     place = (8, hardware, "bfloat16")
     batch = cost_model.paying_batch(wide, *place)
+    assert batch is not None
     found = [
         cost_model.efficiency(wide, size, *place, weak=False)
         for size in (batch // 2, batch)
@@ -94,7 +96,7 @@ def test_what_the_model_makes_is_found_again_by_the_fit():
         for batch in (128, 512)
         for replicas, bits in ((1, None), (2, None), (2, 1e9))
     ]
-    truth = [2e-11, 3e-9, 1e-3, 4e-9, 2e-3]
+    truth = np.array([2e-11, 3e-9, 1e-3, 4e-9, 2e-3])
     for point in points:
         point["step_secs"] = scaling_fit.predicted_secs(truth, point)
     assert scaling_fit.fit(points) == pytest.approx(truth, rel=1e-6)

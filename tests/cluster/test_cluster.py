@@ -93,8 +93,8 @@ def test_a_list_of_addresses_is_read(variable, source):
 
 
 def test_auto_takes_what_is_nearest_to_the_user():
-    tf_config = {"cluster": {"worker": ["a:1", "b:1"]}}
-    tf_config["task"] = {"type": "worker", "index": 1}
+    work = {"type": "worker", "index": 1}
+    tf_config = {"cluster": {"worker": ["a:1", "b:1"]}, "task": work}
     variables = in_slurm() | TWO | {"STRATA_WORKER": "0"}
     assert discovery.find("auto", variables)[0] == "kubernetes"
     variables["TF_CONFIG"] = json.dumps(tf_config)

@@ -76,7 +76,7 @@ def test_every_default_keeps_its_rule():
 
 def test_whole_numbers_become_floats_and_lists_tuples():
     given_config = length(
-        model=ModelConfig(hidden_units=[8, 4]),
+        model=ModelConfig(hidden_units=[8, 4]),  # type: ignore[arg-type]
         optimizer=OptimizerConfig(learning_rate=1, clip_norm=2),
     )
     checked = validate(given_config)

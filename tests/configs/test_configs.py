@@ -76,8 +76,10 @@ def test_a_config_sets_only_what_differs_from_the_defaults(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.Call):
             continue
+        assert isinstance(node.func, ast.Name)
         defaults = getattr(trainer.config, node.func.id)()
         for keyword in node.keywords:
+            assert keyword.arg is not None
             if not isinstance(keyword.value, ast.Call):
                 value = ast.literal_eval(keyword.value)
                 assert value != getattr(defaults, keyword.arg), keyword.arg

@@ -1,6 +1,7 @@
 """Real ssh servers of a test's own, each on a host of its own network."""
 
 import contextlib
+import functools
 import os
 import pathlib
 import shutil
@@ -126,7 +127,7 @@ def lab(folder: pathlib.Path, count: int) -> Iterator[Lab]:
             )
             held.callback(_end, made, host, server)
         for host in made.hosts:
-            jobs.wait_for("a server", lambda host=host: _listens(host))
+            jobs.wait_for("a server", functools.partial(_listens, host))
         yield made
 
 

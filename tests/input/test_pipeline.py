@@ -204,7 +204,7 @@ def test_a_constant_column_stays_at_0():
     x = np.full((1000, 1), 0.1)
     normalize = normalization.fit_normalization("auto", dataset(x, "table"))
     y = normalize(tf.constant([[0.1], [0.2]])).numpy()
-    np.testing.assert_allclose(y, [[0], [0.1]], atol=1e-6)
+    np.testing.assert_allclose(y, np.array([[0], [0.1]]), atol=1e-6)
 
 
 def test_splits_that_share_an_array_share_its_tensor():

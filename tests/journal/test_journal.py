@@ -85,6 +85,7 @@ def test_the_first_four_images_are_saved(workdir):
         data_dir=None,
     )
     train = dataset.splits["train"]
+    assert train.rows is not None
     first = train.x[np.sort(train.rows)[:4]]
     grid = np.block([[first[0], first[1]], [first[2], first[3]]])
     zoom = png.shape[0] // 16

@@ -1,5 +1,7 @@
 """Schedules and optimizers are Keras's, with a warm-up."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -65,7 +67,9 @@ def test_a_warm_up_rises_to_the_rate_and_hands_over():
 
 @pytest.mark.parametrize("name", ["sgd", "rmsprop", "adam", "adamw"])
 def test_each_optimizer_steps_as_keras_own(name):
-    fields = {"sgd": {"momentum": 0.9, "nesterov": True}}.get(name, {})
+    fields: dict[str, Any] = {}
+    if name == "sgd":
+        fields = {"momentum": 0.9, "nesterov": True}
     config = OptimizerConfig(name=name, learning_rate=0.1, **fields)
     kinds = {
         "sgd": keras.optimizers.SGD,

@@ -129,7 +129,7 @@ def test_targets_far_from_0_keep_their_r2():
     )
     exact = sklearn.metrics.r2_score(y, p)
     assert values["r2"] == pytest.approx(exact, rel=1e-6)
-    center = np.float32([1e5])
+    center = np.array([1e5], np.float32)
     problem = problems.Problem(
         "regression",
         "linear",

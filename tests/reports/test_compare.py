@@ -48,9 +48,10 @@ def told(capsys, *flags):
 
 def test_newcombes_own_example():
     # Newcombe 1998, table II: 56 of 70 and 48 of 80, method 10.
-    found = scores.of_difference(
-        56 / 70, scores.wilson(56, 70), 48 / 80, scores.wilson(48, 80)
-    )
+    one, other = scores.wilson(56, 70), scores.wilson(48, 80)
+    assert one is not None
+    assert other is not None
+    found = scores.of_difference(56 / 70, one, 48 / 80, other)
     assert found == pytest.approx([0.0524, 0.3339], abs=5e-5)
 
 

@@ -229,7 +229,7 @@ def trees(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trees")
     random = np.random.RandomState(0)
     kind = random.randint(3, size=90)
-    arrays = {
+    arrays: dict = {
         "x_train": random.normal(size=(90, 4)) + 5 * kind[:, None],
         "y_train": np.array(["ash", "oak", "yew"])[kind],
     }

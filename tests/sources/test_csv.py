@@ -359,7 +359,11 @@ def test_an_encoding_encodes_new_rows_as_the_training_did(tmp_path):
         np.testing.assert_array_equal(
             np.concatenate(blocks), dataset.splits["train"].x
         )
-    new = {"colour": ["blue", "mauve"], "more": [1, 2], "size": ["7", "?"]}
+    new: dict = {
+        "colour": ["blue", "mauve"],
+        "more": [1, 2],
+        "size": ["7", "?"],
+    }
     assert encoding.features == (
         "size", "size missing", "colour=blue", "colour=red", "colour missing",
     )  # fmt: skip

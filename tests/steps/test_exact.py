@@ -107,7 +107,7 @@ def keras_fit(config):
 
     problem, dataset = stepping.load(config)
     split = dataset.splits["train"]
-    normalization = normalization.fit_normalization("auto", dataset)
+    normalize = normalization.fit_normalization("auto", dataset)
     model = mlp.build(config.model, problem, split.x[0].size, seed=config.seed)
     optimizers = {
         "sgd": keras.optimizers.SGD,
@@ -135,7 +135,7 @@ def keras_fit(config):
         ).numpy()[0]
         rows = rows[rows >= 0]
         rows = rows if split.rows is None else split.rows[rows]
-        x = normalization(tf.constant(split.x[rows])).numpy()
+        x = normalize(tf.constant(split.x[rows])).numpy()
         y = keras.utils.to_categorical(split.y[rows], problem.outputs)
         history = model.fit(
             x, y, batch_size=len(rows), shuffle=False, verbose=0

@@ -18,7 +18,6 @@ from trainer.model import network as networks
 from trainer.steps import preview
 from trainer.steps import training
 from trainer.train import plan as plan_lib
-from trainer.train.job import Job
 
 FLAGS = (
     "--config=digits",
@@ -53,17 +52,10 @@ def previewed(tmp_path_factory):
 )
 def test_an_update_is_the_one_that_the_step_takes(fields):
     config = stepping.config_of({**fields, "steps": 2})
-    problem, dataset = stepping.load(config)
     strategy = tf.distribute.get_strategy()
-    job = Job(
-        config=config,
-        problem=problem,
-        dataset=dataset,
-        fingerprint="",
-        workdir=None,
-        strategy=strategy,
-    )
-    network = networks.build(config, problem, dataset, strategy, 2)
+    job = stepping.job_of(config, strategy)
+    dataset = job.dataset
+    network = networks.build(config, job.problem, dataset, strategy, 2)
     plan, options = (
         plan_lib.training_plan(job),
         plan_lib.step_options(job),

@@ -9,6 +9,7 @@ a sum over all its cores come out right; else with 1, saying what failed.
 import importlib.metadata
 import os
 import sys
+from typing import Any
 
 from trainer.process.exits import tell
 
@@ -46,7 +47,7 @@ def compute() -> str | None:
     return step(strategy)
 
 
-def step(strategy) -> str | None:
+def step(strategy: Any) -> str | None:
     """Runs one step and one sum over all replicas of a strategy."""
     import tensorflow as tf
 

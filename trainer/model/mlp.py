@@ -1,5 +1,7 @@
 """The multilayer perceptron, as a Keras model."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -15,7 +17,7 @@ class StatelessDropout(keras.layers.Layer):
     replicas share; this one draws from `random_bits`.
     """
 
-    def __init__(self, rate: float, place: int, **kwargs) -> None:
+    def __init__(self, rate: float, place: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rate = rate
         self.place = place
@@ -87,7 +89,7 @@ def _penalty(config: ModelConfig) -> keras.Regularizer | None:
 
 
 def _dense(
-    config: ModelConfig, units: int, policy: str, name: str, **kwargs
+    config: ModelConfig, units: int, policy: str, name: str, **kwargs: Any
 ) -> keras.layers.Dense:
     return keras.layers.Dense(
         units,

@@ -70,6 +70,16 @@ def test_a_machine_knows_its_number(host, index):
     assert session.index_of(job(), host) == index
 
 
+def recorder(ran, code):
+    """Returns a `run` that notes its words, and answers with a code."""
+
+    def run(words):
+        ran.append(words)
+        return code
+
+    return run
+
+
 @pytest.mark.parametrize(
     ("index", "code", "removed"),
     [
@@ -88,7 +98,7 @@ def test_what_an_end_removes(
     index, code, removed, tmp_path, monkeypatch, systemctl
 ):
     ran = []
-    monkeypatch.setattr(session, "run", lambda words: ran.append(words) or 0)
+    monkeypatch.setattr(session, "run", recorder(ran, 0))
     one = session.Session(job(), tmp_path)
     one.index = index
     if code is not None:
@@ -115,7 +125,7 @@ def test_a_preflight_that_fails_ends_a_tpus_session(tmp_path, monkeypatch):
     """As here, where there is no TPU and the other TensorFlow."""
     monkeypatch.setattr(session, "LOCKFILE", tmp_path / "lockfile")
     ran = []
-    monkeypatch.setattr(session, "run", lambda words: ran.append(words) or 1)
+    monkeypatch.setattr(session, "run", recorder(ran, 1))
     one = session.Session(job(kind="tpu", machines=["job"]), tmp_path)
     assert one.run() == 2
     log = (tmp_path / "log-0.txt").read_text()
