@@ -15,11 +15,7 @@ from tests.runs import held_out_rows
 from tests.runs import read_result
 from tests.runs import TRAINED
 from trainer import load
-<<<<<<< HEAD
-from trainer import sources
 from trainer.finished import trained_run
-=======
->>>>>>> 9cf4303 (Train what tests share once in a run, and hold the mark slow against the clock)
 from trainer.process.exits import UserError
 from trainer.serving import evaluate
 from trainer.serving import export

@@ -1,0 +1,89 @@
+"""How rows are held out."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.sources.loading import dataset_of
+from tests.sources.loading import load
+from tests.sources.loading import refusal
+from tests.sources.loading import rows_of
+from tests.sources.loading import UNTIMED
+from tests.sources.loading import Y
+from trainer.sources.splits import hold_out
+
+LABELS = st.one_of(
+    st.lists(st.integers(0, 4), min_size=2, max_size=60),
+    st.lists(st.integers(-100, 100), min_size=2, max_size=60),
+).map(np.array)
+FRACTIONS = st.floats(0.01, 0.99)
+SEEDS = st.integers(0, 2**31 - 1)
+
+
+@UNTIMED
+@given(LABELS, FRACTIONS, FRACTIONS, SEEDS)
+def test_every_row_is_in_exactly_one_split(y, test, validation, seed):
+    dataset = hold_out(dataset_of(y), "test", fraction=test, seed=0)
+    if dataset.splits["train"].examples > 1:
+        dataset = hold_out(
+            dataset, "validation", fraction=validation, seed=seed
+        )
+    parts = [rows_of(dataset, name) for name in dataset.splits]
+    assert all(len(rows) for rows in parts)
+    assert all((np.diff(rows) > 0).all() for rows in parts)
+    assert sorted(np.concatenate(parts)) == list(range(len(y)))
+
+
+@UNTIMED
+@given(LABELS, FRACTIONS, SEEDS)
+def test_each_class_is_held_out_to_within_one_row(y, fraction, seed):
+    dataset = hold_out(dataset_of(y), "test", fraction=fraction, seed=seed)
+    test = dataset.splits["test"]
+    assert abs(test.examples - fraction * len(y)) <= 1
+    for label, count in zip(*np.unique(y, return_counts=True), strict=True):
+        held = (test.labels() == label).sum()
+        assert abs(held - count * test.examples / len(y)) < 1
+
+
+def test_each_row_of_many_small_classes_has_the_same_chance():
+    # Nine classes of one row each and one of 21: a tenth of either, not of the
+    # large one alone.
+    y = np.array([*range(9), *[9] * 21])
+    held = np.zeros(30)
+    for seed in range(2000):
+        split = hold_out(dataset_of(y), "test", fraction=0.1, seed=seed)
+        held[split.splits["test"].rows] += 1
+    assert held.sum() == 3 * 2000
+    # The standard deviation of each is 13.
+    np.testing.assert_allclose(held, 200, atol=60)
+
+
+@pytest.mark.parametrize("source", ["digits", "digits_attributes", "diabetes"])
+def test_validation_follows_the_seed_and_test_does_not(source):
+    one, again, other = (
+        load(source, seed=seed, validation_fraction=0.2) for seed in (1, 1, 2)
+    )
+    for name in one.splits:
+        assert (rows_of(one, name) == rows_of(again, name)).all()
+    assert (rows_of(one, "test") == rows_of(other, "test")).all()
+    assert (rows_of(one, "validation") != rows_of(other, "validation")).any()
+
+
+def test_the_rows_held_out_are_those_of_every_version():
+    # A resumed run must hold out what it held out before: if this fails, runs
+    # of the last release can no longer go on.
+    dataset = hold_out(dataset_of(Y), "test", fraction=0.2, seed=42)
+    assert rows_of(dataset, "test").tolist() == [0, 3, 4, 17]
+
+
+def test_nothing_is_held_out_at_fraction_0():
+    dataset = load("digits")
+    assert set(dataset.splits) == {"train", "test"}
+
+
+def test_one_row_cannot_be_split():
+    line = refusal(
+        hold_out, dataset_of(Y[:1]), "validation", fraction=0.5, seed=0
+    )
+    assert "config.data.validation_fraction=0.5" in line
