@@ -48,7 +48,7 @@ def test_a_message_is_whole_however_it_was_written(capsys):
     with display.shown():
         print("one", end="")
         print(" line\n\nanother")
-        display.writer(SUBJECT).line(LINE)
+        display.writer(SUBJECT).line(LINE)  # type: ignore[arg-type]
     lines = [json.loads(x) for x in capsys.readouterr().out.splitlines()]
     for line in lines:
         del line["unix_secs"]
@@ -62,7 +62,7 @@ def test_a_message_is_whole_however_it_was_written(capsys):
 def test_numbers_for_machines_are_not_told_to_people(capsys):
     display = Display()
     with display.shown():
-        display.writer(SUBJECT).line(LINE)
+        display.writer(SUBJECT).line(LINE)  # type: ignore[arg-type]
     assert capsys.readouterr().out == ""
 
 
@@ -70,7 +70,7 @@ def test_numbers_for_machines_are_not_told_to_people(capsys):
 def test_without_a_terminal_a_line_comes_now_and_then(
     every_secs, lines, capsys
 ):
-    shown = Display(every_secs).writer(SUBJECT)
+    shown = Display(every_secs).writer(SUBJECT)  # type: ignore[arg-type]
     for step in (0, 10, 20, 30):
         shown.begin_chunk(step)
         shown.progress(step + 10, {"loss": 0.5}, is_last=step == 30)

@@ -118,8 +118,8 @@ def test_the_log_section_says_who_is_told(monkeypatch):
     monkeypatch.setattr(Display, "writer", lambda self, subject: None)
     log = types.SimpleNamespace(report=False, tensorboard=False)
     subject = types.SimpleNamespace(config=types.SimpleNamespace(log=log))
-    writers_lib.open_writers(subject, Display())
+    writers_lib.open_writers(subject, Display())  # type: ignore[arg-type]
     log.report = log.tensorboard = True
-    writers_lib.open_writers(subject, Display())
+    writers_lib.open_writers(subject, Display())  # type: ignore[arg-type]
     always = ["MetricsLines", "FirstImages"]
     assert made == [*always, *always, "MistakesFile", "TensorBoard"]

@@ -41,7 +41,7 @@ class Clock:
 
 def begun(state=None, workers=1):
     clock, state = Clock(), state or State()
-    return Accounts(PROBLEM, EPOCHS, clock, state, workers), clock, state
+    return Accounts(PROBLEM, EPOCHS, clock, state, workers), clock, state  # type: ignore[arg-type]
 
 
 def sums_of(steps, loss=1.0):
