@@ -21,6 +21,7 @@ from launch.gcp.target import Target
 from launch.gcp.target import target_of
 from launch.supervise.policy import FAILED
 from launch.supervise.signals import Signals
+from trainer.process.columns import lay_out
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 
@@ -44,13 +45,7 @@ def _listing(target: Target) -> list[gcloud.Words]:
 def _table(machines: list[fleet.Machine]) -> str:
     rows = [("JOB", "MACHINE", "TYPE", "ZONE", "STATE")]
     rows += [(m.job, m.name, m.type, m.zone, m.state) for m in machines]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    )
+    return lay_out(rows, left=5)
 
 
 def list_jobs(argv: list[str]) -> int:
