@@ -16,7 +16,6 @@ import pytest
 import configs
 from trainer import flags as flags_lib
 from trainer import task
-from trainer.cluster import discovery
 from trainer.config import Config
 from trainer.config.values import flatten
 from trainer.devices import start
@@ -194,38 +193,6 @@ def test_a_message_of_several_lines_is_told_in_one(
     told = capsys.readouterr().err
     assert "first second" in told
     assert told.count("\n") == 1
-
-
-def environment(cluster_spec, kind, index):
-    work = {"type": kind, "index": index}
-    return {"TF_CONFIG": json.dumps({"cluster": cluster_spec, "task": work})}
-
-
-WORKERS = {"worker": ["a:1", "b:1"]}
-WITH_CHIEF = {"chief": ["c:1"], "worker": ["a:1", "b:1"]}
-
-
-@pytest.mark.parametrize(
-    ("variables", "addresses", "index"),
-    [
-        ({}, (), 0),
-        ({"TF_CONFIG": ""}, (), 0),
-        ({"TF_CONFIG": "{}"}, (), 0),
-        (environment({"worker": ["a:1"]}, "worker", 0), (), 0),
-        (environment({"chief": ["a:1"]}, "chief", 0), (), 0),
-        (environment(WORKERS, "worker", 0), ("a:1", "b:1"), 0),
-        (environment(WORKERS, "worker", 1), ("a:1", "b:1"), 1),
-        (environment(WORKERS, "worker", "1"), ("a:1", "b:1"), 1),
-        (environment(WITH_CHIEF, "chief", 0), ("c:1", "a:1", "b:1"), 0),
-        (environment(WITH_CHIEF, "worker", 0), ("c:1", "a:1", "b:1"), 1),
-        (environment({"chief": [], **WORKERS}, "worker", 0), ("a:1", "b:1"), 0),
-    ],
-)
-def test_who_is_in_the_job(variables, addresses, index):
-    place = discovery.read(variables)
-    assert (place.addresses, place.index) == (addresses, index)
-    assert place.workers == max(1, len(addresses))
-    assert place.is_chief == (index == 0)
 
 
 def test_work_in_time_is_returned():

@@ -1,28 +1,12 @@
 """From an environment to the workers of a job."""
 
 import json
-import os
-import subprocess
 
 import pytest
 
-from tests.faults import slurm
 from trainer.cluster import discovery
-from trainer.cluster import hostlist
 from trainer.cluster.place import Cluster
 from trainer.process.exits import UserError
-
-# As `scontrol show hostnames` writes them out, which is asked below.
-LISTS = {
-    "n1": "n1",
-    "n[1-3]": "n1 n2 n3",
-    "n[9-11]": "n9 n10 n11",
-    "n[08-11]": "n08 n09 n10 n11",
-    "n[098-101,7]": "n098 n099 n100 n101 n7",
-    "a,b[2,4-5],c": "a b2 b4 b5 c",
-    "rack[1-2]-n[08-09]": "rack1-n08 rack1-n09 rack2-n08 rack2-n09",
-    "rack[1-2,9]n[1,3]": "rack1n1 rack1n3 rack2n1 rack2n3 rack9n1 rack9n3",
-}
 
 
 def in_slurm(index=0, **more):
@@ -40,17 +24,36 @@ def in_slurm(index=0, **more):
 TWO = {"STRATA_ADDRESSES": "a:1,b:2"}
 
 
-@pytest.mark.parametrize(("text", "hosts"), LISTS.items(), ids=str)
-def test_a_list_of_hosts_is_written_out(text, hosts):
-    assert hostlist.expand(text) == hosts.split()
+def environment(cluster_spec, kind, index):
+    work = {"type": kind, "index": index}
+    return {"TF_CONFIG": json.dumps({"cluster": cluster_spec, "task": work})}
+
+
+WORKERS = {"worker": ["a:1", "b:1"]}
+WITH_CHIEF = {"chief": ["c:1"], "worker": ["a:1", "b:1"]}
 
 
 @pytest.mark.parametrize(
-    "text", ["", "n[", "n[1", "n]1", "n[a]", "a,,b", "a b"]
+    ("variables", "addresses", "index"),
+    [
+        ({}, (), 0),
+        ({"TF_CONFIG": ""}, (), 0),
+        ({"TF_CONFIG": "{}"}, (), 0),
+        (environment({"worker": ["a:1"]}, "worker", 0), (), 0),
+        (environment({"chief": ["a:1"]}, "chief", 0), (), 0),
+        (environment(WORKERS, "worker", 0), ("a:1", "b:1"), 0),
+        (environment(WORKERS, "worker", 1), ("a:1", "b:1"), 1),
+        (environment(WORKERS, "worker", "1"), ("a:1", "b:1"), 1),
+        (environment(WITH_CHIEF, "chief", 0), ("c:1", "a:1", "b:1"), 0),
+        (environment(WITH_CHIEF, "worker", 0), ("c:1", "a:1", "b:1"), 1),
+        (environment({"chief": [], **WORKERS}, "worker", 0), ("a:1", "b:1"), 0),
+    ],
 )
-def test_what_is_no_list_of_hosts_is_refused(text):
-    with pytest.raises(ValueError, match="is no"):
-        hostlist.expand(text)
+def test_who_is_in_the_job(variables, addresses, index):
+    place = discovery.read(variables)
+    assert (place.addresses, place.index) == (addresses, index)
+    assert place.workers == max(1, len(addresses))
+    assert place.is_chief == (index == 0)
 
 
 # 12,000 and 16 for each job.
@@ -137,19 +140,3 @@ def test_what_cannot_be_read_is_refused(source, variables, words):
         discovery.find(source, variables)
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
-
-
-def test_scontrol_agrees_on_lists_of_hosts(tmp_path):
-    if wrong := slurm.missing():
-        pytest.skip(wrong)
-    conf = tmp_path / "slurm.conf"
-    conf.write_text("ClusterName=x\nSlurmctldHost=x\nNodeName=x\n")
-    for text, hosts in LISTS.items():
-        told = subprocess.run(
-            ["scontrol", "show", "hostnames", text],
-            env=os.environ | {"SLURM_CONF": str(conf)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert told.stdout.split() == hosts.split(), text
