@@ -1,4 +1,4 @@
-"""Config: defaults, the round trip through JSON, what may change on resume."""
+"""A config's fields: defaults, rules, and the round trip through JSON."""
 
 import dataclasses
 import json
@@ -117,50 +117,3 @@ def test_a_field_of_an_earlier_version_that_was_set_is_refused():
         "config.checkpoint.every_epoch=True is of an earlier version; this one"
         " goes on where it was False"
     )
-
-
-SCHEDULE = {"optimizer.schedule.name": "cosine"}
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "changes"),
-    [
-        ({}, {}, []),
-        ({}, {"checkpoint.keep": 9, "log.every_steps": 9}, []),
-        ({}, {"steps_per_execution": 9}, []),
-        ({}, {"seed": 43}, ["seed: 42 -> 43"]),
-        ({}, {"loss": "mse"}, ["loss: None -> mse"]),
-        (
-            {},
-            {"seed": 1, "model.hidden_units": (9, 9)},
-            ["seed: 42 -> 1", "model.hidden_units: [128] -> [9, 9]"],
-        ),
-        ({"epochs": 3}, {"epochs": 4}, []),
-        ({"steps": 3}, {"steps": 4}, []),
-        ({"epochs": 4}, {"epochs": 3}, ["epochs: 4 -> 3"]),
-        (
-            {"epochs": 3},
-            {"steps": 300},
-            ["epochs: 3 -> None", "steps: None -> 300"],
-        ),
-        (
-            {"epochs": 3, **SCHEDULE},
-            {"epochs": 4, **SCHEDULE},
-            ["epochs: 3 -> 4"],
-        ),
-        (
-            {"epochs": 3, "optimizer.schedule.warmup_fraction": 0.1},
-            {"epochs": 4, "optimizer.schedule.warmup_fraction": 0.1},
-            ["epochs: 3 -> 4"],
-        ),
-        (
-            {"epochs": 3, "data.augmentation.fade_fraction": 0.1},
-            {"epochs": 4, "data.augmentation.fade_fraction": 0.1},
-            ["epochs: 3 -> 4"],
-        ),
-    ],
-    ids=str,
-)
-def test_what_may_change_on_resume(before, now, changes):
-    pair = from_dict(before), from_dict(now)
-    assert changed_fields(*pair) == changes
