@@ -20,6 +20,7 @@ from trainer.config import Config
 from trainer.config.values import flatten
 from trainer.devices import start
 from trainer.devices import strategies
+from trainer.process import exits
 from trainer.process.exits import UserError
 from trainer.workdir.folder import Workdir
 
@@ -144,7 +145,7 @@ def test_help_names_every_flag_and_fits_a_terminal(flag, capsys):
         assert f"\n  --{field.name}" in printed.out
     for name in flags_lib.shipped_configs():
         assert name in printed.out
-    for code in (0, 2, 3, 42, 43, task.CLUSTER_FAILED):
+    for code in (0, 2, 3, 42, 43, exits.CLUSTER_FAILED):
         assert f"\n  {code:2}  " in printed.out
     assert max(map(len, printed.out.splitlines())) <= 80
 
@@ -179,7 +180,7 @@ def test_a_defect_of_ours_is_not_hidden(monkeypatch):
     ("error", "code"),
     [
         (UserError("first\nsecond"), 2),
-        (OSError(errno.ENOSPC, "first\n\tsecond"), task.CLUSTER_FAILED),
+        (OSError(errno.ENOSPC, "first\n\tsecond"), exits.CLUSTER_FAILED),
     ],
 )
 def test_a_message_of_several_lines_is_told_in_one(

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import glob
+import importlib.metadata
 import os
 import sys
 import tempfile
@@ -13,6 +14,19 @@ from trainer.process.exits import UserError
 # What TensorFlow and Keras import where it is installed, and Strata has no use
 # for in them.
 UNUSED = ("matplotlib", "scipy", "sklearn")
+
+
+def check_packages() -> None:
+    """Raises UserError where two packages hold the same files."""
+    found = {
+        str(d.metadata["Name"]).lower()
+        for d in importlib.metadata.distributions()
+    }
+    if {"tensorflow", "tensorflow-tpu"} <= found:
+        raise UserError(
+            "both tensorflow and tensorflow-tpu are installed, and hold the"
+            " same files; make an environment with one of them"
+        )
 
 
 @contextlib.contextmanager

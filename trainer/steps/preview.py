@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -47,7 +48,7 @@ class Preview:
 
 def previewer(
     strategy: tf.distribute.Strategy, network: Network, options: StepOptions
-) -> Callable[[dict], Preview]:
+) -> Callable[[dict[str, Any]], Preview]:
     """Makes the function that tries a chunk's first step and takes it back.
 
     A function of its own, so that training itself costs and computes the same
@@ -59,7 +60,9 @@ def previewer(
     gradient = gradient_of(network, options)
     trained = network.model.trainable_variables
 
-    def replica_step(chunk: dict) -> tuple[list[tf.Tensor], tf.Tensor]:
+    def replica_step(
+        chunk: dict[str, Any],
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
         context = tf.distribute.get_replica_context()
         gradients, _ = gradient(
             chunk["x"][0],
@@ -86,14 +89,14 @@ def previewer(
         return gradients, tf.stack(squares)
 
     @tf.function(autograph=False)
-    def try_step(chunk: dict) -> tuple[list[tf.Tensor], tf.Tensor]:
+    def try_step(chunk: dict[str, Any]) -> tuple[list[tf.Tensor], tf.Tensor]:
         local = strategy.experimental_local_results
         found = strategy.run(replica_step, args=(chunk,))
         return tf.nest.map_structure(lambda each: local(each)[0], found)
 
     names, weights = [v.path for v in trained], [v.value for v in trained]
 
-    def preview(chunk: dict) -> Preview:
+    def preview(chunk: dict[str, Any]) -> Preview:
         gradients, squares = try_step(chunk)
         return Preview(names, gradients, weights, squares)
 

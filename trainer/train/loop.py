@@ -1,5 +1,7 @@
 """The one readable loop: data, model, restore; chunk, log, evaluate, save."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from trainer.input import pipeline
@@ -19,7 +21,7 @@ from trainer.train.opening import opened
 
 # With several replicas TensorFlow takes up to a minute to delete these; the
 # process ends without, by `exits.leave`.
-_kept: list = []
+_kept: list[Any] = []
 
 
 def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -76,7 +77,9 @@ class Run:
         self.profile.at(self.state.step)
 
     def preview_where_due(
-        self, preview_step: Callable[[dict], Preview], chunk: dict
+        self,
+        preview_step: Callable[[dict[str, Any]], Preview],
+        chunk: dict[str, Any],
     ) -> None:
         """Shows what the step that comes will do to the weights.
 

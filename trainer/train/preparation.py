@@ -1,0 +1,99 @@
+"""What a user can get wrong, found before TensorFlow is imported."""
+
+from trainer import sources
+from trainer.cluster import joining
+from trainer.cluster.place import Cluster
+from trainer.config import Config
+from trainer.journal.display import Display
+from trainer.problem import problems
+from trainer.problem.problems import Problem
+from trainer.process.exits import UserError
+from trainer.storage import staging
+from trainer.train import record
+from trainer.train.job import Work
+from trainer.workdir.folder import Workdir
+from trainer.workdir.location import Location
+
+
+def prepare(
+    config: Config,
+    place: Cluster,
+    location: Location,
+    display: Display,
+    *,
+    data_dir: str | None,
+    init_from: str | None,
+    join_secs: float,
+    profile_steps: tuple[int, int] | None,
+) -> Work | None:
+    """Checks the workdir and the data, and meets the peers.
+
+    Args:
+      config: of the run.
+      place: of this process in the job.
+      location: where the run's files stand.
+      display: what stdout holds.
+      data_dir: where the source's files stand.
+      init_from: workdir of a run whose weights a new run begins with.
+      join_secs: for which peers are waited for.
+      profile_steps: (first, last) of the steps to trace, or None.
+
+    Returns:
+      What there is to do; None where the run is finished.
+
+    Raises:
+      UserError: before anything is written.
+    """
+    workdir = Workdir(location.folder)
+    finished = workdir.check(config)
+    other = _init_from(init_from)
+    if place.is_chief:
+        workdir.check_unlocked()
+    dataset = sources.load(config.data, seed=config.seed, data_dir=data_dir)
+    fingerprint = sources.fingerprint(dataset)
+    workdir.check_data(fingerprint)
+    if finished:
+        print(f"{workdir.path} is finished at step {finished['step']}")
+        return None
+    facts = {**record.facts(config, fingerprint), **location.facts}
+    joining.join(place, facts, location.shared, join_secs)
+    location.settle()
+    problem, dataset = problems.settle(config, dataset)
+    _describe(dataset, problem)
+    return Work(
+        config=config,
+        problem=problem,
+        dataset=dataset,
+        fingerprint=fingerprint,
+        workdir=workdir,
+        place=place,
+        init_from=other,
+        display=display,
+        profile_steps=profile_steps,
+    )
+
+
+def _init_from(name: str | None) -> Workdir | None:
+    """Returns a local copy of another run, whose weights are taken."""
+    if name is None:
+        return None
+    folder = staging.localize(name)
+    other = Workdir(folder)
+    if not other.checkpoints.is_dir():
+        raise UserError(
+            f"--init_from={folder} holds no checkpoints; name a run's workdir"
+        )
+    return other
+
+
+def _describe(dataset: sources.Dataset, problem: Problem) -> None:
+    """Prints what was found in the data."""
+    rows = ", ".join(f"{k} {s.examples}" for k, s in dataset.splits.items())
+    x = dataset.splits["train"].x
+    shape = "x".join(str(n) for n in x.shape[1:])
+    print(
+        f"data: {dataset.name}, {dataset.kind}, {x.dtype} {shape}; {rows}\n"
+        f"problem: {problem.type}, outputs: {problem.outputs}, loss:"
+        f" {problem.loss}",
+        flush=True,
+    )
