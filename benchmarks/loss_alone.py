@@ -8,6 +8,7 @@ number that it shows is made of them.
 import sys
 
 from trainer import task
+from trainer.config.values import rules
 from trainer.devices import start
 from trainer.process.exits import leave
 
@@ -17,15 +18,16 @@ def leave_metrics_out() -> None:
     with start.eased():
         import tensorflow as tf
 
-        from trainer.problem import metrics
+        from trainer.problem import problems
 
     def step_sums(problem, y, p, losses, weight) -> tf.Tensor:
         del y, p
-        others = len(metrics.sum_names(problem)) - 1
+        others = len(problem.sum_names) - 1
         loss = tf.reduce_sum(losses * weight)
         return tf.concat([[loss], tf.zeros(others)], axis=0)
 
-    metrics.step_sums = step_sums
+    for name in set(rules()["problem"].choices) - {"auto"}:
+        problems.type_of(name).step_sums = step_sums  # type: ignore
 
 
 if __name__ == "__main__":

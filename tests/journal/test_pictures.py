@@ -11,17 +11,18 @@ from sklearn import metrics as sk
 
 from tests.curves import events
 from trainer.journal import pictures
+from trainer.problem import curves
 from trainer.problem import problems
 
 RNG = np.random.default_rng(5)
 
 
 def problem_of(name, outputs):
-    row = problems.TABLE[name]
-    fields = {f.name for f in dataclasses.fields(problems.Problem)}
-    values = {"type": name, "outputs": outputs, "metrics": row.metrics}
+    kind = problems.type_of(name)
+    fields = {f.name for f in dataclasses.fields(kind)}
+    values = {"type": name, "outputs": outputs, "metrics": kind.metrics}
     rest = {f: None for f in fields - values.keys()}
-    return problems.Problem(**{**rest, **values})
+    return kind(**{**rest, **values})
 
 
 def test_classes_are_counted_as_scikit_learn_does():
@@ -48,7 +49,7 @@ def test_curves_are_scikit_learns_at_their_thresholds(name, outputs):
     assert len(found.curves) == outputs
     for i, counts in enumerate(found.curves.values()):
         for place in (0, 10, 50, 99, 100):
-            edge = np.linspace(0, 1, pictures.THRESHOLDS)[place]
+            edge = np.linspace(0, 1, curves.THRESHOLDS)[place]
             guess = chances[:, i].astype(float) >= edge
             (rest, false), (missed, hits) = sk.confusion_matrix(
                 truth[:, i], guess, labels=[0, 1]
@@ -80,8 +81,8 @@ def test_a_run_shows_the_pictures_of_its_problem(trained, problem):
     pictures = set(found.PluginTagToContent("images"))
     assert SHOWN[problem] <= pictures
     tags = found.Tags()["tensors"]
-    curves = [tag for tag in tags if tag.startswith("precision_recall/")]
-    assert bool(curves) == (problem in ("binary", "multilabel"))
+    shown = [tag for tag in tags if tag.startswith("precision_recall/")]
+    assert bool(shown) == (problem in ("binary", "multilabel"))
 
 
 def test_the_worst_rows_are_those_of_the_report(trained):

@@ -12,11 +12,11 @@ from trainer.input import pipeline
 from trainer.model import chance
 from trainer.model import mlp
 from trainer.model import network as networks
-from trainer.problem import problems
+from trainer.problem.multiclass import Multiclass
 from trainer.steps import training
 from trainer.train import plan as plan_lib
 
-TEN_CLASSES = problems.Problem(
+TEN_CLASSES = Multiclass(
     "multiclass",
     "softmax",
     "categorical_crossentropy",

@@ -4,9 +4,7 @@ import json
 import re
 import shutil
 
-import numpy as np
 import pytest
-from sklearn import metrics as sk
 from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
@@ -15,7 +13,6 @@ from tensorboard.util.tensor_util import make_ndarray
 from tests.runs import TRAINED
 from trainer import task
 from trainer.finished import stored_run
-from trainer.problem import mistakes
 from trainer.process import columns
 from trainer.reports import pages
 from trainer.reports import report
@@ -146,19 +143,6 @@ def test_without_its_extra_a_page_is_refused(trained, monkeypatch, capsys):
     monkeypatch.setattr(pages, "PACKAGE", "no_such_ink")
     assert report.main([str(trained("multiclass"))]) == 2
     assert "needs no_such_ink" in capsys.readouterr().err
-
-
-def test_the_curve_is_scikit_learns():
-    random = np.random.default_rng(4)
-    marks = random.integers(0, 2, 60)
-    chances = np.round(random.random(60), 2).astype(np.float32)
-    found = mistakes.precision_recall(marks, chances)
-    precision, recall, _ = sk.precision_recall_curve(marks, chances)
-    # Ours runs from the greatest threshold down, without scikit-learn's end.
-    np.testing.assert_allclose(found["precision"], precision[-2::-1])
-    np.testing.assert_allclose(found["recall"], recall[-2::-1])
-    nothing = mistakes.precision_recall(np.zeros(3, int), chances[:3])
-    assert nothing == {"precision": [], "recall": []}
 
 
 @pytest.mark.parametrize("problem", TRAINED)

@@ -31,7 +31,7 @@ from tests.hostile import SHAPE
 from trainer.config import Config
 from trainer.config import DataConfig
 from trainer.finished.trained_run import TrainedRun
-from trainer.problem import problems
+from trainer.problem.multiclass import Multiclass
 from trainer.serving import evaluate
 from trainer.serving import predict
 from trainer.sources.encoding import Column
@@ -124,7 +124,7 @@ class Network:
 
 def a_run(folder):
     """A run of rows of uint8 [2, 3] in two classes, on a folder of arrays."""
-    problem = problems.Problem(
+    problem = Multiclass(
         "multiclass", "softmax", "categorical_crossentropy", ("accuracy",), 2,
         True, ("no", "yes"),
     )  # fmt: skip

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tests import processes
 from tests.runs import held_out_rows
+from tests.runs import OF_VALUES
 from tests.runs import read_result
 from tests.runs import TRAINED
 from trainer import load
@@ -42,7 +43,7 @@ def test_the_trainers_score_follows_from_the_predictions(trained, problem):
     assert p.dtype == np.float32
     assert p.shape == (len(x), model.stored.problem.outputs)
     values = read_result(workdir)["evaluation"]["test"]
-    if "regression" in problem:
+    if problem in OF_VALUES:
         error = abs(p[:, 0].astype(float) - y.reshape(-1)).mean()
         assert error == pytest.approx(values["mae"], rel=1e-5)
         with pytest.raises(UserError, match="has no classes"):
@@ -187,7 +188,7 @@ def test_text_gives_each_float_back(trained, tmp_path, problem, kind):
     text = output.read_text()
     if kind == "jsonl":
         rows = [json.loads(line) for line in text.splitlines()]
-        key = "values" if "regression" in problem else "probabilities"
+        key = "values" if problem in OF_VALUES else "probabilities"
         found = [row[key] for row in rows]
         classes = [row.get("class") for row in rows]
     else:

@@ -8,14 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.input.epochs import Epochs
-from trainer.problem import metrics
-from trainer.problem.problems import Problem
+from trainer.problem.multiclass import Multiclass
 from trainer.process.clock import Since
 from trainer.train import accounts as accounts_lib
 from trainer.train.accounts import Accounts
 from trainer.train.state import State
 
-PROBLEM = Problem(
+PROBLEM = Multiclass(
     "multiclass",
     "softmax",
     "categorical_crossentropy",
@@ -46,7 +45,7 @@ def begun(state=None, workers=1):
 
 def sums_of(steps, loss=1.0):
     """Sums of steps whose every row has this loss and is right."""
-    width = len(metrics.sum_names(PROBLEM))
+    width = len(PROBLEM.sum_names)
     return np.full([steps, width], loss * 10, np.float32)
 
 
@@ -56,7 +55,7 @@ def take(accounts, state, steps, loss=1.0):
 
 
 def test_names_are_as_these_tests_take_them():
-    assert metrics.sum_names(PROBLEM)[0] == "loss"
+    assert PROBLEM.sum_names[0] == "loss"
 
 
 def test_the_bar_and_the_line_begin_anew_by_themselves():

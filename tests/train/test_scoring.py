@@ -12,7 +12,8 @@ def run(config, values):
     state, best = State(), []
     for step, value in enumerate(values, start=1):
         state.step = step
-        if select(config, state, value):
+        is_loss = config.select_by == "loss"
+        if select(config, state, value, is_lower_better=is_loss):
             best.append(step)
     return state, best
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from trainer.config import Config
 from trainer.config.values import flatten
-from trainer.problem.problems import LOWER_IS_BETTER
-from trainer.problem.problems import Problem
+from trainer.problem.problem import Problem
+from trainer.problem.problems import from_record
 from trainer.process.exits import UserError
 from trainer.storage import staging
 from trainer.storage.files import read_json_lines
@@ -140,7 +140,9 @@ class StoredRun:
         return None
 
     def is_better(self, value: float, other: float) -> bool:
-        return (value < other) == (self.problem.score in LOWER_IS_BETTER)
+        return (value < other) == (
+            self.problem.score in self.problem.lower_is_better
+        )
 
 
 def read(path: str) -> StoredRun:
@@ -164,11 +166,7 @@ def _problem(workdir: Workdir, record: Line) -> Problem:
     try:
         values = record["data"]["problem"]
         np.dtype(record["data"]["x"]["dtype"])
-        named: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in values.items()
-        }
-        return Problem(**named)
+        return from_record(values)
     except (KeyError, TypeError) as error:
         raise UserError(
             f"{workdir / 'record.json'} does not say what the run predicts"

@@ -6,7 +6,7 @@ from typing import Any
 
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
-from trainer.problem.problems import Problem
+from trainer.problem.problem import Problem
 
 
 class Display:

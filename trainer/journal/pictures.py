@@ -2,17 +2,16 @@
 
 import dataclasses
 import importlib.util
+import itertools
 from typing import Any
 
 import numpy as np
 
-from trainer.problem import mistakes
-from trainer.problem import scores
-from trainer.problem.problems import Problem
+from trainer.problem.curves import threshold_counts
+from trainer.problem.problem import Problem
 
 # A chart for each of more classes would hide the others.
 MOST_CLASSES = 20
-THRESHOLDS = 101
 _SIDE_PIXELS = 240
 _GREY = 210
 _BLUE = np.array([8, 48, 107])
@@ -44,10 +43,9 @@ def numbers(problem: Problem, outputs: np.ndarray, truth: np.ndarray) -> Behind:
       problem: the run's.
       outputs: float32 [rows, outputs]: probabilities, or values in the
         target's own units.
-      truth: labels as `problems.settle` left them.
+      truth: labels as `Problem.convert` left them.
     """
-    labels = mistakes.names_of(problem)
-    found = scores.detail(problem, labels, outputs, truth)
+    found = problem.detail(outputs, truth)
     behind = Behind()
     for row in found.get("per_class", [])[:MOST_CLASSES]:
         for name in ("precision", "recall"):
@@ -61,36 +59,12 @@ def numbers(problem: Problem, outputs: np.ndarray, truth: np.ndarray) -> Behind:
             "True class down, predicted across; dark where the class's share is"
             " large (its square root, so that few mistakes are seen).",
         )
-        behind.texts["confusion_counts"] = _as_table(labels, matrix)
-    if problem.type in ("binary", "multilabel"):
-        marks = truth.reshape(len(truth), -1)
-        named = labels[1:] if problem.type == "binary" else labels
-        for i, name in enumerate(named[:MOST_CLASSES]):
-            tag = f"precision_recall/{name}"
-            behind.curves[tag] = threshold_counts(marks[:, i], outputs[:, i])
+        behind.texts["confusion_counts"] = _as_table(problem.labels, matrix)
+    shown = itertools.islice(problem.chances(outputs, truth), MOST_CLASSES)
+    for name, marks, chances in shown:
+        tag = f"precision_recall/{name}"
+        behind.curves[tag] = threshold_counts(marks, chances)
     return behind
-
-
-def threshold_counts(marks: np.ndarray, chances: np.ndarray) -> np.ndarray:
-    """Counts true and false positives, true and false negatives.
-
-    Args:
-      marks: 0 or 1, [rows].
-      chances: float32 [rows], of a 1.
-
-    Returns:
-      int64 [4, THRESHOLDS]; a row is found where its chance is the threshold
-      or more.
-    """
-    edges = np.linspace(0, 1, THRESHOLDS)
-    place = np.searchsorted(edges, chances.astype(np.float64), side="right") - 1
-    of_marks = [
-        np.bincount(place[marks == mark], minlength=THRESHOLDS)
-        for mark in (0, 1)
-    ]
-    # Found at a threshold are all from it on.
-    false, hits = (counts[::-1].cumsum()[::-1] for counts in of_marks)
-    return np.stack([hits, false, false[0] - false, hits[0] - hits])
 
 
 def shaded(matrix: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from trainer.config import ModelConfig
 from trainer.model.chance import random_bits
-from trainer.problem.problems import Problem
+from trainer.problem.problem import Problem
 
 
 class StatelessDropout(keras.layers.Layer):

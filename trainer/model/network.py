@@ -13,7 +13,7 @@ from trainer.input.normalization import fit_normalization
 from trainer.input.normalization import Normalization
 from trainer.model import mlp
 from trainer.model import optimizers
-from trainer.problem.problems import Problem
+from trainer.problem.problem import Problem
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainer.problem import scores
-from trainer.problem.problems import Problem
+from trainer.problem.curves import precision_recall
+from trainer.problem.problem import Problem
 from trainer.sources import Dataset
 from trainer.sources.dataset import evenly_spaced
 from trainer.sources.pixels import to_pixels
@@ -19,7 +19,6 @@ from trainer.sources.pixels import to_pixels
 MOST_VALUES = 50_000_000
 MOST_MISTAKES = 12
 MOST_POINTS = 500
-CURVE_POINTS = 101
 
 
 def look(
@@ -29,33 +28,30 @@ def look(
 
     Args:
       problem: the run's.
-      dataset: its labels as `problems.settle` left them.
+      dataset: its labels as `Problem.convert` left them.
       split: its name.
-      outputs: float32 [rows, outputs]: probabilities, or values in the
-        target's own units.
+      outputs: float32 [rows, outputs], as `Problem.in_units` returns them.
 
     Returns:
-      "split", the parts of `scores.detail`, "mistakes" (the most wrong rows,
+      "split", the parts of `Problem.detail`, "mistakes" (the most wrong rows,
       a "picture" uint8 [height, width, channels] or None), and "curves"
       (precision and recall of each label) or "points" (pairs of true and
       predicted value) where the problem has them.
     """
     truth = dataset.splits[split].labels()
-    labels = names_of(problem)
     found: dict[str, Any] = {
         "split": split,
         "rows": len(truth),
-        **scores.detail(problem, labels, outputs, truth),
-        "mistakes": _mistakes(problem, labels, dataset, split, outputs),
+        **problem.detail(outputs, truth),
+        "mistakes": _mistakes(problem, dataset, split, outputs),
     }
-    if problem.type in ("binary", "multilabel"):
-        marks = truth.reshape(len(truth), -1)
-        names = labels[1:] if problem.type == "binary" else labels
-        found["curves"] = [
-            {"label": name, **precision_recall(marks[:, i], outputs[:, i])}
-            for i, name in enumerate(names)
-        ]
-    if "regression" in problem.type:
+    curves = [
+        {"label": name, **precision_recall(marks, chances)}
+        for name, marks, chances in problem.chances(outputs, truth)
+    ]
+    if curves:
+        found["curves"] = curves
+    if not problem.has_labels:
         rows = evenly_spaced(len(truth), MOST_POINTS)
         found["points"] = np.stack(
             [truth[rows, 0], outputs[rows, 0]], axis=1
@@ -63,89 +59,26 @@ def look(
     return found
 
 
-def names_of(problem: Problem) -> tuple[str, ...]:
-    """Names the classes or labels; by their numbers where they have none."""
-    count = max(problem.outputs, 2 if problem.type == "binary" else 1)
-    return problem.class_names or tuple(map(str, range(count)))
-
-
-def precision_recall(
-    marks: np.ndarray, chances: np.ndarray
-) -> dict[str, list[float]]:
-    """Returns some points of the precision-recall curve, by falling threshold.
-
-    Args:
-      marks: 0 or 1, [rows].
-      chances: float32 [rows].
-    """
-    order = np.argsort(-chances, kind="stable")
-    ranked = chances[order]
-    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
-    hits = np.cumsum(marks[order].astype(np.int64))[last]
-    positives = int(marks.sum())
-    if not positives:
-        return {"precision": [], "recall": []}
-    some = evenly_spaced(len(last), CURVE_POINTS)
-    return {
-        "precision": (hits / (last + 1))[some].tolist(),
-        "recall": (hits / positives)[some].tolist(),
-    }
-
-
 def _mistakes(
-    problem: Problem,
-    labels: tuple[str, ...],
-    dataset: Dataset,
-    split: str,
-    outputs: np.ndarray,
+    problem: Problem, dataset: Dataset, split: str, outputs: np.ndarray
 ) -> list[dict[str, Any]]:
     """The rows that the network was surest of and wrong, worst first."""
     truth = dataset.splits[split].labels()
-    wrong = _wrongness(problem, outputs, truth)
+    wrong = problem.wrongness(outputs, truth)
     order = np.argsort(-wrong, kind="stable")[:MOST_MISTAKES]
     return [
         {
             "row": int(row),
-            "true": _say(problem, labels, truth[row]),
-            "predicted": _say(
-                problem, labels, _decision(problem, outputs[row])
-            ),
+            "true": problem.say(truth[row]),
+            "predicted": problem.say(answer),
             "how_wrong": float(wrong[row]),
             "picture": _picture(dataset, split, int(row)),
         }
-        for row in order
+        for row, answer in zip(
+            order, problem.decide(outputs[order]), strict=True
+        )
         if wrong[row] > 0
     ]
-
-
-def _wrongness(
-    problem: Problem, outputs: np.ndarray, truth: np.ndarray
-) -> np.ndarray:
-    """Probability given to what is false, or the error; else 0: [rows]."""
-    if problem.type == "multiclass":
-        found = outputs.argmax(axis=1)
-        return np.where(found == truth, 0.0, outputs.max(axis=1))
-    if "regression" in problem.type:
-        return np.abs(outputs.astype(np.float64) - truth).max(axis=1)
-    gap = np.abs(outputs - truth.reshape(len(truth), -1)).max(axis=1)
-    return np.where(gap >= 0.5, gap, 0.0)
-
-
-def _decision(problem: Problem, output: np.ndarray) -> np.ndarray:
-    if problem.type == "multiclass":
-        return np.asarray(output.argmax())
-    if "regression" in problem.type:
-        return output
-    marks = (output > 0.5).astype(np.int64)
-    return marks[0] if problem.type == "binary" else marks
-
-
-def _say(problem: Problem, labels: tuple[str, ...], value: np.ndarray) -> str:
-    if "regression" in problem.type:
-        return ", ".join(f"{v:.4g}" for v in value[:4])
-    if problem.type == "multilabel":
-        return ", ".join(labels[i] for i in np.flatnonzero(value)) or "none"
-    return labels[int(value)]
 
 
 def _picture(dataset: Dataset, split: str, row: int) -> np.ndarray | None:

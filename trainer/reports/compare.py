@@ -10,7 +10,6 @@ from trainer.config.values import flatten
 from trainer.finished import stored_run
 from trainer.finished.stored_run import StoredRun
 from trainer.problem import scores
-from trainer.problem.problems import LOWER_IS_BETTER
 from trainer.process import columns
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
@@ -156,7 +155,7 @@ def verdict(metric: str, first: StoredRun, other: StoredRun) -> str:
     told = f"{value - held:+.4f} ({low:+.4f} to {high:+.4f})"
     if low <= 0 <= high:
         return f"{told}: noise"
-    is_better = (low > 0) != (metric in LOWER_IS_BETTER)
+    is_better = (low > 0) != (metric in first.problem.lower_is_better)
     return f"{told}: {'better' if is_better else 'worse'}"
 
 
@@ -178,11 +177,9 @@ def effort(
     )
     curves = [run.curve(split, metric) for run in runs]
     if target is None and all(values for _, values in curves):
-        pick = max if metric in LOWER_IS_BETTER else min
-        best = [
-            (min if metric in LOWER_IS_BETTER else max)(values)
-            for _, values in curves
-        ]
+        is_lower = metric in runs[0].problem.lower_is_better
+        pick = max if is_lower else min
+        best = [(min if is_lower else max)(values) for _, values in curves]
         target = pick(best)
     hours = [_device_hours(run) for run in runs]
     rows: list[list[Any]] = [

@@ -17,10 +17,8 @@ import tensorflow as tf
 
 from trainer.model import mlp
 from trainer.process.exits import UserError
-from trainer.serving.load import classes_of
 from trainer.serving.load import TrainedModel
 from trainer.serving.model_card import FORMATS
-from trainer.serving.served import output_name
 from trainer.serving.served import Served
 from trainer.serving.served import SIGNATURE
 from trainer.serving.served import TABLE_SIGNATURE
@@ -56,13 +54,13 @@ def write_saved_model(model: TrainedModel, path: Path) -> None:
 
 def open_saved_model(model: TrainedModel, path: Path) -> Predict:
     served = tf.saved_model.load(str(path)).signatures[SIGNATURE]
-    name = output_name(model)
+    name = model.stored.problem.output_name
 
     def predict(x: np.ndarray) -> np.ndarray:
         found = served(inputs=tf.constant(x))
         outputs = found[name].numpy()
         if "class" in found:
-            chosen = classes_of(model.problem, outputs)
+            chosen = model.stored.problem.decide(outputs)
             np.testing.assert_array_equal(found["class"].numpy(), chosen)
         return outputs
 
@@ -95,12 +93,7 @@ def portable(model: TrainedModel) -> keras.Model:
     x = keras.ops.cast(x, "float32")
     if normalization.mean.any():
         x = keras.ops.subtract(x, normalization.mean)
-    outputs = bare(keras.ops.divide(x, normalization.std))
-    if problem.target_mean is not None:
-        outputs = keras.ops.add(
-            keras.ops.multiply(outputs, problem.target_std),
-            problem.target_mean,
-        )
+    outputs = problem.in_units(bare(keras.ops.divide(x, normalization.std)))
     return keras.Model(inputs, outputs, name="strata")
 
 
@@ -129,7 +122,7 @@ def open_tflite(model: TrainedModel, path: Path) -> Predict:
         warnings.filterwarnings("ignore", _DEPRECATED, UserWarning)
         interpreter = tf.lite.Interpreter(model_path=str(path))
     run = interpreter.get_signature_runner(SIGNATURE)
-    name = output_name(model)
+    name = model.stored.problem.output_name
     return lambda x: run(inputs=x)[name].copy()
 
 
@@ -232,7 +225,7 @@ def check_table(
     names = [name.decode() for name in served.columns().numpy()]
     cells = tf.constant(list(zip(*(columns[n] for n in names), strict=True)))
     found = served.signatures[TABLE_SIGNATURE](cells=cells)
-    outputs = found[output_name(model)].numpy()
+    outputs = found[model.stored.problem.output_name].numpy()
     difference = compare(
         model,
         lambda _: outputs,
@@ -261,19 +254,5 @@ def compare(
     parts = [predict(x[s : s + batch_rows]) for s in starts]
     theirs = np.concatenate(parts).reshape(ours.shape)
     apart = np.abs(theirs - ours) / np.maximum(1, np.abs(ours))
-    labels = 0
-    if "regression" not in model.problem:
-        differ = classes_of(model.problem, ours) != classes_of(
-            model.problem, theirs
-        )
-        differ = (differ.reshape(len(ours), -1)).any(axis=1)
-        labels = int((differ & ~_is_tie(model.problem, ours)).sum())
-    return Difference(len(x), float(apart.max()), labels)
-
-
-def _is_tie(problem: str, outputs: np.ndarray) -> np.ndarray:
-    """Whether rounding alone decides on a row's class, bool [rows]."""
-    if problem != "multiclass":
-        return np.any(np.abs(outputs - 0.5) < TOLERANCE, axis=1)
-    second, first = np.sort(outputs, axis=1)[:, -2:].T
-    return np.asarray(first - second < TOLERANCE)
+    differ = model.stored.problem.differ(ours, theirs, TOLERANCE)
+    return Difference(len(x), float(apart.max()), int(differ.sum()))

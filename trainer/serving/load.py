@@ -12,7 +12,6 @@ from trainer.input.normalization import Normalization
 from trainer.model import mlp
 from trainer.model import optimizers
 from trainer.model.network import Network
-from trainer.problem import problems
 from trainer.process.exits import UserError
 from trainer.serving import rows
 
@@ -125,11 +124,12 @@ class TrainedModel:
         Raises:
           UserError: as in `predict`, or the problem has no classes.
         """
-        if "regression" in self.problem:
+        if not self.stored.problem.has_labels:
             raise UserError(
                 f"problem {self.problem!r} has no classes; use predict"
             )
-        return classes_of(self.problem, self.predict(x, batch_size=batch_size))
+        outputs = self.predict(x, batch_size=batch_size)
+        return self.stored.problem.decide(outputs)
 
     def predict_blocks(
         self, table: rows.Rows, *, batch_size: int | None = None
@@ -183,7 +183,7 @@ class TrainedModel:
         outputs = self._run(tf.constant(shaped)).numpy()
         outputs = outputs.reshape(batches * batch_size, -1)
         outputs = outputs[: batches * batch_size - missing]
-        return problems.to_values(self.stored.problem, outputs)
+        return self.stored.problem.in_units(outputs)
 
 
 def _batches(
@@ -213,19 +213,6 @@ def _batches(
         return found.stack()
 
     return run
-
-
-def classes_of(problem: str, outputs: np.ndarray) -> np.ndarray:
-    """Returns int64 classes [rows], or marks [rows, labels], of probabilities.
-
-    Args:
-      problem: "binary", "multiclass" or "multilabel".
-      outputs: float32 [rows, outputs].
-    """
-    if problem == "multiclass":
-        return outputs.argmax(axis=1)
-    marks = (outputs > 0.5).astype(np.int64)
-    return marks[:, 0] if problem == "binary" else marks
 
 
 def load(workdir: str, *, checkpoint: str | None = None) -> TrainedModel:

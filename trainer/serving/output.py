@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import functools
 import io
 import json
 import os
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from trainer.problem.problem import Problem
 from trainer.process.exits import UserError
 from trainer.storage.files import new_file
 
@@ -32,15 +34,11 @@ class Form(NamedTuple):
     """What a row of the output says.
 
     Attributes:
-      problem: the problem's type.
-      labels: a name for each class or label.
-      outputs: the network's.
+      problem: the run's.
       top: how many of the most probable classes, or None for all in order.
     """
 
-    problem: str
-    labels: tuple[str, ...]
-    outputs: int
+    problem: Problem
     top: int | None = None
 
 
@@ -116,19 +114,19 @@ def writing(
       form: what a row says.
     """
     if kind == "npy":
-        with _writing_npy(file, form.outputs) as write:
+        with _writing_npy(file, form.problem.outputs) as write:
             yield write
         return
     if kind == "csv":
         file.write((_csv_line(_columns(form)) + "\n").encode())
     line = {"csv": _csv_row, "jsonl": _json_row}[kind](form)
-    yield lambda p: _write_lines(file, line, p)
 
+    def write_lines(p: np.ndarray) -> None:
+        rows = zip(form.problem.decide(p), p, strict=True)
+        lines = (line(answer, row) + "\n" for answer, row in rows)
+        file.write("".join(lines).encode())
 
-def _write_lines(
-    file: BinaryIO, line: Callable[[np.ndarray], str], p: np.ndarray
-) -> None:
-    file.write("".join(line(row) + "\n" for row in p).encode())
+    yield write_lines
 
 
 @contextlib.contextmanager
@@ -164,22 +162,13 @@ def _writing_npy(
 
 
 def _columns(form: Form) -> list[str]:
-    if "regression" in form.problem:
-        if form.outputs == 1:
-            return ["value"]
-        return [f"value_{i}" for i in range(form.outputs)]
     if form.top:
         return [
             f"{what}_{place}"
             for place in range(1, form.top + 1)
             for what in ("class", "probability")
         ]
-    if form.problem == "binary":
-        return ["class", f"probability_{form.labels[1]}"]
-    chances = [f"probability_{label}" for label in form.labels]
-    if form.problem == "multiclass":
-        return ["class", *chances]
-    return [*form.labels, *chances]
+    return [*form.problem.answer_columns, *form.problem.output_columns]
 
 
 def _csv_line(fields: list[str]) -> str:
@@ -188,66 +177,46 @@ def _csv_line(fields: list[str]) -> str:
     return held.getvalue()
 
 
-def _csv_row(form: Form) -> Callable[[np.ndarray], str]:
-    quoted = [_csv_line([label]) for label in form.labels]
-    numbers = ",".join([_NUMBER] * form.outputs)
+def _csv_row(form: Form) -> Callable[[np.ndarray, np.ndarray], str]:
+    """Makes the function from a row's answer and outputs to a line."""
+    problem = form.problem
+    quoted = functools.cache(lambda cell: _csv_line([cell]))
+    numbers = ",".join([_NUMBER] * problem.outputs)
 
-    def plain(row: np.ndarray) -> str:
-        return numbers % tuple(row.tolist())
-
-    def top(row: np.ndarray) -> str:
+    def top(answer: np.ndarray, row: np.ndarray) -> str:
         return ",".join(
-            f"{quoted[i]},{_NUMBER % row[i]}" for i in _greatest(row, form.top)
+            f"{quoted(problem.labels[i])},{_NUMBER % row[i]}"
+            for i in _greatest(row, form.top)
         )
 
-    def marks(row: np.ndarray) -> str:
-        return ",".join("1" if p > 0.5 else "0" for p in row)
+    def plain(answer: np.ndarray, row: np.ndarray) -> str:
+        cells = map(quoted, problem.answer_cells(answer))
+        return ",".join([*cells, numbers % tuple(row.tolist())])
 
-    if "regression" in form.problem:
-        return plain
-    if form.top:
-        return top
-    if form.problem == "multilabel":
-        return lambda row: f"{marks(row)},{plain(row)}"
-    return lambda row: f"{quoted[_class_of(form, row)]},{plain(row)}"
+    return top if form.top else plain
 
 
-def _json_row(form: Form) -> Callable[[np.ndarray], str]:
-    labels = form.labels
+def _json_row(form: Form) -> Callable[[np.ndarray, np.ndarray], str]:
+    """Makes the function from a row's answer and outputs to a line."""
+    problem = form.problem
 
-    def values(row: np.ndarray) -> dict:
-        return {"values": _digits(row)}
-
-    def top(row: np.ndarray) -> dict:
+    def top(answer: np.ndarray, row: np.ndarray) -> dict:
         best = _greatest(row, form.top)
         return {
-            "class": labels[best[0]],
             "top": [
-                {"class": labels[i], "probability": p}
+                {"class": problem.labels[i], "probability": p}
                 for i, p in zip(best, _digits(row[best]), strict=True)
-            ],
+            ]
         }
 
-    def marks(row: np.ndarray) -> dict:
-        found = [labels[i] for i in np.flatnonzero(row > 0.5)]
-        return {"labels": found, "probabilities": _digits(row)}
+    def plain(answer: np.ndarray, row: np.ndarray) -> dict:
+        return {problem.output_name: _digits(row)}
 
-    def classes(row: np.ndarray) -> dict:
-        chosen = labels[_class_of(form, row)]
-        return {"class": chosen, "probabilities": _digits(row)}
-
-    say = classes
-    if "regression" in form.problem:
-        say = values
-    elif form.top:
-        say = top
-    elif form.problem == "multilabel":
-        say = marks
-    return lambda row: json.dumps(say(row), ensure_ascii=False)
-
-
-def _class_of(form: Form, row: np.ndarray) -> int:
-    return int(row[0] > 0.5) if form.problem == "binary" else int(row.argmax())
+    outputs = top if form.top else plain
+    return lambda answer, row: json.dumps(
+        {**problem.answer_json(answer), **outputs(answer, row)},
+        ensure_ascii=False,
+    )
 
 
 def _greatest(row: np.ndarray, top: int | None) -> np.ndarray:

@@ -107,7 +107,7 @@ def main(argv: list[str]) -> int:
 
 def _form(stored: TrainedRun, top: int | None) -> output.Form:
     problem = stored.problem
-    if top is not None and problem.type != "multiclass":
+    if top is not None and not problem.takes_top_k:
         raise UserError(
             f"--top_k={top} is for problem 'multiclass'; the run's is"
             f" {problem.type!r}"
@@ -116,7 +116,7 @@ def _form(stored: TrainedRun, top: int | None) -> output.Form:
         raise UserError(
             f"--top_k={top} must be from 1 to {problem.outputs}, the classes"
         )
-    return output.Form(problem.type, stored.labels, problem.outputs, top)
+    return output.Form(problem, top)
 
 
 def _progress(

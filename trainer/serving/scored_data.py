@@ -8,7 +8,7 @@ import numpy as np
 from trainer import sources
 from trainer.finished.trained_run import TrainedRun
 from trainer.problem import problems
-from trainer.problem.problems import Problem
+from trainer.problem.problem import Problem
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
 from trainer.sources import Split
@@ -22,7 +22,7 @@ class ScoredData:
     """Data with labels that the run's problem takes.
 
     Attributes:
-      dataset: its labels as `problems.settle` left them.
+      dataset: its labels as `Problem.convert` left them.
       problem: as settled for it.
       fingerprint: of it.
       is_own: whether the run was trained on it.

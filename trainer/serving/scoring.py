@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from trainer.finished.trained_run import TrainedRun
 from trainer.model import optimizers
-from trainer.problem import scores
 from trainer.serving.load import build_network
 from trainer.sources import Dataset
 from trainer.sources import Split
@@ -30,14 +29,14 @@ def score(
 
     Args:
       stored: the run.
-      split: its labels as `problems.settle` left them.
+      split: its labels as `Problem.convert` left them.
       target_center: that of the problem that was settled for the data.
       strategy: that the batches are spread by.
       on_chunk: called after each chunk of batches.
 
     Returns:
       "values" as a result.json has them, "weights_sha256", and the parts of
-      `scores.detail`.
+      `Problem.detail`.
     """
     problem = dataclasses.replace(stored.problem, target_center=target_center)
     optimizers.set_precision(stored.config.precision)
@@ -52,5 +51,5 @@ def score(
     return {
         "values": values,
         "weights_sha256": network.sha256(),
-        **scores.detail(problem, stored.labels, outputs, split.labels()),
+        **problem.detail(outputs, split.labels()),
     }

@@ -13,11 +13,6 @@ SIGNATURE = "serving_default"
 TABLE_SIGNATURE = "table"
 
 
-def output_name(model: TrainedModel) -> str:
-    """What a format's outputs are called."""
-    return "values" if "regression" in model.problem else "probabilities"
-
-
 class Served(tf.Module):
     """What is served, and the weights that it reads.
 
@@ -70,19 +65,11 @@ def _outputs(
 ) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
     """Makes the function from stored rows to what is served."""
     network, problem = model.network, model.stored.problem
-    name = output_name(model)
 
     def serve(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         normalized = network.normalization(inputs)
         outputs = network.scored(normalized, training=False)
-        if problem.target_mean is not None:
-            outputs = outputs * problem.target_std + problem.target_mean
-        found = {name: outputs}
-        if problem.type == "multiclass":
-            found["class"] = tf.argmax(outputs, axis=1)
-        elif problem.type == "binary":
-            found["class"] = tf.cast(outputs[:, 0] > 0.5, tf.int64)
-        return found
+        return problem.served(problem.in_units(outputs))
 
     return serve
 

@@ -10,8 +10,7 @@ import tensorflow as tf
 from trainer.config import Config
 from trainer.input import pipeline
 from trainer.model.network import Network
-from trainer.problem import metrics
-from trainer.problem import problems
+from trainer.problem import roc_area
 from trainer.sources import Dataset
 from trainer.sources import Split
 from trainer.steps.training import is_single
@@ -72,7 +71,7 @@ class Evaluator:
           on_chunk: called after each chunk of batches.
         """
         plan, step = self._plans[split], 0
-        names = metrics.sum_names(self._problem)
+        names = self._problem.sum_names
         total = np.zeros(len(names))
         scores = None
         values = plan.examples * self._problem.outputs
@@ -83,7 +82,7 @@ class Evaluator:
                 next(self._chunks[split])
             )
             total += sums.numpy()[: end - step].astype(np.float64).sum(axis=0)
-            if metrics.has_scores(self._problem):
+            if self._problem.has_area:
                 counts = counts.numpy().astype(np.int64)
                 scores = counts if scores is None else scores + counts
             if is_kept:
@@ -97,7 +96,7 @@ class Evaluator:
         sums = dict(zip(names, total.tolist(), strict=True))
         return {
             "examples": plan.examples,
-            **metrics.values(self._problem, sums, plan.examples, scores),
+            **self._problem.values(sums, plan.examples, scores),
         }
 
     def outputs(self, split: str) -> np.ndarray | None:
@@ -110,7 +109,7 @@ class Evaluator:
         found = self._outputs.get(split)
         if found is None:
             return None
-        return problems.to_values(self._problem, found)
+        return self._problem.in_units(found)
 
 
 def plan_of(
@@ -145,25 +144,24 @@ def evaluation_loop(
 
     Returns:
       A function from a chunk to (float32 [K, sums] as in `Told`;
-      int32 [outputs, 2, SCORE_BINS] of `metrics.score_counts`, or [0] where
-      the problem has no scores; float32 [K, rows of all replicas, outputs], or
+      int32 [outputs, 2, SCORE_BINS] of `roc_area.count`, or [0] where
+      the problem has no area; float32 [K, rows of all replicas, outputs], or
       [K, 0] without outputs).
     """
     problem = network.problem
-    width = len(metrics.sum_names(problem))
-    has_scores = metrics.has_scores(problem)
+    width = len(problem.sum_names)
 
     def replica_step(chunk: dict, i: tf.Tensor) -> tuple:
         x = chunk["x"][i]
-        y = metrics.prepare_targets(problem, chunk["y"][i])
+        y = problem.targets(chunk["y"][i])
         row = chunk["first_row"] + tf.range(x.shape[0])
         weight = tf.cast(row < chunk["examples"][i], tf.float32)
         p = network.scored(network.normalization(x), training=False)
-        losses = metrics.row_losses(problem, y, p)
-        sums = metrics.step_sums(problem, y, p, losses, weight)
+        losses = problem.row_losses(y, p)
+        sums = problem.step_sums(y, p, losses, weight)
         counts = tf.zeros([0])
-        if has_scores:
-            counts = metrics.score_counts(problem, y, p, weight)
+        if problem.has_area:
+            counts = roc_area.count(y, p, weight)
         if not is_single(strategy):
             context = tf.distribute.get_replica_context()
             sums, counts = context.all_reduce(
@@ -172,7 +170,9 @@ def evaluation_loop(
             p = context.all_gather(p, axis=0) if with_outputs else p
         return sums, counts, p if with_outputs else tf.zeros([0])
 
-    shape = [problem.outputs, 2, metrics.SCORE_BINS] if has_scores else [0]
+    shape = [0]
+    if problem.has_area:
+        shape = [problem.outputs, 2, roc_area.SCORE_BINS]
 
     @tf.function(autograph=False)
     def loop(chunk: dict) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

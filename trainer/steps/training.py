@@ -16,7 +16,6 @@ from trainer.config import OptimizerConfig
 from trainer.model.augmentation import augment
 from trainer.model.chance import chance
 from trainer.model.network import Network
-from trainer.problem import metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Told(NamedTuple):
 
     Attributes:
       sums: float32 [K, sums] over the rows of each step and all replicas, in
-        the order of `metrics.sum_names`.
+        the order of `Problem.sum_names`.
       flags: float32 [flags], more than 0 where a worker's was.
       own_secs: float32 [workers], the seconds that each one's replicas spent on
         their own work, waiting for the others left out, or [0] for a single
@@ -84,7 +83,7 @@ def training_loop(
     update = _update(network, options)
     if options.compiled == "parts" and single:
         update = tf.function(update, jit_compile=True, autograph=False)
-    width = len(metrics.sum_names(network.problem))
+    width = len(network.problem.sum_names)
 
     def replica_step(
         chunk: dict, i: tf.Tensor, flags: tf.Tensor, own_secs: tf.Tensor
@@ -200,27 +199,28 @@ def _now_secs(after: list[tf.Tensor]) -> tf.Tensor:
 def gradient_of(network: Network, options: StepOptions) -> Callable:
     """Makes one replica's part of a step: the gradient and sums of its rows."""
     variables = [v.value for v in network.model.trainable_variables]
-    width = len(metrics.sum_names(network.problem))
+    problem = network.problem
+    width = len(problem.sum_names)
     micro_batches = options.optimizer.accumulation_steps
     distort = functools.partial(augment, options.augmentation)
     if options.compiled == "parts" and options.augmentation.distorts:
         distort = tf.function(distort, jit_compile=True, autograph=False)
 
     def of_rows(x, y, examples, first_row, step):
-        y = metrics.prepare_targets(network.problem, y)
+        y = problem.targets(y)
         row = first_row + tf.range(x.shape[0])
         weight = tf.cast(row < examples, tf.float32)
         with chance(options.seed, step, first_row), tf.GradientTape() as tape:
             progress = tf.cast(step, tf.float32) / options.total_steps
             x = network.normalization(distort(x, progress))
             p = network.model(x, training=True)
-            losses = metrics.row_losses(network.problem, y, p)
+            losses = problem.row_losses(y, p)
             # Divided by the rows of the global batch, known beforehand, so that
             # replicas and micro-batches need only be added.
             share = tf.reduce_sum(losses * weight) / tf.cast(
                 examples, tf.float32
             )
-        sums = metrics.step_sums(network.problem, y, p, losses, weight)
+        sums = problem.step_sums(y, p, losses, weight)
         return tape.gradient(share, variables), sums
 
     def gradient(x, y, examples, first_row, step):

@@ -3,8 +3,7 @@
 import numpy as np
 
 from trainer.input.epochs import Epochs
-from trainer.problem import metrics
-from trainer.problem.problems import Problem
+from trainer.problem.problem import Problem
 from trainer.process.clock import Clock
 from trainer.process.clock import Since
 from trainer.train.state import State
@@ -72,7 +71,7 @@ class Accounts:
         """Takes in the rows of a chunk that ends where the run stands.
 
         Args:
-          sums: float32 [steps, sums], in the order of `metrics.sum_names`.
+          sums: float32 [steps, sums], in the order of `Problem.sum_names`.
 
         Raises:
           DivergedError: a step's loss is not finite.
@@ -137,6 +136,6 @@ class Accounts:
         return values, speed, own
 
     def _values(self, sums: list[float], examples: int) -> dict[str, float]:
-        names = metrics.sum_names(self._problem)
+        names = self._problem.sum_names
         named = dict(zip(names, sums, strict=True))
-        return metrics.values(self._problem, named, examples)
+        return self._problem.values(named, examples)

@@ -7,7 +7,7 @@ from trainer.cluster.place import Cluster
 from trainer.config import Config
 from trainer.input.epochs import Epochs
 from trainer.journal.display import Display
-from trainer.problem.problems import Problem
+from trainer.problem.problem import Problem
 from trainer.sources import Dataset
 from trainer.train.due import Due
 from trainer.train.due import due_of
@@ -24,7 +24,7 @@ class Work:
     Attributes:
       config: validated.
       problem: settled for the dataset.
-      dataset: its labels as `problems.settle` left them.
+      dataset: its labels as `Problem.convert` left them.
       fingerprint: of the data.
       workdir: held by this process where it is the chief.
       place: of this process in the job.

@@ -6,7 +6,7 @@ from trainer.cluster.place import Cluster
 from trainer.config import Config
 from trainer.journal.display import Display
 from trainer.problem import problems
-from trainer.problem.problems import Problem
+from trainer.problem.problem import Problem
 from trainer.process.exits import UserError
 from trainer.storage import staging
 from trainer.train import record

@@ -12,7 +12,7 @@ from typing import Any
 
 from trainer.config import Config
 from trainer.config.values import flatten
-from trainer.problem.problems import Problem
+from trainer.problem.problem import Problem
 from trainer.process.facts import command
 from trainer.sources import Dataset
 from trainer.version import __version__

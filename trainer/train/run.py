@@ -104,7 +104,7 @@ class Run:
         """Takes in a chunk of steps.
 
         Args:
-          sums: float32 [steps, sums], in the order of `metrics.sum_names`.
+          sums: float32 [steps, sums], in the order of `Problem.sum_names`.
           own_secs: float32 [workers], what each one's replicas spent on their
             own work; [0] for a single replica.
           traces: how often the training step was traced by now.

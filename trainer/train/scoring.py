@@ -9,8 +9,7 @@ from trainer.input.epochs import Epochs
 from trainer.journal.writer import Line
 from trainer.journal.writers import Writers
 from trainer.problem import mistakes
-from trainer.problem.problems import LOWER_IS_BETTER
-from trainer.problem.problems import Problem
+from trainer.problem.problem import Problem
 from trainer.process.clock import Clock
 from trainer.process.watchdog import Watchdog
 from trainer.sources import Dataset
@@ -90,7 +89,12 @@ class Scoring:
             return False
         # "auc" is left out where the split has one class alone.
         value = self.scores["validation"].get(self._config.select_by)
-        return select(self._config, self._state, value)
+        is_lower_better = (
+            self._config.select_by in self._problem.lower_is_better
+        )
+        return select(
+            self._config, self._state, value, is_lower_better=is_lower_better
+        )
 
     def forget(self) -> None:
         """Says that what was scored last is not the network any more."""
@@ -163,18 +167,25 @@ class Scoring:
         self._writers.mistakes(split, self._state.step, find)
 
 
-def select(config: EvaluationConfig, state: State, value: float | None) -> bool:
+def select(
+    config: EvaluationConfig,
+    state: State,
+    value: float | None,
+    *,
+    is_lower_better: bool,
+) -> bool:
     """Notes whether a score is the best so far, and whether to go on.
 
     Args:
       config: what counts as better, and for how long to wait for it.
       state: holds the best so far; changed.
       value: of `config.select_by`; None where the split has none.
+      is_lower_better: whether less of it is better.
 
     Returns:
       Whether it is the best.
     """
-    sign = -1 if config.select_by in LOWER_IS_BETTER else 1
+    sign = -1 if is_lower_better else 1
     if value is not None and (
         state.best is None or sign * (value - state.best) > config.min_delta
     ):

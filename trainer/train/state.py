@@ -9,7 +9,7 @@ class State:
 
     Attributes:
       step: global steps done.
-      sums: `metrics.sum_names` of the rows since the last train line.
+      sums: `Problem.sum_names` of the rows since the last train line.
       examples: how many rows those were.
       best, best_step: value and step of the best `select_by` so far.
       worse: evaluations since then.

@@ -1,0 +1,28 @@
+"""Precision and recall by threshold are scikit-learn's."""
+
+import numpy as np
+import sklearn.metrics as sk
+
+from trainer.problem import curves
+
+
+def test_the_curve_is_scikit_learns():
+    random = np.random.default_rng(4)
+    marks = random.integers(0, 2, 60)
+    chances = np.round(random.random(60), 2).astype(np.float32)
+    found = curves.precision_recall(marks, chances)
+    precision, recall, _ = sk.precision_recall_curve(marks, chances)
+    # Ours runs from the greatest threshold down, without scikit-learn's end.
+    np.testing.assert_allclose(found["precision"], precision[-2::-1])
+    np.testing.assert_allclose(found["recall"], recall[-2::-1])
+    nothing = curves.precision_recall(np.zeros(3, int), chances[:3])
+    assert nothing == {"precision": [], "recall": []}
+
+
+def test_counts_at_the_ends_hold_every_row():
+    marks = np.array([0, 1, 1])
+    chances = np.float32([0.0, 0.25, 1.0])
+    counts = curves.threshold_counts(marks, chances)
+    assert counts[:, 0].tolist() == [2, 1, 0, 0]
+    assert counts[:, -1].tolist() == [1, 0, 1, 1]
+    assert (counts.sum(axis=0) == 3).all()

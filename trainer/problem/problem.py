@@ -1,0 +1,357 @@
+"""What every problem has and does; the rest is its type's own.
+
+A type is a module of its own, `binary.py` of "binary", with the class `Binary`.
+It says what follows from the kind of question, after the table "last-layer
+activation and loss function for common problem types" of the Keras course
+notes: a config names a problem, so that a wrong pair of activation and loss
+cannot be chosen. Labels are checked before TensorFlow is imported, so that it
+is imported inside the methods that build graphs alone.
+
+In what follows, labels are as `convert` left them; outputs are the network's,
+float32 [rows, outputs], in the target's own units (`in_units`); an answer is
+a row of what `decide` returns, and may be a row of labels.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import ClassVar
+from typing import Self
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trainer.config import Config
+from trainer.problem import roc_area
+from trainer.process.exits import UserError
+from trainer.sources import Dataset
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# How Keras names a loss, where a config names it otherwise.
+_KERAS_LOSSES = {"mse": "mean_squared_error"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """A type of problem, settled for one dataset.
+
+    Loss and metrics are sums that replicas add and the host divides once. A
+    step returns sums over its rows, rows of weight 0 left out. Sums of steps
+    are added in Python floats, so that neither the batch, nor the chunk, nor
+    the number of replicas shows in a result but by the rounding within a batch.
+
+    Attributes:
+      losses: that a config may name, the type's own first.
+      sums: names of what `batch_sums` returns.
+      score: the metric that the last line of a run shows.
+      lower_is_better: "loss", and the metrics of which less is better.
+      has_labels: whether an answer is one of some named classes or labels.
+      has_class: whether it is one class, which a SavedModel serves, too.
+      takes_top_k: whether its K most probable classes can be told.
+      output_name: what the network's outputs are called.
+      output_meaning: more of them, for the model card.
+      type: its name in PROBLEMS, and its module's.
+      activation: of the last layer.
+      loss: Keras's name of it.
+      metrics: names, in the order they are shown.
+      outputs: units of the last layer.
+      one_hot: whether classes reach the loss as one-hot rows.
+      class_names: one for each class or label.
+      target_mean, target_std: float32 [outputs]; targets enter the loss as
+        (y - mean) / std, and predictions leave by the inverse. None where
+        targets are not values.
+      target_center: float32 [outputs], mean of the training rows' targets.
+    """
+
+    losses: ClassVar[tuple[str, ...]]
+    sums: ClassVar[tuple[str, ...]]
+    score: ClassVar[str]
+    lower_is_better: ClassVar[tuple[str, ...]] = ("loss",)
+    has_labels: ClassVar[bool] = True
+    has_class: ClassVar[bool] = False
+    takes_top_k: ClassVar[bool] = False
+    output_name: ClassVar[str] = "probabilities"
+    output_meaning: ClassVar[str] = ""
+
+    type: str
+    activation: str
+    loss: str
+    metrics: tuple[str, ...]
+    outputs: int
+    one_hot: bool
+    class_names: tuple[str, ...]
+    target_mean: np.ndarray | None = None
+    target_std: np.ndarray | None = None
+    target_center: np.ndarray | None = None
+
+    @classmethod
+    def settle(
+        cls, name: str, config: Config, dataset: Dataset
+    ) -> tuple[Self, Dataset]:
+        """Settles the problem for a dataset, and converts every label.
+
+        Raises:
+          UserError: a loss or a label that the problem does not have.
+        """
+        loss = config.loss or cls.losses[0]
+        if loss not in cls.losses:
+            raise UserError(
+                f"config.loss={loss!r} does not fit problem {name!r}, which"
+                f" takes {' or '.join(cls.losses)}"
+            )
+        splits = {
+            key: dataclasses.replace(
+                split, y=cls.convert(key, np.asarray(split.y))
+            )
+            for key, split in dataset.splits.items()
+        }
+        dataset = dataclasses.replace(dataset, splits=splits)
+        problem = cls(
+            name,
+            cls.activation,  # type: ignore[misc]  # each type's own
+            _KERAS_LOSSES.get(loss, loss),
+            cls.metrics,  # type: ignore[misc]
+            cls.count_outputs(dataset),
+            False,
+            dataset.class_names,
+        )
+        return problem, dataset
+
+    @classmethod
+    def convert(cls, key: str, y: np.ndarray) -> np.ndarray:
+        """Checks a split's labels, and returns them as the step takes them.
+
+        Args:
+          key: the split's name.
+          y: labels as they are stored, [rows] or [rows, columns].
+
+        Returns:
+          int32 [rows] classes, uint8 [rows, outputs] marks or float32 [rows,
+          outputs] values.
+
+        Raises:
+          UserError: labels of the wrong kind or range.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def count_outputs(cls, dataset: Dataset) -> int:
+        """Counts the last layer's units by converted labels.
+
+        Raises:
+          UserError: too few classes, or more than the training rows have.
+        """
+        return dataset.splits["train"].y.shape[1]
+
+    @functools.cached_property
+    def labels(self) -> tuple[str, ...]:
+        """A name for each class or label, its number where it has none."""
+        return self.class_names or tuple(map(str, range(self.outputs)))
+
+    # How it is trained and scored.
+
+    def targets(self, y: "tf.Tensor") -> "tf.Tensor":
+        """Returns labels as the loss takes them: float32 [rows, outputs]."""
+        import tensorflow as tf
+
+        return tf.reshape(tf.cast(y, tf.float32), [-1, self.outputs])
+
+    def row_losses(self, y: "tf.Tensor", p: "tf.Tensor") -> "tf.Tensor":
+        """Returns the loss of each row, float32 [rows].
+
+        Args:
+          y: from `targets`.
+          p: the model's output, float32 [rows, outputs], in no unit yet.
+        """
+        import keras
+
+        return getattr(keras.losses, self.loss)(y, p)
+
+    @property
+    def sum_names(self) -> tuple[str, ...]:
+        """Names the entries of the vector that `step_sums` returns."""
+        return ("loss", *self.sums)
+
+    def step_sums(
+        self,
+        y: "tf.Tensor",
+        p: "tf.Tensor",
+        losses: "tf.Tensor",
+        weight: "tf.Tensor",
+    ) -> "tf.Tensor":
+        """Returns the sums over one batch, float32 [len(sum_names)].
+
+        Args:
+          y: as in `row_losses`.
+          p: as in `row_losses`.
+          losses: float32 [rows].
+          weight: float32 [rows], 1 for a row that counts and 0 for padding.
+        """
+        import tensorflow as tf
+
+        loss = tf.reduce_sum(losses * weight)
+        return tf.concat([[loss], *self.batch_sums(y, p, weight)], axis=0)
+
+    def batch_sums(
+        self, y: "tf.Tensor", p: "tf.Tensor", weight: "tf.Tensor"
+    ) -> list[Any]:
+        """Returns the sums beside the loss's: vectors, or lists of numbers."""
+        raise NotImplementedError
+
+    @property
+    def has_area(self) -> bool:
+        """Whether rows are counted by their score, for "auc"."""
+        return "auc" in self.metrics
+
+    def values(
+        self,
+        sums: Mapping[str, float],
+        examples: int,
+        scores: np.ndarray | None = None,
+    ) -> dict[str, float]:
+        """Divides sums once, in Python floats.
+
+        Args:
+          sums: by the names of `sum_names`.
+          examples: rows of weight 1 that were summed.
+          scores: int [outputs, 2, SCORE_BINS] where rows were counted.
+
+        Returns:
+          "loss" and the problem's metrics. "auc" is left out where no label
+          has both positives and negatives.
+        """
+        area = None if scores is None else roc_area.area(scores)
+        return {
+            "loss": sums["loss"] / examples,
+            **self.metrics_of(sums, examples),
+            **({} if area is None else {"auc": area}),
+        }
+
+    def metrics_of(
+        self, sums: Mapping[str, float], examples: int
+    ) -> dict[str, float]:
+        """Returns the metrics that sums are enough for."""
+        raise NotImplementedError
+
+    def say_score(self, values: Mapping[str, float]) -> str:
+        """Says the metric of the last line, such as "97.95%"."""
+        return f"{values[self.score]:.4f} ({self.score})"
+
+    def detail(self, outputs: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+        """Looks at a split's outputs and labels row by row.
+
+        Returns:
+          "intervals" {metric: [low, high]}; for classes also "per_class",
+          "confusion" and "calibration"; for values "per_output".
+        """
+        raise NotImplementedError
+
+    def chances(
+        self, outputs: np.ndarray, truth: np.ndarray
+    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """Yields (name, marks [rows], chances [rows]) of each label.
+
+        Labels that a threshold decides on have a precision-recall curve.
+        """
+        yield from ()
+
+    def wrongness(self, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """Returns the probability given to what is false, or the error: [rows].
+
+        It is 0 where a row is right.
+        """
+        raise NotImplementedError
+
+    # What it answers, and how that is said.
+
+    def in_units(self, outputs: Any) -> Any:
+        """Returns outputs in the target's own units; probabilities stay.
+
+        Args:
+          outputs: float32 [rows, outputs], of NumPy, TensorFlow or Keras.
+        """
+        if self.target_mean is None:
+            return outputs
+        return outputs * self.target_std + self.target_mean
+
+    def decide(self, outputs: np.ndarray) -> np.ndarray:
+        """Returns each row's answer.
+
+        Returns:
+          int64 [rows] classes, int64 [rows, labels] marks, or the values.
+        """
+        raise NotImplementedError
+
+    def served(self, outputs: "tf.Tensor") -> dict[str, "tf.Tensor"]:
+        """Returns what a SavedModel serves, by name."""
+        return {self.output_name: outputs}
+
+    def differ(
+        self, outputs: np.ndarray, others: np.ndarray, tolerance: float
+    ) -> np.ndarray:
+        """Whether two networks' answers differ by more than a tie: bool [rows].
+
+        Args:
+          outputs: of one network.
+          others: of the other.
+          tolerance: within which rounding alone decides.
+        """
+        differ = self.decide(outputs) != self.decide(others)
+        differ = differ.reshape(len(outputs), -1).any(axis=1)
+        return differ & ~self.is_tie(outputs, tolerance)
+
+    def is_tie(self, outputs: np.ndarray, tolerance: float) -> np.ndarray:
+        """Whether rounding alone decides on a row's answer, bool [rows]."""
+        raise NotImplementedError
+
+    def say(self, answer: np.ndarray) -> str:
+        """Says one row's answer."""
+        raise NotImplementedError
+
+    @property
+    def answer_columns(self) -> Sequence[str]:
+        """Names the columns of `answer_cells`."""
+        return ()
+
+    @property
+    def output_columns(self) -> Sequence[str]:
+        """Names the columns of the outputs, where predictions are a table."""
+        return [f"probability_{label}" for label in self.labels]
+
+    def answer_cells(self, answer: np.ndarray) -> Sequence[str]:
+        """Returns one row's answer as a table's cells, before its outputs."""
+        return ()
+
+    def answer_json(self, answer: np.ndarray) -> dict[str, Any]:
+        """Returns one row's answer as JSON values, beside its outputs."""
+        return {}
+
+
+def require(good: np.ndarray, y: np.ndarray, key: str, rule: str) -> None:
+    """Refuses labels of which some are not good.
+
+    Args:
+      good: bool, of the shape of y or [rows].
+      y: labels of a split.
+      key: the split's name.
+      rule: what they must be.
+
+    Raises:
+      UserError: naming the first that is not good.
+    """
+    bad = np.flatnonzero(~good.reshape(len(y), -1).all(axis=1))
+    if len(bad):
+        raise UserError(
+            f"y_{key}[{bad[0]}]={np.asarray(y[bad[0]]).tolist()}: {rule};"
+            " correct the labels or set --config.problem"
+        )
+
+
+def ratio(part: float, whole: float) -> float:
+    """Returns a share, 0 of nothing, as scikit-learn's metrics do."""
+    return part / whole if whole else 0.0

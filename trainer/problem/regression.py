@@ -1,0 +1,32 @@
+"""Any value, by a linear output and the squared error."""
+
+from typing import Any
+from typing import ClassVar
+
+import numpy as np
+
+from trainer.input.moments import divisor
+from trainer.problem.values import Values
+
+
+class Regression(Values):
+    """Values of any size, trained at mean 0 and deviation 1."""
+
+    activation = "linear"
+    losses: ClassVar[tuple[str, ...]] = ("mse",)
+    metrics = ("mse", "mae", "r2")
+    score = "r2"
+    lower_is_better = ("loss", "mse", "mae")
+    power = 2
+
+    @classmethod
+    def shift_and_scale(
+        cls, mean: np.ndarray, std: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return mean.astype(np.float32), divisor(mean, std)
+
+    def divergence(self, y: Any, mean: Any, library: Any) -> Any:
+        return (y - mean) ** 2
+
+    def from_mean(self, totals: list[float], examples: int) -> list[float]:
+        return [total**2 / examples for total in totals]

@@ -1,0 +1,239 @@
+"""Targets that are numbers: what the types of regression have in common."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import ClassVar
+from typing import Self
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trainer.config import Config
+from trainer.problem import scores
+from trainer.problem.problem import Problem
+from trainer.problem.problem import require
+from trainer.process.exits import UserError
+from trainer.sources import Dataset
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class Values(Problem):
+    """A number for each output, answered as it is.
+
+    It is scored by a divergence of which the mean leaves least of all numbers
+    (A. Banerjee and others 2005, Clustering with Bregman divergences). Its
+    mean is the first metric, the absolute error the second, and the third the
+    share that is explained, of what the rows' own mean leaves.
+
+    Attributes:
+      power: of the target's unit that the divergence has.
+      bounds: of outputs, in words; None where they take any value.
+    """
+
+    has_labels = False
+    sums = ("divergence", "absolute", "from_center", "center_divergence")
+    power: ClassVar[int]
+    output_name = "values"
+    output_meaning = ", in the target's own units"
+    bounds: ClassVar[str | None] = None
+
+    @classmethod
+    def settle(
+        cls, name: str, config: Config, dataset: Dataset
+    ) -> tuple[Self, Dataset]:
+        problem, dataset = super().settle(name, config, dataset)
+        chosen = config.data.target_normalization
+        if chosen == "standardize" and cls.bounds is not None:
+            raise UserError(
+                "config.data.target_normalization='standardize' does not fit"
+                f" problem {name!r}, whose outputs stay {cls.bounds}; use"
+                " 'none'"
+            )
+        labels = dataset.splits["train"].labels().astype(np.float64)
+        mean, std = labels.mean(axis=0), labels.std(axis=0)
+        center = mean.astype(np.float32)
+        shift, scale = np.zeros_like(center), np.ones_like(center)
+        if chosen != "none":
+            shift, scale = cls.shift_and_scale(mean, std)
+        problem = dataclasses.replace(
+            problem, target_mean=shift, target_std=scale, target_center=center
+        )
+        return problem, dataset
+
+    @classmethod
+    def convert(cls, key: str, y: np.ndarray) -> np.ndarray:
+        y = y.reshape(len(y), -1)
+        cls.check_values(key, y)
+        fits = np.abs(y) <= np.finfo(np.float32).max
+        require(fits, y, key, "targets fit float32")
+        return y.astype(np.float32)
+
+    @classmethod
+    def check_values(cls, key: str, y: np.ndarray) -> None:
+        """Checks targets [rows, outputs].
+
+        Raises:
+          UserError: one that the problem cannot have.
+        """
+
+    @classmethod
+    def shift_and_scale(
+        cls, mean: np.ndarray, std: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns what to take off targets, and what to divide them by then.
+
+        Args:
+          mean: float64 [outputs], of the training rows' targets.
+          std: float64 [outputs], their deviation.
+
+        Returns:
+          Both float32 [outputs].
+        """
+        return np.zeros(len(mean), np.float32), np.ones(len(std), np.float32)
+
+    @functools.cached_property
+    def labels(self) -> tuple[str, ...]:
+        return ()
+
+    def targets(self, y: "tf.Tensor") -> "tf.Tensor":
+        return (super().targets(y) - self.target_mean) / self.target_std
+
+    @property
+    def sum_names(self) -> tuple[str, ...]:
+        places = range(self.outputs)
+        return ("loss", *(f"{name}_{i}" for name in self.sums for i in places))
+
+    def batch_sums(
+        self, y: "tf.Tensor", p: "tf.Tensor", weight: "tf.Tensor"
+    ) -> list[Any]:
+        import tensorflow as tf
+
+        parts = (
+            self.divergence(y, p, tf.math),
+            tf.abs(p - y),
+            # From the training mean: sums far from 0 would cancel.
+            y - self.center,
+            self.divergence(y, self.center, tf.math),
+        )
+        column = weight[:, None]
+        return [tf.reduce_sum(part * column, axis=0) for part in parts]
+
+    @property
+    def center(self) -> np.ndarray:
+        """The training targets' mean, as targets enter the loss: [outputs]."""
+        assert self.target_center is not None
+        return (self.target_center - self.target_mean) / self.target_std
+
+    def divergence(self, y: Any, mean: Any, library: Any) -> Any:
+        """Returns how far a mean is from each value.
+
+        Args:
+          y: values, [rows, outputs].
+          mean: the mean of their distribution, of that shape or [outputs].
+          library: whose arrays they are, np or tf.math.
+        """
+        raise NotImplementedError
+
+    def from_mean(self, totals: list[float], examples: int) -> list[float]:
+        """Returns the divergence of the rows' own mean from the center.
+
+        Args:
+          totals: the sums of the targets' differences from the center.
+          examples: rows that were summed, and that it is multiplied by.
+        """
+        raise NotImplementedError
+
+    def metrics_of(
+        self, sums: Mapping[str, float], examples: int
+    ) -> dict[str, float]:
+        left, absolute, totals, around = (
+            [sums[f"{name}_{i}"] for i in range(self.outputs)]
+            for name in self.sums
+        )
+        off = self.from_mean(totals, examples)
+        spread = [a - b for a, b in zip(around, off, strict=True)]
+        figures = (
+            self.mean(left, examples, self.power),
+            self.mean(absolute, examples),
+            explained(left, spread, examples),
+        )
+        return dict(zip(self.metrics, figures, strict=True))
+
+    def mean(self, column: list[float], examples: int, power: int = 1) -> float:
+        """Returns a mean over rows and outputs, in the target's own units.
+
+        Args:
+          column: the sums of each output.
+          examples: rows that were summed.
+          power: of the target's unit that was summed.
+        """
+        assert self.target_std is not None
+        units = [float(std) ** power for std in self.target_std]
+        total = sum(s * unit for s, unit in zip(column, units, strict=True))
+        return total / (examples * self.outputs)
+
+    def decide(self, outputs: np.ndarray) -> np.ndarray:
+        return outputs
+
+    def differ(
+        self, outputs: np.ndarray, others: np.ndarray, tolerance: float
+    ) -> np.ndarray:
+        """No answer is told but the values themselves."""
+        return np.zeros(len(outputs), bool)
+
+    def detail(self, outputs: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+        outputs = outputs.astype(np.float64)
+        error = outputs - truth
+        errors = (self.divergence(truth, outputs, np), abs(error))
+        return {
+            "intervals": {
+                name: scores.of_mean(rows.mean(axis=1))
+                for name, rows in zip(self.metrics, errors, strict=False)
+            },
+            "per_output": [
+                {
+                    "output": number,
+                    "mae": float(abs(column).mean()),
+                    "rmse": math.sqrt(float((column**2).mean())),
+                    "mean_error": float(column.mean()),
+                }
+                for number, column in enumerate(error.T)
+            ],
+        }
+
+    def wrongness(self, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        return np.abs(outputs.astype(np.float64) - truth).max(axis=1)
+
+    def say(self, answer: np.ndarray) -> str:
+        return ", ".join(f"{value:.4g}" for value in answer[:4])
+
+    @property
+    def output_columns(self) -> Sequence[str]:
+        if self.outputs == 1:
+            return ["value"]
+        return [f"value_{i}" for i in range(self.outputs)]
+
+
+def explained(left: list[float], spread: list[float], examples: int) -> float:
+    """Returns the share of the spread that is explained, outputs alike.
+
+    Args:
+      left: what the network leaves of each output's spread.
+      spread: what the mean alone would leave.
+      examples: rows that were summed.
+
+    Returns:
+      1 where nothing is left. As scikit-learn's r2_score: a constant target
+      scores 1 if met, else 0.
+    """
+    shares = [
+        1 - part / whole if whole > 1e-12 * examples else float(part == 0)
+        for part, whole in zip(left, spread, strict=True)
+    ]
+    return sum(shares) / len(shares)
