@@ -14,9 +14,10 @@ TRAINED = {
     "multilabel": ("digits_attributes", "--config.epochs=2"),
     "regression": ("diabetes", "--config.epochs=5"),
     "bounded_regression": ("digits_ink", "--config.epochs=2"),
+    "count": ("digits_pixels", "--config.epochs=2"),
 }
 # Those of them whose outputs are values, not probabilities.
-OF_VALUES = ("regression", "bounded_regression")
+OF_VALUES = ("regression", "bounded_regression", "count")
 
 
 def train(problem: str, workdir: pathlib.Path) -> None:

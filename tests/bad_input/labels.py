@@ -66,6 +66,12 @@ LABELS = [
         "--config.problem=bounded_regression",
     ),
     of_files(
+        "a target that is no count",
+        ("y_train[1]=[1.5]", "whole numbers of 0 and more"),
+        arrays(y_train=Y * 1.5, y_test=Y * 1.0),
+        "--config.problem=count",
+    ),
+    of_files(
         "a target beyond float32",
         ("y_train[1]=[1e+300]", "float32"),
         arrays(y_train=Y * 1e300, y_test=Y * 0.5),

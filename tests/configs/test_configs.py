@@ -106,6 +106,7 @@ def test_each_problem_and_each_source_has_a_config():
         ("digits_attributes", "exact_match", 0.88),
         ("diabetes", "r2", 0.2),
         ("digits_ink", "r2", 0.75),
+        ("digits_pixels", "d2", 0.45),
     ],
 )
 def test_a_config_scores_above_its_floor(tmp_path, config, metric, floor):

@@ -72,6 +72,7 @@ SHOWN = {
     "multilabel": {"calibration", "most_wrong"},
     "regression": {"predicted_by_true"},
     "bounded_regression": {"predicted_by_true"},
+    "count": {"predicted_by_true"},
 }
 
 

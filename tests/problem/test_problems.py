@@ -120,7 +120,7 @@ def test_each_metric_of_a_problem_selects(problem):
 
 def test_which_metrics_are_better_lower():
     lower = {m for name in TYPES for m in type_of(name).lower_is_better}
-    assert lower == {"loss", "mae", "mse"}
+    assert lower == {"loss", "mae", "mse", "deviance"}
     for name in TYPES:
         kind = type_of(name)
         assert set(kind.lower_is_better) == lower & {"loss", *kind.metrics}

@@ -20,6 +20,7 @@ def test_every_source_of_the_config_has_a_loader():
         ("digits", (1797, 8, 8), "uint8", (), "int64", 16),
         ("digits_attributes", (1797, 8, 8), "uint8", (4,), "uint8", 16),
         ("digits_ink", (1797, 4, 8), "uint8", (), "float32", 16),
+        ("digits_pixels", (1797, 4, 8), "uint8", (), "int64", 16),
         ("breast_cancer", (569, 30), "float64", (), "int64", None),
         ("wine", (178, 13), "float64", (), "int64", None),
         ("diabetes", (442, 10), "float64", (), "float64", None),
@@ -37,7 +38,7 @@ def test_shipped(source, shape, x_dtype, y_shape, y_dtype, largest):
         assert (split.x.shape, split.x.dtype) == (shape, x_dtype)
         assert split.labels().shape == (split.examples, *y_shape)
         assert split.labels().dtype == y_dtype
-    if y_dtype == "int64":
+    if y_dtype == "int64" and dataset.class_names:
         classes = np.unique(dataset.splits["train"].y).tolist()
         assert classes == list(range(len(dataset.class_names)))
 
@@ -67,6 +68,14 @@ def test_digits_ink_can_be_learned_and_is_bounded():
     )
     model = Ridge().fit(train_x, splits["train"].labels())
     assert model.score(test_x, splits["test"].labels()) > 0.7
+
+
+def test_digits_pixels_are_those_of_the_half_that_is_not_shown():
+    halves, images = (
+        load(name).splits["train"] for name in ("digits_pixels", "digits")
+    )
+    shown = halves.x.sum(axis=(1, 2), dtype=int)
+    assert (shown + halves.y == images.x.sum(axis=(1, 2), dtype=int)).all()
 
 
 def test_a_folder_is_refused_by_sources_that_need_none(tmp_path):

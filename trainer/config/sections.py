@@ -62,6 +62,7 @@ class DataConfig:
             "diabetes",
             "digits_attributes",
             "digits_ink",
+            "digits_pixels",
             "files",
         ),
     )
@@ -84,7 +85,8 @@ class DataConfig:
     )
     # "standardize" trains a regression on targets of mean 0 and deviation 1
     # (predictions and every metric but the loss stay in the target's own
-    # units); "auto" does so for "regression" and nothing else.
+    # units); "auto" does so for "regression", and divides those of "count" by
+    # their mean.
     target_normalization: str = ruled(
         "auto", one_of("auto", "none", "standardize")
     )
@@ -265,6 +267,7 @@ class Config:
             "multilabel",
             "regression",
             "bounded_regression",
+            "count",
         ),
     )
     # None takes the problem's own loss; "bounded_regression" also allows
@@ -275,6 +278,7 @@ class Config:
             "binary_crossentropy",
             "categorical_crossentropy",
             "mse",
+            "poisson",
         ),
     )
     # How classes reach the loss: "one_hot" or "integer". Same numbers.

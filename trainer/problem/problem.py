@@ -1,6 +1,6 @@
 """What every problem has and does; the rest is its type's own.
 
-A type is a module of its own, `binary.py` of "binary", with the class `Binary`.
+A type is a module of its own, `count.py` of "count", with the class `Count`.
 It says what follows from the kind of question, after the table "last-layer
 activation and loss function for common problem types" of the Keras course
 notes: a config names a problem, so that a wrong pair of activation and loss
@@ -55,7 +55,7 @@ class Problem:
       takes_top_k: whether its K most probable classes can be told.
       output_name: what the network's outputs are called.
       output_meaning: more of them, for the model card.
-      type: its name in PROBLEMS, and its module's.
+      type: its name in a config, and its module's.
       activation: of the last layer.
       loss: Keras's name of it.
       metrics: names, in the order they are shown.

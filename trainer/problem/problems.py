@@ -17,7 +17,7 @@ MOST_CLASSES_GUESSED = 1000
 
 
 def type_of(name: str) -> type[Problem]:
-    """Returns the type of a name: `Binary` of trainer/problem/binary.py.
+    """Returns the type of a name: `Count` of trainer/problem/count.py.
 
     Raises:
       KeyError: no problem has that name.

@@ -31,6 +31,7 @@ SHIPPED: dict[str, Callable[[], Dataset]] = {
     "digits": digits.load_digits,
     "digits_attributes": digits.load_digits_attributes,
     "digits_ink": digits.load_digits_ink,
+    "digits_pixels": digits.load_digits_pixels,
     "breast_cancer": tables.load_breast_cancer,
     "wine": tables.load_wine,
     "diabetes": tables.load_diabetes,

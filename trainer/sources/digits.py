@@ -1,4 +1,4 @@
-"""scikit-learn's 1,797 handwritten digits of 8x8 pixels, and two tasks on them.
+"""scikit-learn's 1,797 handwritten digits, 8x8 pixels, and three tasks on them.
 
 They ship inside scikit-learn: nothing is downloaded.
 """
@@ -73,14 +73,24 @@ def load_digits_ink() -> Dataset:
     images, _ = _images_and_digits()
     ink = images.sum((1, 2), dtype=np.float64)
     bottom = images[:, 4:].sum((1, 2), dtype=np.float64)
+    return _top_halves("digits_ink", images, (bottom / ink).astype(np.float32))
+
+
+def load_digits_pixels() -> Dataset:
+    """Returns the digits' top halves and how many pixels of the rest are dark.
+
+    x is as of `load_digits_ink`. y is int64 [1797] in [0, 512]: each of the 32
+    numbers of the bottom half counts the dark ones of 16 scanned pixels.
+    """
+    images, _ = _images_and_digits()
+    dark = images[:, 4:].sum((1, 2), dtype=np.int64)
+    return _top_halves("digits_pixels", images, dark)
+
+
+def _top_halves(name: str, images: np.ndarray, y: np.ndarray) -> Dataset:
     return Dataset(
-        name="digits_ink",
-        splits={
-            "train": Split(
-                np.ascontiguousarray(images[:, :4]),
-                (bottom / ink).astype(np.float32),
-            )
-        },
+        name=name,
+        splits={"train": Split(np.ascontiguousarray(images[:, :4]), y)},
         kind="image",
         largest=LARGEST,
         origin=ORIGIN + "; the target is computed from the image",
