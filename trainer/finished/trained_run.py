@@ -77,13 +77,7 @@ class TrainedRun(StoredRun):
     @property
     def labels(self) -> tuple[str, ...]:
         """A name for each class or label; its number where it has none."""
-        names = self.problem.class_names
-        if names or "regression" in self.problem.type:
-            return names
-        classes = max(self.problem.outputs, 2)
-        if self.problem.type == "multilabel":
-            classes = self.problem.outputs
-        return tuple(str(number) for number in range(classes))
+        return self.problem.labels
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -60,9 +60,4 @@ class Printed(Writer):
 
 def score_line(problem: Problem, values: dict[str, float]) -> str:
     """Returns the run's last line, such as "MLP score: 97.95%"."""
-    value = values[problem.score]
-    if problem.score == "accuracy":
-        return f"MLP score: {100 * value:.2f}%"
-    if problem.score == "binary_accuracy":
-        return f"MLP score: {100 * value:.2f}% of labels"
-    return f"MLP score: {value:.4f} ({problem.score})"
+    return f"MLP score: {problem.say_score(values)}"

@@ -216,7 +216,7 @@ def _labels(dataset: "Dataset") -> dict[str, Any]:
     except UserError as error:
         return found | {"refusal": str(error)}
     labels = {name: s.labels() for name, s in dataset.splits.items()}
-    if guess == "regression":
+    if not problem.has_labels:
         y = np.concatenate(list(labels.values())).astype(np.float64)
         found["labels"] = {
             "least": float(y.min()),
@@ -224,14 +224,12 @@ def _labels(dataset: "Dataset") -> dict[str, Any]:
             "mean": float(y.mean()),
         }
         return found
-    classes = max(problem.outputs, 2) if guess == "binary" else problem.outputs
-    names = dataset.class_names or tuple(map(str, range(classes)))
     found["labels"] = {
         name: {
             split: int(y[:, index].sum() if y.ndim == 2 else (y == index).sum())
             for split, y in labels.items()
         }
-        for index, name in enumerate(names)
+        for index, name in enumerate(problem.labels)
     }
     return found
 
@@ -306,6 +304,8 @@ def _missing(found: dict[str, Any], good: list[dict[str, Any]]) -> list[str]:
 
 def _of_rows(found: dict[str, Any]) -> list[str]:
     """Returns what is wrong with rows and classes."""
+    from trainer.problem import problems
+
     lines = [
         f"{count} rows of {split} repeat another of its rows"
         for split, count in found.get("duplicates", {}).items()
@@ -322,7 +322,7 @@ def _of_rows(found: dict[str, Any]) -> list[str]:
         lines.append(
             f"{found['conflicts']} rows have a twin with another label"
         )
-    if found.get("problem") in ("binary", "multiclass", "multilabel"):
+    if found.get("labels") and problems.type_of(found["problem"]).has_labels:
         few = [
             name
             for name, counts in found["labels"].items()

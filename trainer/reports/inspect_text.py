@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from trainer.problem.problems import type_of
 from trainer.process import columns
 
 # More columns or classes are counted, not listed.
@@ -81,7 +82,7 @@ def _values(found: dict[str, Any]) -> str:
 
 def _labels(found: dict[str, Any]) -> str:
     labels = found["labels"]
-    if found["problem"] == "regression":
+    if not type_of(found["problem"]).has_labels:
         ends = [_number(labels[k]) for k in ("least", "greatest", "mean")]
         return "labels:  {} to {}, mean {}".format(*ends)
     splits = list(found["rows"])

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from typing import NamedTuple
 
+from trainer.problem.problems import type_of
 from trainer.process import columns
 
 
@@ -53,8 +54,13 @@ def text_of(card: dict[str, Any]) -> str:
     environment.filters.update(filters)
     (scores,) = card["run"]["evaluation"].values()
     command = shlex.join(["python", *card["trained"]["command"][1:]])
+    problem = card["data"]["problem"]
     return environment.get_template("model_card.md").render(
-        card, problem=card["data"]["problem"], scores=scores, command=command
+        card,
+        problem=problem,
+        kind=type_of(problem["type"]),
+        scores=scores,
+        command=command,
     )
 
 

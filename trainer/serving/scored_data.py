@@ -97,7 +97,7 @@ def _with_own_classes(run: TrainedRun, dataset: Dataset) -> Dataset:
       UserError: a class that the run does not know.
     """
     own, names = run.problem.class_names, dataset.class_names
-    if "regression" in run.problem.type:
+    if not run.problem.has_labels:
         return dataset
     if own and names and names != own:
         unknown = sorted(set(names) - set(own))
