@@ -20,7 +20,7 @@ RNG = np.random.default_rng(5)
 def problem_of(name, outputs):
     kind = problems.type_of(name)
     fields = {f.name for f in dataclasses.fields(kind)}
-    values = {"type": name, "outputs": outputs, "metrics": kind.metrics}
+    values = {"type": name, "outputs": outputs, "metrics": kind.metrics}  # type: ignore[misc]
     rest = {f: None for f in fields - values.keys()}
     return kind(**{**rest, **values})
 

@@ -62,11 +62,11 @@ def test_an_answer_is_class_1_above_a_half():
     problem, _ = settle(
         Config(problem="binary"), dataset_of([0, 1], ("no", "yes"))
     )
-    outputs = np.float32([[0.2], [0.5], [0.9]])
+    outputs = np.array([[0.2], [0.5], [0.9]], np.float32)
     assert problem.decide(outputs).tolist() == [0, 0, 1]
     served = problem.served(outputs)
     assert served["class"].numpy().tolist() == [0, 0, 1]
-    assert [problem.say(each) for each in (0, 1)] == ["no", "yes"]
+    assert [problem.say(each) for each in (0, 1)] == ["no", "yes"]  # type: ignore[arg-type]
     assert problem.is_tie(outputs, 1e-5).tolist() == [False, True, False]
     wrongness = problem.wrongness(outputs, np.array([1, 0, 1]))
     assert wrongness == pytest.approx([0.8, 0.5, 0.0])

@@ -35,7 +35,7 @@ def problem_of(center):
         (),
         0 * ones,
         ones,
-        np.float32(center),
+        np.float32(center),  # type: ignore[arg-type]
     )
 
 
@@ -107,7 +107,7 @@ def test_rare_and_many_counts_keep_their_figures(mean, seed):
         ("deviance", sklearn.metrics.mean_poisson_deviance),
         ("d2", lambda y, p: sklearn.metrics.d2_tweedie_score(y, p, power=1)),
     ):
-        expected = np.mean([theirs(*np.float64(pair)) for pair in pairs])
+        expected = np.mean([theirs(*np.float64(pair)) for pair in pairs])  # type: ignore[arg-type, misc]
         assert values[name] == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
@@ -116,7 +116,9 @@ def test_a_count_of_0_has_its_deviance():
     assert deviance(np.zeros(1), np.array([3.0]), np) == pytest.approx(6)
     assert deviance(np.zeros(1), np.zeros(1), np) == pytest.approx(0)
     # An output too small for a float32 came to 0, and was not.
-    assert np.isfinite(deviance(np.float32([9]), np.zeros(1, "f"), np))
+    assert np.isfinite(
+        deviance(np.array([9], np.float32), np.zeros(1, "f"), np)
+    )
 
 
 @pytest.mark.parametrize("y, score", [(4.0, 1.0), (5.0, 0.0)])

@@ -21,7 +21,7 @@ def test_the_curve_is_scikit_learns():
 
 def test_counts_at_the_ends_hold_every_row():
     marks = np.array([0, 1, 1])
-    chances = np.float32([0.0, 0.25, 1.0])
+    chances = np.array([0.0, 0.25, 1.0], np.float32)
     counts = curves.threshold_counts(marks, chances)
     assert counts[:, 0].tolist() == [2, 1, 0, 0]
     assert counts[:, -1].tolist() == [1, 0, 1, 1]

@@ -79,7 +79,7 @@ def test_figures_are_scikit_learns(encoding):
 
 def test_an_answer_is_the_most_probable_class():
     problem, _ = settle(Config(problem="multiclass"), dataset_of([0, 1, 2]))
-    outputs = np.float32([[0.2, 0.3, 0.5], [0.5, 0.5, 0.0]])
+    outputs = np.array([[0.2, 0.3, 0.5], [0.5, 0.5, 0.0]], np.float32)
     assert problem.decide(outputs).tolist() == [2, 0]
     assert problem.served(outputs)["class"].numpy().tolist() == [2, 0]
     assert problem.is_tie(outputs, 1e-5).tolist() == [False, True]

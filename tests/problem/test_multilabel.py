@@ -52,7 +52,7 @@ def test_an_answer_is_a_mark_for_each_label():
     problem, _ = settle(
         Config(problem="multilabel"), dataset_of(y, ("round", "even"))
     )
-    outputs = np.float32([[0.2, 0.9], [0.6, 0.7], [0.1, 0.4]])
+    outputs = np.array([[0.2, 0.9], [0.6, 0.7], [0.1, 0.4]], np.float32)
     answers = problem.decide(outputs)
     assert answers.tolist() == [[0, 1], [1, 1], [0, 0]]
     said = [problem.say(answer) for answer in answers]

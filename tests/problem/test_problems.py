@@ -60,7 +60,7 @@ def test_each_problem_has_a_module_and_a_class():
     for name in TYPES:
         kind = type_of(name)
         assert kind.__module__ == f"trainer.problem.{name}"
-        assert kind.score in kind.metrics
+        assert kind.score in kind.metrics  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("name", ["scores", "auto", "../binary", None])
@@ -86,7 +86,7 @@ def test_a_record_gives_the_problem_back(problem):
     ]
     found = from_record(json.loads(json.dumps(values)))
     assert type(found) is type(settled)
-    assert found == dataclasses.replace(settled, **dict.fromkeys(arrays))
+    assert found == dataclasses.replace(settled, **dict.fromkeys(arrays))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("problem", TYPES)
@@ -106,7 +106,7 @@ def test_a_loss_is_one_of_the_problem(problem):
 def test_each_metric_of_a_problem_selects(problem):
     y = labels_of(problem)
     data = dataset_of(y, validation=y)
-    for metric in ("loss", *type_of(problem).metrics):
+    for metric in ("loss", *type_of(problem).metrics):  # type: ignore[misc]
         config = Config(
             problem=problem, evaluation=EvaluationConfig(select_by=metric)
         )
@@ -123,4 +123,4 @@ def test_which_metrics_are_better_lower():
     assert lower == {"loss", "mae", "mse", "deviance"}
     for name in TYPES:
         kind = type_of(name)
-        assert set(kind.lower_is_better) == lower & {"loss", *kind.metrics}
+        assert set(kind.lower_is_better) == lower & {"loss", *kind.metrics}  # type: ignore[misc]

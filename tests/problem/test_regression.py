@@ -64,7 +64,7 @@ def test_targets_far_from_0_keep_their_r2():
         (),
         ZEROS,
         ONES,
-        np.float32([1e5]),
+        np.array([1e5], np.float32),
     )
     exact = sklearn.metrics.r2_score(y, p)
     assert values_of(problem, y, p)["r2"] == pytest.approx(exact, abs=1e-6)

@@ -138,7 +138,7 @@ def test_every_problem_has_a_table(trained, problem, capsys):
 
 def test_many_classes_are_told_by_their_worst_pairs():
     truth = np.arange(300)
-    found = scores._confusion(tuple(map(str, truth)), truth, np.roll(truth, 1))
+    found = scores.confusion(tuple(map(str, truth)), truth, np.roll(truth, 1))
     assert "matrix" not in found
     assert len(found["most_confused"]) == scores.MOST_CONFUSED_PAIRS
     rows = [{"class": str(i)} for i in truth]
