@@ -280,7 +280,7 @@ def test_a_detached_job_is_taken_up_by_its_name(cloud, capsys):
 
 DRIVER = f"""
 import sys
-from launch.gcp import launcher, command, flags
+from launch.gcp import __main__ as command, flags, launcher
 for name, secs in {SPEED!r}.items():
     setattr(launcher, name, secs)
 flags.head = lambda: "HEAD"
