@@ -121,6 +121,13 @@ def test_a_count_of_0_has_its_deviance():
     )
 
 
+def test_the_deviance_keeps_its_digits_near_a_large_mean():
+    y, mean = np.array([[1e6], [1e6 + 500]], np.float32)
+    exact = sklearn.metrics.mean_poisson_deviance(y, np.float64(mean))
+    found = problem_of([1]).divergence(y, mean, np)
+    assert found == pytest.approx(exact, rel=1e-3)
+
+
 @pytest.mark.parametrize("y, score", [(4.0, 1.0), (5.0, 0.0)])
 def test_a_constant_target_scores_as_r2_does(y, score):
     targets = np.full((6, 1), y, np.float32)
