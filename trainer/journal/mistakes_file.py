@@ -1,11 +1,14 @@
 """detail.json: what stands behind the final score, for the report."""
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import tensorflow as tf
+
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
-from trainer.problem.mistakes import to_json
 
 
 class MistakesFile(Writer):
@@ -17,6 +20,16 @@ class MistakesFile(Writer):
     def mistakes(
         self, split: str, step: int, find: Callable[[], dict[str, Any]]
     ) -> None:
-        self._workdir.write_json(
-            "detail.json", {"step": step, **to_json(find())}
-        )
+        found = {"step": step, **find()}
+        found["mistakes"] = [
+            {**mistake, "picture": _encode(mistake["picture"])}
+            for mistake in found["mistakes"]
+        ]
+        self._workdir.write_json("detail.json", found)
+
+
+def _encode(pixels: np.ndarray | None) -> str | None:
+    """Returns an image as a PNG in base64."""
+    if pixels is None:
+        return None
+    return base64.b64encode(tf.io.encode_png(pixels).numpy()).decode()

@@ -18,7 +18,7 @@ _BLUE = np.array([8, 48, 107])
 
 
 @dataclasses.dataclass
-class Behind:
+class Diagnostics:
     """What is shown beside a split's metrics, by tag.
 
     Attributes:
@@ -36,7 +36,9 @@ class Behind:
     texts: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-def numbers(problem: Problem, outputs: np.ndarray, truth: np.ndarray) -> Behind:
+def numbers(
+    problem: Problem, outputs: np.ndarray, truth: np.ndarray
+) -> Diagnostics:
     """Returns what is cheap enough for each evaluation.
 
     Args:
@@ -46,25 +48,27 @@ def numbers(problem: Problem, outputs: np.ndarray, truth: np.ndarray) -> Behind:
       truth: labels as `Problem.convert` left them.
     """
     found = problem.detail(outputs, truth)
-    behind = Behind()
+    diagnostics = Diagnostics()
     for row in found.get("per_class", [])[:MOST_CLASSES]:
         for name in ("precision", "recall"):
-            behind.scalars[f"{name}/{row['class']}"] = row[name]
+            diagnostics.scalars[f"{name}/{row['class']}"] = row[name]
     if "calibration" in found:
-        behind.scalars["calibration_error"] = found["calibration"]["ece"]
+        diagnostics.scalars["calibration_error"] = found["calibration"]["ece"]
     if "confusion" in found and "matrix" in found["confusion"]:
         matrix = np.array(found["confusion"]["matrix"])
-        behind.pictures["confusion_matrix"] = (
+        diagnostics.pictures["confusion_matrix"] = (
             shaded(matrix)[None],
             "True class down, predicted across; dark where the class's share is"
             " large (its square root, so that few mistakes are seen).",
         )
-        behind.texts["confusion_counts"] = _as_table(problem.labels, matrix)
+        diagnostics.texts["confusion_counts"] = _as_table(
+            problem.labels, matrix
+        )
     shown = itertools.islice(problem.chances(outputs, truth), MOST_CLASSES)
     for name, marks, chances in shown:
         tag = f"precision_recall/{name}"
-        behind.curves[tag] = threshold_counts(marks, chances)
-    return behind
+        diagnostics.curves[tag] = threshold_counts(marks, chances)
+    return diagnostics
 
 
 def shaded(matrix: np.ndarray) -> np.ndarray:
@@ -103,7 +107,7 @@ def _as_table(labels: tuple[str, ...], matrix: np.ndarray) -> str:
     return "\n".join(f"| {row} |" for row in head + rule + rows)
 
 
-def drawings(found: dict[str, Any]) -> Behind:
+def drawings(found: dict[str, Any]) -> Diagnostics:
     """Returns what takes longer to draw: for the run's end.
 
     Charts are left out where the extra "report" is not installed.
@@ -111,7 +115,7 @@ def drawings(found: dict[str, Any]) -> Behind:
     Args:
       found: of `mistakes.look`.
     """
-    behind = Behind()
+    diagnostics = Diagnostics()
     shown = [m for m in found["mistakes"] if m["picture"] is not None]
     if shown:
         told = "; ".join(
@@ -120,10 +124,10 @@ def drawings(found: dict[str, Any]) -> Behind:
             for m in shown
         )
         pictures = np.stack([m["picture"] for m in shown])
-        behind.pictures["most_wrong"] = (pictures, told)
+        diagnostics.pictures["most_wrong"] = (pictures, told)
     if importlib.util.find_spec("matplotlib") is not None:
-        behind.pictures |= _charts(found)
-    return behind
+        diagnostics.pictures |= _charts(found)
+    return diagnostics
 
 
 def _charts(found: dict[str, Any]) -> dict[str, tuple[np.ndarray, str]]:

@@ -11,7 +11,7 @@ from trainer.config.values import flatten
 from trainer.journal import pictures
 from trainer.journal.event_files import EventFiles
 from trainer.journal.first_images import first_images
-from trainer.journal.pictures import Behind
+from trainer.journal.pictures import Diagnostics
 from trainer.journal.writer import Line
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
@@ -68,7 +68,7 @@ class TensorBoard(Writer):
     ) -> None:
         self._show(split, step, pictures.drawings(find()))
 
-    def _show(self, split: str, step: int, found: Behind) -> None:
+    def _show(self, split: str, step: int, found: Diagnostics) -> None:
         files = self._files
         files.scalars(split, step, found.scalars)
         for name, counts in found.curves.items():

@@ -1,13 +1,8 @@
-"""What stands behind a final score: detail.json, for the report.
+"""What stands behind a final score, row by row: the worst mistakes."""
 
-NumPy, and TensorFlow for the pictures' PNGs.
-"""
-
-import base64
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from trainer.problem.curves import precision_recall
 from trainer.problem.problem import Problem
@@ -89,18 +84,3 @@ def _picture(dataset: Dataset, split: str, row: int) -> np.ndarray | None:
     place = row if rows.rows is None else rows.rows[row]
     (pixels,) = to_pixels(rows.x[place][None], dataset.largest)
     return pixels if pixels.shape[-1] in (1, 3) else None
-
-
-def to_json(found: dict[str, Any]) -> dict[str, Any]:
-    """Returns what `look` found as JSON values; pictures as PNGs in base64."""
-    mistakes = [
-        {**mistake, "picture": _png(mistake["picture"])}
-        for mistake in found["mistakes"]
-    ]
-    return {**found, "mistakes": mistakes}
-
-
-def _png(pixels: np.ndarray | None) -> str | None:
-    if pixels is None:
-        return None
-    return base64.b64encode(tf.io.encode_png(pixels).numpy()).decode()
