@@ -3,6 +3,7 @@
 import json
 import re
 import types
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from trainer.journal.writer import Line
 from trainer.process import clock
 
 FLAGS = ("--config=digits", "--config.epochs=3")
-SUBJECT = types.SimpleNamespace(
+SUBJECT: Any = types.SimpleNamespace(
     network=types.SimpleNamespace(problem=None, model=None),
     workdir=None,
     epochs=Epochs(examples=400, global_batch_size=10, total_steps=80),

@@ -32,7 +32,10 @@ def main(arguments):
     index = index_of(os.environ)
     workdir.mkdir(parents=True, exist_ok=True)
     start = len(list(workdir.glob(f"started_{index}_*")))
-    (workdir / f"started_{index}_{start}").write_text(str(os.getpid()))
+    # Whole as soon as it is there, for those who wait for it.
+    aside = workdir / f".{index}_{start}"
+    aside.write_text(str(os.getpid()))
+    aside.rename(workdir / f"started_{index}_{start}")
     plan = json.loads(pathlib.Path(os.environ[PLAN]).read_text())[start][index]
     codes = {signal.SIGTERM: 42, signal.SIGINT: 43}
     if plan == "wait":

@@ -10,6 +10,8 @@ from tests import stepping
 from tests.stepping import ALL_AT_ONCE
 from tests.stepping import CLIPPED_SGD
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = {
     "rmsprop": {"optimizer.name": "rmsprop"},
     "all_at_once": ALL_AT_ONCE,

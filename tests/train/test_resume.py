@@ -237,42 +237,6 @@ def test_workers_of_different_configs_do_not_begin(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_worker_does_not_wait_for_good_for_another(tmp_path):
-    address = f"127.0.0.1:{processes.free_ports(1)[0]}"
-    process = processes.start(
-        "trainer.task",
-        *FLAGS,
-        f"--workdir={tmp_path / 'run'}",
-        "--join_secs=1",
-        tf_config={
-            "cluster": {"worker": [address, "127.0.0.1:1"]},
-            "task": {"type": "worker", "index": 0},
-        },
-    )
-    code, output = processes.finish(process)
-    assert code == 75, output
-    assert "worker 1 (127.0.0.1:1) did not come to the chief" in output
-
-
-@pytest.mark.parametrize(
-    ("number", "expected"), [(signal.SIGTERM, 42), (signal.SIGINT, 43)]
-)
-def test_a_request_before_training_is_answered_at_once(
-    tmp_path, number, expected
-):
-    # Not the fork server's, which has TensorFlow: it is about to be imported.
-    process = processes.start_python(
-        "-m", "trainer.task", *FLAGS, f"--workdir={tmp_path / 'run'}"
-    )
-    # What is printed before TensorFlow is imported.
-    assert process.stdout.readline().startswith("data: digits")
-    process.send_signal(number)
-    code, output = processes.finish(process)
-    assert code == expected, output
-    assert "left as asked" in output
-    assert not (tmp_path / "run").exists()
-
-
 def test_a_score_that_is_not_finite_ends_the_run(tmp_path, capsys):
     # The only step's loss is that before its update.
     flags = (
