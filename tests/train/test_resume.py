@@ -173,6 +173,7 @@ def test_a_run_without_a_whole_checkpoint_does_not_begin_anew(tmp_path, capsys):
     assert "no checkpoint that is whole" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_more_epochs_extend_a_run_without_a_schedule(tmp_path):
     constant = "--config.optimizer.schedule.name=constant"
     short, long = tmp_path / "short", tmp_path / "long"
@@ -209,6 +210,7 @@ def test_weights_of_another_shape_are_begun_anew(tmp_path, undisturbed, capsys):
     assert "holds no checkpoints" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_two_workers_end_with_the_score_of_one(tmp_path, undisturbed):
     running = processes.start_cluster(
         2, "trainer.task", *FLAGS, f"--workdir={tmp_path / 'run'}"
