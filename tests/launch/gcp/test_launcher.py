@@ -322,7 +322,7 @@ def test_a_killed_launcher_leaves_nothing_that_delete_does_not(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not reached and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
