@@ -17,7 +17,7 @@ STAMP := .venv/.complete
 BENCH_STAMP := .venv-bench/.complete
 TPU_STAMP := .venv-tpu-check/.complete
 
-TESTS := $(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -r s \
+TESTS := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -r s \
 	$(if $(ROOM),'tests/$(ROOM)')
 
 .DEFAULT_GOAL := help

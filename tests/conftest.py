@@ -84,7 +84,7 @@ def mnist_dir() -> pathlib.Path:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keeps tests that share a module's fixture in one process."""
+    """Tells tests that share a module's fixture from those that do not."""
     if any(fixture.scope == "module" for fixture in _fixtures(item)):
         item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
