@@ -312,7 +312,7 @@ def joined(argv: list[str]) -> list[str]:
         # `--` alone, a switch, and what is no flag of ours stay.
         name = re.sub("^--?", "", word) if word.startswith("-") else ""
         if kinds.get(name, bool) is not bool:
-            value = next(words, "" if name.startswith("config") else None)
+            value = next(words, None)
             if value is None:
                 raise UserError(f"Missing value for flag {word}")
             word = f"{word}={value}"

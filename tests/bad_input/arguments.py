@@ -5,7 +5,7 @@ from tests.bad_input.row import Row
 
 FLAGS = [
     Row("no argument", "", ("--config is missing", "digits")),
-    Row("no config's name", "--config", ("--config= is neither a file",)),
+    Row("no config's name", "--config", ("Missing value for flag --config",)),
     Row(
         "unknown flag",
         f"{DIGITS} --epochs=3",
