@@ -46,6 +46,8 @@ $(STAMP): requirements.lock setup.py trainer/version.py
 	$(UV_PIP) install --python $(PY) --compile-bytecode --require-hashes \
 		-r requirements.lock
 	$(UV_PIP) install --quiet --python $(PY) --no-deps --no-build-isolation -e .
+	# As the packages' above: some 0.4 s of each start where none is kept.
+	$(PY) -m compileall -q benchmarks configs launch tests trainer
 	# Looks for the fonts once, not at the end of the first run.
 	$(PY) -c 'import matplotlib.font_manager'
 	touch $@

@@ -93,6 +93,7 @@ def test_the_first_four_images_are_saved(workdir):
     np.testing.assert_array_equal(shown, np.round(grid / 16 * 255))
 
 
+@pytest.mark.slow
 def test_the_last_line_is_the_score(tmp_path, capsys):
     assert task.main([*FLAGS, f"--workdir={tmp_path / 'run'}"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]

@@ -79,6 +79,7 @@ def scratch(monkeypatch):
     return made
 
 
+@pytest.mark.slow
 def test_a_run_tells_a_writer_all_that_happens(scratch, tmp_path):
     assert task.main([*FLAGS, f"--workdir={tmp_path}/run"]) == 0
     names = scratch.names()

@@ -89,6 +89,7 @@ def test_a_worker_that_beats_no_more_is_killed(fake, capfd):
     assert "[0] hung, killed" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_job_shrinks_to_min_workers(fake):
     # Worker 1 fails first, three times.
     plan = [["wait", [1, None]]] * 3 + [[[0, None]]]

@@ -16,6 +16,7 @@ DISTORTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", [ALL_AT_ONCE, DISTORTED])
 def test_parts_that_are_compiled_train_as_the_whole_does(fields, monkeypatch):
     config = stepping.config_of({**fields, "steps": 30})

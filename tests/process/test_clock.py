@@ -99,6 +99,7 @@ def test_one_worker_is_no_straggler():
     assert Stragglers(Cluster()).account(np.zeros(0), 10) == []
 
 
+@pytest.mark.slow
 def test_own_work_is_timed_on_a_single_core_too(tmp_path):
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, [min(cores)])

@@ -158,6 +158,7 @@ def test_the_json_goes_to_a_file_too(trained, tmp_path, capsys):
     assert low < values["recall"] <= high
 
 
+@pytest.mark.slow
 def test_two_devices_agree_with_one(trained):
     workdir = trained("binary")
     process = processes.start(
@@ -173,6 +174,7 @@ def test_two_devices_agree_with_one(trained):
     assert output.splitlines()[1:] == alone.splitlines()
 
 
+@pytest.mark.slow
 def test_two_workers_agree_with_one(trained, tmp_path, capsys):
     workdir = trained("multiclass")
     output = tmp_path / "scores.json"
@@ -192,6 +194,7 @@ def test_two_workers_agree_with_one(trained, tmp_path, capsys):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tasks", [1, 2])
 def test_tasks_of_srun_are_its_workers(trained, tmp_path, monkeypatch, tasks):
     step = {

@@ -71,6 +71,7 @@ def test_plain_tensorflow_serves_it(exported, trained, problem):
     assert signature(inputs=tf.constant(x[:1]))[name].shape[0] == 1
 
 
+@pytest.mark.slow
 def test_keras_opens_its_file_without_strata(exported, trained, tmp_path):
     model = load(trained("binary"))
     x = held_out_rows(model.stored)[0]
@@ -134,6 +135,7 @@ def test_every_problem_has_a_card(exported, problem):
     assert "None" not in text
 
 
+@pytest.mark.slow
 def test_a_network_of_all_parts_is_exported(tmp_path, capsys):
     flags = [
         "--config=diabetes",
@@ -151,6 +153,7 @@ def test_a_network_of_all_parts_is_exported(tmp_path, capsys):
     assert export.main(flags) == 0
 
 
+@pytest.mark.slow
 def test_what_a_converter_does_not_know_is_one_line(tmp_path, capsys):
     flags = [
         "--config=digits",
@@ -239,6 +242,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
         pass
 
 
+@pytest.mark.slow
 def test_a_killed_export_leaves_nothing_behind(trained, tmp_path):
     workdir = tmp_path / "run"
     shutil.copytree(trained("multiclass"), workdir)

@@ -100,6 +100,7 @@ def test_norms_stand_at_their_steps_and_histograms_at_theirs(previewed):
         assert [event.step for event in train.Tensors(tag)] == [1, 41]
 
 
+@pytest.mark.slow
 def test_two_replicas_see_the_same_norms_and_keep_their_bits(
     previewed, tmp_path
 ):

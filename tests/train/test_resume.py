@@ -96,6 +96,7 @@ def assert_same_curves(workdir):
         assert shown == logged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "expected"),
     [
@@ -118,6 +119,7 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_bits(
     assert read(tmp_path / "run")["restarts"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheduled", [False, True])
 def test_a_budget_of_seconds_stops_the_run(
     tmp_path, undisturbed, monkeypatch, scheduled
@@ -131,6 +133,7 @@ def test_a_budget_of_seconds_stops_the_run(
     assert_same_run(tmp_path / "run", undisturbed)
 
 
+@pytest.mark.slow
 def test_a_stop_file_stops_the_run_once(tmp_path, undisturbed):
     assert run(tmp_path / "run", "--max_secs=1") == 43
     (tmp_path / "run" / "STOP").touch()
@@ -147,6 +150,7 @@ def test_a_finished_run_says_so(undisturbed, capsys):
     assert (undisturbed / "result.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_torn_checkpoint_is_refused_for_the_one_before(
     tmp_path, undisturbed, capsys
 ):

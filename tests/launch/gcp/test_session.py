@@ -148,6 +148,7 @@ assert tpu_preflight.step(strategy) is None
 """
 
 
+@pytest.mark.slow
 def test_the_preflights_step_adds_up_over_replicas():
     process = processes.start_python("-c", STEP)
     code, output = processes.finish(process)

@@ -139,6 +139,7 @@ def test_one_host_has_no_peers(lab, tmp_path):
     assert started(tmp_path) == ["started_0_0"]
 
 
+@pytest.mark.slow
 def test_a_host_whose_worker_fails_first_is_left_out(lab, tmp_path, capfd):
     # b's fails three times; then a and c go on.
     plan = [["wait", [1, None], "wait"]] * 3 + [[[0, None], [0, None]]] * 4
