@@ -19,9 +19,9 @@ KNOWN_SECS = 30
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def calm(undisturbed):
-    """A run that nobody touched."""
+    """A run that nobody touched; it is over before another begins."""
     return undisturbed(jobs.TWO_SHORT)
 
 

@@ -16,13 +16,13 @@ SEED = 1
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def calm(undisturbed):
     """A run that nobody touched."""
     return undisturbed(jobs.ONE_SHORT)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def calm_two(undisturbed):
     """A run of two workers that nobody touched."""
     return undisturbed(jobs.TWO_SHORT)
