@@ -10,7 +10,7 @@ from typing import Any
 from typing import TextIO
 
 from trainer.journal.display import Display
-from trainer.journal.display import Printed
+from trainer.journal.printed import Printed
 from trainer.journal.writer import Line
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer

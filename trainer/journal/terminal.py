@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from trainer.journal.display import Printed
+from trainer.journal.printed import Printed
 from trainer.journal.writer import Subject
 from trainer.process import clock
 
