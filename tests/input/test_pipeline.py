@@ -44,6 +44,7 @@ def examples_of(plan, step):
     )
 
 
+@pytest.mark.slow
 @given(plans, st.integers(0, 3))
 @settings(max_examples=60)
 def test_an_epoch_has_every_example_once(plan, epoch):

@@ -25,6 +25,7 @@ SUBJECT: Any = types.SimpleNamespace(
 LINE = Line(3, 1, "train", {"loss": 0.5}, {"rate": 0.1}, 1.0)
 
 
+@pytest.mark.slow
 def test_json_is_an_object_a_line(tmp_path, capsys):
     flags = [*FLAGS, "--log_format=json", f"--workdir={tmp_path}/run"]
     assert task.main(flags) == 0

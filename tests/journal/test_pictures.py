@@ -76,6 +76,7 @@ SHOWN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", SHOWN)
 def test_a_run_shows_the_pictures_of_its_problem(trained, problem):
     found = events(trained(problem) / "test")

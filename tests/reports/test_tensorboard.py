@@ -179,6 +179,7 @@ def test_the_charts_that_matter_stand_first(board):
     ]
 
 
+@pytest.mark.slow
 def test_a_torn_event_file_shows_what_is_whole(board, tmp_path):
     _, workdir = board
     shutil.copytree(workdir / "train", tmp_path / "run" / "train")

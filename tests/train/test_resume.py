@@ -167,6 +167,7 @@ def test_a_torn_checkpoint_is_refused_for_the_one_before(
     assert_same_run(tmp_path / "run", undisturbed)
 
 
+@pytest.mark.slow
 def test_a_run_without_a_whole_checkpoint_does_not_begin_anew(tmp_path, capsys):
     assert run(tmp_path / "run", "--config.epochs=1") == 0
     (tmp_path / "run" / "result.json").unlink()
@@ -188,6 +189,7 @@ def test_more_epochs_extend_a_run_without_a_schedule(tmp_path):
     assert read(short)["epoch"] == 5
 
 
+@pytest.mark.slow
 def test_a_new_run_begins_with_anothers_weights(tmp_path, undisturbed, capsys):
     # At a rate that moves nothing, it scores as the other does. The other's
     # scored weights are its average.
@@ -257,6 +259,7 @@ def test_a_score_that_is_not_finite_ends_the_run(tmp_path, capsys):
     assert not list((tmp_path / "run" / "checkpoints").glob("step_*"))
 
 
+@pytest.mark.slow
 def test_a_torn_best_checkpoint_is_refused(tmp_path, capsys):
     # Nothing is better than the first evaluation by so much.
     flags = ("--config.evaluation.min_delta=10", "--config.epochs=3")

@@ -60,6 +60,7 @@ def test_its_page_is_made_from_what_it_stored(workdir):
     assert (workdir / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_it_goes_on_to_the_very_weights(workdir):
     before = read(workdir, "record.json")
     assert task.main([*FLAGS, "--config.epochs=6", f"--workdir={workdir}"]) == 0
