@@ -12,6 +12,7 @@ import numpy as np
 from trainer.finished import stored_run
 from trainer.finished.stored_run import StoredRun
 from trainer.sources import Encoding
+from trainer.storage.names import step_of
 from trainer.workdir import checkpoints
 
 
@@ -72,7 +73,9 @@ class TrainedRun(StoredRun):
 
     @property
     def step(self) -> int:
-        return int(self.checkpoint.name.removeprefix("step_"))
+        step = step_of(self.checkpoint.name)
+        assert step is not None, "its checkpoint was chosen by this name"
+        return step
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import keras
 from trainer.journal.printed import Printed
 from trainer.journal.writer import Subject
 from trainer.process import clock
+from trainer.process.columns import lay_out
 
 
 class Terminal(Printed):
@@ -121,5 +122,4 @@ def end_table(
             if name != "examples"
         )
     rows |= where
-    width = max(map(len, rows))
-    return "\n".join(f"{name:{width}}  {value}" for name, value in rows.items())
+    return lay_out([[name, value] for name, value in rows.items()], left=2)
