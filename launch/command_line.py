@@ -4,6 +4,7 @@ import argparse
 import difflib
 from typing import Any
 
+from launch.supervise.policy import START_SECS
 from trainer import flags
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
@@ -59,6 +60,16 @@ class LauncherParser(Parser):
             f"restarts{whose} in a row without progress; 10 by default",
             type=not_negative,
             default=10,
+        )
+
+    def start_secs(self) -> None:
+        """Adds the flag that bounds the wait for a worker's first sign."""
+        self.flag(
+            "--start_secs",
+            "N",
+            f"until a worker's first sign of life; {START_SECS} by default",
+            type=positive,
+            default=START_SECS,
         )
 
     def read(self, argv: list[str]) -> tuple[argparse.Namespace, list[str]]:

@@ -24,6 +24,7 @@ from launch.supervise.trainer import TRAINER
 from launch.supervise.workers import Worker
 from trainer.cluster.discovery import NUMBERS
 from trainer.cluster.place import Cluster
+from trainer.process import failures
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.storage.names import local_folder
@@ -62,6 +63,7 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         type=positive,
     )
     parser.max_restarts()
+    parser.start_secs()
     return parser.read(argv)
 
 
@@ -165,6 +167,7 @@ def own_index(environment: Mapping[str, str]) -> int:
 
 
 @verb
+@failures.told
 def main(argv: list[str]) -> int:
     """Parses the flags and supervises the job.
 
@@ -187,14 +190,14 @@ def main(argv: list[str]) -> int:
     first_index = own_index(os.environ) if num_workers == 1 else 0
     # Of a gs:// workdir each worker has a copy of its own.
     workdir = local_folder(given.run_workdir, f"worker_{first_index}")
-    job = LocalJob(
-        arguments,
-        workdir,
-        gpu_shares,
-        first_index,
-    )
+    job = LocalJob(arguments, workdir, gpu_shares, first_index)
     return supervise(
-        Policy(num_workers, min_workers, wanted.max_restarts),
+        Policy(
+            num_workers,
+            min_workers,
+            wanted.max_restarts,
+            start_secs=wanted.start_secs,
+        ),
         job.start,
         job.newest_step,
     )

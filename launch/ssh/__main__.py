@@ -22,6 +22,7 @@ from launch.ssh.openssh import probe_command
 from launch.ssh.openssh import worker_command
 from launch.supervise.policy import Policy
 from launch.supervise.supervisor import supervise
+from trainer.process import failures
 from trainer.process.exits import STOPPED_BY_USER
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
@@ -55,6 +56,7 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         type=positive,
     )
     parser.max_restarts()
+    parser.start_secs()
     parser.flag(
         "--port",
         "P",
@@ -133,6 +135,7 @@ def _may_be_address(name: str) -> bool:
 
 
 @verb
+@failures.told
 def main(argv: list[str]) -> int:
     """Runs the job, or shows how.
 
@@ -160,7 +163,12 @@ def main(argv: list[str]) -> int:
         ) from None
     except KeyboardInterrupt:
         return STOPPED_BY_USER
-    policy = Policy(len(hosts), wanted.min_workers, wanted.max_restarts)
+    policy = Policy(
+        len(hosts),
+        wanted.min_workers,
+        wanted.max_restarts,
+        start_secs=wanted.start_secs,
+    )
     return supervise(policy, job.start, job.newest_step)
 
 

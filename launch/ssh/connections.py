@@ -29,7 +29,10 @@ KILL_SECS = 5.0
 
 
 class RemoteWorker(Worker):
-    """A worker on another host, by its connection."""
+    """A worker on another host, by its connection.
+
+    Whether it is alive its own host watches, and ssh whether that is there.
+    """
 
     def __init__(self, index: int, command: list[str]) -> None:
         super().__init__(
@@ -39,6 +42,7 @@ class RemoteWorker(Worker):
             Tee(f"[{index}] "),
             stdin=subprocess.PIPE,
         )
+        self.beats = None
         self._spoke = time.monotonic()
         self._kill_at: float | None = None
 

@@ -30,6 +30,7 @@ from launch.supervise.trainer import newest_step
 from launch.supervise.trainer import TRAINER
 from launch.supervise.workers import Worker
 from launch.supervise.workers import WorkerGroup
+from trainer.process import failures
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import leave
 from trainer.process.exits import verb
@@ -46,6 +47,7 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--index", type=not_negative, default=0)
     # 0 for any length, for whoever starts it by hand.
     parser.add_argument("--silence_secs", type=not_negative, default=0)
+    parser.start_secs()
     parser.add_argument("--probe", metavar="WORKDIR")
     parser.add_argument("--hosts", default="")
     return parser.read(argv)
@@ -90,6 +92,7 @@ def obey(signals: Signals, silence_secs: float) -> None:
 
 
 @verb
+@failures.told
 def main(argv: list[str]) -> int:
     """Runs the worker; returns its exit code, as a shell would."""
     wanted, arguments = read_flags(argv)
@@ -110,7 +113,8 @@ def main(argv: list[str]) -> int:
         worker = Worker(
             wanted.index, [*TRAINER, *arguments], environment, output
         )
-        (code,), _ = WorkerGroup([worker]).watch(signals)
+        group = WorkerGroup([worker], start_secs=wanted.start_secs)
+        (code,), _ = group.watch(signals)
     return shell_code(code)
 
 

@@ -71,7 +71,11 @@ def worker_command(
         text = Cluster(addresses, place).tf_config()
         environment = ["env", f"TF_CONFIG={text}"]
     index = wanted.hosts.index(hosts[place])
-    own = [f"--index={index}", f"--silence_secs={SILENCE_SECS}"]
+    own = [
+        f"--index={index}",
+        f"--silence_secs={SILENCE_SECS}",
+        f"--start_secs={wanted.start_secs}",
+    ]
     remote = [wanted.python, "-m", "launch.ssh.host", *own]
     words = [*environment, *remote, "--", *arguments]
     return ssh_command(wanted, hosts[place], words)

@@ -20,6 +20,10 @@ FINAL = (MISTAKE, DIVERGED, STOPPED_BY_USER)
 # back.
 FAILURES_OF_ONE = 3
 
+# A worker gives its first sign of life before it imports TensorFlow: what is
+# slow until then is a disk.
+START_SECS = 300
+
 
 def shell_code(code: int) -> int:
     """Returns an exit code as a shell gives it: 128 + N for a signal, -N."""
@@ -37,6 +41,7 @@ class Policy:
       first_delay_secs: before the second restart without progress; the first
         is at once, and each further one waits twice as long.
       most_delay_secs: the longest wait.
+      start_secs: until a worker's first sign of life.
     """
 
     num_workers: int
@@ -44,6 +49,7 @@ class Policy:
     max_restarts: int = 10
     first_delay_secs: float = 1.0
     most_delay_secs: float = 60.0
+    start_secs: float = START_SECS
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,12 +28,18 @@ def supervise(
       policy: how long to try.
       start: starts the workers.
       newest_step: of the newest checkpoint.
+
+    Raises:
+      ClusterError: a worker does not end, though it was killed.
     """
     state = Supervision(policy, step=newest_step())
     signals = Signals()
     with signals.caught():
         while True:
-            group = WorkerGroup(start(state.workers, state.first_failed))
+            group = WorkerGroup(
+                start(state.workers, state.first_failed),
+                start_secs=policy.start_secs,
+            )
             codes, failed = group.watch(signals)
             if signals.received:
                 return 0 if codes[0] == DONE else signals.exit_code()

@@ -4,8 +4,9 @@
 
 Reads its flags as the trainer does. PLAN.json holds, for each start, what each
 worker does: a list of [exit code, step of the checkpoint it leaves behind or
-null], or of "hang" (beat once and stop), or of "wait" (for a signal, then leave
-by its code). Each worker notes its start in DIR.
+null], or of "hang" (beat once and stop), or of "frozen" (stop before the first
+beat), or of "wait" (for a signal, then leave by its code). Each worker notes
+its start in DIR.
 """
 
 import json
@@ -42,6 +43,8 @@ def main(arguments):
         signal.pthread_sigmask(signal.SIG_BLOCK, codes)
         print(f"worker {index} waits", flush=True)
         return codes[signal.sigwait(codes)]
+    if plan == "frozen":
+        os.kill(os.getpid(), signal.SIGSTOP)
     if plan == "hang":
         os.write(int(os.environ[HEARTBEAT_FD]), b".")
         os.kill(os.getpid(), signal.SIGSTOP)

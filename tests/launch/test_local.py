@@ -89,6 +89,12 @@ def test_a_worker_that_beats_no_more_is_killed(fake, capfd):
     assert "[0] hung, killed" in capfd.readouterr().out
 
 
+def test_a_worker_that_never_beats_is_killed(fake, capfd):
+    done, _ = fake([["frozen"], [[0, None]]], "--start_secs=1")
+    assert done == 0
+    assert "[0] no sign of life in 1 s, killed" in capfd.readouterr().out
+
+
 @pytest.mark.slow
 def test_a_job_shrinks_to_min_workers(fake):
     # Worker 1 fails first, three times.

@@ -5,7 +5,8 @@ import sys
 import threading
 
 from tests import processes
-from trainer.process import watchdog
+from trainer.process.awake import AwakeClock
+from trainer.process.watchdog import Watchdog
 
 # Blocked in a native call that no signal handler of Python interrupts.
 HANGS = """
@@ -30,23 +31,60 @@ def test_a_process_that_hangs_leaves_with_75_and_its_stacks():
     assert 'File "<string>", line 6' in done.stderr
 
 
-def test_the_limit_follows_the_median_chunk(monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(watchdog.time, "monotonic", lambda: now[0])
-    watched = watchdog.Watchdog(least_secs=60, first_secs=900)
-    assert watched._limit_secs == 900
+class Hands:
+    """A clock that is moved by hand, with the watchdog that reads it."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.clock = AwakeClock(lambda: self.now)
+        self.watched = Watchdog(least_secs=60, first_secs=900, clock=self.clock)
+
+    def work(self, secs):
+        """Passes time as a process does that is awake."""
+        for _ in range(secs):
+            self.sleep(1)
+
+    def sleep(self, secs):
+        """Passes time in which the process does not run."""
+        self.now += secs
+        self.clock.tick()
+
+
+def test_the_limit_follows_the_median_chunk():
+    hands = Hands()
+    assert hands.watched._limit_secs == 900
     for step in range(5):
-        now[0] += 1
-        watched.beat(step)
-    assert watched._limit_secs == 60
+        hands.work(1)
+        hands.watched.beat(step)
+    assert hands.watched._limit_secs == 60
     for step in range(20):
-        now[0] += 10
-        watched.beat(step)
-    assert watched._limit_secs == 200
+        hands.work(10)
+        hands.watched.beat(step)
+    assert hands.watched._limit_secs == 200
+
+
+def test_what_a_process_slept_through_is_not_held_against_it():
+    hands = Hands()
+    hands.work(1)
+    hands.watched.beat(1)
+    hands.work(30)
+    for _ in range(5):
+        hands.sleep(8 * 3600)
+    assert not hands.watched.is_overdue()
+    hands.work(60)
+    assert hands.watched.is_overdue()
+
+
+def test_a_sleep_makes_no_chunk_longer():
+    hands = Hands()
+    for step in range(3):
+        hands.sleep(1000)
+        hands.watched.beat(step)
+    assert hands.watched._limit_secs == 60
 
 
 def test_a_run_that_ends_stops_the_watch():
     before = threading.active_count()
-    with watchdog.Watchdog(least_secs=60, first_secs=60) as watched:
+    with Watchdog(least_secs=60, first_secs=60) as watched:
         watched.beat(1)
     assert threading.active_count() == before

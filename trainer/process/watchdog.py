@@ -6,11 +6,12 @@ import os
 import statistics
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
 
+from trainer.process.awake import AwakeClock
+from trainer.process.awake import TICK_SECS
 from trainer.process.exits import CLUSTER_FAILED
 
 LEAST_SECS = 60.0
@@ -23,11 +24,19 @@ class Watchdog:
     """Leaves the process where no chunk has ended for too long.
 
     It is a thread that leaves by `os._exit`, since the main thread may be
-    inside a native call that gives no control back.
+    inside a native call that gives no control back. What the process slept
+    through, stopped or suspended, does not count.
+
+    Attributes:
+      clock: by which it measures, and which it has tick.
     """
 
     def __init__(
-        self, *, least_secs: float = LEAST_SECS, first_secs: float = FIRST_SECS
+        self,
+        *,
+        least_secs: float = LEAST_SECS,
+        first_secs: float = FIRST_SECS,
+        clock: AwakeClock | None = None,
     ) -> None:
         """Sets the limits.
 
@@ -35,15 +44,16 @@ class Watchdog:
           least_secs: the shortest time that counts as too long; the limit is
             the larger of this and 20 median chunks.
           first_secs: the limit until the first chunk has ended.
+          clock: to measure by; one of its own by default.
         """
+        self.clock = AwakeClock() if clock is None else clock
         self._least_secs = least_secs
         self._first_secs = first_secs
         self._limit_secs = first_secs
         self._chunk_secs: deque[float] = deque(maxlen=101)
         self._step = 0
-        self._beaten = threading.Event()
-        self._closed = False
-        self._last = time.monotonic()
+        self._closed = threading.Event()
+        self._last = self.clock.secs()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def beat(self, step: int) -> None:
@@ -52,7 +62,7 @@ class Watchdog:
         Args:
           step: global steps done.
         """
-        self._chunk_secs.append(time.monotonic() - self._last)
+        self._chunk_secs.append(self.clock.secs() - self._last)
         self._step = step
         median_secs = statistics.median(self._chunk_secs)
         self._limit_secs = max(self._least_secs, MEDIAN_CHUNKS * median_secs)
@@ -60,8 +70,7 @@ class Watchdog:
 
     def touch(self) -> None:
         """Says that something else has ended, such as a part of scoring."""
-        self._last = time.monotonic()
-        self._beaten.set()
+        self._last = self.clock.secs()
 
     @contextlib.contextmanager
     def patience(self) -> Iterator[None]:
@@ -75,7 +84,7 @@ class Watchdog:
             self.touch()
 
     def __enter__(self) -> "Watchdog":
-        self._last = time.monotonic()
+        self.touch()
         self._thread.start()
         return self
 
@@ -85,15 +94,18 @@ class Watchdog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._closed = True
-        self._beaten.set()
+        self._closed.set()
         self._thread.join()
 
+    def is_overdue(self) -> bool:
+        """Whether nothing has ended for too long."""
+        return self.clock.secs() - self._last > self._limit_secs
+
     def _watch(self) -> None:
-        while self._beaten.wait(self._limit_secs):
-            self._beaten.clear()
-            if self._closed:
+        while not self.is_overdue():
+            if self._closed.wait(TICK_SECS):
                 return
+            self.clock.tick()
         print(
             f"strata: nothing has ended for {self._limit_secs:.0f} s after step"
             f" {self._step}; the stacks of all threads follow",

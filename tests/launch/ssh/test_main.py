@@ -98,7 +98,7 @@ def test_a_dry_run_prints_all_commands(capfd):
     }
     assert words[6:] == [
         *("python3", "-m", "launch.ssh.host", "--index=1", "--silence_secs=30"),
-        *("--", "--config=x"),
+        *("--start_secs=300", "--", "--config=x"),
     ]
 
 
@@ -126,7 +126,7 @@ def test_the_trainers_arguments_arrive_intact(words, tmp_path, capfd):
     )
     shown = done.stdout.decode().split(f"{directory}\n")[-1].split("\0")
     assert json.loads(shown[0])["task"]["index"] == 1
-    assert shown[6:-1] == arguments
+    assert shown[shown.index("--") + 1 : -1] == arguments
 
 
 def test_a_dry_run_makes_no_process_and_no_connection():
