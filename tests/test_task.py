@@ -145,8 +145,8 @@ def test_help_names_every_flag_and_fits_a_terminal(flag, capsys):
         assert f"\n  --{field.name}" in printed.out
     for name in flags_lib.shipped_configs():
         assert name in printed.out
-    for code in (0, 2, 3, 42, 43, exits.CLUSTER_FAILED):
-        assert f"\n  {code:2}  " in printed.out
+    for code in (0, 2, 3, 42, 43, exits.CLUSTER_FAILED, exits.INTERRUPTED):
+        assert f"\n {code:3}  " in printed.out
     assert max(map(len, printed.out.splitlines())) <= 80
 
 

@@ -55,9 +55,12 @@ exit codes:
    0  done
    2  wrong flags, config or data; nothing was written
    3  the loss is no longer finite
-  42  stopped by SIGTERM, SIGUSR1 or a scheduler's budget, checkpoint written
-  43  stopped by Ctrl-C, a STOP file or --max_secs, checkpoint written
-  75  a peer, the cluster or the disk failed; start again
+  42  stopped by SIGTERM, SIGUSR1, SIGHUP or a scheduler's budget; the steps it
+      took are in a checkpoint
+  43  stopped by Ctrl-C, a STOP file or --max_secs; as above
+  75  a peer, the cluster or the disk failed, or a stop left no checkpoint;
+      start again
+ 130  ended at once by a second Ctrl-C; the newest checkpoint stands
 """
 
 

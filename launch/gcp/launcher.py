@@ -86,7 +86,7 @@ class Launcher:
                     return 0
                 code = self._follow()
             except LeavingError:
-                code = self._signals.exit_code()
+                code = self._signals.unsaved_code()
             except GcloudError as error:
                 tell(str(error))
             finally:

@@ -14,10 +14,8 @@ from launch.kubernetes.pods import pod_spec
 from launch.kubernetes.request import labels
 from launch.kubernetes.request import PORT
 from launch.kubernetes.request import Request
-from trainer.process.exits import DIVERGED
-from trainer.process.exits import MISTAKE
+from launch.supervise.policy import FINAL
 from trainer.process.exits import STOPPED
-from trainer.process.exits import STOPPED_BY_USER
 
 Values = dict[str, Any]
 
@@ -126,7 +124,7 @@ def _rules() -> list[Values]:
 
     disrupted = {"type": "DisruptionTarget", "status": "True"}
     return [
-        on_codes("FailJob", MISTAKE, DIVERGED, STOPPED_BY_USER),
+        on_codes("FailJob", *FINAL),
         on_codes("Ignore", STOPPED),
         {"action": "Ignore", "onPodConditions": [disrupted]},
     ]

@@ -17,6 +17,7 @@ from typing import Any
 
 from launch.command_line import LauncherParser
 from launch.command_line import trainer_flags
+from launch.supervise.policy import FINAL
 from launch.supervise.policy import Leave
 from launch.supervise.policy import Policy
 from launch.supervise.policy import Restart
@@ -170,9 +171,11 @@ class Allocation:
         with self._signals.caught():
             while not isinstance(verdict, Leave):
                 if verdict is not None and self._wait(verdict):
-                    return self._leave(STOPPED)
+                    return self._leave(CLUSTER_FAILED, may_return=True)
                 verdict = self._start()
-        return self._leave(verdict.code)
+            told = bool(self._signals.received)
+        may_return = verdict.code == STOPPED or told
+        return self._leave(verdict.code, may_return=may_return)
 
     def _start(self) -> Leave | Restart:
         """Runs the workers once, and decides what follows."""
@@ -185,7 +188,8 @@ class Allocation:
             return Leave(STOPPED)
         verdict = self._state.decide([code], None, newest_step(self._workdir))
         if self._signals.received and isinstance(verdict, Restart):
-            return Leave(STOPPED)
+            say("told to leave, but no checkpoint was written")
+            return Leave(CLUSTER_FAILED)
         return verdict
 
     def _wait(self, restart: Restart) -> bool:
@@ -196,9 +200,22 @@ class Allocation:
         )
         return self._signals.take(restart.delay_secs or 1e-3) is not None
 
-    def _leave(self, code: int) -> int:
+    def _leave(self, code: int, *, may_return: bool = False) -> int:
+        """Notes the end, and has the job wait again where that pays.
+
+        Args:
+          code: of the job.
+          may_return: whether it ends at its surroundings' wish.
+        """
+        again = may_return and code not in (DONE, *FINAL)
+        pays = again and self._state.pays_to_return(newest_step(self._workdir))
         self._stored.write(self._state, is_running=False)
-        if code == STOPPED and self._may_requeue:
+        if again and not pays:
+            say(
+                f"not queued again: {self._state.failures} stops in a row came"
+                " without a newer checkpoint"
+            )
+        elif again and self._may_requeue:
             requeue(self._number)
         elif code == STOPPED:
             say("stopped with a checkpoint; submit it again to go on")

@@ -23,7 +23,7 @@ from launch.ssh.openssh import worker_command
 from launch.supervise.policy import Policy
 from launch.supervise.supervisor import supervise
 from trainer.process import failures
-from trainer.process.exits import STOPPED_BY_USER
+from trainer.process.exits import INTERRUPTED
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 
@@ -162,7 +162,7 @@ def main(argv: list[str]) -> int:
             " commands by --dry_run"
         ) from None
     except KeyboardInterrupt:
-        return STOPPED_BY_USER
+        return INTERRUPTED
     policy = Policy(
         len(hosts),
         wanted.min_workers,

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import DIVERGED
 from trainer.process.exits import DONE
+from trainer.process.exits import INTERRUPTED
 from trainer.process.exits import MISTAKE
+from trainer.process.exits import STOPPED
 from trainer.process.exits import STOPPED_BY_USER
 
 FAILED = 1
 # Started again, the job would end the same way, or its user wants it to end.
-FINAL = (MISTAKE, DIVERGED, STOPPED_BY_USER)
+FINAL = (MISTAKE, DIVERGED, STOPPED_BY_USER, INTERRUPTED)
 # A worker that fails first so often in a row is taken for one that cannot come
 # back.
 FAILURES_OF_ONE = 3
@@ -28,6 +30,20 @@ START_SECS = 300
 def shell_code(code: int) -> int:
     """Returns an exit code as a shell gives it: 128 + N for a signal, -N."""
     return code if code >= 0 else 128 - code
+
+
+def code_when_told(codes: Sequence[int]) -> int | None:
+    """Returns the code of a job that was told to leave, and left.
+
+    Args:
+      codes: exit code of each worker, the chief's first.
+
+    Returns:
+      None where the chief wrote no checkpoint in answer, and did not end.
+    """
+    if codes[0] in (DONE, STOPPED, STOPPED_BY_USER):
+        return codes[0]
+    return next((code for code in FINAL if code in codes), None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +129,20 @@ class Supervision:
             return Leave(FAILED if formed else CLUSTER_FAILED)
         self.workers = self._size()
         return Restart(self.workers, self._delay_secs())
+
+    def pays_to_return(self, step: int) -> bool:
+        """Counts an end at the surroundings' wish.
+
+        Args:
+          step: of the newest checkpoint now.
+
+        Returns:
+          Whether to start again later: not where too many in a row came
+          without a newer checkpoint.
+        """
+        self.failures = 0 if step > self.step else self.failures + 1
+        self.step = max(self.step, step)
+        return self.failures <= self.policy.max_restarts
 
     def _count(self, first_failed: int | None, step: int) -> None:
         progress = step > self.step

@@ -6,8 +6,8 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
-from trainer.process.exits import STOPPED
-from trainer.process.exits import STOPPED_BY_USER
+from trainer.process.exits import CLUSTER_FAILED
+from trainer.process.exits import INTERRUPTED
 
 
 class Signals:
@@ -46,7 +46,7 @@ class Signals:
             return self._new.get(timeout=timeout_secs)
         return None
 
-    def exit_code(self) -> int:
-        """Returns the exit code that the first one stands for."""
+    def unsaved_code(self) -> int:
+        """Returns the exit code where none wrote a checkpoint in answer."""
         by_user = self.received[0] == signal.SIGINT
-        return STOPPED_BY_USER if by_user else STOPPED
+        return INTERRUPTED if by_user else CLUSTER_FAILED

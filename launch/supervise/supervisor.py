@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from collections.abc import Sequence
 
+from launch.supervise.policy import code_when_told
 from launch.supervise.policy import FAILED
 from launch.supervise.policy import Leave
 from launch.supervise.policy import Policy
@@ -12,7 +13,7 @@ from launch.supervise.signals import Signals
 from launch.supervise.workers import Worker
 from launch.supervise.workers import WorkerGroup
 from trainer.process.exits import CLUSTER_FAILED
-from trainer.process.exits import DONE
+from trainer.process.exits import tell
 
 # From how many workers to start, and which one failed first last time, to those
 # that were started: none where so few can be had that it does not pay.
@@ -42,7 +43,7 @@ def supervise(
             )
             codes, failed = group.watch(signals)
             if signals.received:
-                return 0 if codes[0] == DONE else signals.exit_code()
+                return _leave_as_told(signals, codes)
             index = None if failed is None else group.workers[failed].index
             verdict = state.decide(codes, index, newest_step())
             if isinstance(verdict, Leave):
@@ -55,7 +56,18 @@ def supervise(
                 flush=True,
             )
             if signals.take(verdict.delay_secs or 1e-3):
-                return signals.exit_code()
+                return _leave_as_told(signals, codes)
+
+
+def _leave_as_told(signals: Signals, codes: list[int]) -> int:
+    code = code_when_told(codes)
+    if code is None:
+        tell(
+            f"told to leave, but no checkpoint was written: workers ended with"
+            f" {codes}; the newest one stands"
+        )
+        return signals.unsaved_code()
+    return code
 
 
 def _explain(

@@ -5,8 +5,8 @@
 Reads its flags as the trainer does. PLAN.json holds, for each start, what each
 worker does: a list of [exit code, step of the checkpoint it leaves behind or
 null], or of "hang" (beat once and stop), or of "frozen" (stop before the first
-beat), or of "wait" (for a signal, then leave by its code). Each worker notes
-its start in DIR.
+beat), or of "wait" (for a signal, then leave by its code), or of "die" (as
+"wait", but by SIGKILL). Each worker notes its start in DIR.
 """
 
 import json
@@ -39,10 +39,13 @@ def main(arguments):
     aside.rename(workdir / f"started_{index}_{start}")
     plan = json.loads(pathlib.Path(os.environ[PLAN]).read_text())[start][index]
     codes = {signal.SIGTERM: 42, signal.SIGINT: 43}
-    if plan == "wait":
+    if plan in ("wait", "die"):
         signal.pthread_sigmask(signal.SIG_BLOCK, codes)
         print(f"worker {index} waits", flush=True)
-        return codes[signal.sigwait(codes)]
+        number = signal.sigwait(codes)
+        if plan == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return codes[number]
     if plan == "frozen":
         os.kill(os.getpid(), signal.SIGSTOP)
     if plan == "hang":

@@ -238,9 +238,9 @@ def start_fakes(tmp_path, workers, **streams):
     )
 
 
-def start_waiting(tmp_path):
+def start_waiting(tmp_path, plan="wait"):
     """Starts a supervisor; returns it and the pids of two that wait."""
-    (tmp_path / "plan.json").write_text(json.dumps([["wait", "wait"]]))
+    (tmp_path / "plan.json").write_text(json.dumps([[plan, plan]]))
     process = start_fakes(tmp_path, 2)
     waiting = 0
     while waiting < 2:
@@ -259,6 +259,18 @@ def test_a_request_is_passed_on_and_answered(tmp_path, number, expected):
     code, output = processes.finish(process)
     assert code == expected, output
     assert not any(is_alive(pid) for pid in pids)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)]
+)
+@pytest.mark.usefixtures("fake")
+def test_a_request_that_wrote_no_checkpoint_says_so(tmp_path, number, expected):
+    process, _ = start_waiting(tmp_path, plan="die")
+    process.send_signal(number)
+    code, output = processes.finish(process)
+    assert code == expected, output
+    assert "told to leave, but no checkpoint was written" in output
 
 
 @pytest.mark.usefixtures("fake")

@@ -14,6 +14,8 @@ DIVERGED = 3
 STOPPED = 42
 STOPPED_BY_USER = 43
 CLUSTER_FAILED = 75
+# As a shell says of a process that Ctrl-C ended.
+INTERRUPTED = 130
 
 
 class UserError(Exception):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from trainer.process.exits import INTERRUPTED
 from trainer.process.exits import STOPPED
 from trainer.process.exits import STOPPED_BY_USER
 from trainer.process.facts import process_age_secs
@@ -89,10 +90,12 @@ class Stop:
                         self._hear(_SIGNALS[signal.Signals(number)])
 
     def _hear(self, code: int) -> None:
-        again = self.flags[_CODES.index(code)] and code == STOPPED_BY_USER
-        if self._stop_file is None or again:
-            print("left as asked; the newest checkpoint stands", flush=True)
+        if self._stop_file is None:
+            print("left as asked, before a step was taken", flush=True)
             os._exit(code)
+        if self.flags[_CODES.index(code)] and code == STOPPED_BY_USER:
+            print("left at once; the newest checkpoint stands", flush=True)
+            os._exit(INTERRUPTED)
         self._ask(code)
 
     def _ask(self, code: int) -> None:

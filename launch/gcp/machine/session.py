@@ -30,6 +30,8 @@ LOG_SECS = 30.0
 # A TPU that hangs as it is initialised is told of by nothing else.
 PREFLIGHT_SECS = 300.0
 CODE_FILE = "exit_code"
+# Of a session that was told to leave, with a checkpoint or without.
+LEFT = "left"
 UNIT = "strata.service"
 LOCKFILE = pathlib.Path("/tmp/libtpu_lockfile")
 LIBTPU = ".venv/lib/python3.11/site-packages/libtpu/libtpu.so"
@@ -78,10 +80,16 @@ class Session:
                 if code == DONE and not signals.received:
                     code = self._train(log, signals)
                 elif code == DONE:
-                    code = STOPPED
+                    code = STOPPED  # No step was taken.
         self._copy_log()
-        (self._home / CODE_FILE).write_text(str(code))
+        self._note(code, is_told=bool(signals.received))
         return code
+
+    def _note(self, code: int, *, is_told: bool) -> None:
+        """Notes how this session ended, for `end`."""
+        returns = is_told and code not in (DONE, *FINAL)
+        words = LEFT if returns else str(code)
+        (self._home / CODE_FILE).write_text(words)
 
     def _environment(self) -> dict[str, str]:
         own = {**os.environ, **self._job["environment"]}
@@ -152,7 +160,7 @@ class Session:
         end is the job's; a peer that fails for good takes itself away alone.
         """
         code = self._last_code()
-        if code is None or code == STOPPED:
+        if code is None:
             return
         if self.index == 0:
             self._tell(code)
@@ -161,9 +169,13 @@ class Session:
             self._remove([self._job["machines"][self.index]])
 
     def _last_code(self) -> int | None:
-        """Returns the code of the newest session; None while it goes on."""
+        """Returns the code of the newest session.
+
+        None while it goes on, and where its machine was told to leave.
+        """
         with contextlib.suppress(OSError, ValueError):
-            return int((self._home / CODE_FILE).read_text())
+            text = (self._home / CODE_FILE).read_text()
+            return None if text in (LEFT, str(STOPPED)) else int(text)
         # It said nothing. systemd may be about to start it again.
         if subprocess.run(
             ["systemctl", "--quiet", "is-failed", UNIT]

@@ -192,7 +192,7 @@ def test_a_second_signal_deletes_at_once(cloud):
         os.kill(os.getpid(), signal.SIGINT)
 
     at_look(cloud, ask, ask)
-    assert command.main([*GPU, *TRAINER]) == 43
+    assert command.main([*GPU, *TRAINER]) == 130
     assert cloud.names() == []
 
 

@@ -28,7 +28,7 @@ def test_the_units_are_as_systemd_reads_them(tmp_path):
     units = sorted(folder.glob("*.service"))
     assert len(units) == 3
     job = (folder / "strata.service").read_text()
-    assert "RestartPreventExitStatus=0 2 3 43\n" in job
+    assert "RestartPreventExitStatus=0 2 3 43 130\n" in job
     assert "TimeoutStopSec=25\n" in job
     assert "KillMode=mixed\n" in job
     if not shutil.which("systemd-analyze"):
@@ -87,6 +87,7 @@ def recorder(ran, code):
         (0, "2", ["job-0", "job-1"]),
         (0, "1", ["job-0", "job-1"]),
         (0, "42", []),
+        (0, "left", []),
         (1, "0", []),
         (1, "2", []),
         (1, "42", []),

@@ -119,7 +119,7 @@ def test_what_a_job_holds(printed):
         for rule in rules
     ]
     assert found == [
-        ("FailJob", [2, 3, 43]),
+        ("FailJob", [2, 3, 43, 130]),
         ("Ignore", [42]),
         ("Ignore", None),
     ]

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 
 import pytest
 
@@ -20,7 +21,6 @@ echo x >> run/starts
 number=$(wc -l < run/starts)
 [ "$chief" = - ] && chief=null
 echo "{\\"attempt\\": $number, \\"exit_code\\": $chief}" > run/attempt.json
-case $code in TERM) kill -TERM $PPID; sleep 0.2; exit 42 ;; esac
 exit "$code"
 """
 SCONTROL = 'echo "$@" >> requeued'
@@ -79,7 +79,7 @@ def test_the_chiefs_word_stands_before_sruns(batch, highest):
     assert batch(f"{highest} 42 10") == (42, 1, 1)
     assert json.loads(pathlib.Path("run/slurm.json").read_text()) == {
         "job": "5",
-        "step": 0,
+        "step": 10,
         "failures": 0,
         "is_running": False,
     }
@@ -125,6 +125,26 @@ def test_fifteen_requeues_with_progress(batch):
     assert batch("0 0 99") == (0, 16, 15)
 
 
+def test_stops_without_progress_are_not_queued_again_for_ever(batch, capfd):
+    flags = ("--max_restarts=2", "--requeue")
+    for count in (1, 2):
+        assert batch("42 42 -", flags=flags) == (42, count, count)
+    assert batch("42 42 -", flags=flags) == (42, 3, 2)
+    assert "not queued again: 3 stops in a row" in capfd.readouterr().out
+    # What is submitted again counts anew with its first newer checkpoint.
+    assert batch("42 42 9", flags=flags) == (42, 4, 3)
+
+
+def test_a_stop_without_a_checkpoint_says_so(batch, monkeypatch, capfd):
+    def told(arguments, signals, number):
+        signals.add(signal.SIGTERM)
+        return 75
+
+    monkeypatch.setattr(slurm_batch, "run_step", told)
+    assert batch() == (75, 0, 1)
+    assert "no checkpoint was written" in capfd.readouterr().out
+
+
 def test_starts_that_were_cut_off_count_without_progress(batch):
     """The node was lost, and this process with it."""
 
@@ -134,12 +154,11 @@ def test_starts_that_were_cut_off_count_without_progress(batch):
         pathlib.Path("run/slurm.json").write_text(json.dumps(stored))
 
     flags = ("--max_restarts=2", "--requeue")
-    for count in (1, 2):
-        assert batch("42 42 -", flags=flags)[1] == count
-        cut_off()
-    assert batch("42 42 -", flags=flags)[1] == 3
+    assert batch("42 42 -", flags=flags) == (42, 1, 1)
     cut_off()
-    assert batch("0 0 1", flags=flags) == (75, 3, 3)
+    assert batch("42 42 -", flags=flags) == (42, 2, 1)
+    cut_off()
+    assert batch("0 0 1", flags=flags) == (75, 2, 1)
 
 
 def test_another_jobs_count_is_not_taken_up(batch):

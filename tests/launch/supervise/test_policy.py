@@ -8,6 +8,7 @@ from hypothesis.stateful import precondition
 from hypothesis.stateful import rule
 from hypothesis.stateful import RuleBasedStateMachine
 
+from launch.supervise.policy import code_when_told
 from launch.supervise.policy import FINAL
 from launch.supervise.policy import Leave
 from launch.supervise.policy import Policy
@@ -114,6 +115,23 @@ def test_a_worker_that_stays_away_is_done_without_and_then_tried_again():
 def test_a_job_without_progress_ends_by_what_failed(codes, expected):
     supervision = Supervision(Policy(2, 2, max_restarts=0))
     assert supervision.decide(codes, 0, step=0) == Leave(expected)
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        ([42, 42], 42),
+        ([43, 75], 43),
+        ([0, -9], 0),
+        # The chief's checkpoint is the job's.
+        ([75, 42], None),
+        ([-9, 75], None),
+        ([75, 2], 2),
+        ([75], None),
+    ],
+)
+def test_only_a_checkpoint_is_told_as_one(codes, expected):
+    assert code_when_told(codes) == expected
 
 
 def test_waits_double_up_to_the_longest():
