@@ -61,7 +61,7 @@ def _make(kind: str, argv: list[str]) -> int:
         if not wanted.yes and not plan.agreed(request):
             print("nothing was made", file=sys.stderr)
             return FAILED
-        launcher = Launcher(Client(), request, Signals())
+        launcher = Launcher(Client(), request, Signals(hears_hangup=False))
     return launcher.run(detach=wanted.detach, has_code=False)
 
 
@@ -80,7 +80,7 @@ def _adopted(request: Request) -> Launcher | None:
     Raises:
       UserError: it is another job.
     """
-    launcher = Launcher(Client(), request, Signals())
+    launcher = Launcher(Client(), request, Signals(hears_hangup=False))
     if not launcher.there():
         return None
     before = launcher.control.stored()
@@ -97,7 +97,7 @@ def _adopted(request: Request) -> Launcher | None:
             f" launch gcp delete --name={request.name}"
         )
     # With its own code, not with today's.
-    return Launcher(Client(), before, Signals())
+    return Launcher(Client(), before, Signals(hears_hangup=False))
 
 
 @verb

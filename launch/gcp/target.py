@@ -65,7 +65,7 @@ class Target:
         return Control(self.client, self.known())
 
     def launcher(self) -> Launcher:
-        return Launcher(self.client, self.known(), Signals())
+        return Launcher(self.client, self.known(), Signals(hears_hangup=False))
 
 
 def parser_of(verb: str, text: str) -> Parser:

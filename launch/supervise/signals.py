@@ -8,6 +8,7 @@ from types import FrameType
 
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import INTERRUPTED
+from trainer.process.facts import is_hangup_ignored
 
 
 class Signals:
@@ -17,7 +18,14 @@ class Signals:
       received: all of them so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, hears_hangup: bool = True) -> None:
+        """Has heard nothing yet.
+
+        Args:
+          hears_hangup: whether SIGHUP, which comes where a terminal is closed,
+            is taken for SIGTERM; not where nohup has it ignored.
+        """
+        self._hears_hangup = hears_hangup and not is_hangup_ignored()
         self.received: list[signal.Signals] = []
         self._new: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
 
@@ -30,9 +38,12 @@ class Signals:
         """Catches this process's own signals meanwhile."""
 
         def hear(number: int, frame: FrameType | None) -> None:
-            self.add(signal.Signals(number))
+            is_hangup = number == signal.SIGHUP
+            self.add(signal.SIGTERM if is_hangup else signal.Signals(number))
 
-        numbers = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+        numbers = [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT]
+        if self._hears_hangup:
+            numbers.append(signal.SIGHUP)
         before = {number: signal.signal(number, hear) for number in numbers}
         try:
             yield

@@ -250,7 +250,8 @@ def start_waiting(tmp_path, plan="wait"):
 
 
 @pytest.mark.parametrize(
-    ("number", "expected"), [(signal.SIGTERM, 42), (signal.SIGINT, 43)]
+    ("number", "expected"),
+    [(signal.SIGTERM, 42), (signal.SIGHUP, 42), (signal.SIGINT, 43)],
 )
 @pytest.mark.usefixtures("fake")
 def test_a_request_is_passed_on_and_answered(tmp_path, number, expected):
@@ -259,6 +260,21 @@ def test_a_request_is_passed_on_and_answered(tmp_path, number, expected):
     code, output = processes.finish(process)
     assert code == expected, output
     assert not any(is_alive(pid) for pid in pids)
+
+
+@pytest.mark.usefixtures("fake")
+def test_under_nohup_a_closed_terminal_ends_no_job(tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process, pids = start_waiting(tmp_path)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    process.send_signal(signal.SIGHUP)
+    for pid in pids:
+        os.kill(pid, signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
+    code, output = processes.finish(process)
+    assert code == 42, output
 
 
 @pytest.mark.parametrize(

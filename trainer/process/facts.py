@@ -3,6 +3,7 @@
 import os
 import pathlib
 import resource
+import signal
 import sys
 import time
 
@@ -13,6 +14,11 @@ _IMPORTED = time.monotonic()
 def command() -> list[str]:
     """Returns the words that started this process."""
     return [sys.executable, *sys.orig_argv[1:]]
+
+
+def is_hangup_ignored() -> bool:
+    """Whether this process was started by nohup, or as a daemon is."""
+    return signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
 def peak_memory_bytes() -> int:

@@ -13,11 +13,14 @@ import numpy as np
 from trainer.process.exits import INTERRUPTED
 from trainer.process.exits import STOPPED
 from trainer.process.exits import STOPPED_BY_USER
+from trainer.process.facts import is_hangup_ignored
 from trainer.process.facts import process_age_secs
 
+# SIGHUP comes where a terminal is closed.
 _SIGNALS = {
     signal.SIGTERM: STOPPED,
     signal.SIGUSR1: STOPPED,
+    signal.SIGHUP: STOPPED,
     signal.SIGINT: STOPPED_BY_USER,
 }
 # A job that runs under one of these is started again by it.
@@ -35,19 +38,22 @@ class Stop:
 
     def __init__(self) -> None:
         self.flags = np.zeros(len(_CODES), np.float32)
+        self._signals = dict(_SIGNALS)
+        if is_hangup_ignored():
+            del self._signals[signal.SIGHUP]
         self._stop_file: pathlib.Path | None = None
         self._max_secs: float | None = None
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Hears SIGTERM, SIGUSR1 and SIGINT, whatever the process is doing.
+        """Hears signals, whatever the process is doing.
 
         Python's own handlers wait for the main thread, which may be inside a
         native call for good. So a thread reads what the C handler writes.
         """
         hearing, heard = os.pipe()
         os.set_blocking(heard, False)
-        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        before = {number: signal.getsignal(number) for number in self._signals}
         thread = threading.Thread(
             target=self._listen, args=(hearing,), daemon=True
         )
@@ -79,15 +85,15 @@ class Stop:
         self._take_signals()
 
     def _take_signals(self) -> None:
-        for number in _SIGNALS:
+        for number in self._signals:
             signal.signal(number, _do_nothing)
 
     def _listen(self, pipe: int) -> None:
         with open(pipe, "rb", buffering=0) as heard:
             while numbers := heard.read(64):
                 for number in numbers:
-                    if number in _SIGNALS:
-                        self._hear(_SIGNALS[signal.Signals(number)])
+                    if number in self._signals:
+                        self._hear(self._signals[signal.Signals(number)])
 
     def _hear(self, code: int) -> None:
         if self._stop_file is None:
