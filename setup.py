@@ -35,6 +35,9 @@ ONNX = [
 ]
 # Workdirs and data on gs://.
 GCS = ["google-cloud-storage>=3,<4"]
+# Tables in Parquet, Feather and Arrow files, and in text packed by Zstandard.
+ARROW = ["pyarrow>=20,<27"]
+ZSTD = ["zstandard>=0.23,<1"]
 # A run as a page.
 REPORT = ["matplotlib>=3.9,<4"]
 # TensorBoard's tab for the traces of --profile_steps.
@@ -76,14 +79,16 @@ setuptools.setup(
         f"tensorflow{TENSORFLOW_BOUNDS}",
     ],
     extras_require={
+        "arrow": ARROW,
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW_BOUNDS}"],
         "gcs": GCS,
         "onnx": ONNX,
         "profile": PROFILE,
         "report": REPORT,
-        "test": TEST + GCS + ONNX + REPORT,
+        "test": TEST + ARROW + GCS + ONNX + REPORT + ZSTD,
         "lint": LINT,
-        "dev": TEST + GCS + ONNX + REPORT + LINT,
+        "dev": TEST + ARROW + GCS + ONNX + REPORT + ZSTD + LINT,
+        "zstd": ZSTD,
     },
     entry_points={"console_scripts": ["strata = trainer.__main__:command"]},
     classifiers=[

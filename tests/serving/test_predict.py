@@ -281,7 +281,7 @@ def test_a_reader_that_has_enough_is_no_crash(digits, images, tmp_path):
         (["--input=header.csv"], "has no rows"),
         (["--input=short.csv"], "line 2 is no row"),
         (["--input=word.csv"], "line 3 is no row .*must be 64 numbers"),
-        (["--input=x.jpeg"], "files of rows are .npy, .npz, .csv and IDX"),
+        (["--input=x.jpeg"], "are .npy, .npz, IDX and tables: .csv"),
         (["--input=x.npy", "--nonsense"], "see strata predict --help"),
         ([], "--input"),
     ],

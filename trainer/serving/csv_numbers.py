@@ -1,13 +1,13 @@
-"""Numbers in a CSV file, read block by block by NumPy's own parser."""
+"""Numbers in a text file, read block by block by NumPy's own parser."""
 
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 
 from trainer.process.exits import UserError
+from trainer.sources import text_file
 from trainer.sources.csv_file import DELIMITERS
 
 # A longer line is no row: it is not read further.
@@ -23,45 +23,44 @@ def blocks(path: Path, columns: int, block_rows: int) -> Iterator[np.ndarray]:
     Empty lines are left out.
 
     Args:
-      path: of the file, UTF-8.
+      path: of the file, as `text_file.lines` takes it.
       columns: how many there must be.
       block_rows: rows of a block.
 
     Raises:
       UserError: a line that is not as many numbers, after the blocks before.
     """
-    try:
-        # A byte that is no UTF-8 stays in its line, and is told of there.
-        with open(
-            path, encoding="utf-8-sig", errors="backslashreplace"
-        ) as file:
-            lines = _lines(path, file)
-            first = next(lines, None)
-            if first is None:
-                return
-            delimiter = next((d for d in DELIMITERS if d in first[1]), ",")
-            if any(map(_is_number, first[1].split(delimiter))):
-                lines = itertools.chain([first], lines)
-            while block := list(itertools.islice(lines, block_rows)):
-                yield _parse(path, block, delimiter, columns)
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be read ({error}); put a whole copy in its place"
-        ) from None
+    lines = _lines(path)
+    first = next(lines, None)
+    if first is None:
+        return
+    delimiter = _delimiter(first[1])
+    if any(map(_is_number, first[1].split(delimiter))):
+        lines = itertools.chain([first], lines)
+    while block := list(itertools.islice(lines, block_rows)):
+        yield _parse(path, block, delimiter, columns)
 
 
-def _lines(path: Path, file: TextIO) -> Iterator[tuple[int, str]]:
+def has_row_names(path: Path) -> bool:
+    """Whether a file has a header that leaves its first column without a name.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    _, first = next(_lines(path), (0, ""))
+    cells = first.split(_delimiter(first))
+    unnamed = len(cells) > 1 and cells[0].strip() in ("", '""')
+    return unnamed and not any(map(_is_number, cells))
+
+
+def _delimiter(line: str) -> str:
+    return next((d for d in DELIMITERS if d in line), ",")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yields (number, line) of a file's lines that are not empty."""
-    number = 0
-    while line := file.readline(MAX_LINE_CHARACTERS + 1):
-        number += 1
-        if len(line) > MAX_LINE_CHARACTERS:
-            raise UserError(
-                f"{path}: line {number} has more than {MAX_LINE_CHARACTERS}"
-                " characters; a row is a line"
-            )
-        if line.strip():
-            yield number, line
+    lines = text_file.lines(path, MAX_LINE_CHARACTERS)
+    return (pair for pair in enumerate(lines, 1) if pair[1].strip())
 
 
 def _is_number(field: str) -> bool:

@@ -27,8 +27,8 @@ from trainer.serving.evaluate import evaluate
 from trainer.serving.model_card import FORMATS
 from trainer.serving.scored_data import ScoredData
 from trainer.sources import csv_folder
-from trainer.sources.csv_file import open_csv
 from trainer.sources.dataset import evenly_spaced
+from trainer.sources.opening import open_table
 from trainer.storage import staging
 from trainer.storage.files import checksum
 from trainer.storage.files import new_folder
@@ -165,7 +165,7 @@ def _some_cells(data: ScoredData) -> dict[str, tuple[str, ...]]:
     assert data.dataset.folder is not None
     tables = csv_folder.find_tables(staging.localize(data.dataset.folder))
     path = tables.get("test", tables["train"])
-    return next(open_csv(path).blocks(COMPARED_ROWS)).columns
+    return next(open_table(path).blocks(COMPARED_ROWS)).columns
 
 
 @contextlib.contextmanager

@@ -8,7 +8,9 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 from typing import NamedTuple
@@ -28,6 +30,10 @@ _SUFFIXES = {
 }
 # Enough digits to give each float32 back.
 _NUMBER = "%.9g"
+Kept = Iterable[tuple[str, ...]]
+Write = Callable[[np.ndarray, Kept], None]
+# From a row's answer, outputs and kept cells to its line.
+Line = Callable[[np.ndarray, np.ndarray, tuple[str, ...]], str]
 
 
 class Form(NamedTuple):
@@ -36,10 +42,12 @@ class Form(NamedTuple):
     Attributes:
       problem: the run's.
       top: how many of the most probable classes, or None for all in order.
+      kept: names of the input's columns that stand before the answer.
     """
 
     problem: Problem
     top: int | None = None
+    kept: tuple[str, ...] = ()
 
 
 def choose_format(output: str | None, wanted: str | None) -> str:
@@ -103,10 +111,10 @@ def whole_or_absent(output: str | None) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def writing(
-    file: BinaryIO, kind: str, form: Form
-) -> Iterator[Callable[[np.ndarray], None]]:
-    """Makes the function that writes predictions, float32 [rows, outputs].
+def writing(file: BinaryIO, kind: str, form: Form) -> Iterator[Write]:
+    """Makes the function that writes predictions.
+
+    It takes them, float32 [rows, outputs], and each row's kept cells.
 
     Args:
       file: open for writing; for .npy one that can seek.
@@ -121,18 +129,16 @@ def writing(
         file.write((_csv_line(_columns(form)) + "\n").encode())
     line = {"csv": _csv_row, "jsonl": _json_row}[kind](form)
 
-    def write_lines(p: np.ndarray) -> None:
-        rows = zip(form.problem.decide(p), p, strict=True)
-        lines = (line(answer, row) + "\n" for answer, row in rows)
+    def write_lines(p: np.ndarray, kept: Kept) -> None:
+        rows = zip(form.problem.decide(p), p, kept, strict=True)
+        lines = (line(*row) + "\n" for row in rows)
         file.write("".join(lines).encode())
 
     yield write_lines
 
 
 @contextlib.contextmanager
-def _writing_npy(
-    file: BinaryIO, outputs: int
-) -> Iterator[Callable[[np.ndarray], None]]:
+def _writing_npy(file: BinaryIO, outputs: int) -> Iterator[Write]:
     """Writes the header last: only then is the number of rows known."""
     rows = 0
 
@@ -145,7 +151,7 @@ def _writing_npy(
         )
         return held.getvalue()
 
-    def write(p: np.ndarray) -> None:
+    def write(p: np.ndarray, kept: Kept) -> None:
         nonlocal rows
         rows += len(p)
         file.write(np.ascontiguousarray(p, "<f4").tobytes())
@@ -162,6 +168,16 @@ def _writing_npy(
 
 
 def _columns(form: Form) -> list[str]:
+    own = _own_columns(form)
+    return [*_kept_columns(form, own), *own]
+
+
+def _kept_columns(form: Form, own: list[str]) -> list[str]:
+    """Returns a name for each kept column that none of our own has."""
+    return [f"input.{name}" if name in own else name for name in form.kept]
+
+
+def _own_columns(form: Form) -> list[str]:
     if form.top:
         return [
             f"{what}_{place}"
@@ -171,14 +187,13 @@ def _columns(form: Form) -> list[str]:
     return [*form.problem.answer_columns, *form.problem.output_columns]
 
 
-def _csv_line(fields: list[str]) -> str:
+def _csv_line(fields: Sequence[str]) -> str:
     held = io.StringIO()
     csv.writer(held, lineterminator="").writerow(fields)
     return held.getvalue()
 
 
-def _csv_row(form: Form) -> Callable[[np.ndarray, np.ndarray], str]:
-    """Makes the function from a row's answer and outputs to a line."""
+def _csv_row(form: Form) -> Line:
     problem = form.problem
     quoted = functools.cache(lambda cell: _csv_line([cell]))
     numbers = ",".join([_NUMBER] * problem.outputs)
@@ -193,11 +208,13 @@ def _csv_row(form: Form) -> Callable[[np.ndarray, np.ndarray], str]:
         cells = map(quoted, problem.answer_cells(answer))
         return ",".join([*cells, numbers % tuple(row.tolist())])
 
-    return top if form.top else plain
+    answers = top if form.top else plain
+    if not form.kept:
+        return lambda answer, row, kept: answers(answer, row)
+    return lambda answer, row, kept: f"{_csv_line(kept)},{answers(answer, row)}"
 
 
-def _json_row(form: Form) -> Callable[[np.ndarray, np.ndarray], str]:
-    """Makes the function from a row's answer and outputs to a line."""
+def _json_row(form: Form) -> Line:
     problem = form.problem
 
     def top(answer: np.ndarray, row: np.ndarray) -> dict:
@@ -213,8 +230,15 @@ def _json_row(form: Form) -> Callable[[np.ndarray, np.ndarray], str]:
         return {problem.output_name: _digits(row)}
 
     outputs = top if form.top else plain
-    return lambda answer, row: json.dumps(
-        {**problem.answer_json(answer), **outputs(answer, row)},
+    own = ["class", "labels", "top", problem.output_name]
+    # A name of rows without a name of its own needs one here.
+    names = [name or "row" for name in _kept_columns(form, own)]
+    return lambda answer, row, kept: json.dumps(
+        {
+            **dict(zip(names, kept, strict=True)),
+            **problem.answer_json(answer),
+            **outputs(answer, row),
+        },
         ensure_ascii=False,
     )
 

@@ -1,6 +1,7 @@
 """`strata predict`: what a run's network says of rows in files."""
 
 import argparse
+import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,8 @@ DESCRIPTION = """\
 Predicts from rows as they are stored, before normalisation, in their order.
 
   strata predict --workdir=runs/digits --input=new.npy --output=new.csv
-  strata predict --workdir=runs/digits --input=a.csv b.csv --top_k=3"""
+  strata predict --workdir=runs/digits --input=a.csv b.csv --top_k=3
+  strata predict --workdir=runs/flats --input=new.csv --keep=id,street"""
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
@@ -30,7 +32,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         nargs="+",
         action="extend",
         required=True,
-        help="rows: .npy, .npz, .csv or IDX, .gz too; of any size",
+        help="rows: .npy, .npz, IDX (.gz too), or a table: .csv, .tsv, .txt"
+        " (.gz, .bz2, .xz, .zst too), .parquet, .feather; of any size",
     )
     parser.add_argument(
         "--output",
@@ -41,6 +44,13 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         "--format",
         choices=output.FORMATS,
         help="of the output, where its name does not tell",
+    )
+    parser.add_argument(
+        "--keep",
+        metavar="NAME,NAME",
+        help="columns of a table to write beside the answers, or all; one that"
+        " is named as an answer becomes input.NAME. Names of rows, a first"
+        " column without a name, are kept anyway",
     )
     parser.add_argument(
         "--array", metavar="NAME", help="which array of an .npz holds the rows"
@@ -70,7 +80,6 @@ def main(argv: list[str]) -> int:
     """
     arguments = _parse(argv)
     stored = trained_run.read(arguments.workdir, arguments.checkpoint)
-    form = _form(stored, arguments.top_k)
     if arguments.batch_size is not None and arguments.batch_size < 1:
         raise UserError(
             f"--batch_size={arguments.batch_size} must be 1 or more"
@@ -78,11 +87,17 @@ def main(argv: list[str]) -> int:
     kind = output.choose_format(arguments.output, arguments.format)
     if kind == "npy" and arguments.top_k:
         raise UserError("--top_k is for CSV and JSON lines; .npy holds all")
+    if kind == "npy" and arguments.keep is not None:
+        raise UserError("--keep is for CSV and JSON lines; .npy holds numbers")
+    _check_top(stored, arguments.top_k)
     paths = [Path(name).expanduser() for name in arguments.input]
     output.check_output(arguments.output, paths)
     tables = [
-        rows.open_file(path, stored.layout, arguments.array) for path in paths
+        rows.open_file(path, stored.layout, arguments.array, arguments.keep)
+        for path in paths
     ]
+    kept = _kept_names(tables)
+    form = output.Form(stored.problem, arguments.top_k, kept)
     with start.eased():
         from trainer.serving.load import TrainedModel
 
@@ -94,10 +109,11 @@ def main(argv: list[str]) -> int:
         output.writing(file, kind, form) as write,
     ):
         for table in tables:
+            kept_rows = table.kept()
             for outputs in model.predict_blocks(
                 table, batch_size=arguments.batch_size
             ):
-                write(outputs)
+                write(outputs, itertools.islice(kept_rows, len(outputs)))
                 done += len(outputs)
                 show(done)
     if arguments.output is not None:
@@ -105,7 +121,23 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _form(stored: TrainedRun, top: int | None) -> output.Form:
+def _kept_names(tables: list[rows.Rows]) -> tuple[str, ...]:
+    first = tables[0]
+    for table in tables:
+        if table.kept_names != first.kept_names:
+            shown = [
+                ", ".join(map(repr, t.kept_names)) or "none"
+                for t in (first, table)
+            ]
+            raise UserError(
+                f"{first.name} and {table.name} have other columns to keep"
+                f" ({shown[0]}; {shown[1]}); name those that both have by"
+                " --keep, or predict from one at a time"
+            )
+    return first.kept_names
+
+
+def _check_top(stored: TrainedRun, top: int | None) -> None:
     problem = stored.problem
     if top is not None and not problem.takes_top_k:
         raise UserError(
@@ -116,7 +148,6 @@ def _form(stored: TrainedRun, top: int | None) -> output.Form:
         raise UserError(
             f"--top_k={top} must be from 1 to {problem.outputs}, the classes"
         )
-    return output.Form(problem, top)
 
 
 def _progress(

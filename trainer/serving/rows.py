@@ -15,11 +15,13 @@ import numpy as np
 
 from trainer.finished.trained_run import Layout
 from trainer.process.exits import UserError
-from trainer.serving import csv_numbers
+from trainer.serving import table_rows
 from trainer.sources import idx
 from trainer.sources import npy
 from trainer.sources.checks import check_dtype
-from trainer.sources.encoding import csv_blocks
+from trainer.sources.opening import is_table
+from trainer.sources.opening import KINDS
+from trainer.sources.opening import refuse_kind
 
 # A name that is not a path, and that a terminal shows as it is.
 _PLAIN_NAME = re.compile(r"[^\x00-\x1f\x7f/\\:]+")
@@ -33,23 +35,35 @@ class Rows(NamedTuple):
       total: how many, or None where only reading tells.
       blocks: from a number of rows to blocks of as many, [rows, *shape] in the
         stored dtype; the last may have fewer. Raises UserError at a bad row.
+      kept_names: of a table's columns that go beside the answers.
+      kept: makes an iterator over the cells of these, a tuple a row.
     """
 
     name: str
     total: int | None
     blocks: Callable[[int], Iterator[np.ndarray]]
+    kept_names: tuple[str, ...] = ()
+    kept: Callable[[], Iterator[tuple[str, ...]]] = table_rows.nothing_kept
 
 
-def open_file(path: Path, layout: Layout, array: str | None = None) -> Rows:
+def open_file(
+    path: Path,
+    layout: Layout,
+    array: str | None = None,
+    keep: str | None = None,
+) -> Rows:
     """Opens a file of rows and checks what can be checked without reading it.
 
     Args:
-      path: .npy, .npz, .csv, or by its content IDX, .gz too.
+      path: .npy, .npz, a table of `opening.KINDS`, or by its content IDX, .gz
+        too.
       layout: what the run takes.
       array: which array of an .npz; None for its only one, or the one named x.
+      keep: names of a table's columns, parted by commas, or "all"; None for the
+        names that its rows have, where they have some.
 
     Raises:
-      UserError: there is no such file, or it holds no such rows.
+      UserError: there is no such file, or it holds no such rows or columns.
     """
     if not path.is_file():
         found = "is not a regular file" if path.exists() else "does not exist"
@@ -57,12 +71,18 @@ def open_file(path: Path, layout: Layout, array: str | None = None) -> Rows:
     kind = path.suffix.lower()
     if array is not None and kind != ".npz":
         raise UserError(f"--array={array} is for .npz files; {path} is none")
+    if is_table(path.name):
+        return _of_table(path, layout, keep)
+    if keep is not None:
+        raise UserError(
+            f"--keep={keep} names columns of a table; {path} is none; leave it"
+            " out"
+        )
     if kind == ".npy":
         return of_array(str(path), npy.map_npy(path), layout)
     if kind == ".npz":
         return _of_npz(path, layout, array)
-    if kind == ".csv":
-        return _of_csv(path, layout)
+    refuse_kind(path)
     return _of_idx(path, layout)
 
 
@@ -111,17 +131,14 @@ def _of_npz(path: Path, layout: Layout, array: str | None) -> Rows:
     return _checked(where, shape[0], blocks, layout)
 
 
-def _of_csv(path: Path, layout: Layout) -> Rows:
-    def blocks(block_rows: int) -> Iterator[np.ndarray]:
-        if layout.encoding is not None:
-            return csv_blocks(path, layout.encoding, block_rows)
-        return csv_numbers.blocks(path, layout.features, block_rows)
-
-    for _ in blocks(1):  # its start alone
+def _of_table(path: Path, layout: Layout, keep: str | None) -> Rows:
+    table = table_rows.open_rows(path, layout, keep)
+    for _ in table.blocks(1):  # its start alone
         break
     else:
         raise UserError(f"{path} has no rows; it must have 1 or more")
-    return _checked(str(path), None, blocks, layout)
+    rows = _checked(str(path), None, table.blocks, layout)
+    return rows._replace(kept_names=table.kept_names, kept=table.kept)
 
 
 def _of_idx(path: Path, layout: Layout) -> Rows:
@@ -129,7 +146,7 @@ def _of_idx(path: Path, layout: Layout) -> Rows:
         shape = idx.idx_shape(path)
     except UserError as error:
         raise UserError(
-            f"{error}; files of rows are .npy, .npz, .csv and IDX"
+            f"{error}; files of rows are .npy, .npz, IDX and tables: {KINDS}"
         ) from None
     _check_shape(str(path), shape, layout)
 

@@ -23,6 +23,14 @@ def is_missing(text: str) -> bool:
     return text.strip().casefold() in MISSING
 
 
+def is_missing_label(text: str) -> bool:
+    """Tells whether a cell among names of classes holds none of them.
+
+    Not so "none", which a class is called where nothing is found.
+    """
+    return is_missing(text) and text.strip().casefold() != "none"
+
+
 def numbers(texts: Sequence[str]) -> np.ndarray:
     """Reads a column's cells as numbers: float64 [rows], NaN where missing.
 

@@ -12,8 +12,7 @@ import numpy as np
 from trainer.config import DataConfig
 from trainer.process.exits import UserError
 from trainer.sources import encoding as encoding_lib
-from trainer.sources.csv_file import CsvFile
-from trainer.sources.csv_file import open_csv
+from trainer.sources import opening
 from trainer.sources.csv_table import read
 from trainer.sources.csv_table import Table
 from trainer.sources.csv_table import TableColumn
@@ -23,54 +22,85 @@ from trainer.sources.encoding import Encoding
 from trainer.sources.folder import list_folder
 from trainer.sources.folder import path_of
 from trainer.sources.splits import SPLITS
+from trainer.sources.table_file import TableFile
 
-SUFFIXES = (".csv", ".tsv")
 # Most bytes of all splits' features: they are held in memory.
 MAX_BYTES = 8 * 2**30
 EXACT_WHOLE = 2**53
 
 
 def find_tables(data_dir: str) -> dict[str, Path]:
-    """Finds the CSV files that --data_dir means, by their split.
+    """Finds the tables that --data_dir means, by their split.
 
     Args:
-      data_dir: a .csv or .tsv; or a folder of one of any name, or of train.csv
-        and, where there is such a split, test.csv and validation.csv.
+      data_dir: a file of `opening.KINDS`; or a folder of one of any name, or of
+        train.csv and, where there is such a split, test.csv and validation.csv,
+        each with the ending of its kind. A folder's .txt files are tables where
+        it holds nothing else.
 
     Returns:
-      {"train": path, ...}, or {} where there is no CSV.
+      {"train": path, ...}, or {} where there is no table.
 
     Raises:
       UserError: there is no such folder, or it is unclear what is meant.
     """
     path = path_of(data_dir)
-    if path.suffix.lower() in SUFFIXES and not path.is_dir():
-        return {"train": path}
+    if path.is_file() or (opening.is_table(path.name) and not path.is_dir()):
+        return _named_itself(path)
     paths = list_folder(data_dir)
-    found = [p for p in paths.values() if p.suffix.lower() in SUFFIXES]
+    found = _tables_among(paths)
     others = [n for n in paths if n.endswith((".npz", ".npy"))]
     if found and others:
         raise UserError(
             f"--data_dir={data_dir} holds {found[0].name} and {others[0]}; it"
-            " must hold tables or arrays, not both; name the .csv itself, or"
-            " move one away"
+            " must hold tables or arrays, not both; name the table's file"
+            " itself, or move one away"
         )
     named = {
         split: path
         for split in SPLITS
         for path in found
-        if path.stem.lower() == split
+        if opening.stem(path.name).lower() == split
     }
-    if "train" in named or not found:
+    if ("train" in named and not _twice(found)) or not found:
         return named
     if len(found) > 1 or named:
         names = ", ".join(path.name for path in found[:4])
+        lack = "" if "train" in named else " and lacks train.csv"
         raise UserError(
-            f"--data_dir={data_dir} holds {names} and lacks train.csv; it must"
-            " hold one CSV, or train.csv and others named test.csv and"
-            " validation.csv; rename them, or name one .csv itself"
+            f"--data_dir={data_dir} holds {names}{lack}; it must hold one"
+            " table, or train.csv and others named test.csv and"
+            " validation.csv, one each; rename them, or name one file itself"
         )
     return {"train": found[0]}
+
+
+def _named_itself(path: Path) -> dict[str, Path]:
+    """Takes a file for the table that it is, or for a part of arrays."""
+    if opening.is_table(path.name):
+        return {"train": path}
+    if path.suffix in (".npz", ".npy") or "ubyte" in path.name:
+        return {}
+    opening.refuse_kind(path)
+    raise UserError(
+        f"--data_dir={path} is of no kind that is read; these are"
+        f" {opening.KINDS}, and folders of them or of arrays; if it is one of"
+        " them, rename it"
+    )
+
+
+def _tables_among(paths: Mapping[str, Path]) -> list[Path]:
+    """Returns the tables of a folder's files, by their names."""
+    sure = [p for name, p in paths.items() if opening.is_surely_table(name)]
+    likely = [p for name, p in paths.items() if opening.is_table(name)]
+    notes = [name for name in paths if name.lower().endswith(".md")]
+    return sure or (likely if len(likely) + len(notes) == len(paths) else [])
+
+
+def _twice(paths: list[Path]) -> bool:
+    """Whether two files are of one split."""
+    stems = [opening.stem(path.name).lower() for path in paths]
+    return any(stems.count(split) > 1 for split in SPLITS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,12 +117,22 @@ class Tables:
     target: str
     tables: Mapping[str, Table]
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was made of the files, a line each."""
+        return tuple(
+            f"{table.path.name}: {note}"
+            for table in self.tables.values()
+            for note in table.notes
+        )
+
     def problems(self) -> Iterator[tuple[Path, str, str]]:
         """Yields (path, column, problem) of what forbids to train."""
         for split, table in self.tables.items():
             for name, column in table.columns.items():
                 problem = column.problem
-                if split == "train" and not problem and column.missing.all():
+                needed = split == "train" or name == self.target
+                if needed and not problem and column.missing.all():
                     problem = "has no value in any row"
                 if problem:
                     yield table.path, name, problem
@@ -146,6 +186,7 @@ class Tables:
             kind="table",
             class_names=names,
             origin=f"your own table in {self.tables['train'].path}",
+            notes=self.notes,
         )
 
     def encode(self, dataset: Dataset, encoding: Encoding | None) -> Dataset:
@@ -201,7 +242,7 @@ def read_tables(
     Raises:
       UserError: a file cannot be read, or has no such column.
     """
-    files = {split: open_csv(path) for split, path in paths.items()}
+    files = {split: opening.open_table(path) for split, path in paths.items()}
     train = files["train"]
     texts: Collection[str] | None = None
     if encoding is None:
@@ -221,13 +262,14 @@ def read_tables(
             for name, column in tables["train"].columns.items()
             if column.categories is not None
         ]
-    alone = len(paths) == 1 and train.path.stem.lower() != "train"
+    stem = opening.stem(train.path.name)
+    alone = len(paths) == 1 and stem.lower() != "train"
     folder = train.path.expanduser().resolve().parent
-    name = train.path.stem if alone else folder.name
+    name = stem if alone else folder.name
     return Tables(name, target, tables)
 
 
-def _chosen(file: CsvFile, data: DataConfig) -> list[str]:
+def _chosen(file: TableFile, data: DataConfig) -> list[str]:
     """Returns the names of the columns to read, the target's among them."""
     ignored = [
         name
@@ -247,13 +289,13 @@ def _chosen(file: CsvFile, data: DataConfig) -> list[str]:
     if len(chosen) < 2:
         raise UserError(
             f"{file.path} has the columns {', '.join(chosen) or 'none'} to"
-            f" train on, parted by {file.delimiter!r}; it must have a label and"
-            " one feature or more; part columns by comma, semicolon, tab or bar"
+            f" train on, {file.how_parted}; it must have a label and one"
+            " feature or more; part columns by comma, semicolon, tab or bar"
         )
     return chosen
 
 
-def _check_name(file: CsvFile, field: str, name: str) -> None:
+def _check_name(file: TableFile, field: str, name: str) -> None:
     if name not in file.names:
         near = difflib.get_close_matches(name, file.names, 1, 0.0)
         raise UserError(
@@ -262,8 +304,8 @@ def _check_name(file: CsvFile, field: str, name: str) -> None:
         )
 
 
-def _check_columns(file: CsvFile, names: list[str]) -> None:
-    lack = [name for name in names if name not in file.names]
+def _check_columns(file: TableFile, names: list[str]) -> None:
+    lack = [name for name in names if name not in file.columns]
     if lack:
         raise UserError(
             f"{file.path} lacks the column {lack[0]!r}, which is trained on;"

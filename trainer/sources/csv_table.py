@@ -18,7 +18,7 @@ import numpy as np
 
 from trainer.process.exits import UserError
 from trainer.sources import cells
-from trainer.sources.csv_file import CsvFile
+from trainer.sources.table_file import TableFile
 
 # A column of more texts, or longer ones, holds names or prose: no categories.
 MAX_CATEGORIES = 1000
@@ -63,15 +63,43 @@ class Table:
       path: of the file.
       rows: how many.
       columns: those that were asked for, by name, in the file's order.
+      notes: what was made of the file, a line each, for people.
+      unlabelled: rows without a label, which were left out.
     """
 
     path: Path
     rows: int
     columns: Mapping[str, TableColumn]
+    notes: tuple[str, ...] = ()
+    unlabelled: int = 0
+
+    def with_labels(self, target: str) -> "Table":
+        """Returns the table without the rows that have no label.
+
+        As it is where the labels are no labels, or no row has one.
+        """
+        missing = self.columns[target].missing
+        count = int(missing.sum())
+        if self.columns[target].problem or count in (0, self.rows):
+            return self
+        rows = "row has" if count == 1 else "rows have"
+        note = f"{count:,} {rows} no label ({target!r}), left out"
+        return dataclasses.replace(
+            self,
+            rows=self.rows - count,
+            columns={
+                name: column
+                if column.problem
+                else dataclasses.replace(column, values=column.values[~missing])
+                for name, column in self.columns.items()
+            },
+            notes=(*self.notes, note),
+            unlabelled=count,
+        )
 
 
 def read(
-    file: CsvFile,
+    file: TableFile,
     names: Sequence[str],
     *,
     target: str,
@@ -91,7 +119,8 @@ def read(
       UserError: a row cannot be read, or there is none.
     """
     if texts is None:
-        known = _turned(_read(file, names, target, {}, most_blocks=1)[1])
+        known = dict.fromkeys(file.texts, "")
+        known |= _turned(_read(file, names, target, known, most_blocks=1)[1])
     else:
         known = dict.fromkeys(texts, "")
     while True:
@@ -105,11 +134,14 @@ def read(
         raise UserError(
             f"{file.path} has a header and no rows; it must have 1 or more"
         )
-    return Table(file.path, rows, {n: c.finish() for n, c in columns.items()})
+    found = {name: column.finish() for name, column in columns.items()}
+    for name in file.unfit.keys() & found.keys():
+        found[name] = dataclasses.replace(found[name], problem=file.unfit[name])
+    return Table(file.path, rows, found, file.notes).with_labels(target)
 
 
 def _read(
-    file: CsvFile,
+    file: TableFile,
     names: Sequence[str],
     target: str,
     texts: Mapping[str, str],
@@ -160,8 +192,6 @@ class _Numbers:
             values = np.full(len(texts), np.nan)
         if self._is_target:
             self._is_whole = self._is_whole and cells.are_whole(texts)
-            for at in np.flatnonzero(np.isnan(values))[:1]:
-                self._note(f"has no label in line {lines[at]}")
         dtype = DTYPES[self._values.typecode]
         self._values.frombytes(values.astype(dtype).tobytes())
 
@@ -205,19 +235,13 @@ class _Texts:
                 + (f", the first {self._turned}" if self._turned else "")
             )
             del self._values[:]
-        elif self._is_target and not all(map(str.strip, texts)):
-            at = [bool(text.strip()) for text in texts].index(False)
-            self._problem = f"has no label in line {lines[at]}"
 
     def finish(self) -> TableColumn:
-        # In a column of labels, "none" is a name like any other.
+        is_missing = (
+            cells.is_missing_label if self._is_target else cells.is_missing
+        )
         categories = sorted(
-            {
-                text.strip()
-                for text in self._numbers
-                if text.strip()
-                and (self._is_target or not cells.is_missing(text))
-            }
+            {text.strip() for text in self._numbers if not is_missing(text)}
         )
         place = {text: index for index, text in enumerate(categories)}
         lookup = np.array(

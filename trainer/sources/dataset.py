@@ -52,6 +52,7 @@ class Dataset:
       origin: where the data comes from and its licence, in a sentence.
       folder: --data_dir as an absolute path, or None where none was given.
       encoding: how a table's cells became x, or None where x is as stored.
+      notes: what was made of its files, a line each, for people.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Dataset:
     origin: str = ""
     folder: str | None = None
     encoding: Encoding | None = None
+    notes: tuple[str, ...] = ()
 
 
 def evenly_spaced(count: int, most: int) -> np.ndarray:

@@ -17,8 +17,8 @@ import numpy as np
 
 from trainer.process.exits import UserError
 from trainer.sources import cells
-from trainer.sources.csv_file import open_csv
 from trainer.sources.csv_table import TableColumn
+from trainer.sources.opening import open_table
 
 FORMAT = 1
 # Indices of no category.
@@ -279,10 +279,10 @@ def _fit(name: str, column: TableColumn, rows: np.ndarray | slice) -> Column:
     return Column(name, texts, bool(missing.any()))
 
 
-def csv_blocks(
+def table_blocks(
     path: Path, encoding: Encoding, block_rows: int
 ) -> Iterator[np.ndarray]:
-    """Yields a CSV file's rows, float32 [block_rows or fewer, features].
+    """Yields a table's rows, float32 [block_rows or fewer, features].
 
     Args:
       path: of a file with a header, of any size.
@@ -293,7 +293,7 @@ def csv_blocks(
       UserError: a row cannot be taken, after the blocks before.
     """
     held: list[np.ndarray] = []
-    for block in open_csv(path).blocks():
+    for block in open_table(path).blocks():
         held.append(
             encoding.encode(block.columns, where=str(path), lines=block.lines)
         )

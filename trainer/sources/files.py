@@ -7,6 +7,7 @@ import numpy as np
 
 from trainer.process.exits import UserError
 from trainer.sources import npy
+from trainer.sources import opening
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import evenly_spaced
 from trainer.sources.dataset import Split
@@ -72,6 +73,9 @@ def _read(data_dir: str) -> tuple[str, dict[str, np.ndarray]]:
     paths = list_folder(data_dir)
     npz = [path for path in paths.values() if path.suffix == ".npz"]
     mapped = {p.stem: p for p in paths.values() if p.suffix == ".npy"}
+    if not npz and not mapped:
+        for path in paths.values():
+            opening.refuse_kind(path)
     if len(npz) + bool(mapped) != 1:
         found = [path.name for path in npz] + [f"{key}.npy" for key in mapped]
         raise UserError(

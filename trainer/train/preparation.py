@@ -97,3 +97,5 @@ def _describe(dataset: sources.Dataset, problem: Problem) -> None:
         f" {problem.loss}",
         flush=True,
     )
+    for note in dataset.notes:
+        print(f"data: {note}", flush=True)

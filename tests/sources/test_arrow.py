@@ -1,0 +1,158 @@
+"""Parquet, Feather and Arrow as a source: what their types become."""
+
+import datetime
+import decimal
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import feather
+from pyarrow import parquet
+
+from tests.sources.loading import refusal
+from trainer import sources
+from trainer.config import DataConfig
+from trainer.sources.opening import open_table
+
+WRITERS = {
+    "t.parquet": parquet.write_table,
+    "t.pq": lambda table, path: parquet.write_table(
+        table, path, compression="zstd", row_group_size=7
+    ),
+    "t.feather": feather.write_feather,
+    "lz4.feather": lambda table, path: feather.write_feather(
+        table, path, compression="lz4", chunksize=7
+    ),
+    "t.arrow": lambda table, path: write_ipc(table, path),
+}
+
+
+def write_ipc(table, path):
+    with pa.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table, max_chunksize=7)
+
+
+def load(path, **changes):
+    config = DataConfig(source="files", **changes)
+    return sources.load(config, seed=1, data_dir=str(path))
+
+
+TABLE = pa.table(
+    {
+        "size": pa.array([i / 3 for i in range(20)], pa.float64()),
+        "colour": pa.array(["red", "blue", None, "red"] * 5),
+        "count": pa.array([None, *range(19)], pa.int64()),
+        "kind": ["a", "b"] * 10,
+    }
+)
+AS_CSV = "size,colour,count,kind\n" + "".join(
+    ",".join("" if v is None else str(v) for v in row.values()) + "\n"
+    for row in TABLE.to_pylist()
+)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_each_kind_reads_as_the_same_csv_does(tmp_path, name):
+    WRITERS[name](TABLE, tmp_path / name)
+    (tmp_path / "t.csv").write_text(AS_CSV)
+    found, plain = load(tmp_path / name), load(tmp_path / "t.csv")
+    assert found.encoding == plain.encoding
+    assert found.class_names == plain.class_names
+    for split in plain.splits:
+        np.testing.assert_array_equal(
+            found.splits[split].x, plain.splits[split].x
+        )
+    (tmp_path / "t.csv").unlink()
+    assert sources.fingerprint(load(tmp_path)) == sources.fingerprint(plain)
+
+
+MINUTE = datetime.datetime(2020, 1, 2, 3, 4)
+TYPES = {
+    "bool": (pa.array([True, None]), ("True", "")),
+    "int8": (pa.array([-3, None], pa.int8()), ("-3", "")),
+    "uint64": (pa.array([2**64 - 1, 0], pa.uint64()), (str(2**64 - 1), "0")),
+    "float32": (pa.array([1.5, float("nan")], pa.float32()), ("1.5", "nan")),
+    "float16": (
+        pa.array(np.array([1.5, 2], np.float16)),
+        ("1.5", "2.0"),
+    ),
+    "decimal": (
+        pa.array([decimal.Decimal("1E+3"), None], pa.decimal128(9, 2)),
+        ("1000.00", ""),
+    ),
+    "string": (pa.array(["a", "1"], pa.large_string()), ("a", "1")),
+    "dictionary": (pa.array(["a", "b"]).dictionary_encode(), ("a", "b")),
+    "date": (pa.array([MINUTE.date(), None]), ("2020-01-02", "")),
+    "ns": (
+        pa.array([MINUTE, None], pa.timestamp("ns")),
+        ("2020-01-02T03:04:00", ""),
+    ),
+    "zone": (
+        pa.array([MINUTE, None], pa.timestamp("s", "UTC")),
+        ("2020-01-02T03:04:00+00:00", ""),
+    ),
+    "time": (pa.array([MINUTE.time(), None]), ("03:04:00", "")),
+    "duration": (
+        pa.array([datetime.timedelta(seconds=90), None]),
+        ("90.0", ""),
+    ),
+    "null": (pa.nulls(2), ("", "")),
+}
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_value_becomes_the_cell_that_csv_would_hold(tmp_path, kind):
+    values, cells = TYPES[kind]
+    table = pa.table({"a": values, "y": [0, 1]})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    (block,) = open_table(tmp_path / "t.parquet").blocks()
+    assert block.columns["a"] == cells
+
+
+def test_a_category_of_numbers_is_a_category(tmp_path):
+    codes = pa.array(["10", "20"] * 10).dictionary_encode()
+    parquet.write_table(
+        pa.table({"a": codes, "y": [0, 1] * 10}), tmp_path / "t.parquet"
+    )
+    assert load(tmp_path).encoding.features == ("a=10", "a=20")
+
+
+def test_a_column_without_single_values_is_refused_by_name(tmp_path):
+    table = pa.table({"a": [1, 2] * 3, "b": [[1], [2]] * 3, "y": [0, 1] * 3})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    line = refusal(load, tmp_path)
+    assert "column 'b' holds list<" in line
+    assert "config.data.ignore=b" in line
+    assert load(tmp_path, ignore=("b",)).encoding.features == ("a",)
+
+
+def test_the_index_that_pandas_wrote_names_the_rows(tmp_path):
+    table = pa.table(
+        {"a": [3, 1], "y": [0, 1], "__index_level_0__": ["x", "z"]}
+    ).replace_schema_metadata(
+        {b"pandas": b'{"index_columns": ["__index_level_0__"]}'}
+    )
+    parquet.write_table(table, tmp_path / "t.parquet")
+    file = open_table(tmp_path / "t.parquet")
+    assert (file.names, file.row_names) == (("a", "y"), "")
+    (block,) = file.blocks()
+    assert block.columns == {"": ("x", "z"), "a": ("3", "1"), "y": ("0", "1")}
+
+
+def test_what_pyarrow_cannot_read_is_one_line(tmp_path):
+    path = tmp_path / "t.parquet"
+    parquet.write_table(TABLE, path)
+    content = path.read_bytes()
+    for length in (4, 12, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:length])
+        assert "cannot be read" in refusal(load, path)
+
+
+def test_a_package_that_is_missing_is_named_with_its_command(
+    tmp_path, monkeypatch
+):
+    parquet.write_table(TABLE, tmp_path / "t.parquet")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    line = refusal(load, tmp_path)
+    assert line.endswith(f"{sys.executable} -m pip install pyarrow")

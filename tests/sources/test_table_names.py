@@ -1,0 +1,214 @@
+"""Names of columns and files as programs write them, and rows without label."""
+
+import sys
+
+import numpy as np
+import pytest
+import zstandard
+
+from tests.sources.loading import refusal
+from trainer import sources
+from trainer.config import DataConfig
+from trainer.sources.opening import open_table
+
+
+def load(path, **changes):
+    config = DataConfig(source="files", **changes)
+    return sources.load(config, seed=1, data_dir=str(path))
+
+
+def write(folder, text, name="t.csv"):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+HEADERS = {
+    "a,b,a,a": ("a", "b", "a.1", "a.2"),
+    "a,a.1,a,y": ("a", "a.1", "a.2", "y"),
+    "a,a,a.1,y": ("a", "a.2", "a.1", "y"),
+    "a,,y,": ("a", "column 2", "y", "column 4"),
+    "a,,column 2,y": ("a", "column 2.1", "column 2", "y"),
+    ",a,,y": ("a", "column 3", "y"),
+    '"",a,b,y': ("a", "b", "y"),
+    "Unnamed: 0,a,b,y": ("a", "b", "y"),
+    "Unnamed: 0.1,Unnamed: 0,b,y": ("Unnamed: 0", "b", "y"),
+    " ,a,b,y": ("a", "b", "y"),
+}
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_column_without_a_name_of_its_own_gets_one(tmp_path, header):
+    path = write(tmp_path, header + "\n1,2,3,4\n2,3,4,5\n")
+    file = open_table(path)
+    assert file.names == HEADERS[header]
+    assert (file.row_names is None) == (len(file.names) == 4)
+    assert file.notes or "Unnamed" in header
+    (block,) = file.blocks()
+    assert block.columns[file.names[-1]] == ("4", "5")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "1,2,3\n",  # one row tells nothing
+        "5,1,2\n5,3,4\n",  # a name stands once
+        "0.5,1,2\n0.7,3,4\n",  # a measure is no name
+        "a,1,2\n1,3,4\n",
+        "1,2,3\n4,5\n",
+    ],
+)
+def test_rows_that_are_longer_than_the_header_are_refused(tmp_path, rows):
+    assert "line 2 has 3 cells" in refusal(
+        load, write(tmp_path, "a,y\n" + rows)
+    )
+
+
+def test_the_delimiter_is_the_one_that_the_rows_have_too(tmp_path):
+    text = "weight, in kg, dry;size;kind\n1,5;2;a\n2,5;3;b\n"
+    assert open_table(write(tmp_path, text)).delimiter == ";"
+    text = "unit price\tsize, kind\n3\t4\n"
+    assert open_table(write(tmp_path, text)).delimiter == "\t"
+    # A file whose rows are broken is read by its header.
+    file = open_table(write(tmp_path, "a;b;c\n1;2\n"))
+    assert file.delimiter == ";"
+    assert "line 2 has 2 cells" in refusal(list, file.blocks())
+
+
+def test_lines_are_counted_as_an_editor_does(tmp_path):
+    path = write(tmp_path, "sep=;\na;y\n1;0\n2;1;3\n")
+    assert "line 4 has 3 cells" in refusal(load, path)
+
+
+def test_what_was_made_of_a_file_is_told(tmp_path):
+    text = ",a,b,a,y\n" + "".join(
+        f"{i},1{i},{i % 3},{i % 4},{('x', 'y', '', 'NA')[i % 4]}\n"
+        for i in range(40)
+    )
+    dataset = load(write(tmp_path, text))
+    assert dataset.notes == (
+        "t.csv: the first column has no name of its own: it names the rows, and"
+        " is no feature",
+        "t.csv: named as another column, numbered: 'a.1'",
+        "t.csv: 20 rows have no label ('y'), left out",
+    )
+    assert dataset.class_names == ("x", "y")
+    assert sum(s.examples for s in dataset.splits.values()) == 20
+    assert set(dataset.splits["train"].x[:, -1].tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize("labels", [("x", "y"), ("0", "1"), ("0.5", "2.5")])
+@pytest.mark.parametrize("gap", ["", " ", "NA", "NaN", "n/a", "null", "?"])
+def test_rows_without_a_label_are_left_out(tmp_path, labels, gap):
+    rows = [f"{i},{labels[i % 2]}\n" for i in range(20)]
+    plain = load(write(tmp_path, "a,y\n" + "".join(rows), "t.csv"))
+    rows[3:3] = [f"77,{gap}\n"] * 2
+    found = load(write(tmp_path, "a,y\n" + "".join(rows), "u.csv"))
+    assert sources.fingerprint(found) == sources.fingerprint(plain)
+    assert found.encoding == plain.encoding
+    assert found.notes == ("u.csv: 2 rows have no label ('y'), left out",)
+
+
+def test_a_split_without_any_label_is_refused(tmp_path):
+    write(tmp_path, "a,y\n1,0\n2,1\n", "train.csv")
+    write(tmp_path, "a,y\n1,\n2,\n", "test.csv")
+    assert "test.csv: column 'y' has no value" in refusal(load, tmp_path)
+
+
+NAMES = [
+    "t.tsv",
+    "t.txt",
+    "t.TXT",
+    "t.tab",
+    "t.csv.gz",
+    "t.tsv.bz2",
+    "t.txt.xz",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_table_is_found_by_its_files_name(tmp_path, name):
+    text = "a;y\n" + "1;0\n2;1\n" * 9
+    path = write(tmp_path, text, name)
+    write(tmp_path, "# About", "README.md")
+    by_file, by_folder = load(path), load(tmp_path)
+    assert by_file.name == by_folder.name == "t"
+    assert sources.fingerprint(by_file) == sources.fingerprint(by_folder)
+
+
+def test_splits_may_be_of_other_kinds(tmp_path):
+    write(tmp_path, "a;y\n" + "1;0\n2;1\n" * 9, "train.txt")
+    write(tmp_path, "y\ta\n0\t5\n", "test.txt")
+    splits = load(tmp_path).splits
+    assert splits["test"].x.tolist() == [[5]]
+    # Beside a table, a text is a note.
+    write(tmp_path, "a,y\n" + "1,0\n2,1\n" * 5, "train.csv.gz")
+    assert load(tmp_path).splits["train"].examples == 8
+
+
+def test_one_split_twice_is_refused(tmp_path):
+    for name in ("train.csv", "train.tsv"):
+        write(tmp_path, "a,y\n1,0\n2,1\n", name)
+    assert "train.csv, train.tsv; it must" in refusal(load, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("t.xlsx", "save the sheet as CSV UTF-8"),
+        ("t.XLS", "save the sheet as CSV UTF-8"),
+        ("t.ods", "save the sheet as CSV UTF-8"),
+        ("t.zip", "unpack it"),
+        ("t.json", "write it as CSV"),
+        ("t.rds", "R's write.csv"),
+    ],
+)
+def test_other_kinds_are_refused_with_what_helps(tmp_path, name, words):
+    path = write(tmp_path, "x", name)
+    for where in (path, tmp_path):
+        line = refusal(load, where)
+        assert words in line
+        assert name in line
+
+
+def test_a_file_of_no_kind_is_refused_with_those_there_are(tmp_path):
+    line = refusal(load, write(tmp_path, "a,y\n1,0\n", "adult.data"))
+    assert ".csv, .tsv" in line
+    assert "rename it" in line
+
+
+@pytest.mark.parametrize(
+    "begin", [b"PK\3\4", b"\xd0\xcf\x11\xe0", b"\x93NUMPY"]
+)
+def test_a_name_that_is_not_so_is_found_out(tmp_path, begin):
+    assert "and no table" in refusal(load, write(tmp_path, begin + bytes(99)))
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst"])
+def test_a_packed_file_that_is_damaged_is_one_line(tmp_path, kind):
+    import bz2
+    import gzip
+    import lzma
+
+    pack = {
+        "gz": gzip.compress,
+        "bz2": bz2.compress,
+        "xz": lzma.compress,
+        "zst": zstandard.compress,
+    }[kind]
+    draw = np.random.RandomState(0)
+    text = "a,y\n" + "".join(f"{n},1\n" for n in draw.rand(999))
+    content = pack(text.encode())
+    middle = len(content) // 2
+    harmed = content[:middle] + bytes(9) + content[middle + 9 :]
+    for bad in (content[:middle], content[:-2], harmed):
+        path = write(tmp_path, bad, f"t.csv.{kind}")
+        refusal(load, path)
+    write(tmp_path, content, f"t.csv.{kind}")
+
+
+def test_zstandard_is_named_where_it_is_missing(tmp_path, monkeypatch):
+    path = write(tmp_path, zstandard.compress(b"a,y\n1,2\n"), "t.csv.zst")
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    line = refusal(load, path)
+    assert line.endswith(f"{sys.executable} -m pip install zstandard")

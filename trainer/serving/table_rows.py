@@ -1,0 +1,134 @@
+"""Rows of a table to predict from, and the cells that are kept beside them."""
+
+import difflib
+import itertools
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from trainer.finished.trained_run import Layout
+from trainer.process.exits import UserError
+from trainer.serving import csv_numbers
+from trainer.sources import cells
+from trainer.sources.encoding import table_blocks
+from trainer.sources.opening import holds_text
+from trainer.sources.opening import open_table
+from trainer.sources.table_file import Block
+from trainer.sources.table_file import TableFile
+
+ALL = "all"
+
+
+def nothing_kept() -> Iterator[tuple[str, ...]]:
+    """Yields a row without cells, without end."""
+    return itertools.repeat(())
+
+
+class TableRows(NamedTuple):
+    """A table's rows as a run takes them, and other cells of theirs.
+
+    Attributes:
+      blocks: from a number of rows to blocks of as many, [rows, features].
+      kept_names: of the columns whose cells go beside the answers.
+      kept: makes an iterator over these cells, a tuple a row.
+    """
+
+    blocks: Callable[[int], Iterator[np.ndarray]]
+    kept_names: tuple[str, ...] = ()
+    kept: Callable[[], Iterator[tuple[str, ...]]] = nothing_kept
+
+
+def open_rows(path: Path, layout: Layout, keep: str | None) -> TableRows:
+    """Opens a table of `opening.KINDS`.
+
+    Args:
+      path: of the file.
+      layout: what the run takes.
+      keep: names of columns, parted by commas, or "all"; None for the names
+        that rows have, where they have some.
+
+    Raises:
+      UserError: it is no table, or has no such columns.
+    """
+    encoding = layout.encoding
+    bare = encoding is None and keep is None and holds_text(path)
+    if bare and not csv_numbers.has_row_names(path):
+        # Rows of arrays need no header, and NumPy reads them quicker.
+        return TableRows(
+            lambda rows: csv_numbers.blocks(path, layout.features, rows)
+        )
+    file = open_table(path)
+    kept = _kept_names(file, keep)
+    if encoding is None:
+        names = _features(file, layout, kept)
+        rows = TableRows(lambda count: _numbers(file, names, count))
+    else:
+        rows = TableRows(lambda count: table_blocks(path, encoding, count))
+    if not kept:
+        return rows
+    return rows._replace(kept_names=kept, kept=lambda: _cells(file, kept))
+
+
+def _kept_names(file: TableFile, keep: str | None) -> tuple[str, ...]:
+    """Returns the columns to keep, the rows' names first."""
+    own = () if file.row_names is None else (file.row_names,)
+    if keep is None:
+        return own
+    if keep == ALL:
+        return file.columns
+    names = [keep] if keep in file.columns else keep.split(",")
+    for name in names:
+        if name not in file.columns:
+            near = difflib.get_close_matches(name, file.columns, 1, 0.0)
+            raise UserError(
+                f"--keep={keep}: {name!r} is no column of {file.path}; did you"
+                f" mean {near[0]!r}?"
+            )
+    return tuple(dict.fromkeys((*own, *names)))
+
+
+def _cells(
+    file: TableFile, names: tuple[str, ...]
+) -> Iterator[tuple[str, ...]]:
+    for block in file.blocks():
+        yield from zip(*(block.columns[name] for name in names), strict=True)
+
+
+def _features(
+    file: TableFile, layout: Layout, kept: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Returns the columns that are a run's features, which have no names."""
+    names = file.names
+    if len(names) != layout.features:
+        names = tuple(name for name in names if name not in kept)
+    if len(names) != layout.features:
+        raise UserError(
+            f"{file.path} has {len(names)} columns to predict from, and the run"
+            f" takes {layout.features}; take the others out, or keep them aside"
+            " by --keep=NAME,NAME"
+        )
+    return names
+
+
+def _numbers(
+    file: TableFile, names: tuple[str, ...], block_rows: int
+) -> Iterator[np.ndarray]:
+    for block in file.blocks(block_rows):
+        yield np.column_stack([_column(file, block, name) for name in names])
+
+
+def _column(file: TableFile, block: Block, name: str) -> np.ndarray:
+    texts = block.columns[name]
+    try:
+        return cells.numbers(texts)
+    except cells.BadCellError as error:
+        at, rule = error.index, error.rule
+    except ValueError:
+        at, rule = cells.first_text(texts), "must be a number"
+    raise UserError(
+        f"{file.path}: line {block.lines[at]}, column {name!r} has"
+        f" {texts[at][:40]!r} and {rule}; correct it"
+    )

@@ -1,0 +1,242 @@
+"""Parquet, Feather and Arrow files, by pyarrow: typed columns as cells.
+
+Each value becomes the text that a CSV file would hold, so that all that is
+known of cells holds of these files, too, and either kind can be predicted from
+by a run on the other.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import decimal
+import json
+import re
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from trainer.process.exits import UserError
+from trainer.process.extras import missing_package
+from trainer.sources import header
+from trainer.sources.table_file import Block
+from trainer.sources.table_file import BLOCK_CELLS
+from trainer.sources.table_file import TableFile
+
+# What pandas calls an index that has no name.
+_INDEX = re.compile(r"__index_level_\d+__")
+
+
+@dataclasses.dataclass(frozen=True)
+class ArrowFile(TableFile):
+    """A file of typed columns whose schema was read.
+
+    Attributes:
+      batches: from the path and a number of rows to record batches of as many,
+        whose columns are `columns`.
+    """
+
+    batches: Callable[[Path, int], Iterator[Any]] = lambda *_: iter(())
+
+    @property
+    def how_parted(self) -> str:
+        return "by its schema"
+
+    def blocks(self, block_rows: int | None = None) -> Iterator[Block]:
+        """Yields as `TableFile.blocks`."""
+        columns = self.columns
+        size = block_rows or max(BLOCK_CELLS // len(columns), 1)
+        first = 1
+        with _told(self.path):
+            for batch in self.batches(self.path, size):
+                if not len(batch):
+                    continue
+                yield Block(
+                    list(range(first, first + len(batch))),
+                    {
+                        name: _texts(batch, place, name in self.unfit)
+                        for place, name in enumerate(columns)
+                    },
+                )
+                first += len(batch)
+
+
+def open_parquet(path: Path) -> TableFile:
+    """Reads the schema of a Parquet file.
+
+    Raises:
+      UserError: it cannot be read, or pyarrow is not installed.
+    """
+    with _told(path):
+        from pyarrow import parquet
+
+        return _of_schema(path, parquet.read_schema(path), _parquet_batches)
+
+
+def open_arrow(path: Path) -> TableFile:
+    """Reads the schema of a Feather file or an Arrow IPC file.
+
+    Raises:
+      UserError: it cannot be read, or pyarrow is not installed.
+    """
+    with _told(path):
+        import pyarrow as pa
+
+        with pa.memory_map(str(path)) as held, pa.ipc.open_file(held) as file:
+            return _of_schema(path, file.schema, _arrow_batches)
+
+
+def open_first_feather(path: Path) -> TableFile:
+    """Refuses the format that Feather had before it was Arrow's."""
+    raise UserError(
+        f"{path} is of Feather's first version; write it again by pyarrow, or"
+        " save it as Parquet"
+    )
+
+
+# How each kind of file begins.
+OPENERS: dict[bytes, Callable[[Path], TableFile]] = {
+    b"PAR1": open_parquet,
+    b"ARROW1": open_arrow,
+    b"FEA1": open_first_feather,
+}
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Tells pyarrow's errors in one line."""
+    try:
+        import pyarrow as pa
+    except ImportError:
+        raise missing_package(str(path), "pyarrow", "arrow") from None
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{path} cannot be read ({reason}); put a whole copy in its place"
+        ) from None
+
+
+def _parquet_batches(path: Path, rows: int) -> Iterator[Any]:
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        yield from file.iter_batches(batch_size=rows)
+
+
+def _arrow_batches(path: Path, rows: int) -> Iterator[Any]:
+    import pyarrow as pa
+
+    with pa.memory_map(str(path)) as held, pa.ipc.open_file(held) as file:
+        for index in range(file.num_record_batches):
+            batch = file.get_batch(index)
+            for start in range(0, len(batch), rows):
+                yield batch.slice(start, rows)
+
+
+def _of_schema(
+    path: Path, schema: Any, batches: Callable[[Path, int], Iterator[Any]]
+) -> ArrowFile:
+    stored = list(schema.names)
+    index = _index_of(schema)
+    # As a CSV file has it: an index without a name stands first.
+    order = [*index, *(n for n in range(len(stored)) if n not in index)]
+    given = ["" if place in index else stored[place] for place in order]
+    settled = header.settle(path, given, None)
+    columns = [name for name in settled.columns if name is not None]
+    types = {
+        name: schema.types[place]
+        for name, place in zip(columns, order, strict=True)
+    }
+    return ArrowFile(
+        path,
+        tuple(name for name in columns if name != settled.row_names),
+        settled.row_names,
+        settled.notes,
+        frozenset(n for n, kind in types.items() if _is_category(kind)),
+        {n: problem for n, kind in types.items() if (problem := _unfit(kind))},
+        batches=_in_order(batches, order),
+    )
+
+
+def _in_order(
+    batches: Callable[[Path, int], Iterator[Any]], order: list[int]
+) -> Callable[[Path, int], Iterator[Any]]:
+    """Makes the function whose batches have their columns in an order."""
+
+    def ordered(path: Path, rows: int) -> Iterator[Any]:
+        return (batch.select(order) for batch in batches(path, rows))
+
+    return ordered
+
+
+def _index_of(schema: Any) -> list[int]:
+    """Returns the place of the index that pandas wrote without a name."""
+    try:
+        told = json.loads((schema.metadata or {})[b"pandas"])["index_columns"]
+    except (KeyError, TypeError, ValueError):
+        return []
+    names = [n for n in told if isinstance(n, str) and _INDEX.fullmatch(n)]
+    return [schema.names.index(n) for n in names if n in schema.names][:1]
+
+
+def _is_category(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_dictionary(kind)
+
+
+def _unfit(kind: Any) -> str | None:
+    """Says what forbids to train on a column of a type, or None."""
+    import pyarrow as pa
+
+    types = pa.types
+    if types.is_dictionary(kind):
+        return _unfit(kind.value_type)
+    if types.is_nested(kind) or any(
+        is_such(kind)
+        for is_such in (
+            types.is_binary,
+            types.is_large_binary,
+            types.is_fixed_size_binary,
+        )
+    ):
+        return f"holds {kind}, which is no number, text or time"
+    return None
+
+
+def _texts(batch: Any, place: int, is_unfit: bool) -> tuple[str, ...]:
+    """Returns a column's cells as a CSV file would hold them."""
+    if is_unfit:
+        return ("",) * len(batch)
+    column = batch.column(place)
+    if _is_category(column.type):
+        column = column.dictionary_decode()
+    return tuple(map(_text, _whole_times(column).to_pylist()))
+
+
+def _whole_times(column: Any) -> Any:
+    """Cuts times to microseconds, which Python's own times hold."""
+    import pyarrow as pa
+
+    kind, types = column.type, pa.types
+    if getattr(kind, "unit", None) != "ns":
+        return column
+    if types.is_timestamp(kind):
+        return column.cast(pa.timestamp("us", kind.tz), safe=False)
+    if types.is_time(kind):
+        return column.cast(pa.time64("us"), safe=False)
+    return column.cast(pa.duration("us"), safe=False)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return repr(value.total_seconds())
+    if isinstance(value, decimal.Decimal):
+        return f"{value:f}"
+    return str(value)

@@ -1,0 +1,172 @@
+"""A table's header: what its columns are called, and which names the rows."""
+
+import contextlib
+import itertools
+import re
+from collections.abc import Iterable
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from trainer.process.exits import UserError
+
+MAX_COLUMNS = 10_000
+MAX_NAME_CHARACTERS = 256
+# What pandas calls a column that it read without a name.
+_UNNAMED = re.compile(r"(?:Unnamed: 0(?:\.\d+)?)?")
+_WHOLE = re.compile(r"\d+")
+
+
+class Header(NamedTuple):
+    """What a file's columns are called.
+
+    Attributes:
+      columns: a name for each cell of a row; None for one that is not read.
+      row_names: the first of them, where it names rows; else None.
+      notes: what was made of the header, a line each.
+    """
+
+    columns: tuple[str | None, ...]
+    row_names: str | None
+    notes: tuple[str, ...]
+
+
+def settle(
+    path: Path, cells: Sequence[str], sample: Sequence[Sequence[str]] | None
+) -> Header:
+    """Settles the names of a file's columns.
+
+    Args:
+      path: of the file, for messages.
+      cells: of its first line.
+      sample: cells of the rows after it, a few; None where a file's schema
+        tells the names, which no rows can be taken for.
+
+    Raises:
+      UserError: the line names no columns, or one by what is no name.
+    """
+    given = [" ".join(cell.split()) for cell in cells]
+    if not any(given):
+        raise UserError(
+            f"{path} is empty or begins with an empty line; its first line must"
+            " name the columns; write a header there"
+        )
+    columns: list[str | None] = [*given]
+    if sample is not None:
+        _check_words(path, [name for name in given if name])
+        columns = [*_fitted(given, sample)]
+    if sample and len(columns) > 1 and columns[-1] == "" and _is_blank(sample):
+        columns[-1] = None  # each line ends in a delimiter
+    _check_names(path, columns)
+    row_names = columns[0]
+    named = sum(name is not None for name in columns)
+    if named < 2 or row_names is None or not _UNNAMED.fullmatch(row_names):
+        row_names = None
+    return _numbered(columns, row_names)
+
+
+def _fitted(given: list[str], sample: Sequence[Sequence[str]]) -> Iterable[str]:
+    """Adds the name that a header lacks where every row has a cell more.
+
+    R's write.table gives row names no name at all; other programs end each row
+    in a delimiter.
+    """
+    if not sample or any(len(row) != len(given) + 1 for row in sample):
+        return given
+    if _is_blank(sample):
+        return [*given, ""]
+    first = [row[0].strip() for row in sample]
+    whole = [_WHOLE.fullmatch(cell) is not None for cell in first]
+    alike = all(whole) or not any(map(_is_number, first))
+    if 1 < len(first) == len(set(first)) and alike:
+        return ["", *given]
+    return given
+
+
+def _is_blank(sample: Sequence[Sequence[str]]) -> bool:
+    """Whether the last cell of each row is empty."""
+    return bool(sample) and not any(row and row[-1].strip() for row in sample)
+
+
+def _numbered(columns: Sequence[str | None], row_names: str | None) -> Header:
+    """Names the columns that have no name, or the one of another."""
+    notes, found, placed, again = [], [], [], []
+    if row_names is not None:
+        notes.append(
+            "the first column has no name of its own: it names the rows, and is"
+            " no feature"
+        )
+    taken = set(columns)
+    seen: set[str | None] = set()
+    for place, name in enumerate(columns, 1):
+        new = name
+        if name == "" and (place > 1 or row_names is None):
+            new = _free(f"column {place}", taken, first=0)
+            placed.append(new)
+        elif name is not None and name in seen:
+            new = _free(name, taken, first=1)
+            again.append(new)
+        taken.add(new)
+        seen.add(new)
+        found.append(new)
+    if placed:
+        notes.append(f"without a name, called by their place: {_some(placed)}")
+    if again:
+        notes.append(f"named as another column, numbered: {_some(again)}")
+    return Header(tuple(found), row_names, tuple(notes))
+
+
+def _free(name: str, taken: set[str | None], first: int) -> str:
+    """Returns the name with the first number that none has yet."""
+    if not first and name not in taken:
+        return name
+    numbers = itertools.count(max(first, 1))
+    return next(
+        f"{name}.{number}"
+        for number in numbers
+        if f"{name}.{number}" not in taken
+    )
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(map(repr, names[:5])) + more
+
+
+def _check_names(path: Path, names: Sequence[str | None]) -> None:
+    if len(names) > MAX_COLUMNS:
+        raise UserError(
+            f"{path} has {len(names)} columns; the most is {MAX_COLUMNS}; save"
+            " the table as .npy files"
+        )
+    for number, name in enumerate(names, 1):
+        if name and not (
+            len(name) <= MAX_NAME_CHARACTERS and name.isprintable()
+        ):
+            raise UserError(
+                f"{path}: column {number} of the header is named {name[:40]!r};"
+                f" a name must have 1 to {MAX_NAME_CHARACTERS} characters that"
+                " can be printed; name the column, or take it out"
+            )
+
+
+def _check_words(path: Path, names: Sequence[str]) -> None:
+    """Refuses a first row of data that stands where the header should."""
+    numbers = []
+    for name in names:
+        with contextlib.suppress(ValueError):
+            numbers.append(float(name))
+    rising = all(a < b for a, b in itertools.pairwise(numbers))
+    if len(numbers) > 1 and not rising:
+        raise UserError(
+            f"{path}: line 1 holds {', '.join(names[:4])[:80]!r}, which is data"
+            " and no header; write a first line that names the columns"
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,135 @@
+"""The one place that opens a table by its file's name and first bytes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from trainer.process.exits import UserError
+from trainer.sources import arrow_file
+from trainer.sources import csv_file
+from trainer.sources import text_file
+from trainer.sources.table_file import TableFile
+
+# How names of tables end; of text, packed too.
+TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".psv", ".txt")
+PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+ARROW_SUFFIXES = (".parquet", ".pq", ".feather", ".arrow", ".ipc")
+# A text of another name than these may be anything: a note, a licence.
+_SURE = (*TEXT_SUFFIXES[:-1], *ARROW_SUFFIXES)
+KINDS = (
+    f"{', '.join(TEXT_SUFFIXES)} (packed as {', '.join(PACKED_SUFFIXES)}, too),"
+    f" {', '.join(ARROW_SUFFIXES)}"
+)
+_SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers")
+_AS_CSV = (
+    "open it in the program that wrote it, and save the sheet as CSV UTF-8"
+    " (File, Save As)"
+)
+# Kinds that are not read: what they are, and what makes a table of them.
+_REFUSED = {
+    **dict.fromkeys(_SPREADSHEETS, ("a spreadsheet", _AS_CSV)),
+    ".zip": ("an archive", "unpack it, and name the table that was in it"),
+    ".7z": ("an archive", "unpack it, and name the table that was in it"),
+    ".tar": ("an archive", "unpack it, and name the table that was in it"),
+    ".tgz": ("an archive", "unpack it, and name the table that was in it"),
+    ".json": ("JSON", "write it as CSV, with a header"),
+    ".jsonl": ("JSON lines", "write it as CSV, with a header"),
+    ".rds": ("R's own format", "save it by R's write.csv"),
+    ".rda": ("R's own format", "save it by R's write.csv"),
+    ".rdata": ("R's own format", "save it by R's write.csv"),
+    ".dta": ("Stata's own format", "save it as CSV"),
+    ".sav": ("SPSS's own format", "save it as CSV"),
+    ".sas7bdat": ("SAS's own format", "save it as CSV"),
+    ".pkl": ("pickled objects", "save it by pandas' to_csv"),
+    ".pickle": ("pickled objects", "save it by pandas' to_csv"),
+    ".h5": ("HDF5", "save its arrays as .npy files"),
+    ".hdf5": ("HDF5", "save its arrays as .npy files"),
+    ".orc": ("ORC", "save it as Parquet"),
+    ".avro": ("Avro", "save it as Parquet"),
+}
+# What a file is whose first bytes are none of a table's, whatever its name.
+_FOREIGN = {
+    b"PK\3\4": ("a spreadsheet or an archive", _AS_CSV),
+    b"\xd0\xcf\x11\xe0": ("a spreadsheet", _AS_CSV),
+    b"\x7fELF": ("a program", "name a table"),
+    b"%PDF": ("a PDF", "name a table"),
+    b"\x93NUMPY": ("a NumPy array", "give its file's name the ending .npy"),
+}
+_LONGEST_MAGIC = 8
+
+
+def is_table(name: str) -> bool:
+    """Whether a file's name is that of a table."""
+    return _suffix(name) in (*TEXT_SUFFIXES, *ARROW_SUFFIXES)
+
+
+def is_surely_table(name: str) -> bool:
+    """Whether it is, and no name that notes and licences have, too."""
+    return _suffix(name) in _SURE
+
+
+def stem(name: str) -> str:
+    """Returns a table's name without its ending, "a" of a.csv.gz."""
+    suffix = _suffix(name)
+    return name[: name.lower().rindex(suffix)] if suffix else name
+
+
+def _suffix(name: str) -> str:
+    """Returns how a name ends, in small letters, that of packing left out."""
+    path = Path(name.lower())
+    if path.suffix in PACKED_SUFFIXES and is_text_name(path.stem):
+        path = Path(path.stem)
+    return path.suffix
+
+
+def is_text_name(name: str) -> bool:
+    """Whether a name is that of a text that may be packed."""
+    return name.endswith(TEXT_SUFFIXES)
+
+
+def refuse_kind(path: Path) -> None:
+    """Refuses a file whose name tells that it is of a kind that is not read.
+
+    Raises:
+      UserError: with what makes a table of it.
+    """
+    suffix = path.suffix.lower()
+    if suffix in _REFUSED:
+        what, remedy = _REFUSED[suffix]
+        raise UserError(f"{path} is {what}, which is not read; {remedy}")
+
+
+def open_table(path: Path) -> TableFile:
+    """Opens a table and reads its header.
+
+    Args:
+      path: a file of KINDS; what it holds is told by its first bytes.
+
+    Raises:
+      UserError: it is no such file, or has no header.
+    """
+    if not path.is_file():
+        found = "is no regular file" if path.exists() else "does not exist"
+        raise UserError(f"{path} {found}; name a file of rows")
+    begin = text_file.first_bytes(path, _LONGEST_MAGIC)
+    for magic, (what, remedy) in _FOREIGN.items():
+        if begin.startswith(magic):
+            refuse_kind(path)
+            raise UserError(f"{path} is {what} and no table; {remedy}")
+    return _opener(begin)(path)
+
+
+def holds_text(path: Path) -> bool:
+    """Whether a file may be a text, packed or not, by its first bytes.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    begin = text_file.first_bytes(path, _LONGEST_MAGIC)
+    return not begin.startswith((*_FOREIGN, *arrow_file.OPENERS))
+
+
+def _opener(begin: bytes) -> Callable[[Path], TableFile]:
+    for magic, opener in arrow_file.OPENERS.items():
+        if begin.startswith(magic):
+            return opener
+    return csv_file.open_csv

@@ -1,0 +1,69 @@
+"""A file of rows under names, whatever its kind: what its readers share."""
+
+import abc
+import dataclasses
+from collections.abc import Iterator
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+# Cells of a block: enough to work on a column at a time, and soon freed.
+BLOCK_CELLS = 2**14
+
+
+class Block(NamedTuple):
+    """Some rows of a file.
+
+    Attributes:
+      lines: the line of the file that each row ends in, from 1; of a file
+        without lines its row.
+      columns: the rows' texts by the column's name, as long as `lines`.
+    """
+
+    lines: list[int]
+    columns: dict[str, tuple[str, ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class TableFile(abc.ABC):
+    """A file whose columns' names were read.
+
+    Attributes:
+      path: of the file.
+      names: of the columns that can be trained on.
+      row_names: the column of names that rows have; its own name may be "".
+        None where there is none.
+      notes: what was made of the header, a line each, for people.
+      texts: the columns that the file itself says are categories.
+      unfit: why a column holds no cells that can be trained on, by its name.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    row_names: str | None = None
+    notes: tuple[str, ...] = ()
+    texts: frozenset[str] = frozenset()
+    unfit: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns of a block: the rows' names first, where there are."""
+        own = () if self.row_names is None else (self.row_names,)
+        return (*own, *self.names)
+
+    @property
+    @abc.abstractmethod
+    def how_parted(self) -> str:
+        """Says what parts the columns, for messages."""
+
+    @abc.abstractmethod
+    def blocks(self, block_rows: int | None = None) -> Iterator[Block]:
+        """Yields the file's rows in order.
+
+        Args:
+          block_rows: rows of each block but the last; None for a number that
+            keeps a block small.
+
+        Raises:
+          UserError: naming the row, after the blocks before it.
+        """

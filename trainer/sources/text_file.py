@@ -1,0 +1,144 @@
+"""Lines of a text file, packed or not, in the encodings that programs write.
+
+How a file is packed and encoded is told by its first bytes, not by its name.
+"""
+
+import bz2
+import contextlib
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from typing import BinaryIO
+from typing import TextIO
+
+from trainer.process.exits import UserError
+from trainer.process.extras import missing_package
+from trainer.sources import zstd_file
+
+# A longer line is no row of a person's own table.
+MAX_LINE_CHARACTERS = 2**22
+# Enough to tell UTF-16 without a byte order mark from other text.
+_SAMPLE_BYTES = 64
+
+_PACKED: dict[bytes, Callable[[Path], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\0": lzma.open,
+    zstd_file.MAGIC: zstd_file.open_zstd,
+}
+# What a damaged file raises, besides OSError.
+_DAMAGED = (EOFError, zlib.error, lzma.LZMAError)
+
+
+def lines(
+    path: Path, most_characters: int = MAX_LINE_CHARACTERS
+) -> Iterator[str]:
+    r"""Yields a file's lines with their ends: \n, \r or \r\n.
+
+    Args:
+      path: UTF-8 with or without a byte order mark, or UTF-16; as it is, or
+        packed by gzip, bzip2, xz or Zstandard.
+      most_characters: that a line may have.
+
+    Raises:
+      UserError: naming the line, after the lines before it.
+    """
+    with _open(path) as file:
+        number = 0
+        while line := file.readline(most_characters):
+            number += 1
+            if len(line) == most_characters:
+                raise UserError(
+                    f"{path}: line {number} has {most_characters} characters or"
+                    " more; write a row a line"
+                )
+            if "\0" in line or not (line.isascii() or _is_text(line)):
+                raise UserError(
+                    f"{path}: line {number} is no UTF-8 text; save the file as"
+                    " UTF-8 (a spreadsheet calls it CSV UTF-8)"
+                )
+            yield line
+
+
+def first_bytes(path: Path, count: int) -> bytes:
+    """Returns how a file begins, as it is.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    with _told(path), open(path, "rb") as file:
+        return file.read(count)
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[TextIO]:
+    """Opens a file as text; a byte that is none stays in its line."""
+    with contextlib.ExitStack() as held:
+        held.enter_context(_told(path))
+        file: BinaryIO = held.enter_context(_opener(path)(path))
+        # A reader that can be looked into before it is read.
+        buffered = held.enter_context(io.BufferedReader(file))  # type: ignore[type-var]
+        encoding = _encoding(buffered.peek(_SAMPLE_BYTES)[:_SAMPLE_BYTES])
+        yield held.enter_context(
+            io.TextIOWrapper(
+                buffered,
+                encoding,
+                # UTF-16 has no bytes that could be kept for later.
+                "surrogateescape" if encoding == "utf-8-sig" else "strict",
+                newline="",
+            )
+        )
+
+
+def _opener(path: Path) -> Callable[[Path], Any]:
+    begin = first_bytes(path, max(map(len, _PACKED)))
+    for magic, opener in _PACKED.items():
+        if begin.startswith(magic):
+            return opener
+    return lambda path: open(path, "rb", buffering=0)
+
+
+def _encoding(begin: bytes) -> str:
+    """Tells the encoding of a text from its first bytes."""
+    if begin.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "utf-32"
+    if begin.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    even, odd = begin[0::2], begin[1::2]
+    if len(begin) > 3 and not any(odd) and all(even):
+        return "utf-16-le"
+    if len(begin) > 3 and not any(even) and all(odd):
+        return "utf-16-be"
+    return "utf-8-sig"
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Tells what a file that cannot be read raises, in one line."""
+    try:
+        yield
+    except UnicodeError:
+        raise UserError(
+            f"{path} begins as UTF-16 and goes on as no text; save the file as"
+            " UTF-8 (a spreadsheet calls it CSV UTF-8)"
+        ) from None
+    except ModuleNotFoundError:
+        raise missing_package(str(path), "zstandard", "zstd") from None
+    except (OSError, *_DAMAGED) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"{path} cannot be read ({reason}); put a whole copy in its place"
+        ) from None
+
+
+def _is_text(line: str) -> bool:
+    try:
+        line.encode()
+    except UnicodeEncodeError:  # a byte that surrogateescape let in
+        return False
+    return True
