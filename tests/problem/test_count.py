@@ -15,9 +15,9 @@ from tests.problem.scored import scale_of
 from tests.problem.scored import values_of
 from trainer.config import Config
 from trainer.problem.count import Count
-from trainer.problem.problems import guess
 from trainer.problem.problems import settle
 from trainer.process.exits import UserError
+from trainer.sources.labels import guess
 
 RNG = np.random.default_rng(6)
 
@@ -54,7 +54,7 @@ def test_what_is_no_count_is_refused(wrong):
 
 def test_counts_are_never_guessed():
     for y in (np.arange(12), np.arange(12) // 4, np.arange(4000) % 1500):
-        assert guess(y) != "count"
+        assert guess(y).problem != "count"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ def test_its_row_of_the_table():
 
 @given(st.lists(st.integers(0, 6), min_size=2, max_size=40))
 def test_one_hot_rows_are_the_classes_they_mark(classes):
-    classes = [0, *classes, 6]
+    # All seven are there.
+    classes = [*classes, *range(7)]
     config = Config(problem="multiclass")
     marked, from_marks = settle(config, dataset_of(np.eye(7)[classes]))
     plain, from_classes = settle(config, dataset_of(classes))
@@ -49,13 +50,13 @@ def test_how_classes_reach_the_loss(encoding, loss, one_hot):
     assert (settled.loss, settled.one_hot) == (loss, one_hot)
 
 
-def test_named_classes_count_even_where_none_is_trained():
+def test_a_name_without_a_training_row_is_no_class():
     names = ("a", "b", "c")
-    settled, _ = settle(
-        Config(problem="multiclass"), dataset_of([0, 1, 0, 1], names)
+    settled, data = settle(
+        Config(problem="multiclass"), dataset_of([0, 2, 0, 2], names)
     )
-    assert settled.outputs == 3
-    assert settled.class_names == names
+    assert (settled.outputs, settled.class_names) == (2, ("a", "c"))
+    assert data.splits["train"].y.tolist() == [0, 1, 0, 1]
 
 
 def log_loss(y, p):

@@ -174,7 +174,7 @@ def test_labels_that_training_refuses_are_told(tmp_path):
     path = write(tmp_path, "a,y\n" + "".join(f"{i},-1\n" for i in range(20)))
     found = found_in(path)
     assert found["command"] is None
-    assert "y_train[0]=-1" in finding(found, "training refuses the labels")
+    assert "single class, '-1'" in finding(found, "training refuses the labels")
 
 
 def test_a_rare_class_is_told(tmp_path):

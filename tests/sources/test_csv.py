@@ -479,7 +479,8 @@ def test_hostile_files_are_read_or_refused(tmp_path_factory, content, with_run):
     encoding = None
     if with_run:
         encoding = load_text(
-            tmp_path_factory.mktemp("run"), "c0,c1,y\n1,a,0\n2,b,1\n" * 1
+            tmp_path_factory.mktemp("run"),
+            "c0,c1,y\n1,a,0\n2,b,1\n3,b,1\n4,a,0\n",
         ).encoding
         try:
             for block in table_blocks(path, encoding, 3):

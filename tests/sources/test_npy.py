@@ -75,6 +75,23 @@ def test_string_labels_become_classes_and_booleans_numbers(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("y", "names"),
+    [
+        (np.array([b"no", b"yes"])[Y], ("no", "yes")),
+        (
+            np.array(["new  york", " new york\xa0", "rome"])[Y * 2],
+            ("new york", "rome"),
+        ),
+        (Y == 1, ("False", "True")),
+    ],
+)
+def test_classes_are_called_by_their_plain_names(tmp_path, y, names):
+    dataset = load("files", save(tmp_path, "npz", x_train=X, y_train=y))
+    assert dataset.class_names == names
+    assert dataset.splits["train"].y.max() == 1
+
+
+@pytest.mark.parametrize(
     ("shape", "dtype", "most", "guess", "largest"),
     [
         ((20, 8, 8), "uint8", 200, "image", 255),

@@ -11,6 +11,7 @@ from tests.sources.loading import refusal
 from tests.sources.loading import rows_of
 from tests.sources.loading import UNTIMED
 from tests.sources.loading import Y
+from trainer.process.exits import UserError
 from trainer.sources.splits import hold_out
 
 LABELS = st.one_of(
@@ -57,6 +58,38 @@ def test_each_row_of_many_small_classes_has_the_same_chance():
     assert held.sum() == 3 * 2000
     # The standard deviation of each is 13.
     np.testing.assert_allclose(held, 200, atol=60)
+
+
+@UNTIMED
+@given(LABELS, FRACTIONS, SEEDS)
+def test_each_class_keeps_a_row_in_training(y, fraction, seed):
+    y = np.concatenate([y, y[:1]])  # a class of two rows, at least
+    for column in (y, np.eye(201)[y]):
+        held = hold_out(
+            dataset_of(column),
+            "test",
+            fraction=fraction,
+            seed=seed,
+            keeps_classes=True,
+        )
+        kept = rows_of(held, "train")
+        assert set(y[kept]) == set(y)
+        plain = hold_out(
+            dataset_of(column), "test", fraction=fraction, seed=seed
+        )
+        if set(y[rows_of(plain, "train")]) == set(y):
+            assert rows_of(plain, "train").tolist() == kept.tolist()
+
+
+def test_rows_of_a_class_each_are_refused():
+    with pytest.raises(UserError, match="the only one of its class"):
+        hold_out(
+            dataset_of(np.arange(20)),
+            "test",
+            fraction=0.2,
+            seed=0,
+            keeps_classes=True,
+        )
 
 
 @pytest.mark.parametrize("source", ["digits", "digits_attributes", "diabetes"])

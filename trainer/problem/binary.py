@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainer.problem import class_numbers
 from trainer.problem.classes import Classes
 from trainer.problem.marks import found
 from trainer.problem.marks import Marks
 from trainer.problem.problem import ratio
-from trainer.problem.problem import require
+from trainer.process.exits import UserError
 from trainer.sources import Dataset
 
 if TYPE_CHECKING:
@@ -20,15 +21,21 @@ if TYPE_CHECKING:
 
 
 class Binary(Marks, Classes):
-    """Class 0 or 1: the mark of a single label, which is class 1's."""
+    """One class or the other: the mark of a single label, the second's."""
 
     metrics = ("accuracy", "precision", "recall", "auc")
     output_meaning = "; of class 1"
 
     @classmethod
-    def check_classes(cls, key: str, y: np.ndarray) -> None:
-        rule = "labels of problem 'binary' are 0 or 1"
-        require(np.isin(y, (0, 1)), y, key, rule)
+    def classes_of(cls, dataset: Dataset) -> tuple[str, ...]:
+        names = class_numbers.training_classes(dataset)
+        if len(names) > 2:
+            raise UserError(
+                f"y_train holds {len(names)} classes, such as"
+                f" {', '.join(names[:3])}, and problem 'binary' has two;"
+                " correct the labels or set --config.problem=multiclass"
+            )
+        return names
 
     @classmethod
     def count_outputs(cls, dataset: Dataset) -> int:

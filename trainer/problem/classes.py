@@ -1,52 +1,81 @@
 """Rows of one class each: half of two types."""
 
+import dataclasses
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
+from typing import Self
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainer.config import Config
+from trainer.problem import class_numbers
 from trainer.problem import scores
 from trainer.problem.problem import Problem
 from trainer.problem.problem import require
+from trainer.sources import Dataset
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# A label beyond this is an identifier: each class takes a unit of the output.
-MOST_CLASSES = 100_000
-
 
 class Classes(Problem):
-    """One class of several, by its number or its one-hot row."""
+    """One class of several: the distinct labels of the training rows."""
 
     score = "accuracy"
     has_class = True
 
     @classmethod
+    def settle(
+        cls,
+        name: str,
+        config: Config,
+        dataset: Dataset,
+        earlier: Problem | None = None,
+    ) -> tuple[Self, Dataset]:
+        for key, split in dataset.splits.items():
+            cls.check_classes(key, split.y)
+        if earlier is not None:
+            names, unknown = earlier.labels, "the run does not know"
+        else:
+            names, unknown = cls.classes_of(dataset), "no training row has"
+        dataset = class_numbers.numbered(dataset, names, unknown)
+        is_told = earlier.class_names if earlier else dataset.class_names
+        if not is_told and class_numbers.is_plain(names):
+            names = ()
+        dataset = dataclasses.replace(dataset, class_names=names)
+        problem, dataset = super().settle(name, config, dataset)
+        if earlier is not None:
+            problem = dataclasses.replace(problem, outputs=earlier.outputs)
+        return problem, dataset
+
+    @classmethod
     def convert(cls, key: str, y: np.ndarray) -> np.ndarray:
-        if y.ndim == 2 and y.shape[1] > 1:
-            one_hot = np.isin(y, (0, 1)).all(axis=1) & (y.sum(axis=1) == 1)
-            require(one_hot, y, key, "rows of one-hot labels hold a single 1")
-            y = y.argmax(axis=1)
-        y = y.reshape(-1)
-        cls.check_classes(key, y)
-        return y.astype(np.int32)
+        return y
+
+    @classmethod
+    def classes_of(cls, dataset: Dataset) -> tuple[str, ...]:
+        """Returns the classes' names by number, from the training rows.
+
+        Raises:
+          UserError: there are too few classes, or too many.
+        """
+        return class_numbers.training_classes(dataset)
 
     @classmethod
     def check_classes(cls, key: str, y: np.ndarray) -> None:
-        """Checks classes by their numbers, [rows].
+        """Checks labels as they are stored, [rows] or one-hot rows.
 
         Raises:
           UserError: one that cannot be a class.
         """
-        require(
-            (y >= 0) & (y == np.floor(y)) & (y < MOST_CLASSES),
-            y,
-            key,
-            f"classes are whole numbers from 0 to at most {MOST_CLASSES - 1}",
-        )
+        if y.ndim == 2 and y.shape[1] > 1:
+            one_hot = np.isin(y, (0, 1)).all(axis=1) & (y.sum(axis=1) == 1)
+            require(one_hot, y, key, "rows of one-hot labels hold a single 1")
+        elif y.dtype.kind == "f":
+            rule = "classes are whole numbers, or names"
+            require(y == np.floor(y), y, key, rule)
 
     def decide_tensor(self, outputs: "tf.Tensor") -> "tf.Tensor":
         """Does in TensorFlow what `decide` does: int64 [rows]."""

@@ -91,9 +91,20 @@ class Problem:
 
     @classmethod
     def settle(
-        cls, name: str, config: Config, dataset: Dataset
+        cls,
+        name: str,
+        config: Config,
+        dataset: Dataset,
+        earlier: "Problem | None" = None,
     ) -> tuple[Self, Dataset]:
         """Settles the problem for a dataset, and converts every label.
+
+        Args:
+          name: of the type.
+          config: of the run.
+          dataset: labels as they are stored.
+          earlier: the problem of the run that the data is for, whose classes
+            hold; None to settle them by the training rows.
 
         Raises:
           UserError: a loss or a label that the problem does not have.
@@ -104,12 +115,12 @@ class Problem:
                 f"config.loss={loss!r} does not fit problem {name!r}, which"
                 f" takes {' or '.join(cls.losses)}"
             )
-        splits = {
-            key: dataclasses.replace(
-                split, y=cls.convert(key, np.asarray(split.y))
-            )
-            for key, split in dataset.splits.items()
-        }
+        done: dict[int, np.ndarray] = {}  # splits may share an array
+        splits = {}
+        for key, split in dataset.splits.items():
+            if id(split.y) not in done:
+                done[id(split.y)] = cls.convert(key, np.asarray(split.y))
+            splits[key] = dataclasses.replace(split, y=done[id(split.y)])
         dataset = dataclasses.replace(dataset, splits=splits)
         problem = cls(
             name,

@@ -4,16 +4,13 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from trainer.config import Config
 from trainer.config.values import rules
 from trainer.problem.problem import Problem
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
-
-# Integer labels of more distinct values than this are read as quantities.
-MOST_CLASSES_GUESSED = 1000
+from trainer.sources.labels import Guess
+from trainer.sources.labels import guess
 
 
 def type_of(name: str) -> type[Problem]:
@@ -44,29 +41,23 @@ def from_record(values: Mapping[str, Any]) -> Problem:
     return type_of(named["type"])(**named)
 
 
-def guess(labels: np.ndarray) -> str:
-    """Names the problem type that labels [rows] or [rows, outputs] fit.
-
-    Two columns or more of zeros and ones are classes, where each row holds one
-    1, and independent labels otherwise. Integers are classes where there are
-    few of them against the rows; all else is values.
-    """
-    wide = labels.ndim == 2 and labels.shape[1] > 1
-    marks = bool(np.isin(labels, (0, 1)).all())
-    if wide and marks:
-        one_hot = bool((labels.sum(axis=1) == 1).all())
-        return "multiclass" if one_hot else "multilabel"
-    if wide or not (marks or np.issubdtype(labels.dtype, np.integer)):
-        return "regression"
-    distinct = len(np.unique(labels))
-    if marks and distinct == 2:
-        return "binary"
-    few = distinct <= min(MOST_CLASSES_GUESSED, max(2, len(labels) // 2))
-    return "multiclass" if few else "regression"
+def guessed(dataset: Dataset) -> Guess:
+    """Names the problem that labels fit, whichever rows were held out."""
+    return dataset.guess or guess(
+        dataset.splits["train"].labels(), are_named=bool(dataset.class_names)
+    )
 
 
-def settle(config: Config, dataset: Dataset) -> tuple[Problem, Dataset]:
+def settle(
+    config: Config, dataset: Dataset, earlier: Problem | None = None
+) -> tuple[Problem, Dataset]:
     """Settles the problem for a dataset and checks every label.
+
+    Args:
+      config: of the run.
+      dataset: labels as they are stored.
+      earlier: the problem of the run that the data is for, whose type and
+        classes hold; None where there is none yet.
 
     Returns:
       The problem, and the dataset with labels as `Problem.convert` returns
@@ -76,10 +67,10 @@ def settle(config: Config, dataset: Dataset) -> tuple[Problem, Dataset]:
       UserError: labels of the wrong kind or range, or a loss or metric that the
         problem does not have.
     """
-    name = config.problem
+    name = earlier.type if earlier else config.problem
     if name == "auto":
-        name = guess(dataset.splits["train"].labels())
-    problem, dataset = type_of(name).settle(name, config, dataset)
+        name = guessed(dataset).problem
+    problem, dataset = type_of(name).settle(name, config, dataset, earlier)
     _check_selection(config, problem, dataset)
     return problem, dataset
 

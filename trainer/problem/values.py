@@ -45,9 +45,13 @@ class Values(Problem):
 
     @classmethod
     def settle(
-        cls, name: str, config: Config, dataset: Dataset
+        cls,
+        name: str,
+        config: Config,
+        dataset: Dataset,
+        earlier: Problem | None = None,
     ) -> tuple[Self, Dataset]:
-        problem, dataset = super().settle(name, config, dataset)
+        problem, dataset = super().settle(name, config, dataset, earlier)
         chosen = config.data.target_normalization
         if chosen == "standardize" and cls.bounds is not None:
             raise UserError(

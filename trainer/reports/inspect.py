@@ -209,8 +209,13 @@ def _labels(dataset: "Dataset") -> dict[str, Any]:
 
     from trainer.problem import problems
 
-    guess = problems.guess(dataset.splits["train"].labels())
-    found: dict[str, Any] = {"problem": guess, "refusal": None, "labels": {}}
+    guess = problems.guessed(dataset)
+    found: dict[str, Any] = {
+        "problem": guess.problem,
+        "problem_reason": str(guess),
+        "refusal": None,
+        "labels": {},
+    }
     try:
         problem, dataset = problems.settle(Config(), dataset)
     except UserError as error:

@@ -47,6 +47,7 @@ def _head(found: dict[str, Any]) -> str:
     if "problem" in found:
         config = found["config"]
         lines.append(f"problem: {found['problem']}; config: {config}")
+        lines += [f"         {p}" for p in found["problem_reason"].split("; ")]
     return "\n".join(lines)
 
 

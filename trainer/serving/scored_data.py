@@ -71,11 +71,11 @@ def load(run: TrainedRun, data_dir: str | None) -> ScoredData:
         run.config.data,
         seed=run.config.seed,
         data_dir=folder,
+        problem=run.problem.type,
         encoding=run.encoding,
     )
     fingerprint = sources.fingerprint(dataset)
     _check_rows(run, dataset)
-    dataset = _with_own_classes(run, dataset)
     problem, dataset = _settle(run, dataset)
     is_own = fingerprint == run.data["fingerprint"]
     return ScoredData(dataset, problem, fingerprint, is_own)
@@ -90,39 +90,12 @@ def _check_rows(run: TrainedRun, dataset: Dataset) -> None:
         )
 
 
-def _with_own_classes(run: TrainedRun, dataset: Dataset) -> Dataset:
-    """Numbers the classes as the run does, by their names.
-
-    Raises:
-      UserError: a class that the run does not know.
-    """
-    own, names = run.problem.class_names, dataset.class_names
-    if not run.problem.has_labels:
-        return dataset
-    if own and names and names != own:
-        unknown = sorted(set(names) - set(own))
-        if unknown:
-            raise UserError(
-                f"{dataset.name} has a class {unknown[0]!r} that the run does"
-                f" not know; its classes are {', '.join(own[:8])}"
-            )
-        number = np.array([own.index(name) for name in names])
-        splits = {
-            key: dataclasses.replace(split, y=number[split.y])
-            for key, split in dataset.splits.items()
-        }
-        dataset = dataclasses.replace(dataset, splits=splits)
-    return dataclasses.replace(dataset, class_names=run.labels)
-
-
 def _settle(run: TrainedRun, dataset: Dataset) -> tuple[Problem, Dataset]:
     evaluation = dataclasses.replace(
         run.config.evaluation, select_by=None, patience=None
     )
-    config = dataclasses.replace(
-        run.config, problem=run.problem.type, evaluation=evaluation
-    )
-    problem, dataset = problems.settle(config, dataset)
+    config = dataclasses.replace(run.config, evaluation=evaluation)
+    problem, dataset = problems.settle(config, dataset, run.problem)
     if problem.outputs != run.problem.outputs:
         raise UserError(
             f"{dataset.name} has {problem.outputs} labels a row, and the run"

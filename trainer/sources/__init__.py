@@ -16,6 +16,8 @@ from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import fingerprint
 from trainer.sources.dataset import Split
 from trainer.sources.encoding import Encoding
+from trainer.sources.labels import CLASS_PROBLEMS
+from trainer.sources.labels import guess
 from trainer.sources.splits import hold_out
 from trainer.storage import staging
 from trainer.storage.names import is_remote
@@ -50,6 +52,7 @@ def load(
     *,
     seed: int,
     data_dir: str | None,
+    problem: str = "auto",
     encoding: Encoding | None = None,
 ) -> Dataset:
     """Loads a source's arrays, checks them and holds rows out.
@@ -62,6 +65,8 @@ def load(
       seed: the config's; draws the validation rows.
       data_dir: the folder given by --data_dir, or None. Where it is given,
         nothing else is looked at.
+      problem: the config's, or that of the run that the data is for: where
+        labels are classes, each keeps a row in training.
       encoding: of the run that a CSV file's rows are for; None to settle one
         by the training rows.
 
@@ -84,13 +89,13 @@ def load(
         tables = csv_folder.read_tables(paths, data, encoding)
         tables.check()
         # Test rows must have no say in the encoding: first they are held out.
-        dataset = held_out(tables.labelled(), data, seed)
+        dataset = held_out(tables.labelled(), data, seed, problem)
         dataset = tables.encode(dataset, encoding)
     else:
         _check_no_column(data)
         dataset = _read(data.source, data_dir)
         check(dataset)
-        dataset = held_out(dataset, data, seed)
+        dataset = held_out(dataset, data, seed, problem)
     _check_augmented(data, dataset)
     if named is None:
         return dataset
@@ -123,20 +128,35 @@ def _check_no_column(data: DataConfig) -> None:
             )
 
 
-def held_out(dataset: Dataset, data: DataConfig, seed: int) -> Dataset:
+def held_out(
+    dataset: Dataset, data: DataConfig, seed: int, problem: str = "auto"
+) -> Dataset:
     """Holds out the splits that a dataset lacks and the config asks for.
+
+    Where the problem is to be guessed, that is done first, by all the rows:
+    what is held out has no say in it.
 
     Raises:
       UserError: there are too few rows.
     """
-    if "test" not in dataset.splits:
-        dataset = hold_out(
-            dataset, "test", fraction=data.test_fraction, seed=TEST_SEED
-        )
-    if "validation" not in dataset.splits and data.validation_fraction:
-        dataset = hold_out(
-            dataset, "validation", fraction=data.validation_fraction, seed=seed
-        )
+    if problem == "auto":
+        named = bool(dataset.class_names)
+        found = guess(dataset.splits["train"].labels(), are_named=named)
+        dataset = dataclasses.replace(dataset, guess=found)
+        problem = found.problem
+    wanted = {
+        "test": (data.test_fraction, TEST_SEED),
+        "validation": (data.validation_fraction, seed),
+    }
+    for name, (fraction, drawn_by) in wanted.items():
+        if name not in dataset.splits and fraction:
+            dataset = hold_out(
+                dataset,
+                name,
+                fraction=fraction,
+                seed=drawn_by,
+                keeps_classes=problem in CLASS_PROBLEMS,
+            )
     return dataset
 
 

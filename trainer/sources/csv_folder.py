@@ -21,6 +21,7 @@ from trainer.sources.dataset import Split
 from trainer.sources.encoding import Encoding
 from trainer.sources.folder import list_folder
 from trainer.sources.folder import path_of
+from trainer.sources.labels import plain_name
 from trainer.sources.splits import SPLITS
 from trainer.sources.table_file import TableFile
 
@@ -320,9 +321,10 @@ def _labels(
     """Returns each split's labels, and the classes' names if they have any."""
     found = list(columns.values())
     if found[0].categories is not None:
-        names = sorted({t for c in found for t in c.categories or ()})
-        place = {text: index for index, text in enumerate(names)}
-        lookups = [[place[t] for t in c.categories or ()] for c in found]
+        plain = [[plain_name(t) for t in c.categories or ()] for c in found]
+        names = sorted({name for each in plain for name in each})
+        place = {name: index for index, name in enumerate(names)}
+        lookups = [[place[name] for name in each] for each in plain]
         labels = [
             np.array(lookup, np.int64)[column.values]
             for lookup, column in zip(lookups, found, strict=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from trainer.sources.encoding import Encoding
+from trainer.sources.labels import Guess
 
 FINGERPRINT_ROWS = 64
 
@@ -53,6 +54,8 @@ class Dataset:
       folder: --data_dir as an absolute path, or None where none was given.
       encoding: how a table's cells became x, or None where x is as stored.
       notes: what was made of its files, a line each, for people.
+      guess: which problem the labels fit, by the rows that there were before
+        some were held out; None where it was not asked.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Dataset:
     folder: str | None = None
     encoding: Encoding | None = None
     notes: tuple[str, ...] = ()
+    guess: Guess | None = None
 
 
 def evenly_spaced(count: int, most: int) -> np.ndarray:

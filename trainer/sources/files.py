@@ -12,6 +12,7 @@ from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import evenly_spaced
 from trainer.sources.dataset import Split
 from trainer.sources.folder import list_folder
+from trainer.sources.labels import plain_name
 from trainer.sources.splits import SPLITS
 
 KEYS = tuple(f"{axis}_{split}" for split in SPLITS for axis in "xy")
@@ -38,7 +39,8 @@ def load_files(data_dir: str | None) -> Dataset:
       data_dir: a folder of one .npz of any name, read whole, or of .npy files,
         mapped into memory. Names: x_train, y_train, and where there is a split
         of that name x_test, y_test, x_validation, y_validation. Labels that
-        are strings become classes in sorted order; booleans become uint8.
+        are strings become classes in sorted order; booleans become uint8, and
+        classes False and True where they are labels.
 
     Raises:
       UserError: naming the file or array, its value, the rule and the remedy.
@@ -49,11 +51,12 @@ def load_files(data_dir: str | None) -> Dataset:
             " a .csv, or a folder of an .npz or of x_train.npy and y_train.npy"
         )
     name, arrays = _read(data_dir)
+    class_names = _names_of_truth(arrays)
     arrays = {
         key: array.view(np.uint8) if array.dtype == bool else array
         for key, array in arrays.items()
     }
-    class_names = _encode_strings(arrays)
+    class_names = class_names or _encode_strings(arrays)
     kind, largest = _kind(arrays["x_train"])
     return Dataset(
         name=name,
@@ -116,15 +119,52 @@ def _check_keys(where: str, keys: list[str]) -> None:
             )
 
 
+def _names_of_truth(arrays: dict[str, np.ndarray]) -> tuple[str, ...]:
+    """Returns the names of the classes where labels are true or false."""
+    labels = [array for key, array in arrays.items() if key[0] == "y"]
+    are_true = all(y.dtype == bool and y[:1].size == 1 for y in labels)
+    return ("False", "True") if are_true else ()
+
+
 def _encode_strings(arrays: dict[str, np.ndarray]) -> tuple[str, ...]:
     """Replaces string labels by int64 classes; returns the classes' names."""
-    keys = [key for key in arrays if key[0] == "y"]
-    if any(arrays[key].dtype.kind != "U" for key in keys):
+    labels = {key: array for key, array in arrays.items() if key[0] == "y"}
+    if any(array.dtype.kind not in "US" for array in labels.values()):
         return ()
-    names = np.unique(np.concatenate([arrays[key].ravel() for key in keys]))
-    for key in keys:
-        arrays[key] = np.searchsorted(names, arrays[key])
-    return tuple(names.tolist())
+    for key, array in labels.items():
+        labels[key] = _decoded(key, array)
+    stored = np.unique(np.concatenate([y.ravel() for y in labels.values()]))
+    plain = [plain_name(text) for text in stored.tolist()]
+    names = sorted(set(plain))
+    place = {name: index for index, name in enumerate(names)}
+    lookup = np.array([place[name] for name in plain], np.int64)
+    for key, array in labels.items():
+        arrays[key] = lookup[np.searchsorted(stored, array)]
+        if "" in place:
+            empty = np.flatnonzero(arrays[key] == place[""])
+            _refuse_empty(key, empty)
+    return tuple(names)
+
+
+def _decoded(key: str, array: np.ndarray) -> np.ndarray:
+    """Returns texts, of bytes too."""
+    if array.dtype.kind == "U":
+        return array
+    try:
+        return np.char.decode(array, "utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{key} holds bytes that are no UTF-8 ({error.reason}); save names"
+            " as strings"
+        ) from None
+
+
+def _refuse_empty(key: str, empty: np.ndarray) -> None:
+    if len(empty):
+        raise UserError(
+            f"{key}[{empty[0]}] is an empty text; a label must be a name; fill"
+            " it in, or leave the row out"
+        )
 
 
 def _kind(x: np.ndarray) -> tuple[str, float | None]:

@@ -6,12 +6,18 @@ import numpy as np
 
 from trainer.process.exits import UserError
 from trainer.sources.dataset import Dataset
+from trainer.sources.labels import class_column
 
 SPLITS = ("train", "validation", "test")
 
 
 def hold_out(
-    dataset: Dataset, name: str, *, fraction: float, seed: int
+    dataset: Dataset,
+    name: str,
+    *,
+    fraction: float,
+    seed: int,
+    keeps_classes: bool = False,
 ) -> Dataset:
     """Moves a share of the training rows into a split of its own.
 
@@ -20,12 +26,15 @@ def hold_out(
       name: "validation" or "test".
       fraction: share of the training examples, more than 0 and less than 1.
       seed: the rows are a pure function of it, the fraction and the labels.
+      keeps_classes: whether labels are classes; the first row of one whose
+        rows were all drawn stays in training.
 
     Returns:
       The same arrays with rows set, in ascending order, in both splits.
 
     Raises:
-      UserError: where there are fewer than two training examples.
+      UserError: where there are fewer than two training examples, or each
+        is of a class of its own.
     """
     train = dataset.splits["train"]
     if train.examples < 2:
@@ -36,6 +45,16 @@ def hold_out(
         )
     held = np.zeros(train.examples, bool)
     held[_draw(train.labels(), fraction, seed)] = True
+    if keeps_classes:
+        classes = class_column(train.labels())
+        held = _keeping_classes(classes, held)
+        if not held.any():
+            raise UserError(
+                f"{dataset.name}: none of its {train.examples} rows can be held"
+                f" out for {name}, since each is the only one of its class; a"
+                " class needs two rows or more: name other labels, or set"
+                " --config.problem=regression where they are quantities"
+            )
     rows = np.arange(len(train.x)) if train.rows is None else train.rows
     splits = {
         **dataset.splits,
@@ -45,6 +64,29 @@ def hold_out(
     return dataclasses.replace(
         dataset, splits={key: splits[key] for key in SPLITS if key in splits}
     )
+
+
+def _keeping_classes(classes: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """Leaves in training the first row of each class that was drawn whole.
+
+    Args:
+      classes: [rows].
+      held: bool [rows], the rows that were drawn.
+
+    Returns:
+      bool [rows]; one row of a class of several where no drawn row is left,
+      and none where there is no such class.
+    """
+    drawn = np.flatnonzero(held)
+    lone = drawn[~np.isin(classes[drawn], classes[~held])]
+    held = held.copy()
+    held[lone[np.unique(classes[lone], return_index=True)[1]]] = False
+    if not held.any():
+        _, number, counts = np.unique(
+            classes, return_inverse=True, return_counts=True
+        )
+        held[np.flatnonzero(counts[number] > 1)[-1:]] = True
+    return held
 
 
 def _draw(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:

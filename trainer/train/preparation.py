@@ -7,6 +7,7 @@ from trainer.config import Config
 from trainer.journal.display import Display
 from trainer.problem import problems
 from trainer.problem.problem import Problem
+from trainer.problem.problems import from_record
 from trainer.process.exits import UserError
 from trainer.storage import staging
 from trainer.train import record
@@ -49,7 +50,13 @@ def prepare(
     other = _init_from(init_from)
     if place.is_chief:
         workdir.check_unlocked()
-    dataset = sources.load(config.data, seed=config.seed, data_dir=data_dir)
+    earlier = _earlier_problem(workdir)
+    dataset = sources.load(
+        config.data,
+        seed=config.seed,
+        data_dir=data_dir,
+        problem=earlier.type if earlier else config.problem,
+    )
     fingerprint = sources.fingerprint(dataset)
     workdir.check_data(fingerprint)
     if finished:
@@ -58,8 +65,10 @@ def prepare(
     facts = {**record.facts(config, fingerprint), **location.facts}
     joining.join(place, facts, location.shared, join_secs)
     location.settle()
-    problem, dataset = problems.settle(config, dataset)
+    problem, dataset = problems.settle(config, dataset, earlier)
     _describe(dataset, problem)
+    if dataset.guess is not None:
+        print(f"guessed: {problem.type}, {dataset.guess}", flush=True)
     return Work(
         config=config,
         problem=problem,
@@ -71,6 +80,12 @@ def prepare(
         display=display,
         profile_steps=profile_steps,
     )
+
+
+def _earlier_problem(workdir: Workdir) -> Problem | None:
+    """Returns the problem that an earlier start settled: it holds."""
+    values = (workdir.read_json("record.json") or {}).get("data", {})
+    return from_record(values["problem"]) if "problem" in values else None
 
 
 def _init_from(name: str | None) -> Workdir | None:

@@ -1,0 +1,123 @@
+"""Labels as they are -> classes by number, in the order of their values."""
+
+import dataclasses
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+import numpy as np
+
+from trainer.process.exits import UserError
+from trainer.sources import Dataset
+from trainer.sources.labels import class_column
+from trainer.sources.labels import distinct
+from trainer.sources.labels import plain_name
+
+# More labels are identifiers: each class takes a unit of the output.
+MOST_CLASSES = 100_000
+MOST_NAMED = 8
+NEITHER = -1
+_BOOLEANS = (("0", "1"), ("False", "True"))
+
+
+def names_of(values: np.ndarray, class_names: Sequence[str]) -> list[str]:
+    """Returns a name for each label.
+
+    Args:
+      values: whole numbers [classes].
+      class_names: that they are indices of; none where they are the labels
+        themselves.
+    """
+    if class_names:
+        return [class_names[int(value)] for value in values]
+    return [str(int(value)) for value in values]
+
+
+def training_classes(dataset: Dataset) -> tuple[str, ...]:
+    """Returns the names of the classes that training rows have, sorted.
+
+    Raises:
+      UserError: there are fewer than two, or too many.
+    """
+    train = dataset.splits["train"]
+    values = distinct(class_column(train.labels()), MOST_CLASSES)
+    if len(values) > MOST_CLASSES:
+        raise UserError(
+            f"y_train holds more than {MOST_CLASSES} different labels, such as"
+            f" {', '.join(names_of(values[:3], dataset.class_names))}:"
+            " identifiers, no classes; name other labels, or set"
+            " --config.problem=regression"
+        )
+    names = names_of(values, dataset.class_names)
+    if len(values) < 2:
+        raise UserError(
+            f"y_train holds a single class, {names[0]!r}; a classification"
+            " needs two or more"
+        )
+    return tuple(names)
+
+
+def is_plain(names: Sequence[str]) -> bool:
+    """Whether classes are called by their own numbers, 0 and on."""
+    return all(name == str(number) for number, name in enumerate(names))
+
+
+def numbered(dataset: Dataset, names: Sequence[str], unknown: str) -> Dataset:
+    """Replaces every label by its class's number, int32 [rows].
+
+    Splits that share an array still do. Rows of an array that are no split's
+    are -1 where they hold another label.
+
+    Args:
+      dataset: labels as stored, whole numbers or one-hot rows.
+      names: of the classes, by number.
+      unknown: what is said of another class: "no training row has".
+
+    Raises:
+      UserError: a row of a split holds another label.
+    """
+    places = dict(_places(names))
+    done: dict[int, np.ndarray] = {}
+    splits = {}
+    for key, split in dataset.splits.items():
+        if id(split.y) not in done:
+            done[id(split.y)] = _numbers(split.y, dataset.class_names, places)
+        splits[key] = dataclasses.replace(split, y=done[id(split.y)])
+        lacking = np.flatnonzero(splits[key].labels() == NEITHER)
+        if len(lacking):
+            at = int(lacking[0])
+            row = at if split.rows is None else int(split.rows[at])
+            label = class_column(split.y[row : row + 1])
+            (name,) = names_of(label, dataset.class_names)
+            raise UserError(
+                f"{dataset.name}: y_{key}[{row}] is {name!r}, a class that"
+                f" {unknown}; the classes are {_some(names)}; correct"
+                " the label, or leave its rows out"
+            )
+    return dataclasses.replace(dataset, splits=splits)
+
+
+def _places(names: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """Yields (name, number), truth by each of its names."""
+    if tuple(names) in _BOOLEANS:
+        for alike in _BOOLEANS:
+            yield from zip(alike, (0, 1), strict=True)
+    for number, name in enumerate(names):
+        yield plain_name(name), number
+
+
+def _numbers(
+    y: np.ndarray, class_names: Sequence[str], places: dict[str, int]
+) -> np.ndarray:
+    """Returns int32 [rows], NEITHER for what is no known class."""
+    column = class_column(np.asarray(y))
+    values = distinct(column)
+    found = [plain_name(name) for name in names_of(values, class_names)]
+    lookup = np.array([places.get(name, NEITHER) for name in found], np.int32)
+    if np.array_equal(lookup, values):
+        return column.astype(np.int32)
+    return lookup[np.searchsorted(values, column)]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more"
+    return ", ".join(names[:MOST_NAMED]) + more * (len(names) > MOST_NAMED)
