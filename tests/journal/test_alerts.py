@@ -83,3 +83,18 @@ def test_a_second_trace_is_told():
     (line,) = watch.of_traces(6, 2)
     assert line.startswith("recompilation at step 6: ")
     assert watch.of_traces(7, 3) == []
+
+
+def test_a_run_at_chance_for_epochs_is_told_once():
+    watch = Alerts()
+    assert watch.of_guess(100, 1.0, 2.31, 2.3) == []
+    (line,) = watch.of_guess(300, 3.0, 2.3, 2.3)
+    assert line.startswith("learns_nothing at step 300: after 3 epochs the")
+    assert "guessing without a look at the rows has 2.3" in line
+    assert watch.of_guess(400, 4.0, 2.3, 2.3) == []
+
+
+def test_a_run_that_learnt_once_is_not_at_chance():
+    watch = Alerts()
+    assert watch.of_guess(100, 1.0, 2.2, 2.3) == []
+    assert watch.of_guess(900, 9.0, 2.4, 2.3) == []

@@ -8,6 +8,10 @@ import statistics
 # The loss of an interval counts as diverging at so many times the least so
 # far, where it is above the first one, too.
 LOSS_RATIO = 2.0
+# A run learns nothing where, over so many epochs, no interval's loss was below
+# that of guessing by more than this share of it.
+LEAST_EPOCHS = 3
+LEAST_GAIN = 0.01
 # A gradient counts as exploding at so many times the median before it.
 GRADIENT_RATIO = 100.0
 LEAST_GRADIENTS = 3
@@ -31,6 +35,7 @@ class Alerts:
         self._told: set[str] = set()
         self._first_loss: float | None = None
         self._least_loss, self._least_step = float("inf"), 0
+        self._has_learnt = False
         self._norms: list[float] = []
         self._secs = self._wait_secs = self._own_secs = 0.0
 
@@ -54,6 +59,30 @@ class Alerts:
             step,
             f"the training loss is {loss:.4g}, and was {least:.4g} at step"
             f" {least_step}; {_RATE}",
+        )
+
+    def of_guess(
+        self, step: int, epochs: float, loss: float, guess_loss: float
+    ) -> list[str]:
+        """Looks whether training has done better than guessing so far.
+
+        Args:
+          step: global steps done.
+          epochs: that they are.
+          loss: the mean training loss of an interval of steps.
+          guess_loss: of the answer that looks at no row.
+        """
+        if loss < guess_loss - LEAST_GAIN * abs(guess_loss):
+            self._has_learnt = True
+        if self._has_learnt or epochs < LEAST_EPOCHS:
+            return []
+        return self._once(
+            "learns_nothing",
+            step,
+            f"after {epochs:.3g} epochs the training loss is {loss:.4g}, and"
+            f" guessing without a look at the rows has {guess_loss:.4g}; set"
+            " another config.optimizer.learning_rate, lower first, or see"
+            " whether the rows tell anything of their labels",
         )
 
     def of_gradient(self, step: int, norm: float) -> list[str]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
+from trainer.problem import baselines
 from trainer.problem.problem import Problem
 
 
@@ -28,6 +29,8 @@ class Printed(Writer):
         chosen = f"weights of step {best}; " if best else ""
         early = " (stopped early)" if stopped_early else ""
         print(f"done at {where}{early}; {chosen}see result.json", flush=True)
+        for found in result["baselines"].values():
+            print("\n".join(baselines.lines(found)), flush=True)
         if "test" in evaluation:
             print(score_line(self._problem, evaluation["test"]), flush=True)
 

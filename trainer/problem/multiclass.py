@@ -64,6 +64,15 @@ class Multiclass(Classes):
         right = tf.cast(self.decide_tensor(p) == truth, tf.float32)
         return [[tf.reduce_sum(right * weight)]]
 
+    def as_outputs(self, y: np.ndarray) -> np.ndarray:
+        return np.eye(self.outputs)[y]
+
+    def guess(self, y: np.ndarray) -> np.ndarray:
+        return np.bincount(y, minlength=self.outputs) / len(y)
+
+    def row_sums(self, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        return (self.decide(outputs) == truth).astype(np.float64)[:, None]
+
     def metrics_of(
         self, sums: Mapping[str, float], examples: int
     ) -> dict[str, float]:

@@ -42,6 +42,10 @@ class Multilabel(Marks):
         sums = super().batch_sums(y, p, weight)
         return [*sums, [tf.reduce_sum(exact * weight)]]
 
+    def row_sums(self, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        exact = (found(outputs) == truth).all(axis=1)
+        return np.column_stack([super().row_sums(outputs, truth), exact])
+
     def metrics_of(
         self, sums: Mapping[str, float], examples: int
     ) -> dict[str, float]:

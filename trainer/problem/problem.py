@@ -28,10 +28,12 @@ from trainer.config import Config
 from trainer.problem import roc_area
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
+from trainer.sources.dataset import evenly_spaced
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+MOST_GUESSED_ROWS = 10_000
 # How Keras names a loss, where a config names it otherwise.
 _KERAS_LOSSES = {"mse": "mean_squared_error"}
 
@@ -249,6 +251,66 @@ class Problem:
         """Returns the metrics that sums are enough for."""
         raise NotImplementedError
 
+    # What it is held against.
+
+    def as_outputs(self, y: np.ndarray) -> np.ndarray:
+        """Returns labels as outputs that meet them: float64 [rows, outputs]."""
+        return y.reshape(len(y), self.outputs).astype(np.float64)
+
+    def guess(self, y: np.ndarray) -> np.ndarray:
+        """Returns the answer that looks at no row: labels' mean, [outputs].
+
+        Of classes it is their shares, so that the commonest is answered.
+
+        Args:
+          y: of the training rows.
+        """
+        return self.as_outputs(y).mean(axis=0)
+
+    def guess_loss(self, y: np.ndarray) -> float:
+        """Returns the mean loss of `guess`, over up to 10,000 of the rows.
+
+        Args:
+          y: of the training rows.
+        """
+        import tensorflow as tf
+
+        some = y[evenly_spaced(len(y), MOST_GUESSED_ROWS)]
+        outputs = np.float32(self.in_loss_units(self.guess(y)))
+        targets = self.targets(tf.constant(some))
+        told = np.broadcast_to(outputs, (len(some), self.outputs))
+        losses = self.row_losses(targets, tf.constant(told))
+        return float(tf.reduce_mean(losses))
+
+    def row_sums(self, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """Returns what `batch_sums` adds up, in NumPy: float64 [rows, sums]."""
+        raise NotImplementedError
+
+    def resampled(
+        self, outputs: np.ndarray, truth: np.ndarray, counts: np.ndarray
+    ) -> np.ndarray:
+        """Returns `score` where each row counts several times.
+
+        Args:
+          outputs: [rows, outputs], in the target's own units.
+          truth: labels of the rows.
+          counts: how often each row counts, float64 [draws, rows].
+
+        Returns:
+          float64 [draws].
+        """
+        examples = round(float(counts[0].sum()))
+        totals = counts @ self.row_sums(outputs, truth)
+        names = self.sum_names[1:]
+        return np.array(
+            [
+                self.metrics_of(dict(zip(names, row, strict=True)), examples)[
+                    self.score
+                ]
+                for row in totals.tolist()
+            ]
+        )
+
     def say_score(self, values: Mapping[str, float]) -> str:
         """Says the metric of the last line, such as "97.95%"."""
         return f"{values[self.score]:.4f} ({self.score})"
@@ -289,6 +351,12 @@ class Problem:
         if self.target_mean is None:
             return outputs
         return outputs * self.target_std + self.target_mean
+
+    def in_loss_units(self, outputs: Any) -> Any:
+        """Undoes `in_units`."""
+        if self.target_mean is None:
+            return outputs
+        return (outputs - self.target_mean) / self.target_std
 
     def decide(self, outputs: np.ndarray) -> np.ndarray:
         """Returns each row's answer.

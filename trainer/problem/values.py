@@ -106,7 +106,7 @@ class Values(Problem):
         return ()
 
     def targets(self, y: "tf.Tensor") -> "tf.Tensor":
-        return (super().targets(y) - self.target_mean) / self.target_std
+        return self.in_loss_units(super().targets(y))
 
     @property
     def sum_names(self) -> tuple[str, ...]:
@@ -127,6 +127,17 @@ class Values(Problem):
         )
         column = weight[:, None]
         return [tf.reduce_sum(part * column, axis=0) for part in parts]
+
+    def row_sums(self, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        y = self.in_loss_units(truth.astype(np.float64))
+        p = self.in_loss_units(outputs.astype(np.float64))
+        parts = (
+            self.divergence(y, p, np),
+            abs(p - y),
+            y - self.center,
+            self.divergence(y, self.center, np),
+        )
+        return np.concatenate(parts, axis=1)
 
     @property
     def center(self) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 from trainer.config.values import flatten
 from trainer.finished import stored_run
 from trainer.finished.stored_run import StoredRun
+from trainer.problem import baselines
 from trainer.process import columns
 from trainer.process.arguments import Parser
 from trainer.process.exits import verb
@@ -74,6 +75,7 @@ def write(run: StoredRun, path: pathlib.Path) -> None:
         _lead(run),
         [
             _learning(run),
+            _beside(run),
             _classes(run),
             _mistakes(run),
             _values(run),
@@ -106,6 +108,9 @@ def _score(run: StoredRun) -> str:
         return ""
     interval = run.intervals.get(run.problem.score)
     told = f" (95 %: {columns.between(interval)})" if interval else ""
+    held = run.result.get("baselines", {}).values()
+    if not all(map(baselines.beats_guessing, held)):
+        told += ", no better than guessing"
     return f"{run.problem.score} {columns.shown(value)}{told}"
 
 
@@ -158,6 +163,27 @@ def _learning(run: StoredRun) -> Section:
             for split, values in scores.items()
         ]
         section.tables.append(Table("Final scores", ["split", *metrics], rows))
+    return section
+
+
+def _beside(run: StoredRun) -> Section:
+    section = Section("Against guessing and a linear model")
+    for split, found in run.result.get("baselines", {}).items():
+        words = baselines.warning(found)
+        section.text = f"No better than guessing: {words}." if words else ""
+        rows = [
+            [
+                words,
+                told.get("score", f"left out: {told.get('left_out')}"),
+                told.get("difference"),
+                columns.between(told.get("interval")),
+            ]
+            for name, words in baselines.NAMES.items()
+            for told in (found[name],)
+        ]
+        metric = found["metric"]
+        head = ["model", metric, "the network's minus this", "95 % interval"]
+        section.tables.append(Table(f"{metric} on {split} rows", head, rows))
     return section
 
 

@@ -186,6 +186,7 @@ def evaluate(
         run,
         data.split(split),
         data.problem.target_center,
+        data.dataset if data.is_own else None,
         strategy,
         on_chunk,
     )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from trainer.problem import baselines
 from trainer.process.columns import between
 from trainer.process.columns import lay_out
 from trainer.process.columns import number
@@ -24,6 +25,8 @@ def of_evaluation(found: dict[str, Any]) -> str:
         f" {found['split']} split, {values['examples']} rows",
         _metrics(values, found["intervals"]),
     ]
+    if "baselines" in found:
+        parts.append("\n".join(baselines.lines(found["baselines"])))
     if "per_class" in found:
         parts.append(_classes(found["per_class"]))
     if "confusion" in found:

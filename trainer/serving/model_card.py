@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from typing import NamedTuple
 
+from trainer.problem import baselines
 from trainer.problem.problems import type_of
 from trainer.process import columns
 
@@ -55,8 +56,11 @@ def text_of(card: dict[str, Any]) -> str:
     (scores,) = card["run"]["evaluation"].values()
     command = shlex.join(["python", *card["trained"]["command"][1:]])
     problem = card["data"]["problem"]
+    beside = card["run"].get("baselines")
     return environment.get_template("model_card.md").render(
         card,
+        baseline_names=baselines.NAMES,
+        warning=baselines.warning(beside) if beside else "",
         problem=problem,
         kind=type_of(problem["type"]),
         scores=scores,

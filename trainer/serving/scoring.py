@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from trainer.finished.trained_run import TrainedRun
 from trainer.model import optimizers
+from trainer.problem import baselines
 from trainer.serving.load import build_network
 from trainer.sources import Dataset
 from trainer.sources import Split
@@ -22,6 +23,7 @@ def score(
     stored: TrainedRun,
     split: Split,
     target_center: np.ndarray | None,
+    own: Dataset | None,
     strategy: tf.distribute.Strategy,
     on_chunk: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
@@ -31,12 +33,14 @@ def score(
       stored: the run.
       split: its labels as `Problem.convert` left them.
       target_center: that of the problem that was settled for the data.
+      own: the data that the run was trained on, to hold the score against
+        guessing; None where it is not there.
       strategy: that the batches are spread by.
       on_chunk: called after each chunk of batches.
 
     Returns:
       "values" as a result.json has them, "weights_sha256", and the parts of
-      `Problem.detail`.
+      `Problem.detail`; "baselines" as `baselines.compare` has them.
     """
     problem = dataclasses.replace(stored.problem, target_center=target_center)
     optimizers.set_precision(stored.config.precision)
@@ -48,8 +52,19 @@ def score(
     values = evaluate(_SCORED, on_chunk)
     outputs = evaluate.outputs(_SCORED)
     assert outputs is not None
+    beside = {}
+    if own is not None:
+        beside["baselines"] = baselines.compare(
+            problem,
+            own,
+            split,
+            outputs,
+            mean=network.normalization.mean,
+            std=network.normalization.std,
+        )
     return {
         "values": values,
         "weights_sha256": network.sha256(),
         **problem.detail(outputs, split.labels()),
+        **beside,
     }

@@ -1,5 +1,8 @@
 """Watches a run's numbers and time, and warns where something goes wrong."""
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
 
 from trainer.cluster.place import Cluster
@@ -18,6 +21,8 @@ class Health:
         *,
         replicas: int,
         global_batch_size: int,
+        steps_per_epoch: int,
+        guess_loss: Callable[[], float],
     ) -> None:
         """Has seen nothing yet.
 
@@ -26,12 +31,16 @@ class Health:
           place: that knows the workers' names.
           replicas: of the job.
           global_batch_size: of the run.
+          steps_per_epoch: of the run.
+          guess_loss: returns the loss of the answer that looks at no row.
         """
         self._writers = writers
         self._stragglers = Stragglers(place)
         self._alerts = Alerts()
         self._replicas = replicas
         self._global_batch_size = global_batch_size
+        self._steps_per_epoch = steps_per_epoch
+        self._guess_loss = functools.cache(guess_loss)
 
     def of_chunk(
         self,
@@ -66,6 +75,9 @@ class Health:
     def of_loss(self, step: int, loss: float) -> None:
         """Looks at the mean training loss of an interval of steps."""
         self._warn(step, self._alerts.of_loss(step, loss))
+        epochs = step / self._steps_per_epoch
+        lines = self._alerts.of_guess(step, epochs, loss, self._guess_loss())
+        self._warn(step, lines)
 
     def of_gradient(self, step: int, norm: float) -> None:
         """Looks at the norm of the gradient of the step that comes.

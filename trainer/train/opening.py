@@ -36,13 +36,12 @@ def opened(
     """
     config, strategy, epochs = job.config, job.strategy, job.epochs
     replicas = strategy.num_replicas_in_sync
-    is_shown = config.log.report or config.log.tensorboard
     evaluate = Evaluator(
         strategy,
         network,
         config,
         job.dataset,
-        most_outputs=mistakes.MOST_VALUES if is_shown else 0,
+        most_outputs=mistakes.MOST_VALUES,
     )
     is_chief = job.place.is_chief
     keeping = ChiefKeeping(job, network, state) if is_chief else Keeping()
@@ -69,6 +68,11 @@ def opened(
                 job.place,
                 replicas=replicas,
                 global_batch_size=config.global_batch_size,
+                steps_per_epoch=epochs.steps_per_epoch,
+                guess_loss=functools.partial(
+                    job.problem.guess_loss,
+                    job.dataset.splits["train"].labels(),
+                ),
             ),
             scoring=Scoring(
                 evaluate,
@@ -83,6 +87,7 @@ def opened(
                 restore_best=functools.partial(
                     restore.best, network, job.workdir
                 ),
+                normalization=network.normalization,
             ),
             keeping=keeping,
             writers=writers,

@@ -20,6 +20,7 @@ class Outcome:
       status: "done", "stopped" or "diverged".
       code: by which the process will leave.
       evaluation: {split: {"examples", metric: value …}}; {} if not done.
+      beside: what `baselines.compare` finds, by the split; {} if not done.
       train_secs: that it trained, scoring and saving aside.
       examples: rows that it trained on.
       steps: that it took.
@@ -28,6 +29,7 @@ class Outcome:
     status: str
     code: int
     evaluation: dict[str, dict[str, float]]
+    beside: dict[str, dict[str, Any]]
     train_secs: float
     examples: int
     steps: int
@@ -62,6 +64,7 @@ def values(
         "best_step": state.best_step,
         "weights_sha256": network.sha256(),
         "evaluation": outcome.evaluation,
+        "baselines": outcome.beside,
         "timing": {
             "setup_secs": clock.setup_secs,
             "train_secs": outcome.train_secs,

@@ -205,6 +205,7 @@ class Run:
             status,
             code,
             evaluation,
+            self.scoring.beside,
             train_secs,
             self.accounts.examples,
             self.accounts.steps,

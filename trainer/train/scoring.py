@@ -3,11 +3,14 @@
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 from trainer.config import EvaluationConfig
 from trainer.input.epochs import Epochs
+from trainer.input.normalization import Normalization
 from trainer.journal.writer import Line
 from trainer.journal.writers import Writers
+from trainer.problem import baselines
 from trainer.problem import mistakes
 from trainer.problem.problem import Problem
 from trainer.process.clock import Clock
@@ -28,6 +31,7 @@ class Scoring:
     Attributes:
       scores: {split: {"examples", metric: value …}} at the step where the run
         stands; {} where nothing was scored there.
+      beside: what `baselines.compare` finds of the final score, by its split.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Scoring:
         writers: Writers,
         watchdog: Watchdog,
         restore_best: Callable[[int], None],
+        normalization: Normalization,
     ) -> None:
         """Has scored nothing yet.
 
@@ -57,6 +62,7 @@ class Scoring:
           writers: that are told.
           watchdog: told of each part of a scoring.
           restore_best: puts the weights of a step into the network.
+          normalization: of the network, for the linear model beside it.
         """
         self._evaluate, self._problem, self._dataset = (
             evaluate,
@@ -66,7 +72,9 @@ class Scoring:
         self._config, self._epochs, self._state = config, epochs, state
         self._clock, self._writers, self._watchdog = clock, writers, watchdog
         self._restore_best = restore_best
+        self._normalization = normalization
         self.scores: Scores = {}
+        self.beside: dict[str, dict[str, Any]] = {}
 
     def evaluate(self) -> bool:
         """Scores the splits; returns whether these weights are the best so far.
@@ -127,7 +135,9 @@ class Scoring:
             if split not in self.scores:
                 self._tell_outputs(split)
         if scores:
-            self._tell_mistakes(next(reversed(scores)))
+            last = next(reversed(scores))
+            self._tell_mistakes(last)
+            self._hold_against_guessing(last)
         return scores
 
     def _score(self, split: str) -> dict[str, float]:
@@ -156,6 +166,26 @@ class Scoring:
         outputs = self._evaluate.outputs(split)
         if outputs is not None:
             self._writers.outputs(split, self._state.step, outputs)
+
+    def _hold_against_guessing(self, split: str) -> None:
+        outputs = self._evaluate.outputs(split)
+        if outputs is None:
+            return
+        self._watchdog.touch()
+        found = baselines.compare(
+            self._problem,
+            self._dataset,
+            self._dataset.splits[split],
+            outputs,
+            mean=self._normalization.mean,
+            std=self._normalization.std,
+        )
+        self.beside = {split: found}
+        if words := baselines.warning(found):
+            self._writers.alert(
+                self._state.step,
+                f"no_better_than_guessing at step {self._state.step}: {words}",
+            )
 
     def _tell_mistakes(self, split: str) -> None:
         outputs = self._evaluate.outputs(split)

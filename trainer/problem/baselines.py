@@ -1,0 +1,209 @@
+"""What a score is worth: guessing and a linear model on the same rows.
+
+NumPy alone. A network that does not beat the answer that looks at no row has
+learnt nothing, however high its score.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from trainer.problem import linear
+from trainer.problem.problem import Problem
+from trainer.process import columns
+from trainer.sources import Dataset
+from trainer.sources import Split
+
+# A linear model is left out where its rows' features, or what they are
+# multiplied by, are more: it takes a second at most.
+MOST_FEATURES = 10_000_000
+MOST_PRODUCTS = 20_000_000
+RESAMPLES = 1000
+# Rows beyond which no interval is told.
+MOST_RESAMPLED_ROWS = 100_000
+_BLOCK_VALUES = 4_000_000
+_ENDS = (0.025, 0.975)
+NAMES = {"guess": "guessing", "linear": "a linear model"}
+
+
+def compare(
+    problem: Problem,
+    dataset: Dataset,
+    split: Split,
+    outputs: np.ndarray,
+    *,
+    mean: np.ndarray,
+    std: np.ndarray,
+) -> dict[str, Any]:
+    """Holds a network's score against guessing and a linear model.
+
+    Args:
+      problem: the run's, with the center of its targets.
+      dataset: whose "train" both are fitted on; labels as `Problem.convert`
+        left them.
+      split: the rows that are scored.
+      outputs: of the network on them, float32 [rows, outputs], in the target's
+        own units.
+      mean: taken off each row's features.
+      std: that they are divided by then.
+
+    Returns:
+      "metric", "rows", "network": its score, and "guess" and "linear", each
+      {"score", "difference": how much better the network is, "interval": of
+      that at 95 %, or None}, or {"left_out": why}.
+    """
+    truth, train = split.labels(), dataset.splits["train"]
+    guess = np.broadcast_to(
+        problem.guess(train.labels()), (len(truth), problem.outputs)
+    )
+    found: dict[str, np.ndarray | str] = {
+        "guess": guess,
+        "linear": too_large(problem, train, split)
+        or _linear_outputs(problem, train, split, mean, std),
+    }
+    told = {k: v for k, v in found.items() if not isinstance(v, str)}
+    scores = _resampled(problem, truth, {"network": outputs, **told})
+    own = scores["network"]
+    result: dict[str, Any] = {
+        "metric": problem.score,
+        "rows": len(truth),
+        "network": float(own[0]),
+    }
+    for name, value in found.items():
+        if isinstance(value, str):
+            result[name] = {"left_out": value}
+            continue
+        gaps = own - scores[name]
+        result[name] = {
+            "score": float(scores[name][0]),
+            "difference": float(gaps[0]),
+            "interval": _interval(gaps[1:]),
+        }
+    return result
+
+
+def beats_guessing(found: dict[str, Any]) -> bool:
+    """Whether the interval of what `compare` returned lies above 0.
+
+    Where there is none, for there are many rows, the difference decides.
+    """
+    guess = found["guess"]
+    return (guess["interval"] or [guess["difference"]])[0] > 0
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """Says in a line each how guessing and the linear model score.
+
+    A last line says where the network does not beat guessing.
+
+    Args:
+      found: what `compare` returned.
+    """
+    told = [
+        f"{words}: {_describe(found['metric'], found[name])}"
+        for name, words in NAMES.items()
+    ]
+    words = warning(found)
+    return [*told, f"NO BETTER THAN GUESSING: {words}"] if words else told
+
+
+def _describe(metric: str, told: dict[str, Any]) -> str:
+    if "left_out" in told:
+        return f"left out, {told['left_out']}"
+    gap = columns.number(told["difference"])
+    if told["interval"]:
+        gap += f" (95 %: {columns.between(told['interval'])})"
+    score = columns.number(told["score"])
+    return f"{metric} {score}; the network's minus this: {gap}"
+
+
+def warning(found: dict[str, Any]) -> str:
+    """Says that a network does not beat guessing; "" where it does."""
+    if beats_guessing(found):
+        return ""
+    guess, rows = found["guess"], found["rows"]
+    told = (
+        f"the network's {found['metric']} of {columns.number(found['network'])}"
+        f" on {rows:,} rows"
+    )
+    own = columns.number(guess["score"])
+    if guess["difference"] <= 0:
+        return f"{told} is no better than guessing, which has {own}"
+    return (
+        f"{told} is not told apart from guessing, which has {own}: on so few"
+        " rows the difference may be chance"
+    )
+
+
+def too_large(problem: Problem, train: Split, split: Split) -> str:
+    """Says why no linear model is fitted; "" where one is."""
+    width = int(np.prod(train.x.shape[1:]))
+    features = (train.examples + split.examples) * width
+    products = train.examples * width * problem.outputs
+    if features <= MOST_FEATURES and products <= MOST_PRODUCTS:
+        return ""
+    return f"{features:,} features are too many to fit one in passing"
+
+
+def _linear_outputs(
+    problem: Problem,
+    train: Split,
+    split: Split,
+    mean: np.ndarray,
+    std: np.ndarray,
+) -> np.ndarray:
+    labels = train.labels()
+    model = linear.fit(
+        _normalized(train, mean, std),
+        problem.in_loss_units(problem.as_outputs(labels)),
+        problem.activation,
+        np.ones(len(labels)),
+    )
+    x = _normalized(split, mean, std)
+    return np.asarray(problem.in_units(model.predict(x)))
+
+
+def _normalized(split: Split, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    x = split.x if split.rows is None else split.x[split.rows]
+    flat = np.asarray(x, np.float64).reshape(split.examples, -1)
+    return (flat - mean) / std
+
+
+def _resampled(
+    problem: Problem, truth: np.ndarray, outputs: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Scores the rows as they are, then as they are drawn again: [1 + draws].
+
+    The paired bootstrap: B. Efron & R. Tibshirani 1993, An Introduction to the
+    Bootstrap, section 13.3. All outputs see the same draws.
+    """
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in outputs}
+    for counts in _draws(len(truth)):
+        for name, each in outputs.items():
+            parts[name].append(problem.resampled(each, truth, counts))
+    return {name: np.concatenate(each) for name, each in parts.items()}
+
+
+def _draws(rows: int) -> Iterator[np.ndarray]:
+    """Yields how often each row counts, float64 [some, rows], once each first.
+
+    They are a pure function of the number of rows.
+    """
+    yield np.ones((1, rows))
+    if rows > MOST_RESAMPLED_ROWS:
+        return
+    random = np.random.RandomState(0)
+    block = max(1, _BLOCK_VALUES // rows)
+    for start in range(0, RESAMPLES, block):
+        some = min(block, RESAMPLES - start)
+        drawn = random.randint(rows, size=(some, rows))
+        place = drawn + np.arange(some)[:, None] * rows
+        counts = np.bincount(place.ravel(), minlength=some * rows)
+        yield counts.reshape(some, rows).astype(np.float64)
+
+
+def _interval(gaps: np.ndarray) -> list[float] | None:
+    if not len(gaps):
+        return None
+    return np.quantile(gaps, _ENDS).tolist()
