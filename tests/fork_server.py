@@ -5,14 +5,16 @@ server has them done, and no device made. Each run gets a process of its own,
 with the environment, output, signals and exit code of `python -m MODULE`. Its
 threads, its devices and its first frame are its own, too.
 
-  python -m tests.fork_server DESCRIPTOR
+  python -m tests.fork_server ORDERS PYTHONS
 
-The descriptor is of a socket; the server ends with the one at its other end.
+Both are descriptors of sockets. By the one `tests.forked` gives orders, and the
+server ends with it. By the other each `tests.stand_in_python` has a trainer
+run in its place.
 """
 
-import atexit
 import contextlib
-import functools
+import ctypes
+import fcntl
 import gc
 import importlib
 import io
@@ -20,143 +22,31 @@ import json
 import os
 import pkgutil
 import runpy
+import select
 import signal
 import socket
-import subprocess
 import sys
-import threading
-import time
 import traceback
-from collections.abc import Mapping
-from typing import IO
+from collections.abc import Callable
 from typing import NoReturn
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # `python -m` makes these its `__main__`, and reads no other copy of them.
 DOORS = ("trainer.task", "trainer.__main__")
 MOST_BYTES = 2**17
+COMPILED = "TF_XLA_FLAGS"
+Become = Callable[[list[str], dict[str, str]], NoReturn]
+# Not every build of Python has it.
+_PIDFD_OPEN = 434
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-class Run:
-    """A child of the server, with what tests use of `subprocess.Popen`.
+def keeping(folder: str) -> str:
+    """Returns the value of COMPILED by which what is compiled is kept.
 
-    Attributes:
-      pid: of the child.
-      stdout: what it prints, where a pipe was asked for.
-      returncode: as Popen's; None while it runs.
+    Whoever starts the same job again then finds it there.
     """
-
-    def __init__(self, status: IO[str], stdout: IO[str] | None) -> None:
-        self.stdout = stdout
-        self.pid = int(status.readline())
-        self.returncode: int | None = None
-        self._end = threading.Thread(
-            target=self._wait_for_end, args=(status,), daemon=True
-        )
-        self._end.start()
-
-    def _wait_for_end(self, status: IO[str]) -> None:
-        with status:
-            self.returncode = int(status.readline())
-
-    def poll(self) -> int | None:
-        """Returns the exit code, or None while it runs."""
-        return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Returns the exit code, once there is one.
-
-        Raises:
-          subprocess.TimeoutExpired: there is none in time.
-        """
-        self._end.join(timeout)
-        if self.returncode is None:
-            raise subprocess.TimeoutExpired(f"run {self.pid}", timeout or 0)
-        return self.returncode
-
-    def communicate(self, timeout: float = 3600) -> tuple[str, None]:
-        """Returns what it still prints, once it has ended.
-
-        Raises:
-          subprocess.TimeoutExpired: it has not in time.
-        """
-        deadline = time.monotonic() + timeout
-        read: list[str] = []
-        if self.stdout is not None:
-            take = functools.partial(_take_all, self.stdout, read)
-            reader = threading.Thread(target=take, daemon=True)
-            reader.start()
-            reader.join(timeout)
-        self.wait(max(deadline - time.monotonic(), 0.0))
-        return "".join(read), None
-
-    def send_signal(self, number: int) -> None:
-        """Sends a signal, where it still runs."""
-        if self.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        """Kills it, where it still runs."""
-        self.send_signal(signal.SIGKILL)
-
-
-def _take_all(stream: IO[str], read: list[str]) -> None:
-    with stream:
-        read.append(stream.read())
-
-
-@functools.cache
-def _server() -> tuple[socket.socket, subprocess.Popen]:
-    """Starts this process's server, at the first run."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fork_server", str(theirs.fileno())],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            pass_fds=[theirs.fileno()],
-        )
-    atexit.register(_end, ours, process)
-    return ours, process
-
-
-def _end(ours: socket.socket, process: subprocess.Popen) -> None:
-    ours.close()
-    process.wait()
-
-
-def start(
-    module: str,
-    *arguments: object,
-    environment: Mapping[str, str],
-    stdout: int | IO = subprocess.PIPE,
-) -> Run:
-    """Starts `python -m MODULE ARGUMENTS` in the project's folder.
-
-    Args:
-      module: to run.
-      arguments: of its command line.
-      environment: all of its variables.
-      stdout: a file for what it prints, on stderr too, or PIPE.
-    """
-    words = [module, *map(str, arguments)]
-    order = json.dumps([words, dict(environment)]).encode()
-    status, theirs = os.pipe()
-    given = [theirs]
-    output = None
-    if stdout == subprocess.PIPE:
-        reading, writing = os.pipe()
-        given += [writing]
-        output = open(reading)  # noqa: SIM115
-        sending = [writing, theirs]
-    else:
-        sending = [stdout if isinstance(stdout, int) else stdout.fileno()]
-        sending += [theirs]
-    socket.send_fds(_server()[0], [order], sending)
-    for descriptor in given:
-        os.close(descriptor)
-    return Run(open(status), output)
+    return f"--tf_xla_persistent_cache_directory={folder}/compiled"
 
 
 def _import_all() -> None:
@@ -174,30 +64,56 @@ def _import_all() -> None:
             importlib.import_module(found.name)
 
 
-def _serve(orders: socket.socket) -> None:
-    """Starts a run for each order, until there is nobody to give one."""
+def serve(
+    orders: socket.socket,
+    pythons: socket.socket,
+    become: Become,
+    prepare: Callable[[], None] = lambda: None,
+) -> None:
+    """Starts a run for each order, until there is nobody to give one.
+
+    Args:
+      orders: by which `tests.forked` gives them.
+      pythons: to which each `tests.stand_in_python` connects.
+      become: is the run from there on, by its words and variables.
+      prepare: is called before each run, in this process.
+    """
     while True:
-        order, descriptors, _, _ = socket.recv_fds(orders, MOST_BYTES, 2)
-        if not order:
-            return
-        output, status = descriptors
-        if os.fork() == 0:
-            orders.close()
-            words, environment = json.loads(order)
-            _watch(words, environment, output, status)
-        os.close(output)
-        os.close(status)
+        ready, _, _ = select.select([orders, pythons], [], [])
+        if pythons in ready:
+            connection, _ = pythons.accept()
+            prepare()
+            if os.fork() == 0:
+                orders.close()
+                pythons.close()
+                _stand_in(connection, become)
+            connection.close()
+        if orders in ready:
+            order, descriptors, _, _ = socket.recv_fds(orders, MOST_BYTES, 2)
+            if not order:
+                return
+            if os.fork() == 0:
+                orders.close()
+                pythons.close()
+                _watch(become, *json.loads(order), *descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
 
 
 def _watch(
-    words: list[str], environment: dict[str, str], output: int, status: int
+    become: Become,
+    words: list[str],
+    environment: dict[str, str],
+    output: int,
+    status: int,
 ) -> NoReturn:
     """Forks the run itself, and tells its number and how it ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     child = os.fork()
     if child == 0:
         os.close(status)
-        _become(words, environment, output)
+        _take([output], {1: output, 2: output})
+        become(words, environment)
     os.close(output)
     os.write(status, f"{child}\n".encode())
     _, end = os.waitpid(child, 0)
@@ -205,13 +121,61 @@ def _watch(
     os._exit(0)
 
 
-def _become(
-    words: list[str], environment: dict[str, str], output: int
-) -> NoReturn:
+def _stand_in(connection: socket.socket, become: Become) -> NoReturn:
+    """Forks the run that stands in the place of a `tests.stand_in_python`."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    order, received, _, _ = socket.recv_fds(connection, MOST_BYTES, 64)
+    told = json.loads(order)
+    folder = os.path.dirname(os.path.dirname(connection.getsockname()))
+    compiled = {COMPILED: keeping(folder)}
+    child = os.fork()
+    if child == 0:
+        connection.close()
+        _enter(told["process"])
+        os.chdir(told["folder"])
+        os.setsid()
+        wanted = zip(told["descriptors"], received, strict=True)
+        _take(received, dict(wanted))
+        become(told["words"], compiled | told["environment"])
+    for descriptor in received:
+        os.close(descriptor)
+    ended = _LIBC.syscall(_PIDFD_OPEN, child, 0)
+    either = [ended, connection.fileno()]
+    while ended not in select.select(either, [], [])[0]:
+        number = connection.recv(16)
+        os.kill(child, int(number or signal.SIGKILL))
+        if not number:  # Who asked for it is gone.
+            break
+    _, end = os.waitpid(child, 0)
+    with contextlib.suppress(OSError):
+        connection.send(b"%d" % os.waitstatus_to_exitcode(end))
+    os._exit(0)
+
+
+def _enter(process: int) -> None:
+    """Enters another process's network, names and mounts."""
+    for kind in ("net", "uts", "mnt"):
+        place = f"/proc/{process}/ns/{kind}"
+        if os.readlink(place) == os.readlink(f"/proc/self/ns/{kind}"):
+            continue
+        with open(place) as namespace:
+            if _LIBC.setns(namespace.fileno(), 0):
+                raise OSError(ctypes.get_errno(), "setns", place)
+
+
+def _take(received: list[int], wanted: dict[int, int]) -> None:
+    """Gives descriptors the numbers under which a program looks for them."""
+    aside = {fd: fcntl.fcntl(fd, fcntl.F_DUPFD, 256) for fd in received}
+    for descriptor in received:
+        os.close(descriptor)
+    for number, descriptor in wanted.items():
+        os.dup2(aside[descriptor], number)
+    for descriptor in aside.values():
+        os.close(descriptor)
+
+
+def _become(words: list[str], environment: dict[str, str]) -> NoReturn:
     """Is `python -m WORDS` from here on."""
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(output)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(environment)
@@ -223,7 +187,7 @@ def _become(
     try:
         runpy.run_module(words[0], run_name="__main__", alter_sys=True)
     except SystemExit as left:
-        code = left.code
+        code = left.code or 0
     except BaseException:
         traceback.print_exc()
         code = 1
@@ -231,15 +195,15 @@ def _become(
     os._exit(code if isinstance(code, int) else 1)
 
 
-def main(descriptor: int) -> None:
+def main(orders: int, pythons: int) -> None:
     # Who ends a test run by the keyboard ends its runs, too.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Nobody waits for those who watch a run.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     _import_all()
     gc.freeze()
-    _serve(socket.socket(fileno=descriptor))
+    serve(socket.socket(fileno=orders), socket.socket(fileno=pythons), _become)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 
-from tests import fork_server
+from tests import forked
 from tests.fork_server import ROOT
 
 FORKED = ("trainer.task", "tests.stepping", "tests.faults.trainer")
@@ -34,13 +34,22 @@ def start(module, *arguments, tf_config=None):
     if module not in FORKED:
         return start_python("-m", module, *arguments, tf_config=tf_config)
     environment = environment_of(tf_config)
-    return fork_server.start(module, *arguments, environment=environment)
+    return forked.start(module, *arguments, environment=environment)
 
 
-def start_python(*arguments, tf_config=None, stdout=subprocess.PIPE):
-    """Starts `python ARGUMENTS`, by default with a pipe for its output."""
+def start_python(
+    *arguments,
+    python=sys.executable,
+    tf_config=None,
+    stdout=subprocess.PIPE,
+):
+    """Starts `python ARGUMENTS`, by default with a pipe for its output.
+
+    A launcher that is run by `forked.python()` has its trainers run by the
+    fork server.
+    """
     return subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
+        [python, *map(str, arguments)],
         cwd=ROOT,
         env=environment_of(tf_config),
         text=True,

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tests import fork_server
+from tests import forked
 from tests import processes
 from tests.faults import trainer
 from tests.processes import ROOT
@@ -69,11 +70,26 @@ class Kind:
     flags: tuple[str, ...]
 
 
+# What is read on its own is not written here.
+BRIEF = (
+    *FULL,
+    "--config.checkpoint.every_secs=none",
+    "--config.log.report=false",
+    "--config.log.tensorboard=false",
+)
 ONE_FULL = Kind("one process, full", 1, (*FULL, "--config.epochs=500"))
-ONE_SHORT = Kind("one process, short", 1, (*FULL, "--config.epochs=200"))
+ONE_SHORT = Kind(
+    "one process, short",
+    1,
+    (*BRIEF, "--config.epochs=100", "--config.checkpoint.every_steps=200"),
+)
 ONE_PLAIN = Kind("one process, plain", 1, (*PLAIN, "--config.epochs=800"))
 TWO_FULL = Kind("two workers, full", 2, (*FULL, "--config.epochs=120"))
-TWO_SHORT = Kind("two workers, short", 2, (*FULL, "--config.epochs=60"))
+TWO_SHORT = Kind(
+    "two workers, short",
+    2,
+    (*BRIEF, "--config.epochs=24", "--config.checkpoint.every_steps=50"),
+)
 
 
 class Note(NamedTuple):
@@ -108,8 +124,8 @@ class Harmed:
     Attributes:
       kind: what it runs.
       folder: for its workdir, its notes and what it prints.
-      is_forked: whether a single process is the fork server's child; whoever
-        harms the start itself has it be a command.
+      is_forked: whether trainers are the fork server's children; whoever harms
+        the start itself has them be commands.
     """
 
     is_forked = True
@@ -123,17 +139,18 @@ class Harmed:
 
     def start(self) -> None:
         """Starts the job's command; what it prints goes to a file."""
-        command = [sys.executable, "-m", MODULE]
+        python = forked.python() if self.is_forked else sys.executable
+        command = [python, "-m", MODULE]
         if self.kind.workers > 1:
             workers = f"--num_workers={self.kind.workers}"
-            command = [sys.executable, "-c", LAUNCHER, workers, "--"]
+            command = [python, "-c", LAUNCHER, workers, "--"]
         elif self.is_forked:
             command = [MODULE]
         self.process = self.spawn(command)
 
     def spawn(
         self, command: list[str], tf_config: dict | None = None
-    ) -> subprocess.Popen | fork_server.Run:
+    ) -> subprocess.Popen | forked.Run:
         """Starts a command with the trainer's arguments after it.
 
         Args:
@@ -147,7 +164,8 @@ class Harmed:
         words = [*command, *self.kind.flags, f"--workdir={self.workdir}"]
         with open(self._outputs[-1], "wb") as output:
             if command == [MODULE]:
-                return fork_server.start(
+                environment |= forked.keep_compiled()
+                return forked.start(
                     *words, environment=environment, stdout=output
                 )
             return subprocess.Popen(

@@ -71,10 +71,16 @@ def draw(kind: Kind, chance: random.Random) -> Fault:
 class Campaign:
     """Harms one job, fault after fault, and has it finish."""
 
-    def __init__(self, kind: Kind, folder: pathlib.Path, seed: int) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        folder: pathlib.Path,
+        seed: int,
+        is_forked: bool = False,
+    ) -> None:
         self.job = Harmed(kind, folder)
-        # Some of its kills fall into the imports.
-        self.job.is_forked = False
+        # Where it is not, some of its kills fall into the imports.
+        self.job.is_forked = is_forked
         self.faults: list[Fault] = []
         self._chance = random.Random(seed)
 

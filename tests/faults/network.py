@@ -5,12 +5,11 @@ import os
 import pathlib
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tests import fork_server
+from tests import forked
 from tests.faults.jobs import Harmed
 from tests.faults.jobs import Kind
 from tests.faults.jobs import MODULE
@@ -154,13 +153,14 @@ class Spread(Harmed):
     ) -> None:
         super().__init__(kind, folder)
         self._views = list(zip(addresses, prefixes, strict=True))
-        self.workers: list[subprocess.Popen | fork_server.Run] = []
+        self.workers: list[subprocess.Popen | forked.Run] = []
 
     def start(self) -> None:
         """Starts each worker; the chief is the job's process."""
+        command = [forked.python(), "-m", MODULE]
         self.workers = [
             self.spawn(
-                [*prefix, sys.executable, "-m", MODULE] if prefix else [MODULE],
+                [*prefix, *command] if prefix else [MODULE],
                 {
                     "cluster": {"worker": addresses},
                     "task": {"type": "worker", "index": index},

@@ -13,6 +13,6 @@ if __name__ == "__main__":
     print(signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGCHLD))
     print("stdin", sys.stdin.read(), file=sys.stderr, flush=True)
     if sys.argv[1] == "wait":
-        sys.stdout.flush()
+        print("process", os.getpid(), "waits", flush=True)
         signal.pause()
     sys.exit(int(sys.argv[2]))

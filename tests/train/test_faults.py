@@ -33,7 +33,7 @@ def finish(job, code=0):
 
 
 def test_one_process_survives_faults(tmp_path, calm):
-    campaign = Campaign(jobs.ONE_SHORT, tmp_path, SEED)
+    campaign = Campaign(jobs.ONE_SHORT, tmp_path, SEED, is_forked=True)
     campaign.run(4)
     assert campaign.faults
     jobs.assert_same(campaign.job, calm)
@@ -43,7 +43,7 @@ def test_one_process_survives_faults(tmp_path, calm):
 
 
 def test_two_workers_survive_faults(tmp_path, calm_two):
-    campaign = Campaign(jobs.TWO_SHORT, tmp_path, SEED)
+    campaign = Campaign(jobs.TWO_SHORT, tmp_path, SEED, is_forked=True)
     campaign.run(3)
     assert campaign.faults
     jobs.assert_same(campaign.job, calm_two)
