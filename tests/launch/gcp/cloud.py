@@ -20,6 +20,8 @@ from http.server import BaseHTTPRequestHandler
 from http.server import ThreadingHTTPServer
 from typing import Any
 
+from tests.launch.gcp import gcloud_server
+
 Body = dict[str, Any]
 # So many looks at an operation before it is done; so many machines a page.
 POLLS = 2
@@ -520,7 +522,7 @@ def environment(cloud: Cloud, folder: str) -> dict[str, str]:
     with open(f"{folder}/token", "w") as file:
         file.write("no-token")
     base = cloud.base
-    return {
+    return gcloud_server.environment() | {
         "CLOUDSDK_CONFIG": f"{folder}/config",
         "CLOUDSDK_CORE_PROJECT": "demo-project",
         "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",
