@@ -28,7 +28,13 @@ def test_an_svg_has_words_and_ids_of_its_own(name):
     ids = [set(re.findall(r'\bid="([^"]+)"', svg)) for svg in (first, second)]
     assert ids[0]
     assert not ids[0] & ids[1]
+    named = set(re.findall(r'(?:url\(|href=")#([^")]+)', first))
+    assert named <= ids[0]
     assert "<metadata>" not in first
+    # The page gives it its size.
+    outer = re.search("<svg[^>]*>", first)[0]
+    assert "viewBox" in outer
+    assert not re.search("(width|height)=", outer)
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -39,7 +39,7 @@ class Scratch(Writer):
             return found
 
         def noted(*arguments, **named):
-            self.heard.append((name, *arguments))
+            self.heard.append((name, *arguments, *named.values()))
             return found(*arguments, **named)
 
         return noted
@@ -52,11 +52,11 @@ class Scratch(Writer):
 def test_each_event_is_passed_to_all(event):
     both = [Scratch(), Scratch()]
     named = inspect.signature(getattr(Writer, event)).parameters.values()
-    values = {
-        p.name: types.SimpleNamespace() for p in named if p.name != "self"
-    }
+    values = {p.name: object() for p in named if p.name != "self"}
     getattr(Writers(both), event)(**values)
-    assert [event in writer.names() for writer in both] == [True, True]
+    for writer in both:
+        assert writer.heard[-1] == (event, *values.values())
+        assert writer.names().count(event) == 1
 
 
 def test_a_line_that_one_has_is_told_by_none():
