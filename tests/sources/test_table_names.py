@@ -66,12 +66,12 @@ def test_rows_that_are_longer_than_the_header_are_refused(tmp_path, rows):
 
 def test_the_delimiter_is_the_one_that_the_rows_have_too(tmp_path):
     text = "weight, in kg, dry;size;kind\n1,5;2;a\n2,5;3;b\n"
-    assert open_table(write(tmp_path, text)).delimiter == ";"
+    assert open_table(write(tmp_path, text)).how_parted == "parted by ';'"
     text = "unit price\tsize, kind\n3\t4\n"
-    assert open_table(write(tmp_path, text)).delimiter == "\t"
+    assert open_table(write(tmp_path, text)).how_parted == "parted by '\\t'"
     # A file whose rows are broken is read by its header.
     file = open_table(write(tmp_path, "a;b;c\n1;2\n"))
-    assert file.delimiter == ";"
+    assert file.how_parted == "parted by ';'"
     assert "line 2 has 2 cells" in refusal(list, file.blocks())
 
 

@@ -26,8 +26,9 @@ twice or contradictory, which problem it is, and the command that trains on it.
   strata inspect titanic.csv --target=survived
   strata inspect DIR --format=json
 
-DATA is what --data_dir of the trainer takes: a .csv, or a folder of one, of an
-.npz, of .npy files, or of MNIST's four files."""
+DATA is what --data_dir of the trainer takes: a table (.csv, .tsv, .txt, packed
+or not, .parquet, .feather), or a folder of one, of an .npz, of .npy files, or
+of MNIST's four files."""
 # As configs/your_data.py has it; the splits are those of its runs.
 YOUR_DATA = DataConfig(source="files", validation_fraction=0.2)
 # Below, a class has too few rows to learn from or to score.
@@ -39,11 +40,11 @@ _PLAIN = re.compile(r"(?!(?:True|False|None)$)[A-Za-z_][\w.-]*")
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser("strata inspect", DESCRIPTION)
-    parser.add_argument("data", metavar="DATA", help="folder or CSV file")
+    parser.add_argument("data", metavar="DATA", help="folder, or a table")
     parser.add_argument(
         "--target",
         metavar="COLUMN",
-        help="a CSV file's column of labels; the last by default",
+        help="a table's column of labels; the last by default",
     )
     parser.add_argument(
         "--format",
@@ -77,7 +78,7 @@ def inspect(data_dir: str, target: str | None = None) -> dict[str, Any]:
 
     Args:
       data_dir: as --data_dir of the trainer.
-      target: a CSV file's column of labels; None for the last.
+      target: a table's column of labels; None for the last.
 
     Returns:
       What `strata inspect --format=json` prints; docs/your_data.md lists it.
@@ -93,8 +94,8 @@ def inspect(data_dir: str, target: str | None = None) -> dict[str, Any]:
         found, dataset = _of_tables(paths, target)
     elif target is not None:
         raise UserError(
-            f"--target={target} names a CSV file's column, and {data_dir} holds"
-            " no CSV; leave it out"
+            f"--target={target} names a table's column, and {data_dir} holds no"
+            " table; leave it out"
         )
     else:
         found, dataset = _of_arrays(data_dir)
@@ -109,7 +110,7 @@ def inspect(data_dir: str, target: str | None = None) -> dict[str, Any]:
 def _of_tables(
     paths: dict[str, Path], target: str | None
 ) -> tuple[dict[str, Any], "Dataset | None"]:
-    """Reads CSV files; the dataset leaves out what cannot be trained on."""
+    """Reads tables; the dataset leaves out what cannot be trained on."""
     from trainer import sources
     from trainer.reports import column_facts
     from trainer.sources import csv_folder
@@ -136,6 +137,8 @@ def _of_tables(
             for name in parts[0]
         ],
         "rows": {split: t.rows for split, t in tables.tables.items()},
+        "unlabelled": {s: t.unlabelled for s, t in tables.tables.items()},
+        "notes": list(tables.notes),
         "held_out": [],
         "features": None,
     }
@@ -263,7 +266,8 @@ def _command(
 def _findings(found: dict[str, Any]) -> list[str]:
     """Returns what a reader should know before training, a line each."""
     columns = found.get("columns", [])
-    lines = [
+    lines = [*found.get("notes", ())]
+    lines += [
         f"{column['name']!r} cannot be trained on: {column['problem']}"
         + ("; name another by --target" if is_target else "")
         for column in columns

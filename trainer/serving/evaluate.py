@@ -200,6 +200,7 @@ def evaluate(
             "name": data.dataset.name,
             "fingerprint": data.fingerprint,
             "is_the_runs_own": data.is_own,
+            "notes": list(data.dataset.notes),
         },
         "split": split,
         "evaluation": {split: values},

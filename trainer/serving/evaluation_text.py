@@ -20,9 +20,12 @@ def of_evaluation(found: dict[str, Any]) -> str:
     data = found["data"]
     own = "" if data["is_the_runs_own"] else ", not the run's own data"
     (values,) = found["evaluation"].values()
-    parts = [
+    head = (
         f"{found['workdir']}, step {found['step']}: {data['name']}{own},"
-        f" {found['split']} split, {values['examples']} rows",
+        f" {found['split']} split, {values['examples']} rows"
+    )
+    parts = [
+        "\n".join([head, *data["notes"]]),
         _metrics(values, found["intervals"]),
     ]
     if "baselines" in found:
