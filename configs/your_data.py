@@ -1,6 +1,6 @@
 """Your own data: point it at a folder, and change nothing.
 
-The folder holds a .csv, an .npz, or x_train.npy and y_train.npy; shape, kind,
+The folder holds a table, an .npz, or x_train.npy and y_train.npy; shape, kind,
 problem and classes are read from the data, and told in the run's first line.
 See docs/your_data.md. Made to learn from a hundred rows as well as from 60,000
 images: a run ends once the loss on the held-out rows goes down no more, and

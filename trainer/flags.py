@@ -95,7 +95,7 @@ class Flags:
         value="DIR",
     )
     data_dir: str | None = _flag(
-        "Folder that holds the data, or a CSV file, local or gs://BUCKET/PATH;"
+        "Folder that holds the data, or a table, local or gs://BUCKET/PATH;"
         " nothing else is looked at then.",
         value="DIR",
     )

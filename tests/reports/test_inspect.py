@@ -234,7 +234,7 @@ def test_the_splits_are_those_of_the_config():
         (["{here}"], "no .npz, no .npy and no .csv"),
         (["{here}", "--format=xml"], "invalid choice: 'xml'"),
         (["{here}", "--targt=y"], "--targt=y"),
-        (["{here}/arrays", "--target=y"], "--target=y names a CSV"),
+        (["{here}/arrays", "--target=y"], "--target=y names a table"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, capsys, arguments, words):
@@ -370,3 +370,29 @@ def test_any_bytes_are_told_or_refused(tmp_path_factory, content, name):
 @given(st.text(max_size=30))
 def test_any_path_is_told_or_refused(name):
     check_told("--" + name if name.startswith("-") else "no such/" + name)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x\n1\n2\n", "has the columns x to train on"),
+        ("a:b:y\n1:2:0\n3:4:1\n", "part columns by comma"),
+        (",a,y\n1,3,0.5\n", "1 training row to take the test split from"),
+    ],
+)
+def test_a_table_that_is_too_small_is_told_all_the_same(tmp_path, text, words):
+    found = found_in(write(tmp_path, text))
+    assert found["command"] is None
+    assert found["columns"]
+    assert finding(found, words)
+
+
+def test_what_was_made_of_a_file_is_told_first(tmp_path):
+    rows = "".join(f"{i},{i % 7},{i % 5},{('', 'a', 'b')[i % 3]}\n"
+                   for i in range(60))  # fmt: skip
+    found = found_in(write(tmp_path, ",a,a,y\n" + rows))
+    assert found["unlabelled"] == {"train": 20}
+    assert sum(found["rows"].values()) == 40
+    assert [column["name"] for column in found["columns"]] == ["a", "a.1", "y"]
+    assert found["findings"][:3] == found["notes"]
+    assert len(found["notes"]) == 3

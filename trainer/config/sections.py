@@ -49,7 +49,7 @@ class AugmentationConfig:
 
 @dataclasses.dataclass
 class DataConfig:
-    # Where the arrays come from. "files" is the user's own .npz, .npy or .csv,
+    # Where the arrays come from. "files" is the user's own .npz, .npy or table,
     # found in --data_dir.
     source: str = ruled(
         "digits",
@@ -66,9 +66,9 @@ class DataConfig:
             "files",
         ),
     )
-    # A CSV file's column of labels; None for the last that is not ignored.
+    # A table's column of labels; None for the last that is not ignored.
     target: str | None = None
-    # Columns of a CSV file that are not read.
+    # Columns of a table that are not read.
     ignore: tuple[str, ...] = ()
     # Share of the training rows held out for validation, drawn by the seed and
     # stratified where there are classes; 0 for none. Not used where the source

@@ -121,6 +121,7 @@ def _of_tables(
     for path, name, problem in tables.problems():
         problems.setdefault(name, f"{path.name}: {problem}")
     parts = [table.columns for table in tables.tables.values()]
+    notes = [*tables.notes, *filter(None, [tables.lack])]
     found = {
         "name": tables.name,
         "source": "csv",
@@ -138,14 +139,18 @@ def _of_tables(
         ],
         "rows": {split: t.rows for split, t in tables.tables.items()},
         "unlabelled": {s: t.unlabelled for s, t in tables.tables.items()},
-        "notes": list(tables.notes),
+        "notes": notes,
         "held_out": [],
         "features": None,
     }
     kept = tables.without(problems)
     if tables.target in problems or len(kept.tables["train"].columns) < 2:
         return found, None
-    dataset = sources.held_out(kept.labelled(), data, Config.seed)
+    try:
+        dataset = sources.held_out(kept.labelled(), data, Config.seed)
+    except UserError as error:  # too few rows to hold some out
+        notes.append(f"training refuses the table: {error}")
+        return found, None
     dataset = kept.encode(dataset, None)
     return found | _rows(dataset, set(paths)), dataset
 

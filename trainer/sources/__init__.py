@@ -122,7 +122,7 @@ def _check_no_column(data: DataConfig) -> None:
     for field, value in (("target", data.target), ("ignore", data.ignore)):
         if value:
             raise UserError(
-                f"config.data.{field}={value!r} names columns of a CSV file,"
+                f"config.data.{field}={value!r} names columns of a table,"
                 " and there is none; leave it out, or give --data_dir=FILE.csv"
                 " and --config.data.source=files"
             )

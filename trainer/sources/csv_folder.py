@@ -112,11 +112,13 @@ class Tables:
       name: of the data, for people.
       target: the column of labels.
       tables: by split; the same columns in each.
+      how_parted: what parts the columns of the training file.
     """
 
     name: str
     target: str
     tables: Mapping[str, Table]
+    how_parted: str
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -138,12 +140,26 @@ class Tables:
                 if problem:
                     yield table.path, name, problem
 
+    @property
+    def lack(self) -> str | None:
+        """Says that there is no feature beside the label, where it is so."""
+        table = self.tables["train"]
+        if len(table.columns) > 1:
+            return None
+        return (
+            f"{table.path} has the columns {', '.join(table.columns)} to train"
+            f" on, {self.how_parted}; it must have a label and one feature or"
+            " more; part columns by comma, semicolon, tab or bar"
+        )
+
     def check(self) -> None:
         """Checks that every column can be trained on.
 
         Raises:
           UserError: naming the first that cannot.
         """
+        if self.lack is not None:
+            raise UserError(self.lack)
         for path, name, problem in self.problems():
             remedy = (
                 "or name another by --config.data.target"
@@ -267,7 +283,7 @@ def read_tables(
     alone = len(paths) == 1 and stem.lower() != "train"
     folder = train.path.expanduser().resolve().parent
     name = stem if alone else folder.name
-    return Tables(name, target, tables)
+    return Tables(name, target, tables, train.how_parted)
 
 
 def _chosen(file: TableFile, data: DataConfig) -> list[str]:
@@ -287,11 +303,10 @@ def _chosen(file: TableFile, data: DataConfig) -> list[str]:
             " take it out of one of them"
         )
     chosen = [name for name in file.names if name not in ignored]
-    if len(chosen) < 2:
+    if not chosen:
         raise UserError(
-            f"{file.path} has the columns {', '.join(chosen) or 'none'} to"
-            f" train on, {file.how_parted}; it must have a label and one"
-            " feature or more; part columns by comma, semicolon, tab or bar"
+            f"config.data.ignore={','.join(data.ignore)} leaves no column of"
+            f" {file.path}; it must leave a label and one feature or more"
         )
     return chosen
 
