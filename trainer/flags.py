@@ -5,6 +5,7 @@ launchers': the same words, and no config is opened, since its file may stand on
 another machine. No TensorFlow.
 """
 
+import ast
 import dataclasses
 import difflib
 import functools
@@ -381,11 +382,28 @@ def _of_fields(
         none = (value or "").lower() == "none"
         if none and type(None) not in typing.get_args(known[match[1]]):
             raise UserError(f"config.{match[1]}=none: it must have a value")
+        if known[match[1]] == tuple[str, ...]:
+            word = f"--config.{match[1]}={_texts(value or '')!r}"
         last[match[1]] = None if none else word
     return (
         [word for word in last.values() if word is not None],
         [path for path, word in last.items() if word is None],
     )
+
+
+def _texts(value: str) -> tuple[str, ...]:
+    """Reads texts as Python writes a tuple or one of them, or as they are.
+
+    So that a name may have blanks, or be a number's.
+    """
+    try:
+        found = ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return (value,)
+    several = found if isinstance(found, tuple | list) else (found,)
+    if all(isinstance(text, str) for text in several):
+        return tuple(several)
+    return (value,)
 
 
 def _config(file: str, words: list[str], nones: list[str]) -> Config:

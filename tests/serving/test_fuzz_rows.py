@@ -34,8 +34,9 @@ from trainer.finished.trained_run import TrainedRun
 from trainer.problem.multiclass import Multiclass
 from trainer.serving import evaluate
 from trainer.serving import predict
-from trainer.sources.encoding import Column
+from trainer.sources.category_column import CategoryColumn
 from trainer.sources.encoding import Encoding
+from trainer.sources.number_column import NumberColumn
 from trainer.workdir.folder import Workdir
 
 pytestmark = pytest.mark.fuzz
@@ -168,8 +169,8 @@ def check_told(code, errors):
 def a_table_run(folder):
     """A run of a table of a number and a text."""
     columns = (
-        Column("size", None, True, 1.5),
-        Column("colour", ("blue", "red"), False),
+        NumberColumn("size", True, 1.5),
+        CategoryColumn("colour", False, ("blue", "red")),
     )
     encoding = Encoding(columns, "kind", True)
     run = a_run(folder)

@@ -25,6 +25,7 @@ from trainer.sources import csv_file
 from trainer.sources import csv_folder
 from trainer.sources import Encoding
 from trainer.sources.encoding import table_blocks
+from trainer.sources.number_column import NumberColumn
 
 HEADER = "size,colour,kind\n"
 ROWS = "".join(
@@ -405,7 +406,7 @@ def test_an_encoding_encodes_new_rows_as_the_training_did(tmp_path):
     )  # fmt: skip
     assert encoding.encode(new).tolist() == [
         [7, 0, 1, 0, 0],
-        [encoding.columns[0].fill, 1, 0, 0, 0],
+        [1, 1, 0, 0, 0],
     ]
 
 
@@ -428,7 +429,9 @@ def test_another_file_is_encoded_by_a_run(tmp_path):
     other = HEADER + "100,green,a\n,red,b\n" * 4
     second = load_text(tmp_path, other, encoding=first.encoding)
     assert second.encoding == first.encoding
-    fill = first.encoding.columns[0].fill
+    size = first.encoding.columns[0]
+    assert isinstance(size, NumberColumn)
+    fill = size.fill
     assert second.splits["train"].x[:2].tolist() == [[100, 0, 0], [fill, 0, 1]]
 
 

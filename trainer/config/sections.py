@@ -70,6 +70,10 @@ class DataConfig:
     target: str | None = None
     # Columns of a table that are not read.
     ignore: tuple[str, ...] = ()
+    # COLUMN=READING of columns of a CSV file whose cells do not tell by
+    # themselves how they are read: "decimal_point", "decimal_comma",
+    # "day_first", "month_first", "year_first"; or "text" for categories.
+    read_as: tuple[str, ...] = ()
     # Share of the training rows held out for validation, drawn by the seed and
     # stratified where there are classes; 0 for none. Not used where the source
     # has a validation split of its own.

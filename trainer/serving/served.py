@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from trainer.serving.column_graphs import encode
 from trainer.serving.load import TrainedModel
-from trainer.sources import cells as cells_lib
 from trainer.sources import Encoding
-from trainer.sources.encoding import Column
 
 SIGNATURE = "serving_default"
 TABLE_SIGNATURE = "table"
@@ -72,39 +71,3 @@ def _outputs(
         return problem.served(problem.in_units(outputs))
 
     return serve
-
-
-def encode(encoding: Encoding, cells: tf.Tensor) -> tf.Tensor:
-    """Does in TensorFlow what `Encoding.encode` does.
-
-    Args:
-      encoding: of the run.
-      cells: string [rows, columns], in the order of the encoding's columns.
-
-    Returns:
-      float32 [rows, features].
-    """
-    parts = [
-        part
-        for place, column in enumerate(encoding.columns)
-        for part in _features(column, tf.strings.strip(cells[:, place]))
-    ]
-    return tf.concat(parts, axis=1)
-
-
-def _features(column: Column, text: tf.Tensor) -> list[tf.Tensor]:
-    """A column's features, each float32 [rows, some]."""
-    tokens = tf.constant(sorted(cells_lib.MISSING))
-    lower = tf.strings.lower(text)
-    missing = tf.reduce_any(lower[:, None] == tokens[None, :], axis=1)[:, None]
-    if column.categories is None:
-        text = tf.where(missing[:, 0], "0", text)
-        number = tf.strings.to_number(text, tf.float32)[:, None]
-        parts = [tf.where(missing, tf.constant(column.fill), number)]
-    else:
-        same = text[:, None] == tf.constant(column.categories)[None, :]
-        # No category is a word for what is missing.
-        parts = [tf.cast(same, tf.float32)]
-    if column.marks_missing:
-        parts.append(tf.cast(missing, tf.float32))
-    return parts

@@ -119,7 +119,8 @@ def _check_augmented(data: DataConfig, dataset: Dataset) -> None:
 
 def _check_no_column(data: DataConfig) -> None:
     """Refuses columns that are named where no table has any."""
-    for field, value in (("target", data.target), ("ignore", data.ignore)):
+    for field in ("target", "ignore", "read_as"):
+        value = getattr(data, field)
         if value:
             raise UserError(
                 f"config.data.{field}={value!r} names columns of a table,"

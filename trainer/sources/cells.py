@@ -6,7 +6,27 @@ import numpy as np
 
 # What people and programs write where there is no value, in any case.
 MISSING = frozenset(("", "?", "na", "n/a", "nan", "null", "none"))
+# Further ones among numbers and times: a text column may mean them.
+MISSING_NUMBER = MISSING | frozenset(
+    (
+        *(
+            "-",
+            "--",
+            "---",
+            "\u2013",
+            "\u2014",
+            ".",
+            "..",
+            "n.a.",
+            "n.a",
+            "nil",
+        ),
+        *("#n/a", "#na", "<na>", "nat", "#div/0!", "#null!", "#num!"),
+        *("#ref!", "#value!", "-nan", "missing"),
+    )
+)
 LARGEST = float(np.finfo(np.float32).max)
+TOO_LARGE = f"must be finite and at most {LARGEST:.2g}"
 
 
 class BadCellError(Exception):
@@ -31,6 +51,11 @@ def is_missing_label(text: str) -> bool:
     return is_missing(text) and text.strip().casefold() != "none"
 
 
+def is_missing_number(text: str) -> bool:
+    """Tells whether a cell among numbers or times holds no value."""
+    return text.strip().casefold() in MISSING_NUMBER
+
+
 def numbers(texts: Sequence[str]) -> np.ndarray:
     """Reads a column's cells as numbers: float64 [rows], NaN where missing.
 
@@ -50,15 +75,13 @@ def numbers(texts: Sequence[str]) -> np.ndarray:
         values = np.array([_number(text) for text in texts], np.float64)
     wide = ~(np.abs(values) <= LARGEST)
     for index in np.flatnonzero(wide).tolist():
-        if not is_missing(texts[index]):
-            raise BadCellError(
-                index, f"must be finite and at most {LARGEST:.2g}"
-            )
+        if not is_missing_number(texts[index]):
+            raise BadCellError(index, TOO_LARGE)
     return values
 
 
 def _number(text: str) -> float:
-    if is_missing(text):
+    if is_missing_number(text):
         return float("nan")
     if "_" in text or not text.isascii():
         raise ValueError(text)
@@ -87,6 +110,6 @@ def are_whole(texts: Sequence[str]) -> bool:
     """Tells whether all cells are written as whole numbers, or missing."""
     return all(
         text.strip().removeprefix("-").removeprefix("+").isdecimal()
-        or is_missing(text)
+        or is_missing_number(text)
         for text in texts
     )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -15,19 +16,25 @@ from trainer.sources import encoding as encoding_lib
 from trainer.sources import opening
 from trainer.sources.csv_table import read
 from trainer.sources.csv_table import Table
-from trainer.sources.csv_table import TableColumn
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import Split
 from trainer.sources.encoding import Encoding
 from trainer.sources.folder import list_folder
 from trainer.sources.folder import path_of
 from trainer.sources.labels import plain_name
+from trainer.sources.readings import Reading
 from trainer.sources.splits import SPLITS
+from trainer.sources.table_column import TableColumn
 from trainer.sources.table_file import TableFile
 
 # Most bytes of all splits' features: they are held in memory.
 MAX_BYTES = 8 * 2**30
 EXACT_WHOLE = 2**53
+# What config.data.read_as may say of a column.
+READ_AS = (
+    *("text", "decimal_point", "decimal_comma"),
+    *("day_first", "month_first", "year_first"),
+)
 
 
 def find_tables(data_dir: str) -> dict[str, Path]:
@@ -134,6 +141,8 @@ class Tables:
         for split, table in self.tables.items():
             for name, column in table.columns.items():
                 problem = column.problem
+                if column.left_out and not problem:
+                    continue
                 needed = split == "train" or name == self.target
                 if needed and not problem and column.missing.all():
                     problem = "has no value in any row"
@@ -161,13 +170,20 @@ class Tables:
         if self.lack is not None:
             raise UserError(self.lack)
         for path, name, problem in self.problems():
+            column = self.tables["train"].columns[name]
+            settled = "".join(
+                f" or {_flag('read_as', f'{name}={reading}')},"
+                for reading in column.remedies
+            )
             remedy = (
                 "or name another by --config.data.target"
                 if name == self.target
-                else f"or leave it out by --config.data.ignore={name}"
+                else f"or leave it out by {_flag('ignore', name)}"
             )
             raise UserError(
-                f"{path}: column {name!r} {problem}; correct it, {remedy}"
+                f"{path}: column {name!r} {problem}; correct it,"
+                + (settled and f" say how it is read by{settled[3:]}")
+                + f" {remedy}"
             )
 
     def without(self, names: Collection[str]) -> "Tables":
@@ -212,6 +228,9 @@ class Tables:
         Args:
           dataset: the same, after rows were held out.
           encoding: of an earlier run; None to settle it by the training rows.
+
+        Raises:
+          UserError: there is nothing to learn from, or too much to hold.
         """
         train = self.tables["train"]
         if encoding is None:
@@ -221,6 +240,13 @@ class Tables:
                 rows=dataset.splits["train"].rows,
             )
         features = len(encoding.features)
+        if not features:
+            name, why = encoding.left_out[0]
+            raise UserError(
+                f"{train.path}: no column is left to learn {self.target!r}"
+                f" from, since {name!r} {why}; if its texts are categories, say"
+                f" so by {_flag('read_as', f'{name}=text')}"
+            )
         rows = sum(table.rows for table in self.tables.values())
         if rows * features * 4 > MAX_BYTES:
             widest = max(encoding.columns, key=lambda c: len(c.features))
@@ -238,7 +264,12 @@ class Tables:
             split: dataclasses.replace(part, x=x.get(split, x["train"]))
             for split, part in dataset.splits.items()
         }
-        return dataclasses.replace(dataset, splits=splits, encoding=encoding)
+        return dataclasses.replace(
+            dataset,
+            splits=splits,
+            encoding=encoding,
+            notes=(*dataset.notes, *encoding.told),
+        )
 
 
 def read_tables(
@@ -248,7 +279,7 @@ def read_tables(
 ) -> Tables:
     """Reads the columns that are trained on from the files of all splits.
 
-    Which columns are text is settled by the training file.
+    How columns are read is settled by the training file.
 
     Args:
       paths: of `find_tables`.
@@ -261,24 +292,24 @@ def read_tables(
     """
     files = {split: opening.open_table(path) for split, path in paths.items()}
     train = files["train"]
-    texts: Collection[str] | None = None
+    known: Mapping[str, Reading] | None = None
+    wishes: dict[str, str] = {}
     if encoding is None:
         names = _chosen(train, data)
         target = data.target or names[-1]
+        wishes = _wishes(train, data)
     else:
         names = [*(c.name for c in encoding.columns), encoding.target]
         target = encoding.target
-        texts = encoding.text_columns
+        known = encoding.readings
     tables = {}
     for split in sorted(files, key=SPLITS.index):
         _check_columns(files[split], names)
-        table = read(files[split], names, target=target, texts=texts)
-        tables[split] = table
-        texts = [
-            name
-            for name, column in tables["train"].columns.items()
-            if column.categories is not None
-        ]
+        tables[split] = read(
+            files[split], names, target=target, known=known, wishes=wishes
+        )
+        columns = tables["train"].columns
+        known = {name: column.reading for name, column in columns.items()}
     stem = opening.stem(train.path.name)
     alone = len(paths) == 1 and stem.lower() != "train"
     folder = train.path.expanduser().resolve().parent
@@ -309,6 +340,37 @@ def _chosen(file: TableFile, data: DataConfig) -> list[str]:
             f" {file.path}; it must leave a label and one feature or more"
         )
     return chosen
+
+
+def _wishes(file: TableFile, data: DataConfig) -> dict[str, str]:
+    """Returns what the config says of columns' reading, by their names."""
+    found = {}
+    entries = [
+        part
+        for entry in data.read_as
+        for part in (
+            [entry]
+            if entry.rpartition("=")[0] in file.names
+            else entry.split(",")
+        )
+    ]
+    for entry in entries:
+        name, _, reading = entry.rpartition("=")
+        _check_name(file, "read_as", name)
+        if reading not in READ_AS:
+            raise UserError(
+                f"config.data.read_as={entry!r}: {reading!r} is none of"
+                f" {', '.join(READ_AS)}"
+            )
+        found[name] = reading
+    return found
+
+
+def _flag(field: str, value: str) -> str:
+    """Returns the flag that sets a field to a column, as a shell takes it."""
+    plain = re.fullmatch(r"[A-Za-z_][\w.=-]*", value, re.ASCII)
+    quoted = re.sub(r'(["\\$`])', r"\\\1", value)
+    return f"--config.data.{field}=" + (value if plain else f'"{quoted}"')
 
 
 def _check_name(file: TableFile, field: str, name: str) -> None:

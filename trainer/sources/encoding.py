@@ -1,9 +1,7 @@
 """How a table's cells become features: settled by training rows, kept as JSON.
 
-A column of numbers is a feature, missing ones filled with the training rows'
-median. A column of texts is a feature for each text of the training rows, 1
-where a row has it and else 0: any other text is 0 in all of them. Where
-training rows miss values, one more feature marks them.
+A column is of a kind, a class each: numbers, categories, times. What nothing
+is learnt from is left out, and told.
 """
 
 import dataclasses
@@ -16,79 +14,29 @@ from typing import Any
 import numpy as np
 
 from trainer.process.exits import UserError
+from trainer.sources import category_column
 from trainer.sources import cells
-from trainer.sources.csv_table import TableColumn
+from trainer.sources import number_column
+from trainer.sources import time_column
+from trainer.sources.category_column import CategoryColumn
+from trainer.sources.column import Column
+from trainer.sources.number_column import NumberColumn
+from trainer.sources.number_style import NumberStyle
 from trainer.sources.opening import open_table
+from trainer.sources.readings import PLAIN
+from trainer.sources.readings import PlainNumbers
+from trainer.sources.readings import Reading
+from trainer.sources.readings import TEXTS
+from trainer.sources.table_column import TableColumn
+from trainer.sources.time_column import TimeColumn
+from trainer.sources.time_form import TimeForm
 
 FORMAT = 1
-# Indices of no category.
-MISSING = -1
-UNKNOWN = -2
-
-
-@dataclasses.dataclass(frozen=True)
-class Column:
-    """How a column becomes features.
-
-    Attributes:
-      name: in the header.
-      categories: texts of the training rows, sorted; None for numbers.
-      marks_missing: whether a last feature is 1 where the value is missing.
-      fill: stands for a missing number; float32's value.
-    """
-
-    name: str
-    categories: tuple[str, ...] | None
-    marks_missing: bool
-    fill: float = 0.0
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Names of the column's features."""
-        texts = self.categories
-        names = (
-            (self.name,)
-            if texts is None
-            else tuple(f"{self.name}={text}" for text in texts)
-        )
-        return names + (f"{self.name} missing",) * self.marks_missing
-
-    def write(self, values: np.ndarray, features: np.ndarray) -> None:
-        """Writes the column's features.
-
-        Args:
-          values: [rows], numbers with NaN where missing, or indices of
-            `categories`, MISSING or UNKNOWN.
-          features: float32 [rows, features], written to.
-        """
-        if self.categories is None:
-            missing = np.isnan(values)
-            features[:, 0] = np.where(missing, np.float32(self.fill), values)
-        else:
-            missing = values == MISSING
-            for index in range(len(self.categories)):
-                features[:, index] = values == index
-        if self.marks_missing:
-            features[:, -1] = missing
-
-    def read(self, texts: Sequence[str]) -> np.ndarray:
-        """Returns values for `write` of cells [rows].
-
-        Raises:
-          ValueError, BadCellError: as trainer.sources.cells.numbers does.
-        """
-        if self.categories is None:
-            return cells.numbers(texts)
-        place = {text: index for index, text in enumerate(self.categories)}
-        return np.array(
-            [
-                MISSING
-                if cells.is_missing(text)
-                else place.get(text.strip(), UNKNOWN)
-                for text in texts
-            ],
-            np.int32,
-        )
+_FROM_JSON = {
+    number_column.KIND: NumberColumn.from_json,
+    category_column.KIND: CategoryColumn.from_json,
+    time_column.KIND: TimeColumn.from_json,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,11 +47,15 @@ class Encoding:
       columns: in the order of their features.
       target: name of the column of labels.
       is_text_target: whether labels are names.
+      target_style: how people wrote labels that are numbers; None for plainly.
+      left_out: (name, why) of columns that nothing is learnt from.
     """
 
     columns: tuple[Column, ...]
     target: str
     is_text_target: bool
+    target_style: NumberStyle | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -111,16 +63,33 @@ class Encoding:
         return tuple(name for c in self.columns for name in c.features)
 
     @property
-    def text_columns(self) -> frozenset[str]:
-        """Names of the columns of texts, the target's too."""
-        texts = {c.name for c in self.columns if c.categories is not None}
-        if self.is_text_target:
-            texts.add(self.target)
-        return frozenset(texts)
+    def readings(self) -> dict[str, Reading]:
+        """How each column's cells are read, the target's too."""
+        target = TEXTS if self.is_text_target else self.target_style or PLAIN
+        return {c.name: c.reading for c in self.columns} | {self.target: target}
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What a reader should know of how columns are read, a line each."""
+        lines = [column.told for column in self.columns]
+        if self.target_style is not None:
+            lines.append(f"{self.target!r} is read as {self.target_style.told}")
+        lines += [f"{name!r} is left out: {why}" for name, why in self.left_out]
+        return tuple(line for line in lines if line is not None)
 
     def to_json(self) -> dict[str, Any]:
         """Returns what `from_json` takes: dicts, lists, texts and numbers."""
-        return {"format": FORMAT, **dataclasses.asdict(self)}
+        found: dict[str, Any] = {
+            "format": FORMAT,
+            "columns": [column.to_json() for column in self.columns],
+            "target": self.target,
+            "is_text_target": self.is_text_target,
+        }
+        if self.target_style is not None:
+            found["target_style"] = self.target_style.to_json()
+        if self.left_out:
+            found["left_out"] = [list(column) for column in self.left_out]
+        return found
 
     @classmethod
     def from_json(cls, value: Any) -> "Encoding":
@@ -132,16 +101,19 @@ class Encoding:
         try:
             if value["format"] != FORMAT:
                 raise ValueError(f"format {value['format']!r}")
-            columns = tuple(_column(**column) for column in value["columns"])
-            encoding = cls(
-                columns, str(value["target"]), bool(value["is_text_target"])
+            style = value.get("target_style")
+            return cls(
+                tuple(map(_column, value["columns"])),
+                str(value["target"]),
+                bool(value["is_text_target"]),
+                None if style is None else NumberStyle.from_json(style),
+                tuple((str(n), str(w)) for n, w in value.get("left_out", ())),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(
                 f"the run's encoding is not of this version ({error});"
                 " restore it, or train again in another --workdir"
             ) from None
-        return encoding
 
     def encode(
         self,
@@ -192,21 +164,17 @@ class Encoding:
         for column in self.columns:
             stop = start + len(column.features)
             column.write(
-                _in_terms_of(column, columns[column.name]),
+                column.values_of(columns[column.name]),
                 features[:, start:stop],
             )
             start = stop
         return features
 
 
-def _column(
-    name: str,
-    categories: list[str] | None,
-    marks_missing: bool,
-    fill: float,
-) -> Column:
-    texts = None if categories is None else tuple(map(str, categories))
-    return Column(str(name), texts, bool(marks_missing), float(fill))
+def _column(value: dict[str, Any]) -> Column:
+    # The first versions had two kinds, and named none.
+    old = "number" if value.get("categories") is None else "category"
+    return _FROM_JSON[value.get("kind", old)](value)
 
 
 def _refusal(
@@ -227,16 +195,6 @@ def _refusal(
     )
 
 
-def _in_terms_of(column: Column, found: TableColumn) -> np.ndarray:
-    """Returns a read column's values, categories by the encoding's index."""
-    if column.categories is None or not found.categories:
-        return found.values
-    place = {text: index for index, text in enumerate(column.categories)}
-    # The last is that of index -1.
-    lookup = [place.get(text, UNKNOWN) for text in found.categories]
-    return np.array([*lookup, MISSING], np.int32)[found.values]
-
-
 def fit(
     columns: Mapping[str, TableColumn],
     *,
@@ -253,30 +211,44 @@ def fit(
     Raises:
       UserError: the training rows of a column are all missing.
     """
+    fitted: list[Column] = []
+    left_out: list[tuple[str, str]] = []
+    for name, column in columns.items():
+        if name == target:
+            continue
+        found = _fit(name, column, slice(None) if rows is None else rows)
+        if isinstance(found, str):
+            left_out.append((name, found))
+        else:
+            fitted.append(found)
+    label = columns[target]
+    style = label.reading
     return Encoding(
-        tuple(
-            _fit(name, column, slice(None) if rows is None else rows)
-            for name, column in columns.items()
-            if name != target
-        ),
+        tuple(fitted),
         target,
-        columns[target].categories is not None,
+        label.categories is not None,
+        style if isinstance(style, NumberStyle) else None,
+        tuple(left_out),
     )
 
 
-def _fit(name: str, column: TableColumn, rows: np.ndarray | slice) -> Column:
-    values, missing = column.values[rows], column.missing[rows]
-    there = values[~missing]
-    if not len(there):
+def _fit(
+    name: str, column: TableColumn, rows: np.ndarray | slice
+) -> Column | str:
+    """Settles a column; returns why it is left out where it is."""
+    if column.left_out:
+        return column.left_out
+    values = column.values[rows]
+    if column.missing[rows].all():
         raise UserError(
             f"column {name!r} has no value in any training row; fill it in, or"
             f" leave it out by --config.data.ignore={name}"
         )
-    if column.categories is None:
-        fill = np.float32(np.median(there.astype(np.float64)))
-        return Column(name, None, bool(missing.any()), float(fill))
-    texts = tuple(column.categories[index] for index in np.unique(there))
-    return Column(name, texts, bool(missing.any()))
+    if isinstance(column.reading, TimeForm):
+        return time_column.fit(name, column, values)
+    if isinstance(column.reading, PlainNumbers | NumberStyle):
+        return number_column.fit(name, column, values)
+    return category_column.fit(name, column, values)
 
 
 def table_blocks(

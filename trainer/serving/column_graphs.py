@@ -1,0 +1,204 @@
+"""What each kind of a table's columns does to cells, in TensorFlow.
+
+The same as in `trainer.sources`, to the bit; only a cell that is refused there
+may pass here, such as February 30.
+"""
+
+import abc
+from collections.abc import Collection
+from typing import Any
+from typing import Generic
+from typing import TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.sources import calendar_arithmetic
+from trainer.sources import cells as cells_lib
+from trainer.sources import Encoding
+from trainer.sources import time_form
+from trainer.sources.category_column import CategoryColumn
+from trainer.sources.cell_patterns import only
+from trainer.sources.cell_patterns import SPACE
+from trainer.sources.column import Column
+from trainer.sources.number_column import NumberColumn
+from trainer.sources.number_style import NumberStyle
+from trainer.sources.time_column import SINCE
+from trainer.sources.time_column import TimeColumn
+from trainer.sources.time_column import wave
+
+C = TypeVar("C", bound=Column)
+
+
+class ColumnGraph(abc.ABC, Generic[C]):
+    """A column's features from its cells; a kind is a subclass."""
+
+    missing = cells_lib.MISSING_NUMBER
+
+    def __init__(self, column: C) -> None:
+        self._column = column
+
+    def __call__(self, cells: tf.Tensor) -> tf.Tensor:
+        """Returns float32 [rows, features] of string [rows]."""
+        text = tf.strings.regex_replace(cells, f"^{SPACE}+|{SPACE}+$", "")
+        missing = _is_one_of(tf.strings.lower(text), self.missing)
+        parts = self.features(text, missing)
+        if self._column.marks_missing:
+            parts.append(missing)
+        return tf.stack([tf.cast(part, tf.float32) for part in parts], axis=1)
+
+    @abc.abstractmethod
+    def features(self, text: tf.Tensor, missing: tf.Tensor) -> list[tf.Tensor]:
+        """Returns the features of values, each [rows].
+
+        Args:
+          text: string [rows], without spaces at its ends.
+          missing: bool [rows].
+        """
+
+
+class NumberGraph(ColumnGraph[NumberColumn]):
+    """Of numbers."""
+
+    def features(self, text: tf.Tensor, missing: tf.Tensor) -> list[tf.Tensor]:
+        style, fill = self._column.style, self._column.fill
+        if isinstance(style, NumberStyle):
+            text = _plain_number(style, text)
+        text = tf.where(missing, "0", text)
+        # Rounded once: from decimals to 64 bits, as Python reads them.
+        number = tf.strings.to_number(text, tf.float64)
+        return [tf.where(missing, tf.constant(fill, tf.float64), number)]
+
+
+class CategoryGraph(ColumnGraph[CategoryColumn]):
+    """Of texts."""
+
+    missing = cells_lib.MISSING
+
+    def features(self, text: tf.Tensor, missing: tf.Tensor) -> list[tf.Tensor]:
+        # No category is a word for what is missing.
+        same = text[:, None] == tf.constant(self._column.categories)[None, :]
+        parts = tf.unstack(same, axis=1)
+        if self._column.groups_rare:
+            parts.append(~tf.reduce_any(same, axis=1) & ~missing)
+        return parts
+
+
+class TimeGraph(ColumnGraph[TimeColumn]):
+    """Of dates and times."""
+
+    def features(self, text: tf.Tensor, missing: tf.Tensor) -> list[tf.Tensor]:
+        column = self._column
+        instants = tf.where(
+            missing,
+            tf.constant(column.fill, tf.int64),
+            _instants(column.form, text, missing),
+        )
+        cycles = calendar_arithmetic.cycles_of(instants)
+        seconds = tf.cast(instants - column.first, tf.float64)
+        found = {
+            "year": cycles["year"],
+            SINCE: seconds / np.float64(calendar_arithmetic.SECOND_US),
+        }
+        return [
+            found[name]
+            if name in found
+            else tf.gather(wave(name), cycles[name.rsplit(" ", 1)[0]])
+            for name in column.kept
+        ]
+
+
+_GRAPHS: dict[type[Column], Any] = {
+    NumberColumn: NumberGraph,
+    CategoryColumn: CategoryGraph,
+    TimeColumn: TimeGraph,
+}
+
+
+def encode(encoding: Encoding, cells: tf.Tensor) -> tf.Tensor:
+    """Does in TensorFlow what `Encoding.encode` does.
+
+    Args:
+      encoding: of the run.
+      cells: string [rows, columns], in the order of the encoding's columns.
+
+    Returns:
+      float32 [rows, features].
+    """
+    parts = [
+        _GRAPHS[type(column)](column)(cells[:, place])
+        for place, column in enumerate(encoding.columns)
+    ]
+    return tf.concat(parts, axis=1)
+
+
+def _is_one_of(text: tf.Tensor, words: Collection[str]) -> tf.Tensor:
+    return tf.reduce_any(
+        text[:, None] == tf.constant(sorted(words))[None, :], axis=1
+    )
+
+
+def _part(pattern: str, name: str, text: tf.Tensor) -> tf.Tensor:
+    """Returns a named part of each text; the text where it does not fit."""
+    return tf.strings.regex_replace(text, f"^{only(pattern, name)}$", r"\1")
+
+
+def _plain_number(style: NumberStyle, text: tf.Tensor) -> tf.Tensor:
+    """Returns numbers as `tf.strings.to_number` reads them."""
+    body = _part(style.pattern, "body", text)
+    if style.group_mark:
+        body = tf.strings.regex_replace(body, style.group_mark, "")
+    body = tf.strings.regex_replace(body, ",", ".")
+    minus = _part(style.pattern, "minus", text)
+    below_0 = tf.strings.regex_full_match(minus, f"(?s:{style.negative})")
+    exponent = _part(style.pattern, "exponent", text)
+    return tf.strings.join([tf.where(below_0, "-", ""), body, exponent])
+
+
+def _instants(
+    form: time_form.TimeForm, text: tf.Tensor, missing: tf.Tensor
+) -> tf.Tensor:
+    """Returns microseconds since 1970, int64 [rows]; any where missing."""
+    pattern = form.pattern
+    blank = tf.zeros_like(text)
+
+    def written(name: str) -> tf.Tensor:
+        if name not in form.parts:
+            return blank
+        return tf.where(missing, "", _part(pattern, name, text))
+
+    def number(digits: tf.Tensor, default: int) -> tf.Tensor:
+        digits = tf.where(digits == "", str(default), digits)
+        return tf.strings.to_number(digits, tf.int64)
+
+    part = {
+        name: number(written(name), time_form.DEFAULTS.get(name, 0))
+        for name in time_form.NUMBERS
+    }
+    if "name" in form.parts:
+        short = tf.strings.lower(tf.strings.substr(written("name"), 0, 3))
+        same = short[:, None] == tf.constant(time_form.MONTHS)[None, :]
+        part["month"] = 1 + tf.argmax(same, axis=1)
+    halves = written("half") + written("lone_half")
+    half = tf.strings.lower(tf.strings.substr(halves + " ", 0, 1))
+    part["is_half"] = _mark(halves != "")
+    part["is_pm"] = _mark(half == "p")
+    part["is_short"] = _mark(tf.strings.length(written("year")) == 2)
+    part["is_week"] = _all(text, "week" in form.parts)
+    part["is_ordinal"] = _all(text, "ordinal" in form.parts)
+    digits = written("fraction") + "0" * time_form.MICRO_DIGITS
+    part["micro"] = number(
+        tf.strings.substr(digits, 0, time_form.MICRO_DIGITS), 0
+    )
+    zone = 60 * part.pop("zone_hour") + part.pop("zone_minute")
+    sign = written("zone_sign")
+    part["zone_minutes"] = tf.where((sign == "") | (sign == "+"), zone, -zone)
+    return calendar_arithmetic.instant_of(part)
+
+
+def _mark(condition: tf.Tensor) -> tf.Tensor:
+    return tf.cast(condition, tf.int64)
+
+
+def _all(text: tf.Tensor, value: bool) -> tf.Tensor:
+    return tf.fill(tf.shape(text), tf.constant(int(value), tf.int64))

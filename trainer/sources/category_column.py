@@ -1,0 +1,138 @@
+"""A column of texts: a feature for each that training rows have."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from trainer.sources import cells
+from trainer.sources.column import Column
+from trainer.sources.readings import TEXTS
+from trainer.sources.readings import Texts
+from trainer.sources.table_column import TableColumn
+
+KIND = "category"
+# Indices of no category.
+MISSING = -1
+UNKNOWN = -2
+# A text in fewer training rows is rare, where a column has too many.
+RARE_ROWS = 10
+# The most features of a column whose texts are grouped.
+MOST_FREQUENT = 1000
+# Of few texts each is a category, however rare.
+FEW_TEXTS = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class CategoryColumn(Column):
+    """Texts, each a category.
+
+    Attributes:
+      name, marks_missing: of each column.
+      categories: texts of the training rows, sorted.
+      groups_rare: whether all other texts share a feature.
+    """
+
+    name: str
+    marks_missing: bool
+    categories: tuple[str, ...]
+    groups_rare: bool = False
+
+    @property
+    def reading(self) -> Texts:
+        return TEXTS
+
+    @property
+    def values_features(self) -> tuple[str, ...]:
+        names = tuple(f"{self.name}={text}" for text in self.categories)
+        return names + (f"{self.name} rare",) * self.groups_rare
+
+    @property
+    def told(self) -> str | None:
+        if not self.groups_rare:
+            return None
+        count = len(self.categories)
+        return (
+            f"{self.name!r} has a feature for each of the {count} texts that"
+            f" are in {RARE_ROWS} training rows or more, and one for all others"
+        )
+
+    def read(self, texts: Sequence[str]) -> np.ndarray:
+        place = {text: index for index, text in enumerate(self.categories)}
+        return np.array(
+            [
+                MISSING
+                if cells.is_missing(text)
+                else place.get(text.strip(), UNKNOWN)
+                for text in texts
+            ],
+            np.int32,
+        )
+
+    def values_of(self, found: TableColumn) -> np.ndarray:
+        if not found.categories:
+            return found.values
+        place = {text: index for index, text in enumerate(self.categories)}
+        # The last is that of index -1.
+        lookup = [place.get(text, UNKNOWN) for text in found.categories]
+        return np.array([*lookup, MISSING], np.int32)[found.values]
+
+    def write(self, values: np.ndarray, features: np.ndarray) -> None:
+        for index in range(len(self.categories)):
+            features[:, index] = values == index
+        if self.groups_rare:
+            features[:, len(self.categories)] = values == UNKNOWN
+        if self.marks_missing:
+            features[:, -1] = values == MISSING
+
+    def to_json(self) -> dict[str, Any]:
+        # As the first versions wrote it, which had numbers and categories.
+        plain = {
+            "name": self.name,
+            "categories": list(self.categories),
+            "marks_missing": self.marks_missing,
+            "fill": 0.0,
+        }
+        return (
+            {"kind": KIND, **plain, "groups_rare": True}
+            if (self.groups_rare)
+            else plain
+        )
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "CategoryColumn":
+        return cls(
+            str(value["name"]),
+            bool(value["marks_missing"]),
+            tuple(map(str, value["categories"])),
+            bool(value.get("groups_rare", False)),
+        )
+
+
+def fit(
+    name: str, column: TableColumn, values: np.ndarray
+) -> CategoryColumn | str:
+    """Settles a column of texts by its training rows, MISSING where missing.
+
+    Returns:
+      The column; or why it is left out.
+    """
+    assert column.categories is not None
+    there = values[values >= 0]
+    found, counts = np.unique(there, return_counts=True)
+    lone = int((counts == 1).sum())
+    is_ids = len(found) > FEW_TEXTS and 2 * lone > len(there)
+    if is_ids and not column.is_named_text:
+        return (
+            f"has a text that no other training row has in {lone:,} of"
+            f" {len(there):,}: names, ids or prose"
+        )
+    groups_rare = len(found) > MOST_FREQUENT
+    if groups_rare:
+        order = np.lexsort((found, -counts))[:MOST_FREQUENT]
+        found = np.sort(found[order[counts[order] >= RARE_ROWS]])
+    if not len(found):
+        return f"has no text that {RARE_ROWS} training rows have"
+    texts = tuple(column.categories[index] for index in found)
+    return CategoryColumn(name, bool((values < 0).any()), texts, groups_rare)

@@ -1,0 +1,281 @@
+"""Gathers a column's cells, block by block, until it is known what they are."""
+
+import array
+import dataclasses
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from trainer.sources import cells
+from trainer.sources import readings
+from trainer.sources.number_style import NumberStyle
+from trainer.sources.readings import PlainNumbers
+from trainer.sources.readings import TEXTS
+from trainer.sources.readings import Unclear
+from trainer.sources.table_column import TableColumn
+from trainer.sources.time_form import TimeForm
+
+# So many different texts tell how a column is read; more are not held.
+MOST_HELD = 50_000
+# Labels of more texts are no classes.
+MAX_CLASSES = 1000
+# Longer texts are prose.
+MAX_TEXT_CHARACTERS = 256
+# So many numbers or times among a column's texts are no categories.
+MAX_NUMBERS_IN_TEXT = 20
+# Of so many texts it is looked whether they are numbers or times.
+_SAMPLE = 2000
+_DATE = re.compile(r"(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4})\b.*")
+_DTYPES = {"f": np.float32, "d": np.float64, "i": np.int32, "q": np.int64}
+
+
+class Values:
+    """Gathers numbers or times, until a cell turns out to be text.
+
+    Attributes:
+      text: the first cell that is text, and its line; None for none.
+    """
+
+    def __init__(
+        self,
+        reading: PlainNumbers | NumberStyle | TimeForm,
+        is_target: bool,
+    ) -> None:
+        self.text: str | None = None
+        self.problem: str | None = None
+        self._reading = reading
+        self._is_target = is_target
+        self._is_whole = is_target
+        is_time = isinstance(reading, TimeForm)
+        self._values = array.array("q" if is_time else "fd"[is_target])
+
+    def add(self, texts: Sequence[str], lines: Sequence[int]) -> None:
+        """Adds a block's cells, and the line that each is in."""
+        if self.text is not None:
+            return
+        try:
+            values = self._reading.read(texts)
+        except ValueError:
+            at = cells.first_text(texts)
+            self.text = f"{short(texts[at])} in line {lines[at]}"
+            del self._values[:]
+            return
+        except cells.BadCellError as error:
+            shown = short(texts[error.index])
+            self.problem = self.problem or (
+                f"has {shown} in line {lines[error.index]}, and {error}"
+            )
+            return
+        if self._is_target:
+            self.note_labels(texts)
+        self.extend(values)
+
+    def extend(self, values: np.ndarray) -> None:
+        """Adds values that were read."""
+        dtype = _DTYPES[self._values.typecode]
+        self._values.frombytes(values.astype(dtype).tobytes())
+
+    def note_labels(self, texts: Sequence[str]) -> None:
+        """Looks whether a target's cells are labels, and whole numbers."""
+        reading = self._reading
+        if isinstance(reading, TimeForm):
+            self.problem = "holds times; labels must be numbers or names"
+            return
+        if isinstance(reading, NumberStyle):
+            there = [t for t in texts if not cells.is_missing_number(t)]
+            texts = [reading.plain(text) for text in there]
+        self._is_whole = self._is_whole and cells.are_whole(texts)
+
+    def finish(self) -> TableColumn:
+        """Returns the column of all blocks."""
+        if self.text is not None:
+            return TableColumn(
+                np.empty(0, np.float32),
+                problem=f"has {self.text}, where training rows have numbers",
+            )
+        values = np.frombuffer(self._values, _DTYPES[self._values.typecode])
+        return TableColumn(
+            values,
+            is_whole=self._is_whole,
+            problem=self.problem,
+            reading=self._reading,
+        )
+
+
+class Cells:
+    """Gathers cells that are no plain numbers, each different one by a number.
+
+    All of them together settle what they are: numbers or times as people write
+    them, or texts. After MOST_HELD different ones that is settled by these.
+    """
+
+    text = None
+
+    def __init__(
+        self,
+        is_target: bool,
+        turned: str,
+        wish: str | None = None,
+        *,
+        are_texts: bool = False,
+    ) -> None:
+        """Begins a column.
+
+        Args:
+          is_target: whether it is the labels.
+          turned: its first cell that is no plain number, and its line; or "".
+          wish: what config.data.read_as says of it.
+          are_texts: whether an earlier run took them for texts.
+        """
+        self._is_target = is_target
+        self._turned = turned
+        self._wish = "text" if are_texts else wish
+        self._is_named_text = wish == "text"
+        self._most = None if self._wish == "text" else MOST_HELD
+        self._numbers: dict[str, int] = {}
+        self._indices = array.array("i")
+        self._values: Values | None = None
+        self._left_out: str | None = None
+        self._rows = 0
+
+    def add(self, texts: Sequence[str], lines: Sequence[int]) -> None:
+        """Adds a block's cells, and the line that each is in."""
+        self._rows += len(texts)
+        if self._values is not None:
+            self._values.add(texts, lines)
+        elif not self._left_out:
+            known = self._numbers
+            self._indices.extend(
+                [known.setdefault(text, len(known)) for text in texts]
+            )
+            if self._most is not None and len(known) > self._most:
+                self._settle_early()
+
+    def _settle_early(self) -> None:
+        found = self._settled()
+        if isinstance(found, NumberStyle | TimeForm):
+            self._values = self._read_as(found)
+        else:
+            self._left_out = f"has more than {self._most:,} different texts"
+        self._numbers, self._indices = {}, array.array("i")
+
+    def _settled(self) -> NumberStyle | TimeForm | Unclear | None:
+        there = [t for t in self._numbers if not cells.is_missing_number(t)]
+        return readings.settle(there, self._wish) if there else None
+
+    def _read_as(self, reading: NumberStyle | TimeForm) -> Values:
+        """Returns what was gathered as numbers or times."""
+        values = Values(reading, self._is_target)
+        texts = list(self._numbers)
+        try:
+            found = reading.read(texts)
+        except cells.BadCellError as error:
+            shown = short(texts[error.index])
+            values.problem = f"has {shown}, and {error}"
+            return values
+        if self._is_target:
+            values.note_labels(texts)
+        values.extend(found[np.frombuffer(self._indices, np.int32)])
+        return values
+
+    def finish(self) -> TableColumn:
+        """Returns the column of all blocks."""
+        if self._values is not None:
+            return self._values.finish()
+        if self._left_out:
+            return self._without_values(self._left_out)
+        found = self._settled()
+        if isinstance(found, NumberStyle | TimeForm):
+            return self._read_as(found).finish()
+        column = self._as_texts()
+        if isinstance(found, Unclear):
+            return dataclasses.replace(
+                column, problem=found.problem, remedies=found.remedies
+            )
+        return column
+
+    def _without_values(self, why: str) -> TableColumn:
+        return TableColumn(
+            np.full(self._rows, -1, np.int32),
+            (),
+            problem=f"{why}, no classes" if self._is_target else None,
+            reading=TEXTS,
+            left_out=why,
+        )
+
+    def _as_texts(self) -> TableColumn:
+        is_missing = (
+            cells.is_missing_label if self._is_target else cells.is_missing
+        )
+        categories = sorted(
+            {text.strip() for text in self._numbers if not is_missing(text)}
+        )
+        longest = max(map(len, categories), default=0)
+        if longest > MAX_TEXT_CHARACTERS and self._wish != "text":
+            return self._without_values(
+                f"holds texts of up to {longest} characters"
+            )
+        place = {text: index for index, text in enumerate(categories)}
+        lookup = np.array(
+            [place.get(text.strip(), -1) for text in self._numbers], np.int32
+        )
+        indices = np.frombuffer(self._indices, np.int32)
+        problem = self._too_many(categories)
+        if not problem and self._wish != "text":
+            problem = _problem_of(categories, self._turned)
+        return TableColumn(
+            lookup[indices] if len(indices) else indices,
+            tuple(categories),
+            problem=problem,
+            reading=TEXTS,
+            remedies=("text",) if problem and not self._is_target else (),
+            is_named_text=self._is_named_text,
+        )
+
+    def _too_many(self, categories: Sequence[str]) -> str | None:
+        if not self._is_target or len(categories) <= MAX_CLASSES:
+            return None
+        shown = ", ".join(map(short, categories[:3]))
+        return f"has more than {MAX_CLASSES} different texts ({shown} ...)" + (
+            f", the first {self._turned}" if self._turned else ""
+        )
+
+
+def _problem_of(categories: Sequence[str], turned: str) -> str | None:
+    """Says what texts that are no categories are."""
+    if not categories:
+        return None
+    if all(map(_DATE.fullmatch, categories)):
+        return (
+            f"holds dates ({short(categories[0])}) that are written in more"
+            " than one way, or are no days"
+        )
+    sample = categories[:: 1 + len(categories) // _SAMPLE]
+    for kind, is_such in (
+        ("numbers", _is_number),
+        ("times", readings.looks_like_time),
+    ):
+        others = [text for text in sample if not is_such(text)]
+        count = len(sample) - len(others)
+        if count > max(MAX_NUMBERS_IN_TEXT, len(others)):
+            if others:
+                return f"has {kind}, and {_first(others, turned)}"
+            shown = f"{short(sample[0])}, {short(sample[-1])}"
+            return f"has {kind} that are written in more than one way ({shown})"
+    return None
+
+
+def _first(others: Sequence[str], turned: str) -> str:
+    """Names a cell of others, with its line where that is known."""
+    is_other = any(turned.startswith(f"{short(text)} in") for text in others)
+    return turned if is_other else short(others[0])
+
+
+def _is_number(text: str) -> bool:
+    return cells.is_number(text) or readings.looks_like_number(text)
+
+
+def short(text: str) -> str:
+    """Quotes a cell for a message of one line."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")

@@ -1,0 +1,173 @@
+"""How people write numbers: one style a column, settled by all of its cells.
+
+`(1.234,50 €)` is a number to a person. Which mark is the decimal one, which
+parts thousands, and which unit stands beside, is told by all of a column's
+cells together; a cell that is written otherwise is then a slip.
+"""
+
+import dataclasses
+import functools
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from trainer.sources import cells
+from trainer.sources.cell_patterns import BLANK
+from trainer.sources.cell_patterns import MINUS
+
+# Marks that part thousands, as patterns. Quotes are Switzerland's.
+_GROUPS = {
+    "": "",
+    ",": ",",
+    ".": r"\.",
+    " ": BLANK,
+    "'": "['\u2019]",
+}
+_DECIMALS = {".": r"\.", ",": ","}
+_SYMBOLS = "$€£¥₹₽₩₺₴₫₪₱฿¢"
+_CODES = (
+    "AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN"
+    "|RUB|SEK|SGD|TRY|USD|ZAR|Rs\\.?|kr\\.?|Fr\\.?"
+)
+# A unit of currency before, or any after: "km/h", "m2", "per cent", "°C".
+_BEFORE = f"(?:[A-Z]{{0,3}}[{_SYMBOLS}]|{_CODES})"
+_LETTER = (
+    f"[^0-9.,;:'\u2019()+*/^{MINUS}\t-\r\x1c- \x85\xa0\u2000-\u200f\u202f]"
+)
+_AFTER = f"(?:{_LETTER}+(?:[ ./^*\xa0]{_LETTER}+|\\^-?[0-9])*[23]?\\.?)"
+_EXPONENT = "[eE][-+]?[0-9]+"
+CELL = re.compile(
+    f"{BLANK}*(?:\\({BLANK}*)?[+{MINUS}]?{BLANK}*(?P<before>{_BEFORE})?"
+    f"{BLANK}*\\(?[+{MINUS}]?{BLANK}*"
+    f"(?P<body>[0-9.,'\u2019]+(?:{BLANK}[0-9.,'\u2019]+)*)(?:{_EXPONENT})?"
+    f"{BLANK}*(?P<after>{_AFTER})?{BLANK}*\\)?{BLANK}*"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class NumberStyle:
+    """How the numbers of a column are written.
+
+    Attributes:
+      decimal: mark before decimals, a point or a comma.
+      group: mark between thousands, " " for any blank; "" for none.
+      before: unit before each number; "" for none.
+      after: unit after each number; "" for none.
+    """
+
+    decimal: str = "."
+    group: str = ""
+    before: str = ""
+    after: str = ""
+
+    @functools.cached_property
+    def body(self) -> str:
+        """Pattern of the digits and their marks."""
+        mark, point = _GROUPS[self.group], _DECIMALS[self.decimal]
+        whole = "[0-9]+"
+        if mark:
+            whole += f"|[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}})+"
+        if mark == ",":  # India's: 12,34,567
+            whole += "|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}"
+        return f"(?:(?:{whole})(?:{point}[0-9]*)?|{point}[0-9]+)"
+
+    @functools.cached_property
+    def pattern(self) -> str:
+        """Pattern of a cell, with the parts minus, body and exponent."""
+        before, after = map(re.escape, (self.before, self.after))
+        return (
+            f"{BLANK}*(?P<minus>\\(?{BLANK}*[+{MINUS}]?{BLANK}*{before}{BLANK}*"
+            f"\\(?[+{MINUS}]?){BLANK}*(?P<body>{self.body})"
+            f"(?P<exponent>(?:{_EXPONENT})?){BLANK}*{after}{BLANK}*"
+            f"\\)?{BLANK}*"
+        )
+
+    @property
+    def negative(self) -> str:
+        """Pattern of the part minus where the number is below 0."""
+        return f"[^({MINUS}]*[({MINUS}].*"
+
+    @property
+    def group_mark(self) -> str:
+        """Pattern of the mark between thousands; "" for none."""
+        return _GROUPS[self.group]
+
+    @functools.cached_property
+    def _compiled(self) -> re.Pattern:
+        return re.compile(self.pattern)
+
+    @functools.cached_property
+    def _negative(self) -> re.Pattern:
+        return re.compile(self.negative, re.DOTALL)
+
+    def plain(self, text: str) -> str:
+        """Returns a cell's number as Python writes it.
+
+        Raises:
+          ValueError: it is written in no such style.
+        """
+        found = self._compiled.fullmatch(text)
+        if found is None:
+            raise ValueError(text)
+        body = found["body"]
+        if self.group_mark:
+            body = re.sub(self.group_mark, "", body)
+        sign = "-" if self._negative.fullmatch(found["minus"]) else ""
+        return sign + body.replace(",", ".") + found["exponent"]
+
+    def read(self, texts: Sequence[str]) -> np.ndarray:
+        """Returns cells' numbers, float64 [rows], NaN where missing.
+
+        Raises:
+          BadCellError: a cell is written otherwise, or is beyond float32.
+        """
+        values = np.empty(len(texts))
+        for index, text in enumerate(texts):
+            if cells.is_missing_number(text):
+                values[index] = np.nan
+                continue
+            try:
+                values[index] = float(self.plain(text))
+            except ValueError:
+                raise cells.BadCellError(
+                    index, f"must be a number such as {self.example}"
+                ) from None
+            if not abs(values[index]) <= cells.LARGEST:
+                raise cells.BadCellError(index, cells.TOO_LARGE)
+        return values
+
+    @property
+    def example(self) -> str:
+        """A number that is written so."""
+        body = f"1{self.group}234{self.decimal}5"
+        after = f" {self.after}" if self.after else ""
+        return repr(self.before + body + after)
+
+    @property
+    def told(self) -> str:
+        """Says in words how the column is read."""
+        marks = {".": "a point", ",": "a comma", " ": "a blank", "'": "a quote"}
+        words = f"numbers, {marks[self.decimal]} before decimals"
+        if self.group:
+            words += f" and {marks[self.group]} between thousands"
+        units = [unit for unit in (self.before, self.after) if unit]
+        if units:
+            words += f", in {' '.join(units)!r}"
+        return f"{words}, as {self.example}"
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "NumberStyle":
+        """Returns what `to_json` told.
+
+        Raises:
+          ValueError, TypeError: it told something else.
+        """
+        style = cls(**{key: str(text) for key, text in value.items()})
+        if style.decimal not in _DECIMALS or style.group not in _GROUPS:
+            raise ValueError(f"number style {value}")
+        return style

@@ -1,0 +1,182 @@
+"""Settles how a column's cells are read, by all of them together.
+
+What people write may be read in several ways; a column has one, or is refused
+with the field that says which.
+"""
+
+import dataclasses
+import re
+from collections.abc import Collection
+from collections.abc import Sequence
+
+import numpy as np
+
+from trainer.sources import cells
+from trainer.sources.number_style import CELL
+from trainer.sources.number_style import NumberStyle
+from trainer.sources.time_form import FORMS
+from trainer.sources.time_form import TimeForm
+
+
+class PlainNumbers:
+    """Numbers as programs write them."""
+
+    def read(self, texts: Sequence[str]) -> np.ndarray:
+        """Returns numbers, as `cells.numbers` does."""
+        return cells.numbers(texts)
+
+
+class Texts:
+    """Names of categories."""
+
+
+PLAIN = PlainNumbers()
+TEXTS = Texts()
+Reading = PlainNumbers | NumberStyle | TimeForm | Texts
+
+
+@dataclasses.dataclass(frozen=True)
+class Unclear:
+    """What keeps a column's numbers or times from being read.
+
+    Attributes:
+      problem: what, as it follows a column's name.
+      remedies: readings that settle it, of config.data.read_as.
+    """
+
+    problem: str
+    remedies: tuple[str, ...]
+
+
+# In the order in which one is taken where several fit and say the same.
+_MARKS = tuple(
+    (decimal, group)
+    for decimal in (".", ",")
+    for group in ("", ",", ".", " ", "'")
+    if decimal != group
+)
+_BODIES = {
+    marks: re.compile(NumberStyle(*marks).body).fullmatch for marks in _MARKS
+}
+
+
+def settle(
+    texts: Collection[str], wish: str | None = None
+) -> NumberStyle | TimeForm | Unclear | None:
+    """Settles how a column is read whose cells are no plain numbers.
+
+    Args:
+      texts: its different cells, without missing ones.
+      wish: "text", "decimal_point", "decimal_comma", "day_first",
+        "month_first" or "year_first" where config.data.read_as says so.
+
+    Returns:
+      How; what keeps it from being read; or None for texts.
+    """
+    decimals = {"decimal_point": ".", "decimal_comma": ","}
+    if wish == "text":
+        return None
+    if wish in decimals:
+        return _number(texts, decimals[wish]) or _unfit(wish)
+    if wish == "year_first":
+        return _time(texts, (wish, "basic")) or _unfit(wish)
+    if wish is not None:
+        return _time(texts, (wish,)) or _unfit(wish)
+    return _number(texts, None) or _time(texts, tuple(FORMS))
+
+
+def _unfit(wish: str) -> Unclear:
+    return Unclear(
+        f"is not written as config.data.read_as says ({wish})", ("text",)
+    )
+
+
+def _time(
+    texts: Collection[str], forms: tuple[str, ...]
+) -> TimeForm | Unclear | None:
+    """Settles the form in which all texts are times."""
+    fitting = [TimeForm(name) for name in forms]
+    for text in texts:
+        fitting = [form for form in fitting if form.matches(text)]
+        if not fitting:
+            return None
+    if not texts:
+        return None
+    held = list(texts)
+    first = fitting[0].read(held)
+    if any((form.read(held) != first).any() for form in fitting[1:]):
+        return Unclear(
+            f"has {held[0]!r}, which may begin with the day or the month, and"
+            " no cell that tells",
+            ("day_first", "month_first"),
+        )
+    return fitting[0]
+
+
+def looks_like_number(text: str) -> bool:
+    """Tells whether a text alone is a number to a person, of any unit."""
+    found = CELL.fullmatch(text)
+    return found is not None and any(
+        fits(found["body"]) for fits in _BODIES.values()
+    )
+
+
+def looks_like_time(text: str) -> bool:
+    """Tells whether a text alone is a time to a person."""
+    return any(TimeForm(name).matches(text) for name in FORMS)
+
+
+def _number(
+    texts: Collection[str], decimal: str | None
+) -> NumberStyle | Unclear | None:
+    """Settles the style in which all texts are numbers."""
+    found = [CELL.fullmatch(text) for text in texts]
+    bodies = [match["body"] for match in found if match]
+    if len(bodies) < len(found) or not bodies:
+        return None
+    units = {(m["before"] or "", m["after"] or "") for m in found if m}
+    if len(units) > 1:
+        return None
+    fitting = [
+        marks
+        for marks in _MARKS
+        if all(map(_BODIES[marks], bodies)) and decimal in (None, marks[0])
+    ]
+    if not fitting:
+        return _no_style(bodies)
+    (before, after) = units.pop()
+    if decimal is None and _is_ambiguous(fitting, bodies):
+        shown = next(body for body in bodies if "," in body)
+        return Unclear(
+            f"has {shown!r}, which may be thousands or decimals, and no cell"
+            " that tells",
+            ("decimal_point", "decimal_comma"),
+        )
+    first = fitting[0]
+    return NumberStyle(*first, before, after)
+
+
+def _no_style(bodies: list[str]) -> Unclear | None:
+    """Tells numbers of several styles from what is no number."""
+    if not all(any(fit(b) for fit in _BODIES.values()) for b in bodies):
+        return None
+    shown = [next((b for b in bodies if mark in b), "") for mark in ".,"]
+    return Unclear(
+        "writes numbers in more than one way"
+        f" ({' and '.join(repr(b) for b in shown if b)})",
+        ("text",),
+    )
+
+
+def _is_ambiguous(fitting: list[tuple[str, str]], bodies: list[str]) -> bool:
+    """Tells whether commas may be thousands' or decimals' alike.
+
+    Where whole numbers below 1,000 stand without a comma, and none above,
+    commas are thousands': decimals of a fixed width would have one everywhere.
+    """
+    if not {(".", ","), (",", "")} <= set(fitting):
+        return False
+    if (".", "") in fitting:  # no cell has a comma
+        return False
+    bare = [body for body in bodies if "," not in body]
+    return not bare or max(map(len, bare)) > 3

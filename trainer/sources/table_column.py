@@ -1,0 +1,46 @@
+"""A column as it stands in a file: its values, and how its cells were read."""
+
+import dataclasses
+
+import numpy as np
+
+from trainer.sources.readings import PLAIN
+from trainer.sources.readings import Reading
+from trainer.sources.time_form import NO_TIME
+from trainer.sources.time_form import TimeForm
+
+
+@dataclasses.dataclass(frozen=True)
+class TableColumn:
+    """A column as it stands in a file.
+
+    Attributes:
+      values: numbers [rows], float32 (float64 for the target), NaN where
+        missing; times, int64 microseconds, NO_TIME where missing; or int32
+        [rows] indices of `categories`, -1 where missing.
+      categories: a text column's texts, sorted; None for numbers and times.
+      is_whole: all numbers are written as whole ones; of the target alone.
+      problem: what forbids to train on it, or None.
+      reading: how its cells were read.
+      remedies: readings of config.data.read_as that take the problem away.
+      left_out: why nothing is learnt from it, or None.
+      is_named_text: whether config.data.read_as says that it is categories.
+    """
+
+    values: np.ndarray
+    categories: tuple[str, ...] | None = None
+    is_whole: bool = False
+    problem: str | None = None
+    reading: Reading = PLAIN
+    remedies: tuple[str, ...] = ()
+    left_out: str | None = None
+    is_named_text: bool = False
+
+    @property
+    def missing(self) -> np.ndarray:
+        """Where no value is, bool [rows]."""
+        if isinstance(self.reading, TimeForm):
+            return self.values == NO_TIME
+        if self.categories is None:
+            return np.isnan(self.values)
+        return self.values < 0
