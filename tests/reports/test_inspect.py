@@ -128,16 +128,19 @@ def test_duplicates_leaks_and_conflicts_are_counted(tmp_path):
 
 def test_columns_that_cannot_be_trained_on_are_left_out(tmp_path):
     rows = "".join(
-        f"n{i},2024-01-{i % 28 + 1:02},{i % 5},,{i % 2}\n" for i in range(1200)
+        f"n{i},0{i % 9 + 1}/0{i % 7 + 1}/2024,{i % 5},,{i % 2}\n"
+        for i in range(1200)
     )
     path = write(tmp_path, "who,a day,size,none,y\n" + rows)
     found = found_in(path)
-    assert "more than 1000 different texts" in finding(found, "'who'")
-    assert "holds dates" in finding(found, "'a day'")
+    assert "no other training row has" in finding(found, "'who'")
+    assert "begin with the day or the month" in finding(found, "'a day'")
     assert "has no value" in finding(found, "'none'")
+    who = found["columns"][0]
+    assert (who["problem"], who["left_out"][:10]) == (None, "has a text")
     words = shlex.split(found["command"])
     (ignore,) = [w for w in words if w.startswith("--config.data.ignore=")]
-    assert ignore.endswith("=('who', 'a day', 'none')")
+    assert ignore.endswith("=('a day', 'none')")
     # The command's words are what the trainer takes.
     assert words[:2] == ["strata", "train"]
     values, config = flags_lib.parse(words[2:])
@@ -149,13 +152,30 @@ def test_columns_that_cannot_be_trained_on_are_left_out(tmp_path):
 
 @pytest.mark.parametrize("names", ["a", "a,b", "2020,True", "none,x y"])
 def test_any_columns_name_reaches_the_trainer(tmp_path, names):
-    header, bad = names, ",".join(["2024-01-31"] * len(names.split(",")))
+    header, bad = names, ",".join(["01/02/2024"] * len(names.split(",")))
     rows = "".join(f"{bad},{i % 9},{i % 2}\n" for i in range(40))
     path = write(tmp_path, f"{header},size,y\n{rows}")
     words = shlex.split(found_in(path)["command"])
     _, config = flags_lib.parse(words[2:])
     loaded = sources.load(config.data, seed=1, data_dir=str(path))
     assert loaded.encoding.features == ("size",)
+
+
+def test_times_are_told_by_their_ends(tmp_path):
+    rows = "".join(f"{i + 1}.2.2024 {i}:30,{i % 2}\n" for i in range(20))
+    found = found_in(write(tmp_path, "when,y\n" + rows))
+    (when, _) = found["columns"]
+    ends = ("2024-02-01T00:30:00", "2024-02-20T19:30:00")
+    assert (when["kind"], when["least"], when["greatest"]) == ("time", *ends)
+    assert "written as 31/01/2024" in finding(found, "read as")
+    assert ends[1] in inspect(tmp_path)[1]
+
+
+def test_a_table_of_names_alone_is_told(tmp_path):
+    rows = "".join(f"n{i},{i % 2}\n" for i in range(40))
+    found = found_in(write(tmp_path, "who,y\n" + rows))
+    assert "read_as=who=text" in finding(found, "no column is left")
+    assert found["command"] is None
 
 
 def test_an_unfit_label_leaves_the_columns(tmp_path):
@@ -166,7 +186,7 @@ def test_an_unfit_label_leaves_the_columns(tmp_path):
     assert finding(found, "'who'").endswith("name another by --target")
     assert "train: not as it is" in inspect(path)[1]
     assert found_in(path, "--target=size")["problem"] == "multiclass"
-    path = write(tmp_path, "y,day\n" + "1,2024-01-01\n0,2024-01-01\n" * 9)
+    path = write(tmp_path, "y,day\n" + "1,2024-01-32\n0,2024-01-32\n" * 9)
     assert "no column is left" in finding(found_in(path, "--target=y"), "left")
 
 

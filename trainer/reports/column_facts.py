@@ -8,7 +8,8 @@ import numpy as np
 
 from trainer.reports.sameness import blocks_of
 from trainer.sources import Split
-from trainer.sources.csv_table import TableColumn
+from trainer.sources.table_column import TableColumn
+from trainer.sources.time_form import TimeForm
 
 # Texts of a column that are told, the most frequent first.
 MOST_TEXTS = 20
@@ -25,19 +26,41 @@ def of_table(
       problem: what forbids to train on it, or None.
 
     Returns:
-      {"name", "kind": "number" or "text", "missing": cells, "problem"}, and of
-      numbers "least", "greatest", "mean" and "is_row_number", of texts "texts":
-      how many, and "counts": {text: cells} of the most frequent.
+      {"name", "kind": "number", "time" or "text", "missing": cells, "problem",
+      "left_out": why training leaves it out by itself, or None}, and of numbers
+      "least", "greatest", "mean" and "is_row_number", of times "least" and
+      "greatest" in ISO 8601, UTC, of texts "texts": how many, and "counts":
+      {text: cells} of the most frequent.
     """
-    texts = parts[0].categories is not None
+    first = parts[0]
+    texts = first.categories is not None
+    is_time = isinstance(first.reading, TimeForm)
     missing = sum(int(part.missing.sum()) for part in parts)
+    if first.left_out:  # its cells are not held
+        missing = 0
     found: dict[str, Any] = {
         "name": name,
-        "kind": "text" if texts else "number",
+        "kind": "text" if texts else "time" if is_time else "number",
         "missing": missing,
         "problem": problem,
+        "left_out": first.left_out,
     }
+    if is_time:
+        return found | _of_times(parts)
     return found | (_of_texts(parts) if texts else _of_numbers(parts))
+
+
+def _of_times(parts: list[TableColumn]) -> dict[str, Any]:
+    values = np.concatenate([p.values[~p.missing] for p in parts])
+    ends: list[str | None] = [None, None]
+    if len(values):
+        times = np.array([values.min(), values.max()]).astype("M8[us]")
+        ends = [str(time) for time in times.astype("M8[s]")]
+    return {
+        "least": ends[0],
+        "greatest": ends[1],
+        "is_constant": len(values) > 0 and ends[0] == ends[1],
+    }
 
 
 def _of_texts(parts: list[TableColumn]) -> dict[str, Any]:

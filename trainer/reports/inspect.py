@@ -122,7 +122,7 @@ def _of_tables(
         problems.setdefault(name, f"{path.name}: {problem}")
     parts = [table.columns for table in tables.tables.values()]
     notes = [*tables.notes, *filter(None, [tables.lack])]
-    found = {
+    found: dict[str, Any] = {
         "name": tables.name,
         "source": "csv",
         "path": str(
@@ -148,10 +148,15 @@ def _of_tables(
         return found, None
     try:
         dataset = sources.held_out(kept.labelled(), data, Config.seed)
-    except UserError as error:  # too few rows to hold some out
+        dataset = kept.encode(dataset, None)
+    except UserError as error:  # too few rows or columns
         notes.append(f"training refuses the table: {error}")
         return found, None
-    dataset = kept.encode(dataset, None)
+    assert dataset.encoding is not None
+    left_out = dict(dataset.encoding.left_out)
+    for column in found["columns"]:
+        column["left_out"] = left_out.get(column["name"])
+    notes += [note for note in dataset.notes if note not in notes]
     return found | _rows(dataset, set(paths)), dataset
 
 
@@ -293,6 +298,7 @@ def _findings(found: dict[str, Any]) -> list[str]:
         names = [c["name"] for c in left if c.get(key)]
         if names:
             lines.append(f"{_some(names)}: {words}; nothing is learnt from it")
+    left = [c for c in left if not c.get("left_out")]
     names = [c["name"] for c in left if c.get("texts", 0) > MANY_TEXTS]
     if names:
         lines.append(f"{_some(names)}: a feature for each of many texts")

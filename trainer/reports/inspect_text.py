@@ -57,6 +57,10 @@ def _columns(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     for column in found["columns"]:
         if column["problem"]:
             ends = ["unfit", "", ""]
+        elif column.get("left_out"):
+            ends = ["left out", "", ""]
+        elif column["kind"] == "time":
+            ends = [column["least"] or "-", "", column["greatest"] or "-"]
         elif column["kind"] == "text":
             texts = list(column["counts"])
             more = ", ..." * (column["texts"] > 3)

@@ -171,10 +171,11 @@ class Tables:
             raise UserError(self.lack)
         for path, name, problem in self.problems():
             column = self.tables["train"].columns[name]
-            settled = "".join(
-                f" or {_flag('read_as', f'{name}={reading}')},"
+            ways = [
+                _flag("read_as", f"{name}={reading}")
                 for reading in column.remedies
-            )
+            ]
+            settled = ways and f" say how it is read by {' or '.join(ways)},"
             remedy = (
                 "or name another by --config.data.target"
                 if name == self.target
@@ -182,7 +183,7 @@ class Tables:
             )
             raise UserError(
                 f"{path}: column {name!r} {problem}; correct it,"
-                + (settled and f" say how it is read by{settled[3:]}")
+                + (settled or "")
                 + f" {remedy}"
             )
 

@@ -207,9 +207,6 @@ def fit(
       columns: of the file that holds the training rows.
       target: which of them is the label.
       rows: int64, the training rows; None for all.
-
-    Raises:
-      UserError: the training rows of a column are all missing.
     """
     fitted: list[Column] = []
     left_out: list[tuple[str, str]] = []
@@ -240,10 +237,7 @@ def _fit(
         return column.left_out
     values = column.values[rows]
     if column.missing[rows].all():
-        raise UserError(
-            f"column {name!r} has no value in any training row; fill it in, or"
-            f" leave it out by --config.data.ignore={name}"
-        )
+        return "has no value in any training row"
     if isinstance(column.reading, TimeForm):
         return time_column.fit(name, column, values)
     if isinstance(column.reading, PlainNumbers | NumberStyle):
