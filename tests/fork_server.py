@@ -181,8 +181,12 @@ def _become(words: list[str], environment: dict[str, str]) -> NoReturn:
     os.environ.update(environment)
     sys.argv = [sys.executable, *words[1:]]
     sys.orig_argv = [sys.executable, "-m", *words]
-    assert isinstance(sys.stdout, io.TextIOWrapper)
-    sys.stdout.reconfigure(write_through="PYTHONUNBUFFERED" in environment)
+    # The server's own believes to be where that one stands.
+    is_direct = "PYTHONUNBUFFERED" in environment
+    raw = open(1, "wb", 0 if is_direct else -1, closefd=False)  # noqa: SIM115
+    sys.stdout = io.TextIOWrapper(
+        raw, "utf-8", line_buffering=os.isatty(1), write_through=is_direct
+    )
     code: object = 0
     try:
         runpy.run_module(words[0], run_name="__main__", alter_sys=True)

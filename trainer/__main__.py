@@ -10,7 +10,9 @@ import sys
 from typing import NamedTuple
 from typing import NoReturn
 
+from trainer.process import interruption
 from trainer.process.exits import leave
+from trainer.process.exits import verb
 from trainer.version import __version__
 
 
@@ -87,19 +89,22 @@ def usage() -> str:
 
 def command() -> NoReturn:
     """Does the verb of this process's command line, and ends it."""
-    leave(main())
+    words = sys.argv[1:]
+    if words[:1] != ["launch"]:  # which has others to tell of Ctrl-C
+        interruption.end_at_once()
+    leave(main(words))
 
 
-def main(argv: list[str] | None = None) -> int:
+@verb
+def main(words: list[str]) -> int:
     """Does a verb.
 
     Args:
-      argv: the words after `strata`; those of the process by default.
+      words: those after `strata`.
 
     Returns:
       The exit code: that of the verb, or 2 for a verb that there is not.
     """
-    words = sys.argv[1:] if argv is None else argv
     if not words or words[0] in ("-h", "--help"):
         print(usage())
         return 0

@@ -15,7 +15,6 @@ from trainer.devices import start
 from trainer.flags import Flags
 from trainer.journal.display import Display
 from trainer.journal.json_lines import JsonDisplay
-from trainer.process import failures
 from trainer.process import heartbeat
 from trainer.process.exits import DONE
 from trainer.process.exits import leave
@@ -32,7 +31,6 @@ from trainer.workdir.location import open_location
 
 
 @verb
-@failures.told
 def main(argv: list[str]) -> int:
     """Runs the job; tells a mistake or a failure from outside in one line."""
     heartbeat.start(os.environ)

@@ -1,10 +1,13 @@
 """A disk that fills ends a run in a line, and loses nothing that was saved."""
 
+import shutil
 import subprocess
 
+import numpy as np
 import pytest
 
 from tests.bad_input.commands import command
+from trainer.__main__ import main
 from trainer.workdir import checkpoints
 
 DISK_FULL = 75
@@ -73,3 +76,39 @@ def test_a_disk_too_small_for_an_event_file(small_disk, here):
     disk, mount = small_disk
     mount("-o", "size=12k")
     check_disk_full(run_on(disk, here))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        "evaluate --workdir={run} --output={disk}/scores.json",
+        "predict --workdir={run} --input={rows} --output={disk}/out.csv",
+        "predict --workdir={run} --input={rows} --output={disk}/out.npy",
+        "report {run} --output={disk}/report.html",
+        "report {disk}/run",
+        "compare {run} {disk}/run --output={disk}/page.html",
+        "export --workdir={disk}/run --formats=keras",
+        "export --workdir={disk}/run --formats=saved_model",
+        "export --workdir={disk}/run --formats=tflite",
+        "export --workdir={disk}/run --formats=onnx",
+    ],
+)
+def test_a_disk_without_room_for_what_a_verb_writes(
+    words, small_disk, trained, tmp_path, capsys
+):
+    disk, mount = small_disk
+    run, rows = trained("multiclass"), tmp_path / "rows.npy"
+    np.save(rows, np.zeros((3000, 8, 8), np.uint8))
+    mount("-o", "size=8m")
+    shutil.copytree(run, disk / "run", ignore=shutil.ignore_patterns("*.v2"))
+    (disk / "run" / "export").mkdir()
+    left = shutil.disk_usage(disk).free
+    (disk / "full").write_bytes(bytes(left - 8192))
+    there = sorted(disk.rglob("*"))
+    capsys.readouterr()
+    assert main(words.format(run=run, disk=disk, rows=rows).split()) == 75
+    told = capsys.readouterr().err.splitlines()
+    assert told[-1].startswith("strata: the disk failed: ")
+    assert not [line for line in told if "Traceback" in line]
+    assert sorted(disk.rglob("*")) == there

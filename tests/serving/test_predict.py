@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import re
+import signal
 import struct
 
 import numpy as np
@@ -238,7 +239,7 @@ def test_top_k_is_the_most_probable_first(digits, images, tmp_path, kind):
     assert np.array(found, int).tolist() == best.tolist()
 
 
-def test_a_reader_that_has_enough_is_no_crash(digits, images, tmp_path):
+def test_a_reader_that_has_enough_ends_it_as_cat(digits, images, tmp_path):
     np.save(tmp_path / "x.npy", np.tile(images, (100, 1, 1)))
     process = processes.start(
         "trainer",
@@ -248,7 +249,7 @@ def test_a_reader_that_has_enough_is_no_crash(digits, images, tmp_path):
     )
     assert process.stdout.readline().startswith("class,")
     process.stdout.close()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=60) == -signal.SIGPIPE
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ class MetricsLog:
         if path.exists():
             text = "".join(json.dumps(line) + "\n" for line in kept)
             write_atomically(path, text.encode())
-        self._file = open(path, "a", buffering=1)  # noqa: SIM115
+        self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
 
     def has(self, step: int, split: str) -> bool:
         return (step, split) in self._seen

@@ -1,8 +1,12 @@
 """How a process ends: its codes, and the one line that says why."""
 
 import contextlib
+import errno
 import functools
+import io
 import os
+import select
+import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -14,8 +18,21 @@ DIVERGED = 3
 STOPPED = 42
 STOPPED_BY_USER = 43
 CLUSTER_FAILED = 75
-# As a shell says of a process that Ctrl-C ended.
-INTERRUPTED = 130
+# As a shell gives an end by a signal; `leave` has it be one, since a shell's
+# loop ends by Ctrl-C only where the command in it was ended by it.
+INTERRUPTED = 128 + signal.SIGINT
+READER_LEFT = 128 + signal.SIGPIPE
+_BY_SIGNAL = (INTERRUPTED, READER_LEFT)
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_DISK_ERRORS = (
+    *DISK_FULL,
+    errno.EIO,
+    errno.EROFS,
+    errno.EPERM,
+    errno.EACCES,
+    errno.ESTALE,
+)
 
 
 class UserError(Exception):
@@ -41,18 +58,72 @@ def leave(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):  # they may lie on a full disk
             stream.flush()
+    if code in _BY_SIGNAL:
+        signal.signal(code - 128, signal.SIG_DFL)
+        os.kill(os.getpid(), code - 128)
     os._exit(code)
 
 
 def verb(run: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
-    """Makes a command's `main` of it: a UserError is told, with code 2."""
+    """Makes a command's `main` of it, whose every end is a code and a line.
+
+    A UserError is told, with code 2; a peer, a bucket or a disk that failed,
+    with code 75. Ctrl-C and a reader of stdout that leaves, such as `head`,
+    need no word: codes 130 and 141.
+    """
 
     @functools.wraps(run)
     def main(argv: list[str]) -> int:
+        # What a terminal cannot show is a "?" there.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")
         try:
-            return run(argv)
+            code = _code_of(run, argv)
+            sys.stdout.flush()
+            return code
         except UserError as error:
             tell(str(error))
-            return 2
+            return MISTAKE
+        except ClusterError as error:
+            tell(f"a peer or the cluster failed: {error}")
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        except BrokenPipeError:
+            if not _is_reader_gone():
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return READER_LEFT
+        except Exception as error:
+            if not is_of_disk(error):
+                raise
+            tell(
+                f"the disk failed: {error}; what was saved before stands, so"
+                " mend it and start again"
+            )
+        return CLUSTER_FAILED
 
     return main
+
+
+def _code_of(run: Callable[[list[str]], int], argv: list[str]) -> int:
+    """Returns a command's exit code; argparse leaves by itself at --help."""
+    try:
+        return run(argv)
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else DONE
+
+
+def _is_reader_gone() -> bool:
+    """Whether nobody reads stdout or stderr any more."""
+    waiting = select.poll()
+    for descriptor in (1, 2):
+        waiting.register(descriptor, 0)
+    gone = select.POLLERR | select.POLLHUP
+    return any(event & gone for _, event in waiting.poll(0))
+
+
+def is_of_disk(error: Exception) -> bool:
+    """Whether a disk failed, by the error of Python or of TensorFlow."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in _DISK_ERRORS
+    return any(os.strerror(number) in str(error) for number in DISK_FULL)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from typing import TYPE_CHECKING
 
 from trainer.process import columns
+from trainer.process.exits import DISK_FULL
 from trainer.process.exits import UserError
 from trainer.storage.files import write_atomically
 from trainer.version import __version__
@@ -134,6 +135,8 @@ def write(
     try:
         write_atomically(path, text.encode())
     except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
         raise UserError(
             f"{path} cannot be written ({error.strerror}); name another by"
             " --output"

@@ -122,11 +122,10 @@ def main(argv: list[str]) -> int:
         return 0
     if arguments.output is not None:
         write_atomically(Path(arguments.output), to_json(found))
-    with output.reader_may_leave():
-        if arguments.format == "json":
-            sys.stdout.write(to_json(found).decode())
-        else:
-            print(evaluation_text.of_evaluation(found))
+    if arguments.format == "json":
+        sys.stdout.write(to_json(found).decode())
+    else:
+        print(evaluation_text.of_evaluation(found))
     return 0
 
 

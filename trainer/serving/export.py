@@ -18,6 +18,7 @@ from trainer.devices import start
 from trainer.finished import trained_run
 from trainer.finished.trained_run import TrainedRun
 from trainer.process.arguments import Parser
+from trainer.process.exits import DISK_FULL
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.serving import model_card
@@ -198,6 +199,8 @@ def _numbered(folder: Path) -> Iterator[tuple[Path, int]]:
                 f"{folder} is in use by another export; wait for its end"
             ) from None
         except OSError as error:
+            if error.errno in DISK_FULL:
+                raise
             raise UserError(
                 f"{folder} cannot be written ({error}); allow it"
             ) from error

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.model import mlp
+from trainer.process.exits import is_of_disk
 from trainer.process.exits import UserError
 from trainer.serving.load import TrainedModel
 from trainer.serving.model_card import FORMATS
@@ -186,6 +187,8 @@ def write_checked(
     except UserError:
         raise
     except Exception as error:  # converters raise whatever they like
+        if is_of_disk(error):
+            raise
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"--formats={name}: this network cannot be written so"

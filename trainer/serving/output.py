@@ -90,16 +90,6 @@ def check_output(output: str | None, inputs: list[Path]) -> None:
 
 
 @contextlib.contextmanager
-def reader_may_leave() -> Iterator[None]:
-    """Lets the reader of a pipe, such as `head`, go when it has enough."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@contextlib.contextmanager
 def whole_or_absent(output: str | None) -> Iterator[BinaryIO]:
     """Opens a file that gets its name when all is written; or the terminal."""
     if output is None:

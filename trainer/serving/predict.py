@@ -104,7 +104,6 @@ def main(argv: list[str]) -> int:
         model = TrainedModel(stored)
     done, show = 0, _progress(arguments.output, tables)
     with (
-        output.reader_may_leave(),
         output.whole_or_absent(arguments.output) as file,
         output.writing(file, kind, form) as write,
     ):

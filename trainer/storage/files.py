@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 from typing import BinaryIO
 
+from trainer.process import interruption
+
 
 @contextlib.contextmanager
 def new_file(path: pathlib.Path) -> Iterator[BinaryIO]:
@@ -20,15 +22,16 @@ def new_file(path: pathlib.Path) -> Iterator[BinaryIO]:
     """
     # No two writers meet: on another machine, a process may have our number.
     aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-    try:
-        with open(aside, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+    with interruption.raised():
+        try:
+            with open(aside, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(aside, path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
     _sync_folder(path.parent)
 
 
@@ -41,14 +44,15 @@ def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """
     aside = path.with_name(f".{path.name}")
     shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
-    try:
-        yield aside
-        _sync_tree(aside)
-        aside.rename(path)
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
+    with interruption.raised():
+        try:
+            aside.mkdir()
+            yield aside
+            _sync_tree(aside)
+            aside.rename(path)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
     _sync_folder(path.parent)
 
 
@@ -91,7 +95,7 @@ def read_json_lines(path: pathlib.Path) -> list[dict[str, Any]]:
     """The whole lines of a JSON-lines file; a torn last one is left out."""
     lines = []
     with contextlib.suppress(FileNotFoundError):
-        for text in path.read_text().splitlines():
+        for text in path.read_text(encoding="utf-8").splitlines():
             with contextlib.suppress(ValueError):
                 lines.append(json.loads(text))
     return lines

@@ -41,7 +41,7 @@ class LockFile(Store):
         """Holds the lock of the file, which is made."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._is_new = not self._path.exists()
-        with open(self._path, "a+") as self._file:
+        with open(self._path, "a+", encoding="utf-8") as self._file:
             self._lock(self._file, fcntl.LOCK_EX)
             yield
 
@@ -54,7 +54,7 @@ class LockFile(Store):
     def check_free(self) -> None:
         """Raises UserError where another live process holds the lock."""
         try:
-            with open(self._path) as file:
+            with open(self._path, encoding="utf-8") as file:
                 # Shared, so that several that only look do not meet.
                 self._lock(file, fcntl.LOCK_SH)
         except FileNotFoundError:
