@@ -18,13 +18,13 @@ from launch.command_line import trainer_flags
 from launch.supervise.policy import Policy
 from launch.supervise.supervisor import supervise
 from launch.supervise.tee import Tee
-from launch.supervise.trainer import log_of
 from launch.supervise.trainer import newest_step
 from launch.supervise.trainer import TRAINER
 from launch.supervise.workers import Worker
 from trainer.cluster.discovery import NUMBERS
 from trainer.cluster.place import Cluster
 from trainer.process import failures
+from trainer.process import output
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.storage.names import local_folder
@@ -143,7 +143,7 @@ class LocalJob:
             index,
             self._command,
             _environment(addresses, place, self._gpu_shares),
-            Tee(f"[{index}] ", log_of(self._workdir, index)),
+            Tee(f"[{index}] ", output.worker_log(self._workdir, index)),
             has_terminal=index == 0 and sys.stdout.isatty(),
         )
 
@@ -174,6 +174,7 @@ def main(argv: list[str]) -> int:
     Raises:
       UserError: a flag that is unknown or of the wrong kind.
     """
+    output.guard()
     wanted, arguments = read_flags(argv)
     given = trainer_flags(arguments)
     num_workers = wanted.num_workers
@@ -190,6 +191,7 @@ def main(argv: list[str]) -> int:
     first_index = own_index(os.environ) if num_workers == 1 else 0
     # Of a gs:// workdir each worker has a copy of its own.
     workdir = local_folder(given.run_workdir, f"worker_{first_index}")
+    output.keep_in(output.supervisor_log(workdir))
     job = LocalJob(arguments, workdir, gpu_shares, first_index)
     return supervise(
         Policy(

@@ -6,6 +6,7 @@ imported, and told in one line; exit code 2.
 
 import contextlib
 import os
+import pathlib
 import sys
 
 from trainer import flags as flags_lib
@@ -16,6 +17,7 @@ from trainer.flags import Flags
 from trainer.journal.display import Display
 from trainer.journal.json_lines import JsonDisplay
 from trainer.process import heartbeat
+from trainer.process import output
 from trainer.process.exits import DONE
 from trainer.process.exits import leave
 from trainer.process.exits import verb
@@ -33,6 +35,7 @@ from trainer.workdir.location import open_location
 @verb
 def main(argv: list[str]) -> int:
     """Runs the job; tells a mistake or a failure from outside in one line."""
+    output.guard()
     heartbeat.start(os.environ)
     stop = Stop()
     with stop.listening():
@@ -58,6 +61,8 @@ def run(argv: list[str], stop: Stop) -> int:
             flags.strategy, place, flags.devices, flags.tpu
         )
         with open_location(flags.run_workdir, place) as location:
+            folder = pathlib.Path(location.folder).expanduser()
+            output.keep_in(output.worker_log(folder, place.index))
             work = preparation.prepare(
                 config,
                 place,

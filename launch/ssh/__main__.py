@@ -23,9 +23,11 @@ from launch.ssh.openssh import worker_command
 from launch.supervise.policy import Policy
 from launch.supervise.supervisor import supervise
 from trainer.process import failures
+from trainer.process import output
 from trainer.process.exits import INTERRUPTED
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
+from trainer.storage.names import local_folder
 
 DESCRIPTION = """\
 Runs a job on your own machines, a worker on each, and starts it again where a
@@ -143,8 +145,9 @@ def main(argv: list[str]) -> int:
       UserError: a flag that is unknown or of the wrong kind, or a host that
         cannot be used.
     """
+    output.guard()
     wanted, arguments = read_flags(argv)
-    trainer_flags(arguments)
+    given = trainer_flags(arguments)
     check(wanted)
     hosts = wanted.hosts
     if wanted.dry_run:
@@ -153,6 +156,7 @@ def main(argv: list[str]) -> int:
         for place in range(len(hosts)):
             print(shlex.join(worker_command(wanted, hosts, place, arguments)))
         return 0
+    output.keep_in(output.supervisor_log(local_folder(given.run_workdir)))
     job = RemoteJob(wanted, arguments)
     try:
         job.check()

@@ -25,12 +25,12 @@ from launch.command_line import trainer_flags
 from launch.supervise.policy import shell_code
 from launch.supervise.signals import Signals
 from launch.supervise.tee import Tee
-from launch.supervise.trainer import log_of
 from launch.supervise.trainer import newest_step
 from launch.supervise.trainer import TRAINER
 from launch.supervise.workers import Worker
 from launch.supervise.workers import WorkerGroup
 from trainer.process import failures
+from trainer.process import output
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import leave
 from trainer.process.exits import verb
@@ -95,6 +95,7 @@ def obey(signals: Signals, silence_secs: float) -> None:
 @failures.told
 def main(argv: list[str]) -> int:
     """Runs the worker; returns its exit code, as a shell would."""
+    output.guard()
     wanted, arguments = read_flags(argv)
     if wanted.probe is not None:
         workdir = local_folder(wanted.probe)
@@ -104,15 +105,13 @@ def main(argv: list[str]) -> int:
     given = trainer_flags(arguments)
     workdir = local_folder(given.run_workdir, f"worker_{wanted.index}")
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    output = Tee("", log_of(workdir, wanted.index))
+    tee = Tee("", output.worker_log(workdir, wanted.index))
     signals = Signals()
     threading.Thread(
         target=obey, args=(signals, wanted.silence_secs), daemon=True
     ).start()
     with signals.caught():
-        worker = Worker(
-            wanted.index, [*TRAINER, *arguments], environment, output
-        )
+        worker = Worker(wanted.index, [*TRAINER, *arguments], environment, tee)
         group = WorkerGroup([worker], start_secs=wanted.start_secs)
         (code,), _ = group.watch(signals)
     return shell_code(code)

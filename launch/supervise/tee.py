@@ -7,9 +7,9 @@ import os
 import pathlib
 import re
 import sys
-from collections.abc import Callable
 from collections.abc import Iterator
-from typing import Any
+
+from trainer.process.output import Log
 
 LINES_KEPT = 20
 # Colours, and steps back: a terminal's control sequences.
@@ -32,34 +32,17 @@ class Tee:
           log: DIR/logs/NAME, written once there is a DIR; None for none.
         """
         self.label = label
-        self._log = log
+        self._log = Log(log)
         self.last_lines: collections.deque[str] = collections.deque(
             maxlen=LINES_KEPT
         )
 
     def copy(self, descriptor: int) -> None:
-        """Shows what comes from a pipe or terminal, and keeps each line.
-
-        The trainer makes the workdir, once it has found no mistake; until then
-        the lines of the log wait.
-        """
-        waiting: list[bytes] = []
-        with contextlib.ExitStack() as held:
-            write: Callable[[bytes], Any] | None = None
-            for line in self._lines(descriptor):
-                self.last_lines.append(line)
-                if self._log is None:
-                    continue
-                waiting.append(line.encode() + b"\n")
-                if write is None and self._log.parents[1].is_dir():
-                    self._log.parent.mkdir(exist_ok=True)
-                    file = held.enter_context(
-                        open(self._log, "ab", buffering=0)
-                    )
-                    write = file.write
-                if write is not None:
-                    write(b"".join(waiting))
-                    waiting.clear()
+        """Shows what comes from a pipe or terminal, and keeps each line."""
+        for line in self._lines(descriptor):
+            self.last_lines.append(line)
+            self._log.write(line.encode() + b"\n")
+        self._log.close()
 
     def _lines(self, descriptor: int) -> Iterator[str]:
         """Shows what comes, and yields each line once it is whole."""

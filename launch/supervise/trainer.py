@@ -16,8 +16,3 @@ def newest_step(workdir: pathlib.Path) -> int:
         names = os.listdir(workdir / "checkpoints")
         return max((step_of(name) or 0 for name in names), default=0)
     return 0
-
-
-def log_of(workdir: pathlib.Path, index: int) -> pathlib.Path:
-    """Returns where a worker's lines are kept."""
-    return workdir / "logs" / f"worker_{index}.log"

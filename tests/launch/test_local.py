@@ -290,6 +290,21 @@ def test_a_request_that_wrote_no_checkpoint_says_so(tmp_path, number, expected):
 
 
 @pytest.mark.usefixtures("fake")
+def test_a_supervisor_whose_reader_leaves_goes_on(tmp_path):
+    plan = [["wait"], [[0, None]]]
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    process = start_fakes(tmp_path, 1)
+    assert process.stdout.readline() == "[0] worker 0 waits\n"
+    process.stdout.close()
+    (pid,) = (tmp_path / "run").glob("started_*")
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+    assert process.wait(ENDED_SECS) == 0
+    log = (tmp_path / "run/logs/supervisor.log").read_text()
+    assert "workers ended with [-9]; starting 1 again" in log
+    assert log.endswith("[0] worker 0 of start 1 ends with 0\n")
+
+
+@pytest.mark.usefixtures("fake")
 def test_no_worker_outlives_a_supervisor_that_is_killed(tmp_path):
     process, pids = start_waiting(tmp_path)
     watched = [os.pidfd_open(pid) for pid in pids]

@@ -28,6 +28,16 @@ def start(workdir, *flags, tf_config=None):
     )
 
 
+def test_a_reader_that_leaves(tmp_path):
+    flags = (*SHORT, f"--workdir={tmp_path / 'run'}")
+    process = processes.start("trainer.task", *flags)
+    assert process.stdout.readline().startswith("data: digits")
+    process.stdout.close()
+    assert process.wait(60) == exits.DONE
+    log = (tmp_path / "run/logs/worker_0.log").read_text()
+    assert "MLP score: " in log
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "expected"),
