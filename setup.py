@@ -72,6 +72,7 @@ setuptools.setup(
         "Jinja2>=3.1,<4",
         "keras>=3.15,<4",
         "ml_collections>=1.1,<2",
+        "msgspec>=0.19,<1",
         "numpy>=1.26,<3",
         "PyYAML>=6,<7",
         "scikit-learn>=1.5,<2",

@@ -42,6 +42,9 @@ VERBS = {
     "checkpoints": Verb(
         "trainer.reports.checkpoints", "list or verify a run's checkpoints"
     ),
+    "verify": Verb(
+        "trainer.reports.verify", "check all that a run wrote for alterations"
+    ),
     "report": Verb(
         "trainer.reports.report", "write a run as one HTML page to hand on"
     ),

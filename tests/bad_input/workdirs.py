@@ -54,7 +54,7 @@ WORKDIRS = [
     Row(
         "list in config.json",
         DIGITS,
-        ("config.json cannot be read", "no JSON object"),
+        ("config.json cannot be read", "Expected `object`"),
         text_file("run/config.json", "[1]"),
     ),
     Row(

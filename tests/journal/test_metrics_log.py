@@ -1,57 +1,116 @@
-"""metrics.jsonl: each step and split once, restarts included."""
+"""metrics.jsonl: each step and split once, restarts included, and its sums."""
 
 import json
 
-from trainer.journal.metrics_log import MetricsLog
+import pytest
+
+from trainer.config import Config
+from trainer.input.epochs import Epochs
+from trainer.journal.metrics_log import MetricsLines
+from trainer.journal.writer import Line
+from trainer.journal.writer import Subject
+from trainer.workdir import lines
+from trainer.workdir.folder import Workdir
 
 
-def lines_of(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
+@pytest.fixture
+def log(tmp_path):
+    """Opens the log of a run that goes on from a step."""
+    opened = []
+
+    def open_at(step):
+        for before in opened:
+            before.close()
+        subject = Subject(
+            config=Config(),
+            dataset=None,  # type: ignore[arg-type]  # not read
+            network=None,  # type: ignore[arg-type]
+            workdir=Workdir(str(tmp_path)),
+            epochs=Epochs(1, 1, 1),
+            first_step=step,
+            bar_steps=1,
+        )
+        opened.append(MetricsLines(subject))
+        return opened[-1]
+
+    yield open_at
+    opened[-1].close()
 
 
-def line(step, split="train", **values):
-    return {"step": step, "epoch": 0, "split": split, **values}
+def line(step, split="train", loss=1.0):
+    return Line(step, 0, split, {"loss": loss}, {"speed": 2.0}, 3.0)
 
 
-def write_lines(path, *lines):
-    path.write_text("".join(json.dumps(each) + "\n" for each in lines))
+def told(tmp_path):
+    text = (tmp_path / "metrics.jsonl").read_text()
+    found = map(json.loads, text.splitlines())
+    return [(each["step"], each["split"], each["loss"]) for each in found]
 
 
-def test_each_step_and_split_is_logged_once(tmp_path):
+def test_each_step_and_split_is_logged_once(log, tmp_path):
+    opened = log(0)
+    opened.line(line(10))
+    opened.line(line(10, "validation", 3.0))
+    opened.line(line(10, loss=9.0))
+    opened.sync()
+    assert told(tmp_path) == [(10, "train", 1.0), (10, "validation", 3.0)]
+    for name in (lines.METRICS, lines.TIMING):
+        found = lines.read(tmp_path, name, is_over=True)
+        assert len(found.values) == 2
+        assert found.wrong == []
+
+
+def test_lines_of_steps_that_run_again_are_dropped(log, tmp_path):
+    opened = log(0)
+    for each in (line(10), line(20), line(20, "test"), line(30)):
+        opened.line(each)
+    opened = log(20)
+    assert [step for step, *_ in told(tmp_path)] == [10, 20, 20]
+    assert not opened.is_new(line(20, "test"))
+    assert opened.is_new(line(30))
+    opened.line(line(30, loss=4.0))
+    assert told(tmp_path)[3:] == [(30, "train", 4.0)]
+    assert lines.read(tmp_path, lines.METRICS, is_over=True).wrong == []
+
+
+def test_a_torn_last_line_is_dropped_and_written_again(log, tmp_path, capsys):
+    opened = log(0)
+    opened.line(line(10))
+    opened.line(line(20))
     path = tmp_path / "metrics.jsonl"
-    log = MetricsLog(path, 0)
-    assert log.write(10, 0, "train", {"loss": 2.0})
-    assert log.write(10, 0, "validation", {"loss": 3.0})
-    assert not log.write(10, 0, "train", {"loss": 1.0})
-    log.sync()
-    log.close()
-    wanted = [line(10, loss=2.0), line(10, "validation", loss=3.0)]
-    assert lines_of(path) == wanted
+    path.write_bytes(path.read_bytes()[:-9])
+    opened = log(10)
+    opened.line(line(20))
+    assert [step for step, *_ in told(tmp_path)] == [10, 20]
+    assert capsys.readouterr().err == ""
 
 
-def test_lines_of_steps_that_run_again_are_dropped(tmp_path):
+def test_a_run_that_begins_anew_keeps_no_line(log, tmp_path):
+    log(0).line(line(10))
+    log(0)
+    assert told(tmp_path) == []
+
+
+def test_the_lines_of_an_earlier_version_get_their_sums(log, tmp_path):
+    opened = log(0)
+    opened.line(line(10))
+    before = (tmp_path / "metrics.jsonl").read_bytes()
+    (tmp_path / "sums.jsonl").unlink()
+    log(10).line(line(20))
+    assert (tmp_path / "metrics.jsonl").read_bytes().startswith(before)
+    found = lines.read(tmp_path, lines.METRICS, is_over=True)
+    assert [value["step"] for value in found.values] == [10, 20]
+    assert found.wrong == []
+
+
+def test_a_damaged_line_is_told_left_out_and_kept_aside(log, tmp_path, capsys):
+    opened = log(0)
+    opened.line(line(10))
+    opened.line(line(20))
     path = tmp_path / "metrics.jsonl"
-    write_lines(path, line(10), line(20), line(20, "test"), line(30))
-    log = MetricsLog(path, 20)
-    assert lines_of(path) == [line(10), line(20), line(20, "test")]
-    assert not log.write(20, 0, "test", {})
-    assert log.write(30, 0, "train", {"loss": 1.0})
-    log.close()
-    assert lines_of(path)[3:] == [line(30, loss=1.0)]
-
-
-def test_a_torn_last_line_is_dropped_and_written_again(tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    write_lines(path, line(10), line(20))
-    path.write_text(path.read_text()[:-9])
-    log = MetricsLog(path, 20)
-    assert log.write(20, 0, "train", {})
-    log.close()
-    assert lines_of(path) == [line(10), line(20)]
-
-
-def test_a_run_that_begins_anew_keeps_no_line(tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    write_lines(path, line(10))
-    MetricsLog(path, 0).close()
-    assert path.read_text() == ""
+    damaged = path.read_bytes().replace(b"1.0", b"8.0", 1)
+    path.write_bytes(damaged)
+    log(20)
+    assert "the line of step 10, train was altered" in capsys.readouterr().err
+    assert [step for step, *_ in told(tmp_path)] == [20]
+    assert (tmp_path / "metrics.jsonl.damaged").read_bytes() == damaged

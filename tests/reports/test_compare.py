@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from tests import runs
 from trainer.finished import stored_run
 from trainer.problem import scores
 from trainer.process import columns
@@ -28,7 +29,7 @@ def change(workdir, name, **values):
         for folder in folders:
             place = place[folder]
         place[last] = value
-    path.write_text(json.dumps(stored))
+    runs.rewrite(path, stored)
 
 
 def score(workdir, right, rows=359):

@@ -10,6 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 from tensorboard.util.tensor_util import make_ndarray
 
+from tests import runs
 from tests.runs import TRAINED
 from trainer import task
 from trainer.finished import stored_run
@@ -94,7 +95,7 @@ def test_restarts_are_marked(run_copy):
     began = attempt["began_unix_secs"]
     killed = {"attempt": 1, "began_unix_secs": began - 9, "began_step": 0}
     attempt |= {"attempt": 2, "began_step": 41, "earlier": [killed]}
-    path.write_text(json.dumps(attempt))
+    runs.rewrite(path, attempt)
     run = stored_run.read(str(run_copy))
     assert run.restart_steps == [41]
     assert [code for _, _, code in run.starts] == [None, 0]

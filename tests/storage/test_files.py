@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import json
 import os
 import stat
 
@@ -11,7 +10,6 @@ import pytest
 from trainer.storage.files import checksum
 from trainer.storage.files import new_file
 from trainer.storage.files import new_folder
-from trainer.storage.files import read_json_lines
 from trainer.storage.files import write_atomically
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -117,13 +115,6 @@ def test_what_a_killed_process_left_of_a_folder_is_no_part_of_it(tmp_path):
         (aside / "new").touch()
     assert os.listdir(tmp_path) == ["made"]
     assert os.listdir(tmp_path / "made") == ["new"]
-
-
-def test_a_torn_line_is_left_out(tmp_path):
-    path = tmp_path / "lines"
-    assert read_json_lines(path) == []
-    path.write_text(json.dumps({"step": 1}) + '\n{"step": ')
-    assert read_json_lines(path) == [{"step": 1}]
 
 
 def test_a_checksum_is_of_size_and_content(tmp_path):

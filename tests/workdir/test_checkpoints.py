@@ -189,3 +189,45 @@ def test_a_mistake_is_one_line(arguments, capsys):
 def test_a_folder_without_checkpoints_is_a_mistake(tmp_path, capsys):
     assert listing.main([str(tmp_path)]) == 2
     assert "holds no checkpoint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "state.npz", "state.json"])
+def test_one_that_the_run_removes_meanwhile_is_passed_over(
+    folder, name, monkeypatch
+):
+    """The run saves step 2 and removes step 1 while step 1 is looked at."""
+    checkpoints.write(
+        folder, 1, ARRAYS, {"step": 1, "best_step": None}, save_model
+    )
+    real, count = open, iter(range(100))
+
+    def save_and_open(path, *arguments, **named):
+        if str(path).endswith(f"step_00000001/{name}") and not next(count):
+            scalars = {"step": 2, "best_step": None}
+            checkpoints.write(folder, 2, ARRAYS, scalars, save_model)
+            checkpoints.remove(checkpoints.path_of(folder, 1))
+        return real(path, *arguments, **named)
+
+    for module in ("builtins", "io"):
+        monkeypatch.setattr(f"{module}.open", save_and_open)
+    path, arrays, scalars = checkpoints.load(folder)
+    assert path.name == "step_00000002"
+    assert scalars["step"] == 2
+    np.testing.assert_equal(arrays, ARRAYS)
+
+
+def test_the_best_one_that_was_deleted_is_told(folder):
+    steps_of_three(folder)
+    checkpoints.remove(checkpoints.path_of(folder, 1))
+    with pytest.raises(UserError, match="step_00000001 is gone; restore it"):
+        checkpoints.load(folder)
+
+
+def test_one_that_a_user_deleted_is_not_missed(folder):
+    saver = checkpoints.Saver(folder, CheckpointConfig(keep=1), save_model)
+    saver.save(1, ARRAYS, {}, None)
+    saver.wait()
+    checkpoints.remove(checkpoints.path_of(folder, 1))
+    saver.save(2, ARRAYS, {}, None)
+    saver.close()
+    assert checkpoints.steps_in(folder) == [2]

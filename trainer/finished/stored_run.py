@@ -13,7 +13,7 @@ from trainer.problem.problem import Problem
 from trainer.problem.problems import from_record
 from trainer.process.exits import UserError
 from trainer.storage import staging
-from trainer.storage.files import read_json_lines
+from trainer.workdir import lines
 from trainer.workdir.folder import RESULT_FILE
 from trainer.workdir.folder import Workdir
 
@@ -56,13 +56,20 @@ class StoredRun:
 
     @functools.cached_property
     def metrics(self) -> list[Line]:
-        """The lines of metrics.jsonl."""
-        return read_json_lines(self.workdir / "metrics.jsonl")
+        """The lines of metrics.jsonl; those that are damaged are told."""
+        return self._lines(lines.METRICS)
 
     @functools.cached_property
     def timing(self) -> list[Line]:
-        """The lines of timing.jsonl."""
-        return read_json_lines(self.workdir / "timing.jsonl")
+        """The lines of timing.jsonl; those that are damaged are told."""
+        return self._lines(lines.TIMING)
+
+    def _lines(self, name: str) -> list[Line]:
+        # Asked first: it is written after the last line.
+        is_over = bool(self.result)
+        found = lines.read(self.workdir.path, name, is_over=is_over)
+        found.tell()
+        return found.values
 
     @property
     def splits(self) -> list[str]:
@@ -95,7 +102,7 @@ class StoredRun:
     @property
     def restart_steps(self) -> list[int]:
         """The steps from which the run went on."""
-        return [line["began_step"] for line in self.attempts[1:]]
+        return [line.get("began_step", 0) for line in self.attempts[1:]]
 
     @property
     def starts(self) -> list[tuple[float, float, int | None]]:
@@ -122,15 +129,13 @@ class StoredRun:
 
     def curve(self, split: str, metric: str) -> tuple[list, list]:
         """Returns (steps, values) of a metric."""
-        lines = [
+        told = [
             line
             for line in self.metrics
             if line["split"] == split and metric in line
         ]
-        lines.sort(key=lambda line: line["step"])
-        return [line["step"] for line in lines], [
-            line[metric] for line in lines
-        ]
+        told.sort(key=lambda line: line["step"])
+        return [line["step"] for line in told], [line[metric] for line in told]
 
     def run_secs(self, step: int, split: str) -> float | None:
         """Seconds that the run had worked when a line was written."""

@@ -109,8 +109,7 @@ def read(workdir: str, checkpoint: str | None = None) -> TrainedRun:
       UserError: no such run or checkpoint, or one that is not whole.
     """
     run = stored_run.read(workdir)
-    path = checkpoints.choose(run.workdir.checkpoints, checkpoint)
-    arrays, _ = checkpoints.read(path)
+    path, arrays, _ = checkpoints.load(run.workdir.checkpoints, checkpoint)
     problem = dataclasses.replace(
         run.problem,
         target_mean=arrays.get("target/mean"),

@@ -1,47 +1,41 @@
-"""metrics.jsonl and timing.jsonl: each (step, split) once."""
+"""metrics.jsonl and timing.jsonl: each (step, split) once, and their sums."""
 
 import json
 import os
 import pathlib
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from trainer.journal.writer import Line
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
-from trainer.storage.files import read_json_lines
+from trainer.storage.files import sync_folder
 from trainer.storage.files import write_atomically
+from trainer.workdir import lines
+from trainer.workdir.lines import Key
 
 
 class MetricsLog:
-    """A log of numbers: each (step, split) once, restarts included."""
+    """A file of lines, to which more are added."""
 
-    def __init__(self, path: pathlib.Path, step: int) -> None:
-        """Opens the log, dropping lines of steps that will be run again.
+    def __init__(self, path: pathlib.Path, kept: list[bytes]) -> None:
+        """Opens the file; what else stood in it is gone.
 
         Args:
           path: of the file.
-          step: of the checkpoint that the run goes on from; 0 for none.
+          kept: the lines that it is to begin with, without their ends.
         """
-        kept = [line for line in read_json_lines(path) if line["step"] <= step]
-        self._seen = {(line["step"], line["split"]) for line in kept}
-        if path.exists():
-            text = "".join(json.dumps(line) + "\n" for line in kept)
-            write_atomically(path, text.encode())
-        self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+        data = b"".join(line + b"\n" for line in kept)
+        if data != (path.read_bytes() if path.exists() else b""):
+            write_atomically(path, data)
+        self._file = open(path, "ab")  # noqa: SIM115
+        sync_folder(path.parent)
 
-    def has(self, step: int, split: str) -> bool:
-        return (step, split) in self._seen
-
-    def write(
-        self, step: int, epoch: int, split: str, values: dict[str, float]
-    ) -> bool:
-        """Appends a line; returns False where (step, split) has one already."""
-        if self.has(step, split):
-            return False
-        self._seen.add((step, split))
-        line = {"step": step, "epoch": epoch, "split": split, **values}
-        self._file.write(json.dumps(line, allow_nan=False) + "\n")
-        return True
+    def write(self, line: bytes) -> None:
+        """Appends a line, given without its end."""
+        self._file.write(line + b"\n")
+        self._file.flush()
 
     def sync(self) -> None:
         """Makes the lines so far last; before the checkpoint that follows."""
@@ -52,26 +46,71 @@ class MetricsLog:
 
 
 class MetricsLines(Writer):
-    """Writes both files; what metrics.jsonl holds is told nowhere again."""
+    """Writes the files; what metrics.jsonl holds is told nowhere again."""
 
     def __init__(self, subject: Subject) -> None:
-        workdir, step = subject.workdir, subject.first_step
-        self._metrics = MetricsLog(workdir / "metrics.jsonl", step)
-        # When each line of metrics.jsonl was written, and how fast the run was.
-        self._timing = MetricsLog(workdir / "timing.jsonl", step)
+        """Opens the files, dropping lines of steps that will be run again."""
+        folder, step = subject.workdir.path, subject.first_step
+        found = {
+            name: lines.read(folder, name, last_step=step)
+            for name in (lines.METRICS, lines.TIMING)
+        }
+        for each in found.values():
+            if each.wrong:
+                each.tell()
+                each.keep_aside()
+        self._seen = set(found[lines.METRICS].by_key)
+        texts = {
+            name: {key: text for key, (_, text) in each.by_key.items()}
+            for name, each in found.items()
+        }
+        self._logs = {
+            name: MetricsLog(folder / name, [*kept.values()])
+            for name, kept in texts.items()
+        }
+        # After the lines, which are few where this is cut off.
+        self._sums = MetricsLog(
+            folder / lines.SUMS,
+            [
+                _sums(key, {n: kept.get(key) for n, kept in texts.items()})
+                for key in texts[lines.METRICS] | texts[lines.TIMING]
+            ],
+        )
 
     def is_new(self, line: Line) -> bool:
-        return not self._metrics.has(line.step, line.split)
+        return (line.step, line.split) not in self._seen
 
     def line(self, line: Line) -> None:
-        place = (line.step, line.epoch, line.split)
+        key = (line.step, line.split)
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        place = {"step": line.step, "epoch": line.epoch, "split": line.split}
         times = {"run_secs": line.run_secs, "unix_secs": time.time()}
-        self._metrics.write(*place, line.values)
-        self._timing.write(*place, {**times, **line.extra})
+        texts = {
+            lines.METRICS: _text({**place, **line.values}),
+            # When it was written, and how fast the run was.
+            lines.TIMING: _text({**place, **times, **line.extra}),
+        }
+        self._sums.write(_sums(key, texts))
+        for name, log in self._logs.items():
+            log.write(texts[name])
 
     def sync(self) -> None:
-        self._metrics.sync()
+        for log in (*self._logs.values(), self._sums):
+            log.sync()
 
     def close(self) -> None:
-        self._metrics.close()
-        self._timing.close()
+        for log in (*self._logs.values(), self._sums):
+            log.close()
+
+
+def _text(values: dict[str, Any]) -> bytes:
+    return json.dumps(values, allow_nan=False).encode()
+
+
+def _sums(key: Key, texts: Mapping[str, bytes | None]) -> bytes:
+    """Returns the line of sums.jsonl for a (step, split)."""
+    step, split = key
+    sums = {name: text and lines.sum_of(text) for name, text in texts.items()}
+    return _text({"step": step, "split": split, **sums})

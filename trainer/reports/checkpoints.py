@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Iterator
 
 from trainer.process.arguments import Parser
+from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.sources import npy
 from trainer.storage import staging
@@ -38,6 +39,18 @@ def _contents(path: pathlib.Path) -> Iterator[str]:
         yield f"  {name}  {dtype} {list(shape)}"
 
 
+def _contents_of_newest(folder: pathlib.Path, workdir: str) -> list[str]:
+    """Describes the arrays of the newest checkpoint that is there."""
+    for step in reversed(checkpoints.steps_in(folder)):
+        path = checkpoints.path_of(folder, step)
+        try:
+            return list(_contents(path))
+        except UserError:
+            if path.exists():
+                raise
+    raise checkpoints.none_in(workdir)
+
+
 @verb
 def main(argv: list[str]) -> int:
     """Prints a line a checkpoint: name, bytes and, asked, soundness.
@@ -56,15 +69,30 @@ def main(argv: list[str]) -> int:
     sound = True
     for step in steps:
         path = checkpoints.path_of(folder, step)
-        wrong = checkpoints.verify(path) if arguments.verify else None
-        size_bytes = sum(file.stat().st_size for file in path.iterdir())
-        words = [path.name, f"{size_bytes:>12,} bytes"]
-        if wrong:
-            words.append(f"refused: {wrong}")
-        elif arguments.verify:
-            words.append("whole")
-        print("  ".join(words))
-        sound = sound and not wrong
+        try:
+            words, is_sound = _line(path, is_verified=arguments.verify)
+        except FileNotFoundError:
+            if path.exists():
+                raise
+            continue  # a run that goes on removed it meanwhile
+        print(words)
+        sound = sound and is_sound
     if arguments.contents:
-        print("\n".join(_contents(path)))
+        print("\n".join(_contents_of_newest(folder, arguments.workdir)))
     return 0 if sound else 1
+
+
+def _line(path: pathlib.Path, *, is_verified: bool) -> tuple[str, bool]:
+    """Describes a checkpoint; returns whether it is whole, too.
+
+    Raises:
+      FileNotFoundError: it was removed meanwhile.
+    """
+    size_bytes = sum(file.stat().st_size for file in path.glob("*"))
+    words = f"{path.name}  {size_bytes:>12,} bytes"
+    if not is_verified:
+        return words, True
+    wrong = checkpoints.verify(path)
+    if wrong and not path.exists():
+        raise FileNotFoundError(path)
+    return f"{words}  {f'refused: {wrong}' if wrong else 'whole'}", not wrong

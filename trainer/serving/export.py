@@ -31,9 +31,10 @@ from trainer.sources import csv_folder
 from trainer.sources.dataset import evenly_spaced
 from trainer.sources.opening import open_table
 from trainer.storage import staging
-from trainer.storage.files import checksum
+from trainer.storage.files import checksums
 from trainer.storage.files import new_folder
 from trainer.storage.files import to_json
+from trainer.storage.names import MANIFEST
 
 DESCRIPTION = """\
 Writes a run's network into WORKDIR/export/N, N one more than the last, with a
@@ -73,15 +74,12 @@ def main(argv: list[str]) -> int:
     with _numbered(folder) as (aside, version):
         with contextlib.redirect_stdout(sys.stderr), start.eased():
             card = _write(run, data, formats, aside)
-        files = {
-            path.relative_to(aside).as_posix(): checksum(path)
-            for path in sorted(aside.rglob("*"))
-            if path.is_file()
-        }
-        card = {"version": version, **card, "files": files}
+        card = {"version": version, **card, "files": checksums(aside)}
         (aside / "model_card.json").write_bytes(to_json(card))
         text = model_card.text_of(card)
         (aside / "model_card.md").write_bytes(text.encode())
+        manifest = {"files": checksums(aside)}
+        (aside / MANIFEST).write_bytes(to_json(manifest))
     for name, agreement in card["agreement"].items():
         print(
             f"{name}: {agreement['rows']} rows compared, greatest difference"

@@ -32,7 +32,7 @@ def new_file(path: pathlib.Path) -> Iterator[BinaryIO]:
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 @contextlib.contextmanager
@@ -53,7 +53,7 @@ def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def write_atomically(path: pathlib.Path, data: bytes) -> None:
@@ -65,13 +65,13 @@ def write_atomically(path: pathlib.Path, data: bytes) -> None:
 def _sync_tree(folder: pathlib.Path) -> None:
     for path in (folder, *folder.rglob("*")):
         if path.is_dir():
-            _sync_folder(path)
+            sync_folder(path)
         else:
             with open(path, "rb") as file:
                 os.fsync(file.fileno())
 
 
-def _sync_folder(folder: pathlib.Path) -> None:
+def sync_folder(folder: pathlib.Path) -> None:
     """Makes renames within a folder last through a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -87,15 +87,31 @@ def checksum(path: pathlib.Path) -> dict[str, Any]:
         return {"bytes": file.tell(), "sha256": digest}
 
 
+def checksums(folder: pathlib.Path) -> dict[str, dict[str, Any]]:
+    """Returns those of all files in a folder, by their names within it."""
+    return {
+        path.relative_to(folder).as_posix(): checksum(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def difference(
+    folder: pathlib.Path, sums: dict[str, dict[str, Any]]
+) -> str | None:
+    """Says which file is not as `checksums` found it; None where all are.
+
+    Raises:
+      OSError: one cannot be read.
+    """
+    for name, expected in sums.items():
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            return f"{name} is outside of it"
+        if checksum(path) != expected:
+            return f"{name} does not match its SHA-256"
+    return None
+
+
 def to_json(value: Any) -> bytes:
     return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
-
-
-def read_json_lines(path: pathlib.Path) -> list[dict[str, Any]]:
-    """The whole lines of a JSON-lines file; a torn last one is left out."""
-    lines = []
-    with contextlib.suppress(FileNotFoundError):
-        for text in path.read_text(encoding="utf-8").splitlines():
-            with contextlib.suppress(ValueError):
-                lines.append(json.loads(text))
-    return lines

@@ -26,14 +26,16 @@ def begin(network: Network, job: Job) -> tuple[Network, State]:
       UserError: the checkpoints are another model's, all torn, or not the same
         for all workers; `init_from` has none, or none that fits.
     """
-    state, (path, is_own) = State(), _find(job)
+    state, path = State(), checkpoints.newest_good(job.workdir.checkpoints)
     if path is not None:
         arrays, scalars = checkpoints.read(path)
-        if is_own:
-            print(f"going on from {path.name}", flush=True)
-            network, state = network.restored(arrays), State(**scalars)
-        else:
-            _tell_adopted(path, *network.adopt(arrays))
+        print(f"going on from {path.name}", flush=True)
+        network, state = network.restored(arrays), State(**scalars)
+    elif job.init_from is not None:
+        path, arrays, _ = checkpoints.load(
+            job.init_from.checkpoints, falls_back=True
+        )
+        _tell_adopted(path, *network.adopt(arrays))
     if job.place.workers > 1 and not meeting.is_same_on_all(
         job.strategy, state.step
     ):
@@ -42,14 +44,6 @@ def begin(network: Network, job: Job) -> tuple[Network, State]:
             " checkpoints; it must be one folder that all of them share"
         )
     return network, state
-
-
-def _find(job: Job) -> tuple[pathlib.Path | None, bool]:
-    """Returns the checkpoint to begin with, and whether it is the run's own."""
-    path = checkpoints.newest_good(job.workdir.checkpoints)
-    if path is not None or job.init_from is None:
-        return path, True
-    return checkpoints.choose(job.init_from.checkpoints, falls_back=True), False
 
 
 def _tell_adopted(path: pathlib.Path, taken: int, left: list[str]) -> None:

@@ -8,31 +8,42 @@ whose name begins with a dot, synced and renamed.
 """
 
 import concurrent.futures
+import contextlib
+import errno
 import json
+import os
 import pathlib
 import shutil
 from collections.abc import Callable
 from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from trainer.config import CheckpointConfig
 from trainer.process.exits import UserError
-from trainer.storage.files import checksum
+from trainer.storage.files import checksums
+from trainer.storage.files import difference
 from trainer.storage.files import new_folder
+from trainer.storage.files import sync_folder
 from trainer.storage.files import to_json
+from trainer.storage.json_files import DamagedError
+from trainer.storage.json_files import parse
 from trainer.storage.names import checkpoint_name
 from trainer.storage.names import MANIFEST
 from trainer.storage.names import step_of
+from trainer.workdir.schemas import Manifest
 
+Found = TypeVar("Found")
 FILES = {"state.npz", "state.json", "model.keras"}
 
 
 def steps_in(folder: pathlib.Path) -> list[int]:
     """Lists the steps that have a checkpoint, oldest first."""
-    if not folder.is_dir():
+    try:
+        steps = [step_of(name) for name in os.listdir(folder)]
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    steps = (step_of(path.name) for path in folder.iterdir())
     return sorted(step for step in steps if step is not None)
 
 
@@ -71,26 +82,33 @@ def write(
             np.savez(file, **arrays)  # type: ignore[arg-type]
         (aside / "state.json").write_bytes(to_json(scalars))
         save_model(aside / "model.keras", arrays)
-        files = {path.name: checksum(path) for path in sorted(aside.iterdir())}
-        (aside / MANIFEST).write_bytes(to_json({"step": step, "files": files}))
+        manifest = {"step": step, "files": checksums(aside)}
+        (aside / MANIFEST).write_bytes(to_json(manifest))
         # Only a checkpoint that was refused can be in the way.
         shutil.rmtree(target, ignore_errors=True)
+
+
+def remove(path: pathlib.Path) -> None:
+    """Removes a checkpoint; half of one never stands under its name."""
+    doomed = path.with_name(f".{path.name}")
+    shutil.rmtree(doomed, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):  # a user was first
+        path.rename(doomed)
+        sync_folder(path.parent)
+    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def verify(path: pathlib.Path) -> str | None:
     """Returns what is wrong with a checkpoint, or None where it is whole."""
     try:
-        manifest = json.loads((path / MANIFEST).read_text())
+        manifest = parse((path / MANIFEST).read_bytes(), Manifest)
         if path_of(path.parent, manifest["step"]) != path:
             return f"its manifest is of step {manifest['step']}"
         if set(manifest["files"]) != FILES:
             return "its manifest does not name all files"
-        for name, expected in manifest["files"].items():
-            if checksum(path / name) != expected:
-                return f"{name} does not match its SHA-256"
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return difference(path, manifest["files"])
+    except (OSError, DamagedError) as error:
         return f"its manifest or a file cannot be read ({error})"
-    return None
 
 
 def read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -108,10 +126,14 @@ def newest_good(folder: pathlib.Path) -> pathlib.Path | None:
     Raises:
       UserError: there are checkpoints, and none is good.
     """
+    return _looked_at(folder, _newest_good)
+
+
+def _newest_good(folder: pathlib.Path) -> pathlib.Path | None:
     steps = steps_in(folder)
     for step in reversed(steps):
         path = path_of(folder, step)
-        wrong = verify(path)
+        wrong = _wrong_with(path)
         if wrong is None:
             return path
         print(f"{path.name} refused: {wrong}", flush=True)
@@ -121,6 +143,33 @@ def newest_good(folder: pathlib.Path) -> pathlib.Path | None:
             " another --workdir to begin anew"
         )
     return None
+
+
+def _wrong_with(path: pathlib.Path) -> str | None:
+    """As `verify`; raises FileNotFoundError where the folder is gone."""
+    wrong = verify(path)
+    if wrong and not path.exists():
+        raise FileNotFoundError(errno.ENOENT, wrong, str(path))
+    return wrong
+
+
+def _looked_at(
+    folder: pathlib.Path, look: Callable[[pathlib.Path], Found]
+) -> Found:
+    """Looks again where the run removed meanwhile what was looked at."""
+    before = steps_in(folder)
+    while True:
+        try:
+            return look(folder)
+        except FileNotFoundError as error:
+            # A run that goes on has others by now; else the files are at fault.
+            now = steps_in(folder)
+            if now == before:
+                raise UserError(
+                    f"{error.filename} is gone; restore it, or name the step of"
+                    " another by --checkpoint"
+                ) from None
+            before = now
 
 
 def choose(
@@ -139,12 +188,41 @@ def choose(
     Raises:
       UserError: there is none, or none as wanted, or it is not whole.
     """
+    return _looked_at(folder, lambda each: _choose(each, wanted, falls_back))
+
+
+def load(
+    folder: pathlib.Path, wanted: str | None = None, *, falls_back: bool = False
+) -> tuple[pathlib.Path, dict[str, np.ndarray], dict[str, Any]]:
+    """Returns what `choose` does, and the arrays and scalars that it holds.
+
+    Args:
+      folder: as in `choose`.
+      wanted: as in `choose`.
+      falls_back: as in `choose`.
+
+    Raises:
+      UserError: as `choose`.
+    """
+
+    def look(
+        folder: pathlib.Path,
+    ) -> tuple[pathlib.Path, dict[str, np.ndarray], dict[str, Any]]:
+        path = _choose(folder, wanted, falls_back)
+        return path, *read(path)
+
+    return _looked_at(folder, look)
+
+
+def _choose(
+    folder: pathlib.Path, wanted: str | None, falls_back: bool
+) -> pathlib.Path:
     steps = steps_in(folder)
     if not steps:
         raise none_in(folder.parent)
     if wanted not in (None, "best", "last"):
         return _at_step(folder, wanted, steps)
-    newest = newest_good(folder) if falls_back else None
+    newest = _newest_good(folder) if falls_back else None
     newest = newest or _whole(path_of(folder, steps[-1]))
     best_step = json.loads((newest / "state.json").read_text())["best_step"]
     if wanted == "best" and best_step is None:
@@ -179,7 +257,7 @@ def _at_step(
 
 
 def _whole(path: pathlib.Path) -> pathlib.Path:
-    if wrong := verify(path):
+    if wrong := _wrong_with(path):
         raise UserError(
             f"{path} is refused: {wrong}; restore it, or name the step of"
             " another by --checkpoint"
@@ -238,7 +316,4 @@ class Saver:
         for old in steps[: -self._config.keep]:
             if old == best_step or (every and old % every == 0):
                 continue
-            # Renamed first: half a checkpoint never stands under its name.
-            path = path_of(self._folder, old)
-            doomed = path.rename(path.with_name(f".{path.name}"))
-            shutil.rmtree(doomed)
+            remove(path_of(self._folder, old))

@@ -1,13 +1,12 @@
 """The workdir: what a run writes, and whether a config may go on there.
 
-Standard library alone, so that a workdir that may not be used is found before
-TensorFlow is imported.
+Without TensorFlow, so that a workdir that may not be used is found before it is
+imported.
 """
 
 import contextlib
 import dataclasses
 import errno
-import json
 import os
 import pathlib
 from typing import Any
@@ -17,11 +16,15 @@ from trainer.config.resume import changed_fields
 from trainer.config.validation import validate
 from trainer.config.values import from_dict
 from trainer.process.exits import UserError
+from trainer.storage import json_files
 from trainer.storage.files import to_json
 from trainer.storage.files import write_atomically
+from trainer.storage.json_files import DamagedError
+from trainer.storage.json_files import sealed
 from trainer.workdir import lock_file
 from trainer.workdir.lease import Lease
 from trainer.workdir.lock_file import LockFile
+from trainer.workdir.schemas import SCHEMAS
 
 # A user puts these there: for a checkpoint now, and for an end with one.
 RESULT_FILE = "result.json"
@@ -49,21 +52,21 @@ class Workdir:
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Returns a JSON file's object, or None where there is no such file.
 
+        Args:
+          name: of the file, one of `schemas.SCHEMAS`.
+
         Raises:
-          UserError: the file holds no JSON object or cannot be read.
+          UserError: the file does not hold what was written or cannot be read.
         """
         try:
-            value = json.loads((self.path / name).read_text())
-            if not isinstance(value, dict):
-                raise ValueError("no JSON object")
-            return value
+            return json_files.read(self.path / name, SCHEMAS[name]).value
         except FileNotFoundError:
             return None
         except NotADirectoryError as error:
             raise UserError(
                 f"--workdir={self.path} is not a folder; name another"
             ) from error
-        except (OSError, ValueError) as error:
+        except (OSError, DamagedError) as error:
             raise UserError(
                 f"{self.path / name} cannot be read ({error}); restore it or"
                 " name another --workdir"
@@ -84,8 +87,8 @@ class Workdir:
                 " restore it or name another --workdir"
             ) from error
 
-    def write_json(self, name: str, value: Any) -> None:
-        write_atomically(self.path / name, to_json(value))
+    def write_json(self, name: str, value: dict[str, Any]) -> None:
+        write_atomically(self.path / name, to_json(sealed(value)))
 
     def check(self, config: Config) -> dict[str, Any] | None:
         """Checks that this config may start or go on here. Writes nothing.

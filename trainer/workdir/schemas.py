@@ -1,0 +1,235 @@
+"""What each JSON file of a workdir holds, as far as it is read back.
+
+Keys that a file may have beside these are its writers' own. A key that earlier
+versions did not write is `NotRequired`.
+"""
+
+from typing import Annotated
+from typing import Any
+from typing import NotRequired
+from typing import TypedDict
+
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=0)]
+Scalar = bool | int | float | str | None
+Field = Scalar | list[Scalar]
+Interval = Annotated[list[float], Meta(min_length=2, max_length=2)]
+# Sections of fields, or fields by their dotted paths.
+Section = dict[str, Field | dict[str, Field]]
+Config = dict[str, Field | Section]
+
+
+class Rows(TypedDict):
+    """How a row of the data is stored."""
+
+    dtype: Annotated[str, Meta(pattern=r"^(bool|(u?int|float)\d{1,3})$")]
+    shape: list[Count]
+
+
+class Problem(TypedDict):
+    """What the run predicts."""
+
+    type: str
+    activation: str
+    loss: str
+    metrics: list[str]
+    outputs: Annotated[int, Meta(ge=1)]
+    one_hot: bool
+    class_names: list[str]
+
+
+class Data(TypedDict):
+    """What the run is trained on."""
+
+    name: NotRequired[str]
+    origin: NotRequired[str]
+    folder: NotRequired[str | None]
+    fingerprint: NotRequired[str]
+    examples: NotRequired[dict[str, Count]]
+    kind: NotRequired[str]
+    x: NotRequired[Rows]
+    encoding: NotRequired[dict[str, Any] | None]
+    problem: NotRequired[Problem]
+
+
+class Topology(TypedDict):
+    """What the run runs on."""
+
+    strategy: str
+    replicas: Count
+    workers: Count
+
+
+class Record(TypedDict):
+    """record.json."""
+
+    version: str
+    revision: str | None
+    python: str
+    packages: dict[str, str | None]
+    machine: str
+    processor: str
+    topology: Topology
+    data: Data
+    command: list[str]
+    started: str
+
+
+class Start(TypedDict):
+    """A start of the run, in attempt.json."""
+
+    began_unix_secs: float
+    ended_unix_secs: NotRequired[float | None]
+    exit_code: NotRequired[int | None]
+    step: NotRequired[Count | None]
+    began_step: NotRequired[Count]
+
+
+class Attempt(Start):
+    """attempt.json: the newest start, and those before it."""
+
+    attempt: Annotated[int, Meta(ge=1)]
+    run_began_unix_secs: float
+    earlier: NotRequired[list[Start]]
+
+
+class Result(TypedDict):
+    """result.json."""
+
+    status: str
+    step: Count
+    evaluation: dict[str, dict[str, float]]
+    weights_sha256: str
+    examples_per_sec: float
+    restarts: Count
+    wall_secs: float
+    goodput: dict[str, float]
+
+
+ClassRow = TypedDict(
+    "ClassRow",
+    {
+        "class": str,
+        "precision": float,
+        "recall": float,
+        "f1": float,
+        "support": Count,
+        "precision_interval": Interval | None,
+        "recall_interval": Interval | None,
+    },
+)
+
+
+class Confusion(TypedDict):
+    """Counts of rows, true class down and predicted class across."""
+
+    matrix: NotRequired[list[list[Count]]]
+
+
+class Bin(TypedDict):
+    """Rows of like confidence."""
+
+    rows: Count
+    mean_probability: float
+    right: float
+
+
+class Calibration(TypedDict):
+    """How far confidence is from being right."""
+
+    ece: float
+    bins: list[Bin]
+
+
+class Mistake(TypedDict):
+    """A row that was answered wrongly."""
+
+    row: Count
+    true: str
+    predicted: str
+    how_wrong: float
+    picture: str | None
+
+
+class Curve(TypedDict):
+    """Precision and recall of a label."""
+
+    label: str
+    precision: list[float]
+    recall: list[float]
+
+
+class Detail(TypedDict):
+    """detail.json."""
+
+    step: Count
+    split: str
+    intervals: dict[str, Interval | None]
+    mistakes: list[Mistake]
+    per_class: NotRequired[list[ClassRow]]
+    confusion: NotRequired[Confusion]
+    calibration: NotRequired[Calibration]
+    curves: NotRequired[list[Curve]]
+    points: NotRequired[list[Interval]]
+    per_output: NotRequired[list[dict[str, float]]]
+
+
+class Sum(TypedDict):
+    """A file's size and SHA-256."""
+
+    bytes: Count
+    sha256: str
+
+
+class Files(TypedDict):
+    """manifest.json of an export, or its model_card.json."""
+
+    files: dict[str, Sum]
+
+
+class Manifest(Files):
+    """manifest.json of a checkpoint."""
+
+    step: Count
+
+
+class Line(TypedDict):
+    """What every line of metrics.jsonl and timing.jsonl has."""
+
+    step: Count
+    epoch: Count
+    split: str
+
+
+class MetricsLine(Line):
+    """A line of metrics.jsonl."""
+
+    loss: float
+
+
+class TimingLine(Line):
+    """A line of timing.jsonl."""
+
+    run_secs: float
+    unix_secs: float
+
+
+SumsLine = TypedDict(
+    "SumsLine",
+    {
+        "step": Count,
+        "split": str,
+        "metrics.jsonl": str | None,
+        "timing.jsonl": str | None,
+    },
+)
+
+
+SCHEMAS: dict[str, Any] = {
+    "config.json": Config,
+    "record.json": Record,
+    "attempt.json": Attempt,
+    "result.json": Result,
+    "detail.json": Detail,
+}
