@@ -6,7 +6,6 @@ chief could say nothing, srun's code counts.
 """
 
 import argparse
-import json
 import os
 import pathlib
 import signal
@@ -14,6 +13,7 @@ import subprocess
 import sys
 import time
 from typing import Any
+from typing import TypedDict
 
 from launch.command_line import LauncherParser
 from launch.command_line import trainer_flags
@@ -30,8 +30,11 @@ from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import DONE
 from trainer.process.exits import STOPPED
 from trainer.process.exits import verb
+from trainer.storage import json_files
 from trainer.storage.files import to_json
 from trainer.storage.files import write_atomically
+from trainer.storage.json_files import DamagedError
+from trainer.storage.json_files import sealed
 from trainer.storage.names import local_folder
 
 # How long the last workers may take once the first has left: a checkpoint, or
@@ -41,6 +44,22 @@ TICK_SECS = 0.5
 # How long Slurm may take to end a job that was queued again.
 REQUEUE_SECS = 60.0
 FILE = "slurm.json"
+
+
+class Attempt(TypedDict):
+    """What is read of attempt.json."""
+
+    attempt: int
+    exit_code: int | None
+
+
+class Stored(TypedDict):
+    """slurm.json: how this job stands."""
+
+    job: str
+    step: int
+    failures: int
+    is_running: bool
 
 
 def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -53,11 +72,21 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 def last_attempt(workdir: pathlib.Path) -> dict[str, Any]:
     """Returns what the chief noted of its newest start; {} where nothing."""
+    return _read(workdir / "attempt.json", Attempt)
+
+
+def _read(path: pathlib.Path, schema: Any) -> dict[str, Any]:
+    """Returns what a file of the workdir says; {} where nothing is to be had.
+
+    A job is not to end for a file that was altered, which is told.
+    """
     try:
-        value = json.loads((workdir / "attempt.json").read_text())
-    except (OSError, ValueError):
+        return json_files.read(path, schema).value
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    return value if isinstance(value, dict) else {}
+    except (OSError, DamagedError) as error:
+        say(f"{path} is passed over: {error}")
+        return {}
 
 
 def code_of(
@@ -92,14 +121,11 @@ class StateFile:
             "failures": state.failures,
             "is_running": is_running,
         }
-        write_atomically(self._path, to_json(stored))
+        write_atomically(self._path, to_json(sealed(stored)))
 
     def read(self, state: Supervision, step: int) -> Leave | Restart | None:
         """Takes up this job's count; a start that was cut off counts too."""
-        try:
-            stored = json.loads(self._path.read_text())
-        except (OSError, ValueError):
-            return None
+        stored = _read(self._path, Stored)
         if stored.get("job") != self._number:
             return None
         state.step, state.failures = stored["step"], stored["failures"]

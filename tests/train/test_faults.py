@@ -69,9 +69,10 @@ def job(tmp_path):
         yield job
 
 
-def test_a_workdir_that_is_removed_ends_the_run_in_a_line(job, calm):
+@pytest.mark.parametrize("part", [".", "checkpoints"])
+def test_a_folder_that_is_removed_ends_the_run_in_a_line(job, calm, part):
     # At once: what is deleted file by file may be written anew meanwhile.
-    job.workdir.rename(job.folder / "gone")
+    (job.workdir / part).rename(job.folder / "gone")
     finish(job, code=75)
     assert "was removed while in use" in job.output()
     assert "Traceback" not in job.output()

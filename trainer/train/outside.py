@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import pathlib
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -27,8 +28,9 @@ def named(workdir: Workdir, place: Cluster) -> Iterator[None]:
     """
     try:
         yield
-    except FileNotFoundError:
+    except FileNotFoundError as error:
         workdir.check_there()
+        _check_is_elsewhere(error, workdir)
         raise
     except tf.errors.OpError as error:
         # TensorFlow itself writes the event files, and has its own errors.
@@ -40,4 +42,13 @@ def named(workdir: Workdir, place: Cluster) -> Iterator[None]:
             raise
         raise ClusterError(
             collective_errors.explain(error.message, place)
+        ) from error
+
+
+def _check_is_elsewhere(error: FileNotFoundError, workdir: Workdir) -> None:
+    """Raises OSError where a part of the workdir was removed meanwhile."""
+    path = pathlib.Path(error.filename or os.devnull).absolute()
+    if path.is_relative_to(workdir.path.absolute()):
+        raise OSError(
+            errno.ESTALE, f"{path} was removed while in use"
         ) from error

@@ -4,11 +4,13 @@ import json
 import os
 import pathlib
 import signal
+from typing import Any
 
 import pytest
 
 from launch.slurm import __main__ as slurm
 from launch.slurm import batch as slurm_batch
+from trainer.storage import json_files
 
 TRAINER = ["--config=fake", "--workdir=run"]
 # Stands in for Slurm: srun acts a line of plan.txt a time, "SRUN_CODE CHIEF
@@ -65,6 +67,15 @@ def batch(tmp_path, monkeypatch):
     return run
 
 
+def read_state():
+    return json_files.read(pathlib.Path("run/slurm.json"), Any).value
+
+
+def write_state(stored):
+    text = json.dumps(json_files.sealed(stored))
+    pathlib.Path("run/slurm.json").write_text(text)
+
+
 @pytest.mark.parametrize("code", [0, 2, 3, 43])
 def test_a_final_code_is_passed_on(batch, code):
     assert batch(f"{code} {code} -") == (code, 1, 0)
@@ -77,7 +88,7 @@ def test_a_mistake_found_before_the_workdir_counts_by_sruns_code(batch):
 @pytest.mark.parametrize("highest", [42, 75, 137])
 def test_the_chiefs_word_stands_before_sruns(batch, highest):
     assert batch(f"{highest} 42 10") == (42, 1, 1)
-    assert json.loads(pathlib.Path("run/slurm.json").read_text()) == {
+    assert read_state() == {
         "job": "5",
         "step": 10,
         "failures": 0,
@@ -149,9 +160,7 @@ def test_starts_that_were_cut_off_count_without_progress(batch):
     """The node was lost, and this process with it."""
 
     def cut_off():
-        stored = json.loads(pathlib.Path("run/slurm.json").read_text())
-        stored["is_running"] = True
-        pathlib.Path("run/slurm.json").write_text(json.dumps(stored))
+        write_state(read_state() | {"is_running": True})
 
     flags = ("--max_restarts=2", "--requeue")
     assert batch("42 42 -", flags=flags) == (42, 1, 1)
@@ -163,5 +172,28 @@ def test_starts_that_were_cut_off_count_without_progress(batch):
 
 def test_another_jobs_count_is_not_taken_up(batch):
     stored = {"job": "4", "step": 0, "failures": 9, "is_running": True}
-    pathlib.Path("run/slurm.json").write_text(json.dumps(stored))
+    write_state(stored)
     assert batch("0 0 1", flags=("--max_restarts=2",)) == (0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\xff{}",
+        b'{"job": "5", "step": "9", "failures": 0, "is_running": true}',
+        b'{"job": "5"}',
+        b"[" * 10**5,
+    ],
+)
+def test_a_damaged_count_is_told_and_begun_anew(batch, text, capsys):
+    pathlib.Path("run/slurm.json").write_bytes(text)
+    assert batch("0 0 1") == (0, 1, 0)
+    assert "slurm.json is passed over: " in capsys.readouterr().out
+
+
+def test_a_chiefs_word_that_was_altered_is_told_and_not_believed(
+    tmp_path, capsys
+):
+    (tmp_path / "attempt.json").write_text('{"attempt": [], "exit_code": "0"}')
+    assert slurm_batch.last_attempt(tmp_path) == {}
+    assert "attempt.json is passed over: " in capsys.readouterr().out
