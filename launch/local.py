@@ -23,7 +23,6 @@ from launch.supervise.trainer import TRAINER
 from launch.supervise.workers import Worker
 from trainer.cluster.discovery import NUMBERS
 from trainer.cluster.place import Cluster
-from trainer.process import failures
 from trainer.process import output
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
@@ -167,7 +166,6 @@ def own_index(environment: Mapping[str, str]) -> int:
 
 
 @verb
-@failures.told
 def main(argv: list[str]) -> int:
     """Parses the flags and supervises the job.
 

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests import fork_server
+from tests import forked
 from trainer import __main__ as command
 from trainer.__main__ import VERBS
 from trainer.process import exits
@@ -57,7 +57,7 @@ def words_of(run, tmp_path):
 
 def end_of(words, stdout) -> int:
     """Returns the exit code of `strata WORDS`, its output to a file."""
-    run = fork_server.start(
+    run = forked.start(
         "trainer.__main__", *words, environment=os.environ, stdout=stdout
     )
     return run.wait(120)
@@ -97,9 +97,7 @@ def test_a_signal_ends_a_verb_without_a_word(verb, number, words_of, tmp_path):
         fifo = waiting / "config.json"
     words = words_of(verb, waiting)
     there = sorted(tmp_path.rglob("*"))
-    asked = fork_server.start(
-        "trainer.__main__", *words, environment=os.environ
-    )
+    asked = forked.start("trainer.__main__", *words, environment=os.environ)
     with open(fifo, "wb"):  # once the verb opens it, too
         asked.send_signal(number)
         printed, _ = asked.communicate(120)
@@ -113,7 +111,7 @@ def test_a_signal_leaves_no_half_of_a_prediction(number, run, tmp_path):
         tmp_path / "rows.npy", "w+", np.uint8, (10_000_000, 8, 8)
     )
     rows.flush()
-    asked = fork_server.start(
+    asked = forked.start(
         "trainer.__main__",
         "predict",
         f"--workdir={run}",

@@ -22,7 +22,6 @@ from launch.ssh.openssh import probe_command
 from launch.ssh.openssh import worker_command
 from launch.supervise.policy import Policy
 from launch.supervise.supervisor import supervise
-from trainer.process import failures
 from trainer.process import output
 from trainer.process.exits import INTERRUPTED
 from trainer.process.exits import UserError
@@ -137,7 +136,6 @@ def _may_be_address(name: str) -> bool:
 
 
 @verb
-@failures.told
 def main(argv: list[str]) -> int:
     """Runs the job, or shows how.
 

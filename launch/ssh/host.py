@@ -29,7 +29,6 @@ from launch.supervise.trainer import newest_step
 from launch.supervise.trainer import TRAINER
 from launch.supervise.workers import Worker
 from launch.supervise.workers import WorkerGroup
-from trainer.process import failures
 from trainer.process import output
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import leave
@@ -92,7 +91,6 @@ def obey(signals: Signals, silence_secs: float) -> None:
 
 
 @verb
-@failures.told
 def main(argv: list[str]) -> int:
     """Runs the worker; returns its exit code, as a shell would."""
     output.guard()
