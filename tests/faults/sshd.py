@@ -6,7 +6,6 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 
 from tests.faults import jobs
@@ -62,13 +61,19 @@ class Lab:
         self.desk, *self.hosts = hosts
 
     def launch(
-        self, output: pathlib.Path, *arguments: str
+        self, output: pathlib.Path, python: str, *arguments: str
     ) -> subprocess.Popen[bytes]:
-        """Starts `strata launch ssh` on all hosts; it prints to a file."""
+        """Starts `strata launch ssh` on all hosts.
+
+        Args:
+          output: file for what it prints.
+          python: of the launcher, and of the hosts.
+          *arguments: of the launcher.
+        """
         names = ",".join(host.address for host in self.hosts)
         words = [
             *self.desk.enter(),
-            *(sys.executable, "-m", "launch.ssh", f"--hosts={names}"),
+            *(python, "-m", "launch.ssh", f"--hosts={names}"),
             *(f"--directory={ROOT}", f"--ssh_config={self.config}"),
             *arguments,
         ]

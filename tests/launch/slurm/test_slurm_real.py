@@ -5,18 +5,14 @@ import sys
 
 import pytest
 
+from tests import forked
 from tests.faults import jobs
 from tests.faults import slurm
 
 pytestmark = pytest.mark.slow
 
-FLAGS = (
-    "--config=digits",
-    "--config.epochs=150",
-    "--config.model.dropout=0.2",
-    "--config.checkpoint.every_secs=1",
-)
-LAUNCH = (sys.executable, "-m", "launch.slurm", "--nodes=2")
+FLAGS = jobs.TWO_SHORT.flags
+LAUNCH = ("-m", "launch.slurm", "--nodes=2")
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +24,10 @@ def lab(tmp_path_factory):
         yield cluster
 
 
-def start(lab, workdir, *flags, trainer=FLAGS):
+def start(lab, workdir, *flags, trainer=FLAGS, python=None):
     workdir.parent.mkdir(exist_ok=True)
-    words = [*LAUNCH, *flags, "--", *trainer, f"--workdir={workdir}"]
+    words = [python or forked.python(), *LAUNCH, *flags, "--", *trainer]
+    words += [f"--workdir={workdir}"]
     return lab.submit(*words, cwd=workdir.parent)
 
 
@@ -44,15 +41,9 @@ def result(workdir):
 
 
 @pytest.fixture(scope="module")
-def calm(lab, tmp_path_factory):
-    """The result of a job that nobody touched."""
-    workdir = tmp_path_factory.mktemp("calm") / "run"
-    number = start(lab, workdir)
-    assert lab.finish(number) == "COMPLETED", output(workdir)
-    assert "cluster: 2 workers, by slurm; this is worker 0 (n08:" in output(
-        workdir
-    )
-    return result(workdir)
+def calm(undisturbed):
+    """The result of the same job on one machine; nobody touched it."""
+    return undisturbed(jobs.TWO_SHORT).result()
 
 
 def wait_for_checkpoint(workdir):
@@ -76,7 +67,9 @@ def test_a_job_that_is_told_to_leave_is_queued_again(lab, calm, tmp_path):
     wait_for_checkpoint(workdir)
     lab.ask("scancel", "--signal=TERM", number)
     assert lab.finish(number) == "COMPLETED", output(workdir)
-    assert "the job's code is 42" in output(workdir)
+    found = output(workdir)
+    assert "cluster: 2 workers, by slurm; this is worker 0 (n08:" in found
+    assert "the job's code is 42" in found
     assert_went_on(workdir, calm, restarts=1)
 
 
@@ -95,10 +88,16 @@ def test_a_job_goes_on_after_its_time_limit(lab, calm, tmp_path):
     workdir = tmp_path / "run"
     # Slurm may tell it up to a minute sooner than is asked.
     flags = ("--requeue", "--time=2", "--stop_secs=75")
-    longer = [f.replace("=150", "=3000") for f in FLAGS]
+    longer = [*FLAGS, "--config.epochs=3000"]
     number = start(lab, workdir, *flags, trainer=longer)
     told = "the job's code is 42"
-    jobs.wait_for("the limit", lambda: told in output(workdir))
+    wait_for_checkpoint(workdir)
+    # Meanwhile they wait for their network, and leave the cores to others.
+    lab.hosts["n09"].slow_down("1mbit")
+    try:
+        jobs.wait_for("the limit", lambda: told in output(workdir))
+    finally:
+        lab.hosts["n09"].speed_up()
     wait_for = "going on from step_"
     jobs.wait_for("a second start", lambda: wait_for in output(workdir))
     lab.ask("scancel", number)
@@ -108,7 +107,9 @@ def test_a_job_goes_on_after_its_time_limit(lab, calm, tmp_path):
 def test_a_wrong_config_fails_once(lab, tmp_path):
     workdir = tmp_path / "run"
     wrong = (*FLAGS, "--config.optimizer.name=adm")
-    number = start(lab, workdir, "--requeue", trainer=wrong)
+    number = start(
+        lab, workdir, "--requeue", trainer=wrong, python=sys.executable
+    )
     assert lab.finish(number) == "FAILED"
     assert output(workdir).count("srun ended with 2") == 1
     assert not workdir.exists()
