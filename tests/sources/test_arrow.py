@@ -118,13 +118,31 @@ def test_a_category_of_numbers_is_a_category(tmp_path):
     assert load(tmp_path).encoding.features == ("a=10", "a=20")
 
 
-def test_a_column_without_single_values_is_refused_by_name(tmp_path):
-    table = pa.table({"a": [1, 2] * 3, "b": [[1], [2]] * 3, "y": [0, 1] * 3})
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [([1], "list<"), (b"a", "binary"), ({"c": 1}, "struct<")],
+)
+def test_a_column_without_single_values_is_refused_by_name(
+    tmp_path, value, kind
+):
+    table = pa.table({"a": [1, 2] * 3, "b": [value] * 6, "y": [0, 1] * 3})
     parquet.write_table(table, tmp_path / "t.parquet")
     line = refusal(load, tmp_path)
-    assert "column 'b' holds list<" in line
+    assert f"column 'b' holds {kind}" in line
     assert "config.data.ignore=b" in line
     assert load(tmp_path, ignore=("b",)).encoding.features == ("a",)
+
+
+def test_columns_named_alike_are_told_apart_by_numbers(tmp_path):
+    names = ["a", "", "a", "y"]
+    columns = [pa.array([n, n + 1]) for n in range(4)]
+    parquet.write_table(
+        pa.Table.from_arrays(columns, names=names), tmp_path / "t.parquet"
+    )
+    file = open_table(tmp_path / "t.parquet")
+    assert file.names == ("a", "column 2", "a.1", "y")
+    (block,) = file.blocks()
+    assert [cells[0] for cells in block.columns.values()] == list("0123")
 
 
 def test_the_index_that_pandas_wrote_names_the_rows(tmp_path):

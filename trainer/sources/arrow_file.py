@@ -194,16 +194,23 @@ def _unfit(kind: Any) -> str | None:
     types = pa.types
     if types.is_dictionary(kind):
         return _unfit(kind.value_type)
-    if types.is_nested(kind) or any(
-        is_such(kind)
-        for is_such in (
-            types.is_binary,
-            types.is_large_binary,
-            types.is_fixed_size_binary,
-        )
-    ):
-        return f"holds {kind}, which is no number, text or time"
-    return None
+    fits = (
+        types.is_null,
+        types.is_boolean,
+        types.is_integer,
+        types.is_floating,
+        types.is_decimal,
+        types.is_string,
+        types.is_large_string,
+        types.is_string_view,
+        types.is_date,
+        types.is_time,
+        types.is_timestamp,
+        types.is_duration,
+    )
+    if any(is_such(kind) for is_such in fits):
+        return None
+    return f"holds {kind}, which is no number, text or time"
 
 
 def _texts(batch: Any, place: int, is_unfit: bool) -> tuple[str, ...]:
