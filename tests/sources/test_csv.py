@@ -196,6 +196,8 @@ FORMS = {
     "UTF-16 without a mark": (HEADER + ROWS).encode("utf-16-le"),
     "UTF-16, big end first": ("\ufeff" + HEADER + ROWS).encode("utf-16-be"),
     "UTF-32": (HEADER + ROWS).encode("utf-32"),
+    "the end of DOS": (HEADER + ROWS).replace("\n", "\r\n") + "\x1a",
+    "the end of DOS, in the last line": (HEADER + ROWS)[:-1] + "\x1a",
     "gzip": gzip.compress((HEADER + ROWS).encode()),
     "gzip of UTF-16": gzip.compress((HEADER + ROWS).encode("utf-16")),
     "bzip2": bz2.compress((HEADER + ROWS).encode()),

@@ -62,7 +62,9 @@ def lines(
                     f"{path}: line {number} is no UTF-8 text; save the file as"
                     " UTF-8 (a spreadsheet calls it CSV UTF-8)"
                 )
-            yield line
+            # What DOS programs end a file with is at the end of no line.
+            if line := line.removesuffix("\x1a"):
+                yield line
 
 
 def first_bytes(path: Path, count: int) -> bytes:
