@@ -26,3 +26,17 @@ def test_counts_at_the_ends_hold_every_row():
     assert counts[:, 0].tolist() == [2, 1, 0, 0]
     assert counts[:, -1].tolist() == [1, 0, 1, 1]
     assert (counts.sum(axis=0) == 3).all()
+
+
+def test_the_average_precision_of_rows_counted_is_scikit_learns():
+    random = np.random.RandomState(3)
+    marks = random.randint(2, size=60)
+    chances = (random.randint(12, size=60) / 12).astype(np.float32)
+    counts = random.randint(3, size=(5, 60)).astype(np.float64)
+    np.testing.assert_allclose(
+        curves.average_precision(marks, chances, counts),
+        [
+            sk.average_precision_score(marks, chances, sample_weight=each)
+            for each in counts
+        ],
+    )

@@ -37,7 +37,7 @@ def test_each_problem_has_a_module_and_a_class():
     for name in TYPES:
         kind = type_of(name)
         assert kind.__module__ == f"trainer.problem.{name}"
-        assert kind.score in kind.metrics  # type: ignore[misc]
+        assert kind.usual_score in kind.metrics  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("name", ["scores", "auto", "../binary", None])
@@ -60,6 +60,12 @@ def test_a_record_gives_the_problem_back(problem):
         "outputs",
         "one_hot",
         "class_names",
+        "headline",
+        "class_weights",
+        "focal_gamma",
+        "label_smoothing",
+        "threshold",
+        "temperature",
     ]
     found = from_record(json.loads(json.dumps(values)))
     assert type(found) is type(settled)
@@ -73,7 +79,8 @@ def test_a_loss_is_one_of_the_problem(problem):
         config = Config(problem=problem, loss=loss)
         if loss in type_of(problem).losses:
             settled, _ = settle(config, dataset_of(y))
-            assert settled.loss == loss.replace("mse", "mean_squared_error")
+            names = type_of(problem).keras_losses
+            assert settled.loss == names.get(loss, loss)
         else:
             with pytest.raises(UserError, match=f"'{loss}' does not fit"):
                 settle(config, dataset_of(y))
@@ -97,7 +104,7 @@ def test_each_metric_of_a_problem_selects(problem):
 
 def test_which_metrics_are_better_lower():
     lower = {m for name in TYPES for m in type_of(name).lower_is_better}
-    assert lower == {"loss", "mae", "mse", "deviance"}
+    assert lower == {"loss", "mae", "mse", "rmse", "deviance"}
     for name in TYPES:
         kind = type_of(name)
         assert set(kind.lower_is_better) == lower & {"loss", *kind.metrics}  # type: ignore[misc]

@@ -43,6 +43,7 @@ def test_figures_are_scikit_learns():
         scores.mean_absolute_error(y, p), rel=1e-6
     )
     assert values["r2"] == pytest.approx(scores.r2_score(y, p), abs=1e-6)
+    assert values["rmse"] == pytest.approx(values["mse"] ** 0.5)
 
 
 def test_targets_far_from_0_keep_their_r2():

@@ -74,6 +74,13 @@ class DataConfig:
     # themselves how they are read: "decimal_point", "decimal_comma",
     # "day_first", "month_first", "year_first"; or "text" for categories.
     read_as: tuple[str, ...] = ()
+    # What a row of each class counts in the loss: "balanced" for as much as all
+    # other classes' rows, whatever their number, or such as "no=1,yes=5"; None
+    # for 1.
+    class_weight: str | None = None
+    # The class of a binary problem whose chance is told, and that precision and
+    # recall are of; None for the second in sorted order.
+    positive_class: str | None = None
     # Share of the training rows held out for validation, drawn by the seed and
     # stratified where there are classes; 0 for none. Not used where the source
     # has a validation split of its own.
@@ -229,6 +236,20 @@ class EvaluationConfig:
     select_by: str | None = None
     # Evaluations without a better `select_by` after which training stops.
     patience: int | None = ruled(None, at_least(1))
+    # The chance above which a binary problem answers the positive class.
+    threshold: float = ruled(0.5, UNIT_INTERVAL)
+    # Metric by which another one is chosen on the validation rows in its place
+    # once the weights are settled, and kept with the model. "auto" takes "f1"
+    # where the positive class is rare (see docs/your_data.md) and validation
+    # rows are there.
+    threshold_by: str = ruled(
+        "auto",
+        one_of("auto", "none", "accuracy", "balanced_accuracy", "f1"),
+    )
+    # Divide the logits by the number that makes the validation rows' loss the
+    # least (Guo et al. 2017), once the weights are settled. No answer changes
+    # but by a threshold; chances come nearer to shares.
+    temperature_scaling: bool = False
     # By how much `select_by` must change to count as better.
     min_delta: float = ruled(0.0, at_least(0))
 
@@ -275,16 +296,23 @@ class Config:
         ),
     )
     # None takes the problem's own loss; "bounded_regression" also allows
-    # "binary_crossentropy".
+    # "binary_crossentropy", and classes and labels "focal" (Lin et al. 2017),
+    # which counts rows less that are right already.
     loss: str | None = ruled(
         None,
         one_of(
             "binary_crossentropy",
             "categorical_crossentropy",
+            "focal",
             "mse",
             "poisson",
         ),
     )
+    # Power of the chance that is missing, by which "focal" weighs a row.
+    focal_gamma: float = ruled(2.0, at_least(0))
+    # Share of each class's or label's mark that is spread over all of them, in
+    # the loss alone (Szegedy et al. 2016, section 7).
+    label_smoothing: float = ruled(0.0, within(0, 1))
     # How classes reach the loss: "one_hot" or "integer". Same numbers.
     label_encoding: str = ruled("one_hot", one_of("one_hot", "integer"))
     seed: int = ruled(

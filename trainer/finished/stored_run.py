@@ -169,7 +169,8 @@ def read(path: str) -> StoredRun:
 
 def _problem(workdir: Workdir, record: Line) -> Problem:
     try:
-        values = record["data"]["problem"]
+        result = workdir.read_json(RESULT_FILE) or {}
+        values = record["data"]["problem"] | result.get("decision", {})
         np.dtype(record["data"]["x"]["dtype"])
         return from_record(values)
     except (KeyError, TypeError) as error:

@@ -117,6 +117,11 @@ class Network:
                 weight.assign(found)
         return len(self.model.weights) - len(left), left
 
+    def temper(self, temperature: float) -> None:
+        """Divides the scored network's logits by a number, in its weights."""
+        for weight in self.scored.get_layer("outputs").weights:
+            weight.assign(weight / temperature)
+
     def sha256(self) -> str:
         """Hashes the scored weights' little-endian float32 bytes, in order."""
         digest = hashlib.sha256()

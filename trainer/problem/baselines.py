@@ -158,7 +158,7 @@ def _linear_outputs(
         _normalized(train, mean, std),
         problem.in_loss_units(problem.as_outputs(labels)),
         problem.activation,
-        np.ones(len(labels)),
+        problem.row_weights(labels),
     )
     x = _normalized(split, mean, std)
     return np.asarray(problem.in_units(model.predict(x)))

@@ -11,19 +11,25 @@ import numpy as np
 
 from trainer.config import Config
 from trainer.problem import class_numbers
+from trainer.problem import class_weights
 from trainer.problem import scores
 from trainer.problem.problem import Problem
 from trainer.problem.problem import require
+from trainer.process.exits import UserError
 from trainer.sources import Dataset
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+# Classes are skewed where more of the training rows are of one of them: to
+# answer that one always is as accurate.
+SKEWED_SHARE = 0.8
+
 
 class Classes(Problem):
     """One class of several: the distinct labels of the training rows."""
 
-    score = "accuracy"
+    usual_score = "accuracy"
     has_class = True
 
     @classmethod
@@ -40,6 +46,7 @@ class Classes(Problem):
             names, unknown = earlier.labels, "the run does not know"
         else:
             names, unknown = cls.classes_of(dataset), "no training row has"
+            names = cls.in_order(names, config.data.positive_class)
         dataset = class_numbers.numbered(dataset, names, unknown)
         is_told = earlier.class_names if earlier else dataset.class_names
         if not is_told and class_numbers.is_plain(names):
@@ -62,6 +69,29 @@ class Classes(Problem):
           UserError: there are too few classes, or too many.
         """
         return class_numbers.training_classes(dataset)
+
+    @classmethod
+    def in_order(
+        cls, names: tuple[str, ...], positive: str | None
+    ) -> tuple[str, ...]:
+        """Returns the classes' names such that the positive one is the last.
+
+        Raises:
+          UserError: there is no such class, or there are more than two.
+        """
+        if positive is None:
+            return names
+        if len(names) != 2:
+            raise UserError(
+                f"config.data.positive_class={positive!r} is for two classes,"
+                f" and there are {len(names)}; leave it out"
+            )
+        if positive not in names:
+            raise UserError(
+                f"config.data.positive_class={positive!r} is none of the"
+                f" classes, {' and '.join(names)}; name one of them"
+            )
+        return (*(name for name in names if name != positive), positive)
 
     @classmethod
     def check_classes(cls, key: str, y: np.ndarray) -> None:
@@ -88,7 +118,41 @@ class Classes(Problem):
     def served(self, outputs: "tf.Tensor") -> dict[str, "tf.Tensor"]:
         return super().served(outputs) | {"class": self.decide_tensor(outputs)}
 
+    def as_asked(self, config: Config, y: np.ndarray) -> Self:
+        counts = np.bincount(y, minlength=len(self.labels))
+        chosen, weights = config.data.class_weight, self.class_weights
+        if chosen:
+            weights = class_weights.settle(chosen, self.labels, counts)
+        problem = dataclasses.replace(
+            self,
+            class_weights=weights,
+            focal_gamma=config.focal_gamma,
+            label_smoothing=config.label_smoothing,
+        )
+        is_skewed = counts.max() > SKEWED_SHARE * len(y)
+        return problem.skewed(counts) if is_skewed else problem
+
+    def told(self) -> list[str]:
+        words = []
+        if self.headline:
+            words.append(f"score: {self.headline}, since classes are skewed")
+        if self.class_weights:
+            pairs = zip(self.labels[:8], self.class_weights, strict=False)
+            shown = ", ".join(f"{name} {weight:.4g}" for name, weight in pairs)
+            words.append(f"class weights: {shown}")
+        return words
+
+    def skewed(self, counts: np.ndarray) -> Self:
+        """Returns the problem with a headline that guessing does not win.
+
+        Args:
+          counts: training rows of each class, int [classes].
+        """
+        raise NotImplementedError
+
     def say_score(self, values: Mapping[str, float]) -> str:
+        if self.score != "accuracy":
+            return super().say_score(values)
         return f"{100 * values[self.score]:.2f}%"
 
     def detail(self, outputs: np.ndarray, truth: np.ndarray) -> dict[str, Any]:

@@ -14,7 +14,7 @@ class Count(Values):
     activation = "exponential"
     losses = ("poisson",)
     metrics = ("deviance", "mae", "d2")
-    score = "d2"
+    usual_score = "d2"
     lower_is_better = ("loss", "deviance", "mae")
     power = 1
     bounds = "above 0"

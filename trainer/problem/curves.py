@@ -38,6 +38,30 @@ def rank(marks: np.ndarray, chances: np.ndarray) -> Ranked:
     return Ranked(ranked[last], last + 1, hits)
 
 
+def average_precision(
+    marks: np.ndarray, chances: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
+    """Returns the average precision where each row counts several times.
+
+    Args:
+      marks: as in `rank`.
+      chances: as in `rank`.
+      counts: how often each row counts, float64 [draws, rows].
+
+    Returns:
+      float64 [draws]; 0 where no row of mark 1 counts.
+    """
+    order = np.argsort(-chances, kind="stable")
+    ranked = chances[order]
+    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    counted = counts[:, order]
+    hits = np.cumsum(counted * marks[order], axis=1)[:, last]
+    found = np.cumsum(counted, axis=1)[:, last]
+    added = np.diff(hits, axis=1, prepend=0)
+    totals = (added * hits / np.maximum(found, 1)).sum(axis=1)
+    return totals / np.maximum(hits[:, -1], 1)
+
+
 def precision_recall(
     marks: np.ndarray, chances: np.ndarray
 ) -> dict[str, list[float]]:

@@ -10,18 +10,24 @@ import numpy as np
 
 from trainer.config import Config
 from trainer.problem.classes import Classes
+from trainer.problem.decisions import logs
+from trainer.problem.marks import smoothing_of
 from trainer.problem.problem import Problem
 from trainer.sources import Dataset
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+# Hits of more classes are not summed at each step.
+MOST_SUMMED_CLASSES = 100
+
 
 class Multiclass(Classes):
     """A unit for each class, of which the greatest is answered."""
 
     activation = "softmax"
-    losses = ("categorical_crossentropy",)
+    losses = ("categorical_crossentropy", "focal")
+    keras_losses = {"focal": "categorical_focal_crossentropy"}  # noqa: RUF012
     metrics = ("accuracy",)
     sums = ("correct",)
     takes_top_k = True
@@ -35,7 +41,9 @@ class Multiclass(Classes):
         earlier: Problem | None = None,
     ) -> tuple[Self, Dataset]:
         problem, dataset = super().settle(name, config, dataset, earlier)
-        one_hot = config.label_encoding == "one_hot"
+        # Keras has neither of integer classes; the numbers are the same.
+        needs_marks = config.label_smoothing or config.loss == "focal"
+        one_hot = config.label_encoding == "one_hot" or bool(needs_marks)
         loss = problem.loss if one_hot else f"sparse_{problem.loss}"
         return dataclasses.replace(problem, loss=loss, one_hot=one_hot), dataset
 
@@ -55,6 +63,39 @@ class Multiclass(Classes):
 
         return tf.one_hot(y, self.outputs) if self.one_hot else y
 
+    @property
+    def loss_options(self) -> dict[str, float]:
+        options = smoothing_of(self)
+        if "focal" in self.loss:
+            # Keras's own would weigh all classes by 1/4.
+            options["alpha"] = 1.0
+        return options
+
+    def weight_of(self, y: "tf.Tensor") -> "tf.Tensor":
+        import tensorflow as tf
+
+        weights = tf.constant(self.class_weights, tf.float32)
+        if self.one_hot:
+            return tf.linalg.matvec(y, weights)
+        return tf.gather(weights, y)
+
+    def skewed(self, counts: np.ndarray) -> Self:
+        if self.outputs > MOST_SUMMED_CLASSES:
+            return self
+        metrics = (*self.metrics, "balanced_accuracy")
+        return dataclasses.replace(
+            self, metrics=metrics, headline="balanced_accuracy"
+        )
+
+    @property
+    def sum_names(self) -> tuple[str, ...]:
+        names = super().sum_names
+        if "balanced_accuracy" not in self.metrics:
+            return names
+        places = range(self.outputs)
+        sums = (f"{name}_{i}" for name in ("hits", "rows") for i in places)
+        return (*names, *sums)
+
     def batch_sums(
         self, y: "tf.Tensor", p: "tf.Tensor", weight: "tf.Tensor"
     ) -> list[Any]:
@@ -62,7 +103,12 @@ class Multiclass(Classes):
 
         truth = tf.argmax(y, -1) if self.one_hot else tf.cast(y, tf.int64)
         right = tf.cast(self.decide_tensor(p) == truth, tf.float32)
-        return [[tf.reduce_sum(right * weight)]]
+        sums: list[Any] = [[tf.reduce_sum(right * weight)]]
+        if "balanced_accuracy" in self.metrics:
+            rows = tf.one_hot(truth, self.outputs) * weight[:, None]
+            hits = tf.reduce_sum(rows * right[:, None], axis=0)
+            sums += [hits, tf.reduce_sum(rows, axis=0)]
+        return sums
 
     def as_outputs(self, y: np.ndarray) -> np.ndarray:
         return np.eye(self.outputs)[y]
@@ -71,12 +117,24 @@ class Multiclass(Classes):
         return np.bincount(y, minlength=self.outputs) / len(y)
 
     def row_sums(self, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        return (self.decide(outputs) == truth).astype(np.float64)[:, None]
+        right = (self.decide(outputs) == truth).astype(np.float64)[:, None]
+        if "balanced_accuracy" not in self.metrics:
+            return right
+        rows = np.eye(self.outputs)[truth]
+        return np.concatenate([right, rows * right, rows], axis=1)
 
     def metrics_of(
         self, sums: Mapping[str, float], examples: int
     ) -> dict[str, float]:
-        return {"accuracy": sums["correct"] / examples}
+        found = {"accuracy": sums["correct"] / examples}
+        if "balanced_accuracy" in self.metrics:
+            recalls = [
+                sums[f"hits_{i}"] / sums[f"rows_{i}"]
+                for i in range(self.outputs)
+                if sums[f"rows_{i}"]
+            ]
+            found["balanced_accuracy"] = sum(recalls) / len(recalls)
+        return found
 
     def decide(self, outputs: np.ndarray) -> np.ndarray:
         return outputs.argmax(axis=1)
@@ -88,6 +146,14 @@ class Multiclass(Classes):
 
     def confidence(self, outputs: np.ndarray) -> np.ndarray:
         return outputs.max(axis=1)
+
+    def tempered_loss(
+        self, outputs: np.ndarray, truth: np.ndarray, temperature: float
+    ) -> float:
+        powers = logs(outputs) / temperature
+        powers -= powers.max(axis=1, keepdims=True)
+        of_true = powers[np.arange(len(truth)), truth]
+        return float((np.log(np.exp(powers).sum(axis=1)) - of_true).mean())
 
     def is_tie(self, outputs: np.ndarray, tolerance: float) -> np.ndarray:
         second, first = np.sort(outputs, axis=1)[:, -2:].T

@@ -1,12 +1,15 @@
 """Several labels, each of which may be true of a row."""
 
+import dataclasses
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
+from typing import Self
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainer.config import Config
 from trainer.problem import scores
 from trainer.problem.marks import found
 from trainer.problem.marks import Marks
@@ -21,7 +24,7 @@ class Multilabel(Marks):
     """A mark of 0 or 1 for each label."""
 
     metrics = ("binary_accuracy", "exact_match", "f1_micro", "auc")
-    score = "binary_accuracy"
+    usual_score = "binary_accuracy"
     sums = (*Marks.sums, "exact")
 
     @classmethod
@@ -30,6 +33,19 @@ class Multilabel(Marks):
         rule = "labels of problem 'multilabel' are 0 or 1"
         require(np.isin(y, (0, 1)), y, key, rule)
         return y.astype(np.uint8)
+
+    def as_asked(self, config: Config, y: np.ndarray) -> Self:
+        evaluation = dataclasses.replace(
+            config.evaluation, temperature_scaling=False
+        )
+        asked = dataclasses.replace(
+            config, label_smoothing=0.0, evaluation=evaluation
+        )
+        return dataclasses.replace(
+            super().as_asked(asked, y),
+            focal_gamma=config.focal_gamma,
+            label_smoothing=config.label_smoothing,
+        )
 
     def batch_sums(
         self, y: "tf.Tensor", p: "tf.Tensor", weight: "tf.Tensor"

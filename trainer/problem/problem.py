@@ -25,7 +25,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainer.config import Config
+from trainer.config import EvaluationConfig
 from trainer.problem import roc_area
+from trainer.problem.decisions import best_temperature
+from trainer.problem.decisions import USUAL_THRESHOLD
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
 from trainer.sources.dataset import evenly_spaced
@@ -34,8 +37,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 MOST_GUESSED_ROWS = 10_000
-# How Keras names a loss, where a config names it otherwise.
-_KERAS_LOSSES = {"mse": "mean_squared_error"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,11 +50,13 @@ class Problem:
 
     Attributes:
       losses: that a config may name, the type's own first.
+      keras_losses: how Keras names them, where that is otherwise.
       sums: names of what `batch_sums` returns.
-      score: the metric that the last line of a run shows.
+      usual_score: the metric that the last line of a run shows.
       lower_is_better: "loss", and the metrics of which less is better.
       has_labels: whether an answer is one of some named classes or labels.
       has_class: whether it is one class, which a SavedModel serves, too.
+      takes_threshold: whether one can be chosen for it.
       takes_top_k: whether its K most probable classes can be told.
       output_name: what the network's outputs are called.
       output_meaning: more of them, for the model card.
@@ -68,15 +71,23 @@ class Problem:
         (y - mean) / std, and predictions leave by the inverse. None where
         targets are not values.
       target_center: float32 [outputs], mean of the training rows' targets.
+      headline: takes the place of `usual_score`, where it is not "".
+      class_weights: of the classes' rows in the loss; () where all count 1.
+      focal_gamma: of the loss "focal".
+      label_smoothing: of the loss of classes and labels.
+      threshold: above which a chance is a yes.
+      temperature: that the network's logits were divided by.
     """
 
     losses: ClassVar[tuple[str, ...]]
+    keras_losses: ClassVar[Mapping[str, str]] = {}
     sums: ClassVar[tuple[str, ...]]
-    score: ClassVar[str]
+    usual_score: ClassVar[str]
     lower_is_better: ClassVar[tuple[str, ...]] = ("loss",)
     has_labels: ClassVar[bool] = True
     has_class: ClassVar[bool] = False
     takes_top_k: ClassVar[bool] = False
+    takes_threshold: ClassVar[bool] = False
     output_name: ClassVar[str] = "probabilities"
     output_meaning: ClassVar[str] = ""
 
@@ -90,6 +101,12 @@ class Problem:
     target_mean: np.ndarray | None = None
     target_std: np.ndarray | None = None
     target_center: np.ndarray | None = None
+    headline: str = ""
+    class_weights: tuple[float, ...] = ()
+    focal_gamma: float = 2.0
+    label_smoothing: float = 0.0
+    threshold: float = USUAL_THRESHOLD
+    temperature: float = 1.0
 
     @classmethod
     def settle(
@@ -127,7 +144,7 @@ class Problem:
         problem = cls(
             name,
             cls.activation,  # type: ignore[misc]  # each type's own
-            _KERAS_LOSSES.get(loss, loss),
+            cls.keras_losses.get(loss, loss),
             cls.metrics,  # type: ignore[misc]
             cls.count_outputs(dataset),
             False,
@@ -161,6 +178,40 @@ class Problem:
         """
         return dataset.splits["train"].y.shape[1]
 
+    def as_asked(self, config: Config, y: np.ndarray) -> Self:
+        """Returns the problem with what a config says of loss and score.
+
+        Args:
+          config: of the run.
+          y: the training rows' labels, converted.
+
+        Raises:
+          UserError: a field that the problem does not have.
+        """
+        for field, value in (
+            ("data.class_weight", config.data.class_weight),
+            ("label_smoothing", config.label_smoothing),
+            (
+                "evaluation.temperature_scaling",
+                config.evaluation.temperature_scaling,
+            ),
+        ):
+            if value:
+                raise UserError(
+                    f"config.{field}={value!r} is for classes, and problem"
+                    f" {self.type!r} has none; leave it out"
+                )
+        return self
+
+    def told(self) -> list[str]:
+        """Says what a reader of its scores should know, in a few words each."""
+        return []
+
+    @property
+    def score(self) -> str:
+        """The metric that the last line of a run shows."""
+        return self.headline or self.usual_score
+
     @functools.cached_property
     def labels(self) -> tuple[str, ...]:
         """A name for each class or label, its number where it has none."""
@@ -183,7 +234,27 @@ class Problem:
         """
         import keras
 
-        return getattr(keras.losses, self.loss)(y, p)
+        losses = getattr(keras.losses, self.loss)(y, p, **self.loss_options)
+        return losses * self.weight_of(y) if self.class_weights else losses
+
+    @property
+    def loss_options(self) -> dict[str, float]:
+        """What Keras's loss takes beside targets and outputs."""
+        return {}
+
+    def weight_of(self, y: "tf.Tensor") -> "tf.Tensor":
+        """Returns what each row counts in the loss, float32 [rows].
+
+        Args:
+          y: from `targets`.
+        """
+        raise NotImplementedError
+
+    def row_weights(self, y: np.ndarray) -> np.ndarray:
+        """Does in NumPy what `weight_of` does, of labels: float64 [rows]."""
+        if not self.class_weights:
+            return np.ones(len(y))
+        return np.array(self.class_weights)[y]
 
     @property
     def sum_names(self) -> tuple[str, ...]:
@@ -235,15 +306,14 @@ class Problem:
           scores: int [outputs, 2, SCORE_BINS] where rows were counted.
 
         Returns:
-          "loss" and the problem's metrics. "auc" is left out where no label
+          "loss" and the problem's metrics. Areas are left out where no label
           has both positives and negatives.
         """
-        area = None if scores is None else roc_area.area(scores)
-        return {
-            "loss": sums["loss"] / examples,
-            **self.metrics_of(sums, examples),
-            **({} if area is None else {"auc": area}),
-        }
+        found = self.metrics_of(sums, examples)
+        if scores is not None:
+            found |= roc_area.areas(scores)
+        told = {name: v for name, v in found.items() if name in self.metrics}
+        return {"loss": sums["loss"] / examples, **told}
 
     def metrics_of(
         self, sums: Mapping[str, float], examples: int
@@ -276,7 +346,9 @@ class Problem:
         import tensorflow as tf
 
         some = y[evenly_spaced(len(y), MOST_GUESSED_ROWS)]
-        outputs = np.float32(self.in_loss_units(self.guess(y)))
+        weights = self.row_weights(some)
+        mean = weights @ self.as_outputs(some) / weights.sum()
+        outputs = np.float32(self.in_loss_units(mean))
         targets = self.targets(tf.constant(some))
         told = np.broadcast_to(outputs, (len(some), self.outputs))
         losses = self.row_losses(targets, tf.constant(told))
@@ -310,6 +382,36 @@ class Problem:
                 for row in totals.tolist()
             ]
         )
+
+    # What is fitted on validation rows, once the weights are settled.
+
+    def temperature_of(self, outputs: np.ndarray, truth: np.ndarray) -> float:
+        """Returns the temperature that makes the loss of chances the least.
+
+        Args:
+          outputs: chances, float32 [rows, outputs].
+          truth: labels of the rows.
+        """
+        return best_temperature(lambda t: self.tempered_loss(outputs, truth, t))
+
+    def tempered_loss(
+        self, outputs: np.ndarray, truth: np.ndarray, temperature: float
+    ) -> float:
+        """Returns the mean cross-entropy at a temperature."""
+        raise NotImplementedError
+
+    def threshold_of(
+        self,
+        outputs: np.ndarray,
+        truth: np.ndarray,
+        config: EvaluationConfig,
+    ) -> float:
+        """Returns the threshold that a config has chosen on these rows."""
+        return self.threshold
+
+    def has_decision(self, config: EvaluationConfig) -> bool:
+        """Whether something is fitted on validation rows."""
+        return config.temperature_scaling
 
     def say_score(self, values: Mapping[str, float]) -> str:
         """Says the metric of the last line, such as "97.95%"."""

@@ -71,6 +71,8 @@ def settle(
     if name == "auto":
         name = guessed(dataset).problem
     problem, dataset = type_of(name).settle(name, config, dataset, earlier)
+    train = dataset.splits["train"].labels()
+    problem = problem.as_asked(config, train)
     _check_selection(config, problem, dataset)
     return problem, dataset
 
@@ -78,6 +80,7 @@ def settle(
 def _check_selection(
     config: Config, problem: Problem, dataset: Dataset
 ) -> None:
+    _check_validated(config, problem, dataset)
     metric = config.evaluation.select_by
     if metric is None:
         return
@@ -92,3 +95,33 @@ def _check_selection(
             f"config.evaluation.select_by={metric!r} needs a validation split;"
             " set config.data.validation_fraction, such as 0.1"
         )
+
+
+def _check_validated(
+    config: Config, problem: Problem, dataset: Dataset
+) -> None:
+    """Refuses what is fitted on validation rows, where there are none."""
+    chosen = config.evaluation
+    has_metric = chosen.threshold_by not in ("auto", "none")
+    if has_metric and not problem.takes_threshold:
+        raise UserError(
+            f"config.evaluation.threshold_by={chosen.threshold_by!r} is for"
+            f" problem 'binary', and this is {problem.type!r}; leave it out"
+        )
+    for field, value, is_asked in (
+        (
+            "threshold_by",
+            chosen.threshold_by,
+            has_metric,
+        ),
+        (
+            "temperature_scaling",
+            chosen.temperature_scaling,
+            chosen.temperature_scaling,
+        ),
+    ):
+        if is_asked and "validation" not in dataset.splits:
+            raise UserError(
+                f"config.evaluation.{field}={value!r} needs a validation"
+                " split; set config.data.validation_fraction, such as 0.1"
+            )

@@ -1,5 +1,7 @@
 """Any value, by a linear output and the squared error."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 from typing import ClassVar
 
@@ -13,10 +15,11 @@ class Regression(Values):
     """Values of any size, trained at mean 0 and deviation 1."""
 
     activation = "linear"
+    keras_losses: ClassVar[dict[str, str]] = {"mse": "mean_squared_error"}
     losses: ClassVar[tuple[str, ...]] = ("mse",)
-    metrics = ("mse", "mae", "r2")
-    score = "r2"
-    lower_is_better = ("loss", "mse", "mae")
+    metrics = ("mse", "mae", "r2", "rmse")
+    usual_score = "r2"
+    lower_is_better = ("loss", "mse", "mae", "rmse")
     power = 2
 
     @classmethod
@@ -27,6 +30,12 @@ class Regression(Values):
 
     def divergence(self, y: Any, mean: Any, library: Any) -> Any:
         return (y - mean) ** 2
+
+    def metrics_of(
+        self, sums: Mapping[str, float], examples: int
+    ) -> dict[str, float]:
+        found = super().metrics_of(sums, examples)
+        return found | {"rmse": math.sqrt(found["mse"])}
 
     def from_mean(self, totals: list[float], examples: int) -> list[float]:
         return [total**2 / examples for total in totals]

@@ -47,6 +47,30 @@ def count(y: "tf.Tensor", p: "tf.Tensor", weight: "tf.Tensor") -> "tf.Tensor":
     return tf.reshape(counts, [outputs, 2, SCORE_BINS])
 
 
+def areas(counts: np.ndarray) -> dict[str, float]:
+    """Returns "auc" and "average_precision"; {} where no label has both."""
+    found = {"auc": area(counts), "average_precision": precision_area(counts)}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def precision_area(counts: np.ndarray) -> float | None:
+    """The average precision, from binned scores, each bin a threshold.
+
+    The sum over falling thresholds of the recall that each adds, times its
+    precision, as scikit-learn's; labels are averaged as in `area`.
+
+    Args:
+      counts: as in `area`.
+    """
+    found = []
+    for negatives, positives in counts[..., ::-1].astype(np.float64):
+        if negatives.sum() and positives.sum():
+            hits, told = np.cumsum(positives), np.cumsum(negatives + positives)
+            precision = hits / np.maximum(told, 1)
+            found.append(float(positives @ precision / positives.sum()))
+    return float(np.mean(found)) if found else None
+
+
 def area(counts: np.ndarray) -> float | None:
     """The area under the ROC curve, from binned scores.
 

@@ -178,7 +178,7 @@ class Values(Problem):
             self.mean(absolute, examples),
             explained(left, spread, examples),
         )
-        return dict(zip(self.metrics, figures, strict=True))
+        return dict(zip(self.metrics, figures, strict=False))
 
     def mean(self, column: list[float], examples: int, power: int = 1) -> float:
         """Returns a mean over rows and outputs, in the target's own units.

@@ -52,7 +52,10 @@ def build_network(stored: TrainedRun) -> Network:
     optimizer = optimizers.build(
         config.optimizer, config.optimizer.learning_rate
     )
-    return Network(model, None, optimizer, normalization, problem)
+    network = Network(model, None, optimizer, normalization, problem)
+    if problem.temperature != 1:
+        network.temper(problem.temperature)
+    return network
 
 
 class TrainedModel:

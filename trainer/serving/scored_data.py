@@ -92,7 +92,11 @@ def _check_rows(run: TrainedRun, dataset: Dataset) -> None:
 
 def _settle(run: TrainedRun, dataset: Dataset) -> tuple[Problem, Dataset]:
     evaluation = dataclasses.replace(
-        run.config.evaluation, select_by=None, patience=None
+        run.config.evaluation,
+        select_by=None,
+        patience=None,
+        threshold_by="none",
+        temperature_scaling=False,
     )
     config = dataclasses.replace(run.config, evaluation=evaluation)
     problem, dataset = problems.settle(config, dataset, run.problem)

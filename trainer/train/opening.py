@@ -36,11 +36,11 @@ def opened(
     """
     config, strategy, epochs = job.config, job.strategy, job.epochs
     replicas = strategy.num_replicas_in_sync
-    evaluate = Evaluator(
+    evaluator_of = functools.partial(
+        Evaluator,
         strategy,
-        network,
-        config,
-        job.dataset,
+        config=config,
+        dataset=job.dataset,
         most_outputs=mistakes.MOST_VALUES,
     )
     is_chief = job.place.is_chief
@@ -75,8 +75,8 @@ def opened(
                 ),
             ),
             scoring=Scoring(
-                evaluate,
-                problem=job.problem,
+                evaluator_of,
+                network=network,
                 dataset=job.dataset,
                 config=config.evaluation,
                 epochs=epochs,
@@ -87,7 +87,6 @@ def opened(
                 restore_best=functools.partial(
                     restore.best, network, job.workdir
                 ),
-                normalization=network.normalization,
             ),
             keeping=keeping,
             writers=writers,

@@ -110,6 +110,8 @@ def _describe(dataset: sources.Dataset, problem: Problem) -> None:
         f"data: {dataset.name}, {dataset.kind}, {x.dtype} {shape}; {rows}\n"
         f"problem: {problem.type}, outputs: {problem.outputs}, loss:"
         f" {problem.loss}",
+        *problem.told(),
+        sep=", ",
         flush=True,
     )
     for note in dataset.notes:

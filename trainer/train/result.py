@@ -21,6 +21,7 @@ class Outcome:
       code: by which the process will leave.
       evaluation: {split: {"examples", metric: value …}}; {} if not done.
       beside: what `baselines.compare` finds, by the split; {} if not done.
+      decision: what was fitted on validation rows.
       train_secs: that it trained, scoring and saving aside.
       examples: rows that it trained on.
       steps: that it took.
@@ -30,6 +31,7 @@ class Outcome:
     code: int
     evaluation: dict[str, dict[str, float]]
     beside: dict[str, dict[str, Any]]
+    decision: dict[str, float]
     train_secs: float
     examples: int
     steps: int
@@ -65,6 +67,7 @@ def values(
         "weights_sha256": network.sha256(),
         "evaluation": outcome.evaluation,
         "baselines": outcome.beside,
+        "decision": outcome.decision,
         "timing": {
             "setup_secs": clock.setup_secs,
             "train_secs": outcome.train_secs,

@@ -200,12 +200,14 @@ class Run:
         if status == "done":
             self.scoring.choose_weights()
             with self.clock.count("evaluate"):
+                self.scoring.decide()
                 evaluation = self.scoring.final()
         outcome = Outcome(
             status,
             code,
             evaluation,
             self.scoring.beside,
+            self.scoring.decision,
             train_secs,
             self.accounts.examples,
             self.accounts.steps,

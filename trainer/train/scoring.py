@@ -1,18 +1,20 @@
 """Scores the splits, chooses the best weights, and says when to stop."""
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from trainer.config import EvaluationConfig
 from trainer.input.epochs import Epochs
-from trainer.input.normalization import Normalization
 from trainer.journal.writer import Line
 from trainer.journal.writers import Writers
+from trainer.model.network import Network
 from trainer.problem import baselines
 from trainer.problem import mistakes
-from trainer.problem.problem import Problem
 from trainer.process.clock import Clock
 from trainer.process.watchdog import Watchdog
 from trainer.sources import Dataset
@@ -32,13 +34,14 @@ class Scoring:
       scores: {split: {"examples", metric: value …}} at the step where the run
         stands; {} where nothing was scored there.
       beside: what `baselines.compare` finds of the final score, by its split.
+      decision: what was fitted on validation rows: "temperature", "threshold".
     """
 
     def __init__(
         self,
-        evaluate: Evaluator,
+        evaluator_of: Callable[[Network], Evaluator],
         *,
-        problem: Problem,
+        network: Network,
         dataset: Dataset,
         config: EvaluationConfig,
         epochs: Epochs,
@@ -47,13 +50,12 @@ class Scoring:
         writers: Writers,
         watchdog: Watchdog,
         restore_best: Callable[[int], None],
-        normalization: Normalization,
     ) -> None:
         """Has scored nothing yet.
 
         Args:
-          evaluate: of the network that is trained.
-          problem: the run's.
+          evaluator_of: makes what scores a network.
+          network: that is trained.
           dataset: whose splits are scored.
           config: what is scored, and how the best is selected.
           epochs: how the steps fall into epochs.
@@ -62,19 +64,15 @@ class Scoring:
           writers: that are told.
           watchdog: told of each part of a scoring.
           restore_best: puts the weights of a step into the network.
-          normalization: of the network, for the linear model beside it.
         """
-        self._evaluate, self._problem, self._dataset = (
-            evaluate,
-            problem,
-            dataset,
-        )
+        self._evaluator_of, self._network = evaluator_of, network
+        self._evaluate, self._dataset = evaluator_of(network), dataset
         self._config, self._epochs, self._state = config, epochs, state
         self._clock, self._writers, self._watchdog = clock, writers, watchdog
         self._restore_best = restore_best
-        self._normalization = normalization
         self.scores: Scores = {}
         self.beside: dict[str, dict[str, Any]] = {}
+        self.decision: dict[str, float] = {}
 
     def evaluate(self) -> bool:
         """Scores the splits; returns whether these weights are the best so far.
@@ -98,7 +96,7 @@ class Scoring:
         # "auc" is left out where the split has one class alone.
         value = self.scores["validation"].get(self._config.select_by)
         is_lower_better = (
-            self._config.select_by in self._problem.lower_is_better
+            self._config.select_by in self._network.problem.lower_is_better
         )
         return select(
             self._config, self._state, value, is_lower_better=is_lower_better
@@ -118,6 +116,46 @@ class Scoring:
         if best_step is not None and best_step != self._state.step:
             self._restore_best(best_step)
             self.forget()
+
+    def decide(self) -> None:
+        """Fits temperature and threshold on validation rows, where asked to.
+
+        Raises:
+          DivergedError: their loss is not finite.
+        """
+        problem = self._network.problem
+        if (
+            not problem.has_decision(self._config)
+            or "validation" not in self._evaluate
+        ):
+            return
+        truth = self._dataset.splits["validation"].labels()
+        if self._config.temperature_scaling:
+            outputs = self._outputs_now("validation")
+            if outputs is None:
+                return
+            temperature = problem.temperature_of(outputs, truth)
+            self._network.temper(temperature)
+            self.forget()
+            problem = dataclasses.replace(problem, temperature=temperature)
+            self.decision["temperature"] = temperature
+        outputs = self._outputs_now("validation")
+        if outputs is None:
+            return
+        threshold = problem.threshold_of(outputs, truth, self._config)
+        if problem.takes_threshold:
+            self.decision["threshold"] = threshold
+        problem = dataclasses.replace(problem, threshold=threshold)
+        self._network = dataclasses.replace(self._network, problem=problem)
+        self._evaluate = self._evaluator_of(self._network)
+        self.forget()
+        told = ", ".join(f"{n} {v:.4g}" for n, v in self.decision.items())
+        print(f"fitted on validation rows: {told}", flush=True)
+
+    def _outputs_now(self, split: str) -> np.ndarray | None:
+        if split not in self.scores:
+            self._score(split)
+        return self._evaluate.outputs(split)
 
     def final(self) -> Scores:
         """Scores all splits that were not just scored, and tells of mistakes.
@@ -173,12 +211,12 @@ class Scoring:
             return
         self._watchdog.touch()
         found = baselines.compare(
-            self._problem,
+            self._network.problem,
             self._dataset,
             self._dataset.splits[split],
             outputs,
-            mean=self._normalization.mean,
-            std=self._normalization.std,
+            mean=self._network.normalization.mean,
+            std=self._network.normalization.std,
         )
         self.beside = {split: found}
         if words := baselines.warning(found):
@@ -192,7 +230,9 @@ class Scoring:
         if outputs is None:
             return
         find = functools.cache(
-            lambda: mistakes.look(self._problem, self._dataset, split, outputs)
+            lambda: mistakes.look(
+                self._network.problem, self._dataset, split, outputs
+            )
         )
         self._writers.mistakes(split, self._state.step, find)
 

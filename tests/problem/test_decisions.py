@@ -1,0 +1,99 @@
+"""What is fitted on validation rows: a threshold and a temperature."""
+
+import numpy as np
+import pytest
+import sklearn.metrics
+
+from tests.problem.scored import dataset_of
+from trainer.config import Config
+from trainer.problem.decisions import best_threshold
+from trainer.problem.problems import settle
+from trainer.process.exits import UserError
+
+RANDOM = np.random.RandomState(0)
+MARKS = (RANDOM.rand(300) < 0.1).astype(np.int64)
+CHANCES = np.clip(
+    np.round(0.1 * RANDOM.randn(300) + 0.2 * MARKS + 0.2, 2), 0, 1
+).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("metric", "score"),
+    [
+        ("f1", sklearn.metrics.f1_score),
+        ("accuracy", sklearn.metrics.accuracy_score),
+        ("balanced_accuracy", sklearn.metrics.balanced_accuracy_score),
+    ],
+)
+def test_no_threshold_is_better(metric, score):
+    threshold = best_threshold(MARKS, CHANCES, metric)
+    own = score(MARKS, threshold < CHANCES)
+    others = [score(MARKS, t < CHANCES) for t in np.unique(CHANCES)]
+    assert own == pytest.approx(max(others))
+
+
+def test_the_nearest_to_a_half_is_taken_of_those_alike():
+    chances = np.array([0.1, 0.4, 0.6, 0.9], np.float32)
+    threshold = best_threshold(np.array([0, 0, 1, 1]), chances, "accuracy")
+    assert threshold == pytest.approx(0.5)
+
+
+def problem_of(y, **evaluation):
+    config = Config(problem="auto")
+    for name, value in evaluation.items():
+        setattr(config.evaluation, name, value)
+    return settle(config, dataset_of(y, validation=y))[0], config.evaluation
+
+
+def test_a_rare_class_has_a_threshold_chosen_unless_one_is_set():
+    problem, config = problem_of(MARKS)
+    assert problem.has_decision(config)
+    chosen = problem.threshold_of(CHANCES[:, None], MARKS, config)
+    assert chosen == best_threshold(MARKS, CHANCES, "f1")
+    for fields in ({"threshold": 0.3}, {"threshold_by": "none"}):
+        problem, config = problem_of(MARKS, **fields)
+        assert not problem.has_decision(config)
+    problem, config = problem_of(1 - MARKS)
+    assert not problem.has_decision(config)
+
+
+def test_a_threshold_decides_in_numpy_and_tensorflow():
+    problem, _ = problem_of(MARKS, threshold=0.3)
+    outputs = np.array([[0.2], [0.3], [0.31], [0.9]], np.float32)
+    told = [0, 0, 1, 1]
+    assert problem.decide(outputs).tolist() == told
+    assert problem.served(outputs)["class"].numpy().tolist() == told
+    assert problem.is_tie(outputs, 1e-4).tolist() == [False, True, False, False]
+    wrong = problem.wrongness(outputs, np.array([0, 1, 0, 1]))
+    np.testing.assert_allclose(wrong, [0, 0.7, 0.31, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_a_temperature_makes_up_for_logits_that_were_multiplied(classes):
+    random = np.random.RandomState(1)
+    logits = 2 * random.randn(20_000, classes)
+    logits -= logits.mean(axis=1, keepdims=True)
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    y = (chances.cumsum(axis=1) < random.rand(20_000, 1)).sum(axis=1)
+    sharp = chances**3
+    sharp = np.float32(sharp / sharp.sum(axis=1, keepdims=True))
+    problem, _ = problem_of(y)
+    outputs = sharp[:, 1:] if classes == 2 else sharp
+    assert problem.temperature_of(outputs, y) == pytest.approx(3, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("problem", "fields", "words"),
+    [
+        ("binary", {"threshold_by": "f1"}, "needs a validation split"),
+        ("binary", {"temperature_scaling": True}, "needs a validation split"),
+        ("multiclass", {"threshold_by": "f1"}, "is for problem 'binary'"),
+        ("regression", {"temperature_scaling": True}, "is for classes"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(problem, fields, words):
+    config = Config(problem=problem)
+    for name, value in fields.items():
+        setattr(config.evaluation, name, value)
+    with pytest.raises(UserError, match=words):
+        settle(config, dataset_of([0, 1, 0, 1]))

@@ -1,0 +1,72 @@
+"""What is fitted after training, on validation rows: threshold, temperature.
+
+NumPy alone.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from trainer.problem.curves import rank
+
+USUAL_THRESHOLD = 0.5
+# Temperatures are looked for between these.
+_LEAST, _MOST = 1 / 20, 20.0
+_NARROWINGS = 60
+_TINY = 1e-30
+
+
+def best_threshold(
+    marks: np.ndarray, chances: np.ndarray, metric: str
+) -> float:
+    """Returns the threshold above which rows are told to be positive.
+
+    Args:
+      marks: 0 or 1, [rows].
+      chances: float32 [rows], of a 1.
+      metric: "accuracy", "balanced_accuracy" or "f1" of the positive class,
+        which it makes greatest; of several the nearest to 1/2.
+    """
+    levels, found, hits = rank(marks, chances)
+    positives = int(marks.sum())
+    negatives = len(marks) - positives
+    true_negatives = negatives - (found - hits)
+    values = {
+        "accuracy": (hits + true_negatives) / len(marks),
+        "balanced_accuracy": hits / max(positives, 1)
+        + true_negatives / max(negatives, 1),
+        "f1": 2 * hits / (found + positives),
+    }[metric]
+    below = np.append(levels[1:], 0).astype(np.float32)
+    middle = ((levels + below) / 2).astype(np.float32)
+    thresholds = np.where(middle < levels, middle, below)
+    best = thresholds[values == values.max()]
+    return float(best[np.argmin(np.abs(best - USUAL_THRESHOLD))])
+
+
+def best_temperature(loss: Callable[[float], float]) -> float:
+    """Returns the temperature of the least loss, by golden sections.
+
+    C. Guo and others 2017, On calibration of modern neural networks, section
+    4.2: logits are divided by one number, which changes no order.
+
+    Args:
+      loss: from a temperature to the mean loss; of one minimum.
+    """
+    ratio = (math.sqrt(5) - 1) / 2
+    low, high = math.log(_LEAST), math.log(_MOST)
+    for _ in range(_NARROWINGS):
+        first = high - ratio * (high - low)
+        second = low + ratio * (high - low)
+        if loss(math.exp(first)) < loss(math.exp(second)):
+            high = second
+        else:
+            low = first
+    # A float32, as the weights are that are divided by it.
+    return float(np.float32(math.exp((low + high) / 2)))
+
+
+def logs(chances: np.ndarray) -> np.ndarray:
+    """Returns logarithms in float64, of 0 those of what is next to nothing."""
+    return np.log(np.maximum(chances.astype(np.float64), _TINY))
