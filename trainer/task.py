@@ -21,6 +21,7 @@ from trainer.process import output
 from trainer.process.exits import DONE
 from trainer.process.exits import leave
 from trainer.process.exits import verb
+from trainer.process.moments import Moment
 from trainer.process.stopping import Stop
 from trainer.process.watchdog import FIRST_SECS
 from trainer.process.watchdog import LEAST_SECS
@@ -108,9 +109,10 @@ def _train(flags: Flags, work: Work, strategy_name: str, stop: Stop) -> int:
             strategy_name, devices=flags.devices, tpu=flags.tpu
         )
         strategies.describe(strategy, place)
-        last_alive_unix_secs = None
+        last_alive = None
         if place.is_chief:
-            last_alive_unix_secs = held.enter_context(workdir.lock())
+            unix_secs = held.enter_context(workdir.lock())
+            last_alive = None if unix_secs is None else Moment(unix_secs)
             # Another run may have come and gone meanwhile.
             workdir.check(work.config)
             workdir.check_data(work.fingerprint)
@@ -119,7 +121,7 @@ def _train(flags: Flags, work: Work, strategy_name: str, stop: Stop) -> int:
             **vars(work),
             strategy=strategy,
             strategy_name=strategies.name_of(strategy),
-            last_alive_unix_secs=last_alive_unix_secs,
+            last_alive=last_alive,
         )
         return loop.train_and_evaluate(job, stop, watchdog)
 

@@ -17,6 +17,7 @@ from launch.supervise.policy import FAILED
 from launch.supervise.signals import Signals
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
+from trainer.process.moments import boot_secs
 
 POLL_SECS = 15.0
 FIRST_DELAY_SECS, MOST_DELAY_SECS = 30.0, 600.0
@@ -57,7 +58,8 @@ class Launcher:
             lambda secs: self._signals.take(secs) is not None,
         )
         self.control = Control(client, request)
-        # From the first machines on: what is made again gets the rest alone.
+        # From the first machines on, this one's sleep included: what is made
+        # again gets the rest alone.
         self._deadline: float | None = None
 
     def there(self) -> list[Machine]:
@@ -76,7 +78,7 @@ class Launcher:
             try:
                 if self.there():
                     say(f"{self._request.name} is there; following it")
-                    self._deadline = time.monotonic() + self._request.max_secs
+                    self._deadline = boot_secs() + self._request.max_secs
                 else:
                     self.control.prepare(has_code)
                     self._make_missing()
@@ -163,7 +165,7 @@ class Launcher:
         if self._signals.received:
             raise LeavingError
         if answer is None:
-            self._deadline = self._deadline or time.monotonic() + left_secs
+            self._deadline = self._deadline or boot_secs() + left_secs
             return None
         if not answer.may_succeed_later:
             raise GcloudError(
@@ -174,7 +176,7 @@ class Launcher:
     def _left_secs(self) -> int:
         if self._deadline is None:
             return self._request.max_secs
-        left_secs = int(self._deadline - time.monotonic())
+        left_secs = int(self._deadline - boot_secs())
         if left_secs < LEAST_SECS:
             raise GcloudError(
                 "its time is up; strata launch gcp resume"

@@ -19,6 +19,7 @@ from launch.supervise.tee import Tee
 from launch.supervise.workers import Worker
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import UserError
+from trainer.process.moments import boot_secs
 
 CONNECTION_FAILED = 255
 PROBE_SECS = 60.0
@@ -126,7 +127,7 @@ class RemoteJob:
           failed: which host's failed first last time; left out where not all
             are to start.
         """
-        if time.monotonic() - self._probed_at > FRESH_SECS:
+        if boot_secs() - self._probed_at > FRESH_SECS:
             self._probe()
         all_hosts = self._wanted.hosts
         hosts = [host for host in all_hosts if host in self._answers]
@@ -152,7 +153,7 @@ class RemoteJob:
             found = dict(zip(hosts, pool.map(self._ask, hosts), strict=True))
         self._answers = {h: v for h, v in found.items() if isinstance(v, dict)}
         self._silent = {h: v for h, v in found.items() if isinstance(v, str)}
-        self._probed_at = time.monotonic()
+        self._probed_at = boot_secs()
 
     def _ask(self, host: str) -> dict[str, Any] | str:
         """Returns what a host tells, or why it does not."""

@@ -62,6 +62,26 @@ def test_another_versions_run_is_refused(run_copy, read, name, change, words):
         read(str(run_copy))
 
 
+@pytest.mark.parametrize("step_secs", [-4e8, -7200, 7200])
+def test_starts_are_in_order_however_the_clock_was_set(run_copy, step_secs):
+    began = {"began_unix_secs": 1e9, "began_boot_secs": 10.0, "boot": "b"}
+    ended = {"ended_unix_secs": 1e9 + 20.0 + step_secs, "ended_boot_secs": 30.0}
+    now = {
+        "began_unix_secs": 1e9 + 25.0 + step_secs,
+        "began_boot_secs": 35.0,
+        "boot": "b",
+        "ended_unix_secs": 1e9 + 28.0 + step_secs,
+        "ended_boot_secs": 38.0,
+        "exit_code": 0,
+    }
+    first = {**began, **ended, "exit_code": 42}
+    (run_copy / "attempt.json").write_text(
+        json.dumps({**now, "earlier": [first]})
+    )
+    run = stored_run.read(str(run_copy))
+    assert run.starts == [(0.0, 20.0, 42), (25.0, 28.0, 0)]
+
+
 def test_every_verb_tells_of_no_run_in_the_same_words(tmp_path, capsys):
     assert report.main([str(tmp_path)]) == 2
     told = capsys.readouterr().err

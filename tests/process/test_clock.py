@@ -13,6 +13,9 @@ from tests import processes
 from trainer.cluster.place import Cluster
 from trainer.cluster.stragglers import Stragglers
 from trainer.process import clock as clocks
+from trainer.process import facts
+from trainer.process import moments
+from trainer.process.moments import Moment
 from trainer.workdir import attempt
 from trainer.workdir.folder import Workdir
 
@@ -24,8 +27,13 @@ def workdir(tmp_path):
     return Workdir(os.fspath(tmp_path))
 
 
+def at(secs, step_secs=0.0, boot="b"):
+    """Returns a moment, at which the wall clock is off by so much."""
+    return Moment(1e9 + secs + step_secs, 50.0 + secs, boot)
+
+
 def test_a_first_attempt_has_lost_nothing(workdir):
-    now, lost = attempt.begin(workdir, 100.0, None)
+    now, lost = attempt.begin(workdir, at(100.0), None)
     assert (now.attempt, lost) == (1, {})
     stored = json.loads((workdir / "attempt.json").read_text())
     assert stored["exit_code"] is None
@@ -34,12 +42,12 @@ def test_a_first_attempt_has_lost_nothing(workdir):
 @given(saved=SECS, alive=SECS, down=SECS)
 def test_what_a_kill_cost_adds_up(tmp_path_factory, saved, alive, down):
     workdir = Workdir(os.fspath(tmp_path_factory.mktemp("run")))
-    attempt.begin(workdir, 0.0, None)
+    attempt.begin(workdir, at(0.0), None)
     now, lost = attempt.begin(
         workdir,
-        saved + alive + down,
-        saved or None,
-        last_alive_unix_secs=saved + alive,
+        at(saved + alive + down),
+        at(saved) if saved else None,
+        last_alive=Moment(at(saved + alive).unix_secs),
     )
     assert now.attempt == 2
     assert lost["redone"] == pytest.approx(alive, abs=1e-6)
@@ -50,18 +58,87 @@ def test_what_a_kill_cost_adds_up(tmp_path_factory, saved, alive, down):
     ("code", "category"), [(0, "paused"), (43, "paused"), (42, "downtime")]
 )
 def test_a_pause_is_its_users_and_no_downtime(workdir, code, category):
-    first, _ = attempt.begin(workdir, 0.0, None)
+    first, _ = attempt.begin(workdir, moments.now(), None)
     first.end(workdir, code, step=7)
     ended = json.loads((workdir / "attempt.json").read_text())
     assert (ended["exit_code"], ended["step"]) == (code, 7)
-    _, lost = attempt.begin(workdir, ended["ended_unix_secs"] + 50.0, 10.0)
+    later = attempt.moment_of(ended, "ended").before(-50.0)
+    _, lost = attempt.begin(workdir, later, later.before(50.0))
     assert lost[category] == pytest.approx(50.0)
 
 
-def test_a_clock_that_was_set_back_costs_nothing(workdir):
-    attempt.begin(workdir, 1000.0, None)
-    _, lost = attempt.begin(workdir, 500.0, 1005.0, last_alive_unix_secs=1010.0)
+STEPS_SECS = (-4e8, -7200.0, 0.0, 7200.0)
+
+
+@pytest.mark.parametrize("step_secs", STEPS_SECS)
+@pytest.mark.parametrize("when", ["running", "down"])
+def test_a_step_of_the_wall_clock_is_no_time(workdir, step_secs, when):
+    """Saved at 100 s, killed at 110, started again at 115."""
+    attempt.begin(workdir, at(0.0), None)
+    alive_step = step_secs if when == "running" else 0.0
+    _, lost = attempt.begin(
+        workdir,
+        at(115.0, step_secs),
+        at(100.0),
+        last_alive=Moment(at(110.0, alive_step).unix_secs),
+    )
+    assert sum(lost.values()) == pytest.approx(15.0)
     assert min(lost.values()) >= 0.0
+
+
+@pytest.mark.parametrize("step_secs", STEPS_SECS)
+def test_on_another_boot_the_wall_clock_alone_says(workdir, step_secs):
+    attempt.begin(workdir, at(0.0), None)
+    now = at(115.0, step_secs, boot="another")
+    _, lost = attempt.begin(workdir, now, at(100.0))
+    expected = max(0.0, 15.0 + step_secs)
+    assert sum(lost.values()) == pytest.approx(expected)
+
+
+def test_of_two_clocks_the_smaller_says_that_is_not_behind():
+    assert at(10.0, -7200.0).since(at(0.0)) == 10.0
+    assert at(10.0, 7200.0).since(at(0.0)) == 10.0
+    # As in a container whose own clock of its boot was moved.
+    assert Moment(10.0, 1e9, "b").since(Moment(0.0, 0.0, "b")) == 10.0
+    assert Moment(10.0, None, None).since(Moment(20.0, 0.0, "b")) == 0.0
+    assert moments.now().since(moments.now().before(3.0)) == pytest.approx(
+        3.0, abs=0.5
+    )
+
+
+def test_no_duration_reads_the_wall_clock(monkeypatch):
+    """In a process, however its clock is set."""
+    clock = clocks.Clock({})
+    monkeypatch.setattr(clocks.time, "time", lambda: -4e8)
+    with clock.count("train"):
+        pass
+    assert 0.0 <= sum(clock.goodput().values()) - clock.setup_secs < 60.0
+    assert 0.0 < facts.process_age_secs() < 1e6
+
+
+def test_what_a_process_slept_through_is_paused():
+    awake, everything = [0.0], [1000.0]
+    clock = clocks.Clock({}, lambda: awake[0], lambda: everything[0])
+
+    def pass_time(secs, slept_secs=0.0):
+        awake[0] += secs
+        everything[0] += secs + slept_secs
+
+    pass_time(1.0)
+    with clock.count_chunk():
+        pass_time(2.0)
+    with clock.count_chunk():
+        pass_time(3.0, slept_secs=28800.0)
+    clock.end_epoch()
+    secs = clock.goodput()
+    assert {n: secs[n] for n in ("compile", "train", "other", "paused")} == {
+        "compile": 2.0,
+        "train": 3.0,
+        "other": 1.0,
+        "paused": 28800.0,
+    }
+    assert clock.epoch_secs == [6.0]
+    assert clock.run_secs() == pytest.approx(6.0 + clock.setup_secs)
 
 
 def test_a_pause_is_not_held_against_the_job():

@@ -1,5 +1,6 @@
 """Who may write a local workdir: one, on this machine or another."""
 
+import functools
 import json
 import os
 import queue
@@ -7,7 +8,9 @@ import threading
 
 import pytest
 
+from trainer.process.awake import AwakeClock
 from trainer.process.exits import UserError
+from trainer.workdir import lease
 from trainer.workdir.folder import Workdir
 from trainer.workdir.lock_file import LockFile
 
@@ -56,6 +59,24 @@ def test_another_machines_holder_that_beats_is_left_alone(
     finally:
         done.set()
         thread.join()
+
+
+def test_what_the_watcher_slept_through_is_no_silence(tmp_path, monkeypatch):
+    """As two containers of one laptop, whose lid was shut."""
+    there = Workdir(os.fspath(tmp_path / "run"))
+    take_elsewhere(there, monkeypatch)
+    now, signs = [0.0], iter([7.0, 7.0, 8.0])
+
+    def look(self):
+        now[0] += 3600.0
+        return next(signs)
+
+    clock = functools.partial(AwakeClock, lambda: now[0])
+    monkeypatch.setattr(LockFile, "expiry_secs", 8.0)
+    monkeypatch.setattr(lease, "AwakeClock", clock)
+    monkeypatch.setattr(LockFile, "sign", look)
+    with pytest.raises(UserError, match="process 7 of"), there.lock():
+        pytest.fail("taken from one that is alive")
 
 
 def test_another_machines_dead_holder_is_followed(tmp_path, monkeypatch):

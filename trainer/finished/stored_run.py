@@ -12,8 +12,10 @@ from trainer.config.values import flatten
 from trainer.problem.problem import Problem
 from trainer.problem.problems import from_record
 from trainer.process.exits import UserError
+from trainer.process.moments import Moment
 from trainer.storage import staging
 from trainer.workdir import lines
+from trainer.workdir.attempt import moment_of
 from trainer.workdir.folder import RESULT_FILE
 from trainer.workdir.folder import Workdir
 
@@ -108,24 +110,28 @@ class StoredRun:
     def starts(self) -> list[tuple[float, float, int | None]]:
         """(began, ended, exit code) of each start, in seconds since the first.
 
-        One that was killed could not say when: it ended with its last line, or
-        as the next began.
+        One that goes on, or was killed, could not say when it ended: it did
+        with its last line.
         """
-        if not self.attempts:
-            return []
-        first = self.attempts[0]["began_unix_secs"]
-        found = []
         begins = [line["began_unix_secs"] for line in self.attempts]
+        found: list[tuple[float, float, int | None]] = []
+        secs, left = 0.0, None
         for line, following in zip(
             self.attempts, [*begins[1:], float("inf")], strict=True
         ):
-            began, ended = line["began_unix_secs"], line.get("ended_unix_secs")
-            if ended is None:
-                times = [t["unix_secs"] for t in self.timing]
-                inside = [t for t in times if began <= t < following]
-                ended = max(inside, default=began)
-            found.append((began - first, ended - first, line.get("exit_code")))
+            began = moment_of(line, "began")
+            assert began is not None
+            ended = moment_of(line, "ended")
+            ended = ended or self._last_line(began, following)
+            began_secs = secs + (began.since(left) if left else 0.0)
+            secs, left = began_secs + ended.since(began), ended
+            found.append((began_secs, secs, line.get("exit_code")))
         return found
+
+    def _last_line(self, began: Moment, before_unix_secs: float) -> Moment:
+        times = [line["unix_secs"] for line in self.timing]
+        inside = [t for t in times if began.unix_secs <= t < before_unix_secs]
+        return Moment(max(inside, default=began.unix_secs))
 
     def curve(self, split: str, metric: str) -> tuple[list, list]:
         """Returns (steps, values) of a metric."""

@@ -2,13 +2,17 @@
 
 import contextlib
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
 
 from trainer.process.facts import process_age_secs
+from trainer.process.moments import boot_secs
 
 # Not the job's doing, and left out of the share: the user's own pauses.
 PAUSED = "paused"
 USEFUL = "train"
+# Below it two clocks that are read one after the other differ by chance.
+LEAST_SLEEP_SECS = 0.5
 
 
 class Since:
@@ -26,13 +30,16 @@ class Since:
 
 
 class Clock:
-    """Adds up wall time by category, from the first training call on.
+    """Adds up time by category, from the first training call on.
 
     Categories: "setup" (process start to first training call), "compile" (the
     first chunk, which is traced and compiled), "train" (all others),
     "input_wait", "evaluate", "checkpoint", "look" (the preview of a step),
-    "other"; and of earlier starts "redone" (steps taken that were lost),
-    "downtime" (no process ran) and "paused" (the user wanted it so).
+    "other"; "paused" (the process was stopped, or suspended with its machine,
+    or the user had ended it); and of earlier starts "redone" (steps taken that
+    were lost) and "downtime" (no process ran). All together are the time by
+    CLOCK_BOOTTIME; all but "setup" and "paused" are measured by a clock that
+    stands still while the process does.
 
     Attributes:
       setup_secs: from the start of the process to the making of this clock.
@@ -40,26 +47,34 @@ class Clock:
       epoch_secs: seconds of each epoch's training, input wait included.
     """
 
-    def __init__(self, before: dict[str, float]) -> None:
+    def __init__(
+        self,
+        before: dict[str, float],
+        awake_secs: Callable[[], float] = time.perf_counter,
+        all_secs: Callable[[], float] = boot_secs,
+    ) -> None:
         """Starts at the first training call.
 
         Args:
           before: seconds by category of the run until this process began.
+          awake_secs: a clock that leaves out what the process slept through.
+          all_secs: a clock that does not.
         """
+        self._awake_secs, self._all_secs = awake_secs, all_secs
         self.setup_secs = process_age_secs()
         self._before = before
-        self._began = time.perf_counter()
+        self._began, self._all_began = awake_secs(), all_secs()
         self._epoch_began = 0.0
         self.secs: dict[str, float] = {}
         self.epoch_secs: list[float] = []
 
     @contextlib.contextmanager
     def count(self, category: str) -> Iterator[None]:
-        start = time.perf_counter()
+        start = self._awake_secs()
         try:
             yield
         finally:
-            spent = time.perf_counter() - start
+            spent = self._awake_secs() - start
             self.secs[category] = self.secs.get(category, 0.0) + spent
 
     def count_chunk(self) -> contextlib.AbstractContextManager[None]:
@@ -72,8 +87,8 @@ class Clock:
     @property
     def train_secs(self) -> float:
         """Seconds from the first training call on, scoring and saving aside."""
-        wall = time.perf_counter() - self._began
-        return wall - self.of("evaluate", "checkpoint")
+        awake = self._awake_secs() - self._began
+        return awake - self.of("evaluate", "checkpoint")
 
     def end_epoch(self) -> None:
         now = self.train_secs
@@ -88,12 +103,15 @@ class Clock:
 
     def goodput(self) -> dict[str, float]:
         """Returns seconds by category, those of earlier starts added."""
-        wall = time.perf_counter() - self._began
+        awake = self._awake_secs() - self._began
         now = {
             "setup": self.setup_secs,
             **self.secs,
-            "other": wall - sum(self.secs.values()),
+            "other": awake - sum(self.secs.values()),
         }
+        slept = self._all_secs() - self._all_began - awake
+        if slept > LEAST_SLEEP_SECS:
+            now[PAUSED] = slept
         names = sorted(self._before.keys() | now.keys())
         return {n: self._before.get(n, 0.0) + now.get(n, 0.0) for n in names}
 

@@ -7,6 +7,8 @@ import signal
 import sys
 import time
 
+from trainer.process.moments import boot_secs
+
 # Stands for the start of the process where the system does not tell it.
 _IMPORTED = time.monotonic()
 
@@ -29,12 +31,11 @@ def peak_memory_bytes() -> int:
 
 
 def process_age_secs() -> float:
-    """Returns the seconds since this process was started."""
+    """Returns the seconds since this process was started, sleep included."""
     try:
         stat = pathlib.Path("/proc/self/stat").read_text()
-        uptime = float(pathlib.Path("/proc/uptime").read_text().split()[0])
     except OSError:
         return time.monotonic() - _IMPORTED
     # Field 22, counted after the name, which may hold spaces.
     ticks = int(stat.rpartition(")")[2].split()[19])
-    return uptime - ticks / os.sysconf("SC_CLK_TCK")
+    return boot_secs() - ticks / os.sysconf("SC_CLK_TCK")

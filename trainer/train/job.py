@@ -8,6 +8,7 @@ from trainer.config import Config
 from trainer.input.epochs import Epochs
 from trainer.journal.display import Display
 from trainer.problem.problem import Problem
+from trainer.process.moments import Moment
 from trainer.sources import Dataset
 from trainer.train.due import Due
 from trainer.train.due import due_of
@@ -51,13 +52,13 @@ class Job(Work):
     Attributes:
       strategy: that the job runs on.
       strategy_name: one of `choice.STRATEGIES`.
-      last_alive_unix_secs: when the process that held the workdir before this
+      last_alive: when the process that held the workdir before this
         one last was seen alive; None where there was none.
     """
 
     strategy: "tf.distribute.Strategy"
     strategy_name: str = "default"
-    last_alive_unix_secs: float | None = None
+    last_alive: Moment | None = None
 
     @property
     def topology(self) -> dict[str, str | int]:

@@ -8,6 +8,7 @@ from trainer.journal.writers import open_writers
 from trainer.journal.writers import Writers
 from trainer.model.network import Network
 from trainer.model.network import PortableModel
+from trainer.process import moments
 from trainer.process.clock import Clock
 from trainer.process.facts import process_age_secs
 from trainer.train import record
@@ -68,14 +69,14 @@ class ChiefKeeping(Keeping):
         self._workdir, self._config = job.workdir, job.config.checkpoint
         self._due = job.due.checkpoint
         self.profile_steps = job.profile_steps
-        began_unix_secs = time.time() - process_age_secs()
+        began = moments.now().before(process_age_secs())
         _note_what_runs(job, state)
         self._attempt, lost = attempt.begin(
             self._workdir,
-            began_unix_secs,
-            state.saved_unix_secs,
+            began,
+            state.saved,
             state.step,
-            job.last_alive_unix_secs,
+            job.last_alive,
         )
         names = state.goodput.keys() | lost.keys()
         self.spent_secs = {
@@ -113,7 +114,7 @@ class ChiefKeeping(Keeping):
 
     def save(self, state: State) -> None:
         (self._workdir / SAVE_FILE).unlink(missing_ok=True)
-        state.saved_unix_secs = time.time()
+        state.note_saved(moments.now())
         self.writers.goodput(state.step, state.goodput)
         self.writers.sync()
         self._saver.save(

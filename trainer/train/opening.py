@@ -45,7 +45,8 @@ def opened(
     )
     is_chief = job.place.is_chief
     keeping = ChiefKeeping(job, network, state) if is_chief else Keeping()
-    writers, clock = keeping.writers, Clock(keeping.spent_secs)
+    writers = keeping.writers
+    clock = Clock(keeping.spent_secs, watchdog.clock.secs)
     with contextlib.closing(keeping):
         yield Run(
             epochs=epochs,

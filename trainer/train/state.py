@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from trainer.process.moments import Moment
+
 
 @dataclasses.dataclass
 class State:
@@ -14,7 +16,8 @@ class State:
       best, best_step: value and step of the best `select_by` so far.
       worse: evaluations since then.
       stopped_early: whether `patience` has run out.
-      saved_unix_secs: when this state was taken for a checkpoint.
+      saved_unix_secs, saved_boot_secs, saved_boot: when this state was taken
+        for a checkpoint; see `Moment`.
       goodput: seconds by category until then, over all starts.
     """
 
@@ -26,7 +29,23 @@ class State:
     worse: int = 0
     stopped_early: bool = False
     saved_unix_secs: float | None = None
+    saved_boot_secs: float | None = None
+    saved_boot: str | None = None
     goodput: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def saved(self) -> Moment | None:
+        """When this state was taken for a checkpoint; None where it was not."""
+        if self.saved_unix_secs is None:
+            return None
+        return Moment(
+            self.saved_unix_secs, self.saved_boot_secs, self.saved_boot
+        )
+
+    def note_saved(self, now: Moment) -> None:
+        """Notes that this state is taken for a checkpoint."""
+        self.saved_unix_secs = now.unix_secs
+        self.saved_boot_secs, self.saved_boot = now.boot_secs, now.boot
 
     def is_over(self, total_steps: int) -> bool:
         """Returns whether no step of so many is left to take."""

@@ -6,14 +6,20 @@ this start is lost, and counted as such. Standard library alone.
 """
 
 import dataclasses
-import time
 from typing import Any
 
+from trainer.process import moments
 from trainer.process.exits import DONE
 from trainer.process.exits import STOPPED_BY_USER
+from trainer.process.moments import Moment
 from trainer.workdir.folder import Workdir
 
 FILE = "attempt.json"
+# Fields that workdirs of earlier versions lack.
+_ADDED = {
+    *("began_step", "earlier"),
+    *("began_boot_secs", "ended_boot_secs", "boot"),
+}
 
 
 @dataclasses.dataclass
@@ -23,9 +29,10 @@ class Attempt:
     Attributes:
       attempt: its number, from 1.
       run_began_unix_secs: when the first process of the run was started.
-      began_unix_secs: when this process was started.
-      ended_unix_secs: when it left; None while it runs, or where it was
-        killed.
+      began_unix_secs, began_boot_secs: when this process was started.
+      ended_unix_secs, ended_boot_secs: when it left; None while it runs, or
+        where it was killed.
+      boot: that both boot_secs count from; see `Moment`.
       exit_code: by which it left.
       step: that its last checkpoint holds.
       began_step: that it went on from.
@@ -40,31 +47,56 @@ class Attempt:
     step: int | None = None
     began_step: int = 0
     earlier: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    began_boot_secs: float | None = None
+    ended_boot_secs: float | None = None
+    boot: str | None = None
 
     def end(self, workdir: Workdir, code: int, step: int) -> None:
         """Notes how this attempt ends."""
-        self.ended_unix_secs, self.exit_code = time.time(), code
-        self.step = step
+        now = moments.now()
+        self.ended_unix_secs, self.ended_boot_secs = (
+            now.unix_secs,
+            now.boot_secs,
+        )
+        self.exit_code, self.step = code, step
         workdir.write_json(FILE, dataclasses.asdict(self))
+
+    @property
+    def run_began(self) -> Moment:
+        """When the first process of the run was started."""
+        first = self.earlier[0] if self.earlier else dataclasses.asdict(self)
+        if first["began_unix_secs"] != self.run_began_unix_secs:
+            return Moment(self.run_began_unix_secs)
+        return moment_of(first, "began") or Moment(self.run_began_unix_secs)
+
+
+def moment_of(stored: dict[str, Any], what: str) -> Moment | None:
+    """Returns when a stored attempt "began" or "ended"; None if unknown."""
+    unix_secs = stored.get(f"{what}_unix_secs")
+    if unix_secs is None:
+        return None
+    return Moment(
+        unix_secs, stored.get(f"{what}_boot_secs"), stored.get("boot")
+    )
 
 
 def begin(
     workdir: Workdir,
-    began_unix_secs: float,
-    saved_unix_secs: float | None,
+    began: Moment,
+    saved: Moment | None,
     step: int = 0,
-    last_alive_unix_secs: float | None = None,
+    last_alive: Moment | None = None,
 ) -> tuple[Attempt, dict[str, float]]:
     """Notes that a new attempt begins.
 
     Args:
       workdir: that this process holds.
-      began_unix_secs: when this process was started.
-      saved_unix_secs: when the state that it goes on from was taken; None
-        where it begins anew.
+      began: when this process was started.
+      saved: when the state that it goes on from was taken; None where it
+        begins anew.
       step: that it goes on from.
-      last_alive_unix_secs: when the process that held the workdir before this
-        one last was seen alive; None where there was none.
+      last_alive: when the process that held the workdir before this one last
+        was seen alive; None where there was none.
 
     Returns:
       The attempt, and the seconds lost since that state by category: "redone"
@@ -72,35 +104,40 @@ def begin(
       which no process ran, or "paused" where the user wanted it so.
     """
     before = _read(workdir)
-    attempt = Attempt(1, began_unix_secs, began_unix_secs, began_step=step)
+    attempt = Attempt(1, began.unix_secs, began.unix_secs, began_step=step)
+    attempt.began_boot_secs, attempt.boot = began.boot_secs, began.boot
     lost = {}
     if before is not None:
         attempt.attempt = before.attempt + 1
         attempt.run_began_unix_secs = before.run_began_unix_secs
-        since = saved_unix_secs or before.run_began_unix_secs
-        left = before.ended_unix_secs or last_alive_unix_secs or since
-        left = min(max(left, since), began_unix_secs)
-        attempt.earlier = [*before.earlier, _closed(before, left)]
+        since = saved or before.run_began
+        left = moment_of(dataclasses.asdict(before), "ended")
+        left = left or last_alive or since
+        attempt.earlier = [*before.earlier, _closed(before, left, began)]
         wanted = before.exit_code in (DONE, STOPPED_BY_USER)
+        # Both clocks may tell of the whole, where one tells of its parts.
+        lost_secs = began.since(since)
+        redone_secs = min(left.since(since), lost_secs)
         lost = {
-            "redone": max(0.0, left - since),
-            "paused" if wanted else "downtime": began_unix_secs - left,
+            "redone": redone_secs,
+            "paused" if wanted else "downtime": lost_secs - redone_secs,
         }
     workdir.write_json(FILE, dataclasses.asdict(attempt))
     return attempt, lost
 
 
-def _closed(attempt: Attempt, left_unix_secs: float) -> dict[str, Any]:
+def _closed(attempt: Attempt, left: Moment, now: Moment) -> dict[str, Any]:
     """An attempt as those after it keep it; where killed, its last sign."""
-    stored = dataclasses.asdict(attempt) | {"ended_unix_secs": left_unix_secs}
+    stored = dataclasses.asdict(attempt)
+    if attempt.ended_unix_secs is None:
+        stored["ended_unix_secs"] = min(left.unix_secs, now.unix_secs)
     return {name: value for name, value in stored.items() if name != "earlier"}
 
 
 def _read(workdir: Workdir) -> Attempt | None:
     stored = workdir.read_json(FILE)
     known = {field.name for field in dataclasses.fields(Attempt)}
-    # Those that were added later may be missing.
-    needed = known - {"began_step", "earlier"}
+    needed = known - _ADDED
     if stored is None or not needed <= set(stored) <= known:
         return None
     return Attempt(**stored)

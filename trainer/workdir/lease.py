@@ -1,8 +1,9 @@
 """Who may write a workdir: one process, until it lets go or falls silent.
 
 The holder gives a sign of life again and again. Who comes after it watches
-that sign by its own clock, since a time that a file system or a bucket tells
-may be of any, and takes the workdir where it does not change.
+that sign by its own clock, one that cannot be set, and takes the workdir where
+it does not change. The clocks of two hosts are never compared: a time that a
+file system or a bucket tells may be of any.
 """
 
 import abc
@@ -10,10 +11,10 @@ import contextlib
 import json
 import os
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
+from trainer.process.awake import AwakeClock
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import ClusterError
 from trainer.process.exits import tell
@@ -135,9 +136,11 @@ class Lease:
                 " whether it is alive",
                 flush=True,
             )
-        deadline = time.monotonic() + store.expiry_secs
-        while time.monotonic() < deadline:
+        # What this process slept through is no silence of the holder.
+        clock = AwakeClock()
+        while clock.secs() < store.expiry_secs:
             self._done.wait(store.poll_secs)
+            clock.tick()
             now = store.sign()
             if now is None:
                 return None

@@ -3,13 +3,13 @@
 import contextlib
 import json
 import os
-import pathlib
 import socket
 import uuid
 from typing import Any
 
 from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
+from trainer.process.moments import boot_id
 from trainer.storage.bucket import ConflictError
 from trainer.storage.bucket import Folder
 from trainer.workdir.lease import LostError
@@ -95,8 +95,7 @@ class LeaseObject(Store):
 
 def _machine() -> str:
     """Names this machine and its space of process numbers, until it boots."""
-    boot = pathlib.Path("/proc/sys/kernel/random/boot_id")
     try:
-        return f"{boot.read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
+        return f"{boot_id()} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return uuid.uuid4().hex

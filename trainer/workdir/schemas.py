@@ -80,7 +80,10 @@ class Start(TypedDict):
     """A start of the run, in attempt.json."""
 
     began_unix_secs: float
+    began_boot_secs: NotRequired[float | None]
     ended_unix_secs: NotRequired[float | None]
+    ended_boot_secs: NotRequired[float | None]
+    boot: NotRequired[str | None]
     exit_code: NotRequired[int | None]
     step: NotRequired[Count | None]
     began_step: NotRequired[Count]
