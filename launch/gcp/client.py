@@ -4,10 +4,11 @@ import dataclasses
 import json
 import re
 import shlex
-import subprocess
 from typing import Any
 
 from launch.gcp.gcloud import Words
+from launch.programs import CHANGE_SECS
+from launch.programs import finish
 from launch.supervise.workers import die_with_parent
 from trainer.process.exits import UserError
 
@@ -72,26 +73,22 @@ class GcloudError(Exception):
 class Client:
     """The gcloud of this machine."""
 
-    def ask(self, words: Words) -> Answer:
+    def ask(self, words: Words, limit_secs: float = CHANGE_SECS) -> Answer:
         """Runs a command to its end.
 
-        In a session of its own: Ctrl-C at the terminal must not end it halfway
-        through making or deleting a machine.
+        Ctrl-C at the terminal must not end it halfway through making or
+        deleting a machine, and does not reach it.
+
+        Args:
+          words: of its command line.
+          limit_secs: how long it may take.
 
         Raises:
           UserError: there is no gcloud.
         """
         try:
-            done = subprocess.run(
-                words,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                start_new_session=True,
-                # Nor may it make one after this process was killed.
-                preexec_fn=die_with_parent,
-            )
+            # Nor may it make a machine after this process was killed.
+            done = finish(words, limit_secs, before=die_with_parent)
         except FileNotFoundError:
             raise UserError(
                 f"{words[0]} is not on this machine; install Google's Cloud"

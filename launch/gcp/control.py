@@ -2,7 +2,6 @@
 
 import json
 import pathlib
-import subprocess
 import sys
 from typing import Any
 
@@ -12,6 +11,9 @@ from launch.gcp.client import Client
 from launch.gcp.client import GcloudError
 from launch.gcp.request import from_json
 from launch.gcp.request import Request
+from launch.programs import CHANGE_SECS
+from launch.programs import COPY_SECS
+from launch.programs import finish
 
 
 def say(text: str) -> None:
@@ -49,12 +51,8 @@ class Control:
 
     def _pack(self) -> None:
         with open(self._folder / "code.tar.gz", "wb") as file:
-            done = subprocess.run(
-                plan.archive(self._request.revision),
-                stdout=file,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+            words = plan.archive(self._request.revision)
+            done = finish(words, CHANGE_SECS, stdout=file)
         if done.returncode:
             raise GcloudError(f"git archive failed: {done.stderr}")
 
@@ -105,7 +103,7 @@ class Control:
         words = gcloud.fetch(
             self._request.project, self._request.workdir, str(folder)
         )
-        answer = self._client.ask(words)
+        answer = self._client.ask(words, COPY_SECS)
         if answer.code == 0:
             say(f"results are in {folder}")
         elif not answer.is_missing:

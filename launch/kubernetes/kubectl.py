@@ -8,6 +8,9 @@ from launch.confirmation import confirmed
 from launch.kubernetes.manifest import objects
 from launch.kubernetes.manifest import to_yaml
 from launch.kubernetes.request import Request
+from launch.programs import ASK_SECS
+from launch.programs import CHANGE_SECS
+from launch.programs import finish
 from launch.supervise.policy import FAILED
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
@@ -98,14 +101,8 @@ def _create(request: Request) -> int:
 def _kubectl(
     *words: str, text: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["kubectl", *words],
-        input=text,
-        stdin=None if text is not None else subprocess.DEVNULL,
-        text=True,
-        capture_output=True,
-        check=False,
-    )
+    limit_secs = ASK_SECS if text is None else CHANGE_SECS
+    return finish(["kubectl", *words], limit_secs, text=text)
 
 
 def _complaint(done: subprocess.CompletedProcess[str]) -> str:

@@ -17,6 +17,8 @@ from typing import TypedDict
 
 from launch.command_line import LauncherParser
 from launch.command_line import trainer_flags
+from launch.programs import ASK_SECS
+from launch.programs import finish
 from launch.supervise.policy import FINAL
 from launch.supervise.policy import Leave
 from launch.supervise.policy import Policy
@@ -43,6 +45,8 @@ PEERS_SECS = 150
 TICK_SECS = 0.5
 # How long Slurm may take to end a job that was queued again.
 REQUEUE_SECS = 60.0
+# Slurm's controller may be restarted as a job ends.
+TRIES, TRY_AGAIN_SECS = 4, 5.0
 FILE = "slurm.json"
 
 
@@ -152,23 +156,40 @@ def run_step(arguments: list[str], signals: Signals, number: str) -> int:
     while process.poll() is None:
         if signals.take(TICK_SECS) is not None:
             # To the tasks of all steps, not to this process.
-            subprocess.run(["scancel", "--signal=TERM", number])
+            told = finish(["scancel", "--signal=TERM", number], ASK_SECS)
+            if told.returncode:
+                say(f"the workers could not be told to leave: {told.stderr}")
     return shell_code(process.returncode)
 
 
 def requeue(number: str) -> bool:
     """Has the job wait again, unless it was cancelled; may not return."""
     asked = ["squeue", "--noheader", "--format=%T", f"--jobs={number}"]
-    state = subprocess.run(asked, text=True, capture_output=True).stdout
-    if state.strip() != "RUNNING":
-        say(f"not queued again: the job is {state.strip() or 'gone'}")
+    state = _insist(asked)
+    if state.stdout.strip() != "RUNNING":
+        found = state.stdout.strip() or "gone"
+        why = state.stderr if state.returncode else f"the job is {found}"
+        say(f"not queued again: {why}")
         return False
     # Slurm ends this process, by SIGTERM at first.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if subprocess.run(["scontrol", "requeue", number]).returncode:
+    done = _insist(["scontrol", "requeue", number])
+    if done.returncode:
+        say(f"not queued again: {done.stderr}")
         return False
     time.sleep(REQUEUE_SECS)
     return True
+
+
+def _insist(words: list[str]) -> subprocess.CompletedProcess[str]:
+    """Runs a program of Slurm's, whose controller may be away for a moment."""
+    done = finish(words, ASK_SECS)
+    for _ in range(TRIES - 1):
+        if not done.returncode:
+            break
+        time.sleep(TRY_AGAIN_SECS)
+        done = finish(words, ASK_SECS)
+    return done
 
 
 def say(text: str) -> None:

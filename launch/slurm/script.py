@@ -2,9 +2,11 @@
 
 import argparse
 import shlex
-import subprocess
 import sys
 
+from launch.programs import CHANGE_SECS
+from launch.programs import finish
+from launch.programs import LATE
 from trainer.process.exits import UserError
 
 SCRIPT = """\
@@ -70,14 +72,16 @@ def submit(text: str) -> str:
       UserError: there is no sbatch here, or it refuses, in its words.
     """
     try:
-        done = subprocess.run(
-            ["sbatch", "--parsable"], input=text, text=True, capture_output=True
-        )
+        done = finish(["sbatch", "--parsable"], CHANGE_SECS, text=text)
     except FileNotFoundError:
         raise UserError(
             "sbatch is not on this machine; run on one of the cluster's, or"
             " see the script by --dry_run"
         ) from None
+    if done.returncode == LATE:
+        raise UserError(
+            f"{done.stderr}; see by squeue whether it took the job all the same"
+        )
     if done.returncode:
         raise UserError(f"sbatch refused the job: {done.stderr}")
     return done.stdout.strip().partition(";")[0]

@@ -10,6 +10,8 @@ import subprocess
 import time
 from typing import Any
 
+from launch.programs import ASK_SECS
+from launch.programs import finish
 from launch.ssh.openssh import is_loopback
 from launch.ssh.openssh import name_of
 from launch.ssh.openssh import probe_command
@@ -22,7 +24,6 @@ from trainer.process.exits import UserError
 from trainer.process.moments import boot_secs
 
 CONNECTION_FAILED = 255
-PROBE_SECS = 60.0
 # A probe of the hosts that is no older needs no other.
 FRESH_SECS = 2.0
 # How long a kill may take to reach its host.
@@ -158,22 +159,12 @@ class RemoteJob:
     def _ask(self, host: str) -> dict[str, Any] | str:
         """Returns what a host tells, or why it does not."""
         command = probe_command(self._wanted, host, self._arguments)
+        done = finish(command, ASK_SECS)
         try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=PROBE_SECS,
-                # Ctrl-C is for this process alone.
-                start_new_session=True,
-            )
             # A shell may print a greeting before it.
             return dict(json.loads(done.stdout.splitlines()[-1]))
-        except subprocess.TimeoutExpired:
-            return f"silent for {PROBE_SECS:.0f} s"
         except (IndexError, TypeError, ValueError):
-            said = done.stderr.decode(errors="replace").strip()
-            last = said.splitlines()[-1:]
+            last = done.stderr.strip().splitlines()[-1:]
             return " ".join(last) or f"exit code {done.returncode}"
 
 

@@ -113,6 +113,8 @@ class StoredRun:
         One that goes on, or was killed, could not say when it ended: it did
         with its last line.
         """
+        if not self.attempts:
+            return []
         begins = [line["began_unix_secs"] for line in self.attempts]
         found: list[tuple[float, float, int | None]] = []
         secs, left = 0.0, None

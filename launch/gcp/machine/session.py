@@ -17,6 +17,9 @@ from typing import Any
 from typing import IO
 
 from launch.gcp import gcloud
+from launch.programs import ASK_SECS
+from launch.programs import CHANGE_SECS
+from launch.programs import finish
 from launch.supervise.policy import FAILED
 from launch.supervise.policy import FINAL
 from launch.supervise.policy import shell_code
@@ -39,14 +42,8 @@ LIBTPU = ".venv/lib/python3.11/site-packages/libtpu/libtpu.so"
 
 def run(words: list[str]) -> int:
     """Runs a command of gcloud; returns its exit code."""
-    done = subprocess.run(
-        words,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        # What this process is told must not end a copy halfway.
-        start_new_session=True,
-    )
+    # What this process is told does not reach it: no copy ends halfway.
+    done = finish(words, CHANGE_SECS)
     if done.returncode:
         print(f"strata: {words[:3]}: {done.stderr.strip()[-300:]}", flush=True)
     return done.returncode
@@ -177,9 +174,8 @@ class Session:
             text = (self._home / CODE_FILE).read_text()
             return None if text in (LEFT, str(STOPPED)) else int(text)
         # It said nothing. systemd may be about to start it again.
-        if subprocess.run(
-            ["systemctl", "--quiet", "is-failed", UNIT]
-        ).returncode:
+        asked = ["systemctl", "--quiet", "is-failed", UNIT]
+        if finish(asked, ASK_SECS).returncode:
             return None
         self._copy_log()
         return FAILED

@@ -7,6 +7,7 @@ cloud.google.com/compute/docs/instances/monitor-plan-host-maintenance-event.
 Standard library alone.
 """
 
+import contextlib
 import os
 import queue
 import subprocess
@@ -24,6 +25,8 @@ CALM = {"preempted": ("FALSE",), "maintenance-event": ("NONE",)}
 # The server answers once a value changes, or after this long.
 CHANGE_SECS = 60
 RETRY_SECS = 1.0
+# systemd itself kills the job after 25 s.
+STOP_SECS = 120.0
 
 
 def wait(server: str, name: str, retry_secs: float = RETRY_SECS) -> str:
@@ -63,7 +66,10 @@ def wait(server: str, name: str, retry_secs: float = RETRY_SECS) -> str:
 
 def stop(unit: str) -> None:
     """Has systemd stop the job: SIGTERM, and no new start."""
-    subprocess.run(["systemctl", "stop", unit], check=False)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(
+            ["systemctl", "stop", unit], check=False, timeout=STOP_SECS
+        )
 
 
 def main(server: str) -> int:

@@ -2,12 +2,12 @@
 
 import io
 import json
-import subprocess
 import sys
 
 import pytest
 
 from launch.kubernetes import __main__ as kubernetes
+from launch.kubernetes import kubectl as kubectl_lib
 from tests.launch.kubernetes.example import assert_one_line
 from tests.launch.kubernetes.example import command
 
@@ -112,14 +112,14 @@ def test_a_failure_in_the_middle_names_the_removal(kubectl, capsys):
 
 
 def test_an_interruption_names_the_removal(kubectl, capsys, monkeypatch):
-    real = subprocess.run
+    real = kubectl_lib.finish
 
-    def run(words, **more):
+    def finish(words, *limit, **more):
         if words[1] == "create" and "--dry-run=server" not in words:
             raise KeyboardInterrupt
-        return real(words, **more)
+        return real(words, *limit, **more)
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(kubectl_lib, "finish", finish)
     assert kubectl(FINE, "--yes", flags={"--namespace": "team"})[0] == 1
     told = capsys.readouterr().err.splitlines()[-1]
     assert told == (

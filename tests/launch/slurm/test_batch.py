@@ -50,6 +50,7 @@ def batch(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(slurm_batch, "TICK_SECS", 0.01)
     monkeypatch.setattr(slurm_batch, "REQUEUE_SECS", 0.0)
+    monkeypatch.setattr(slurm_batch, "TRY_AGAIN_SECS", 0.0)
     monkeypatch.setattr(slurm_batch.signal, "signal", lambda *_: None)
     # The delays, not the times.
     monkeypatch.setattr(
@@ -117,6 +118,27 @@ def test_without_requeue_a_stopped_job_ends(batch):
 def test_a_cancelled_job_does_not_come_back(batch):
     pathlib.Path("state").write_text("CANCELLED\n")
     assert batch("42 42 10") == (42, 1, 0)
+
+
+@pytest.mark.parametrize("tool", ["squeue", "scontrol"])
+def test_a_controller_that_is_away_for_a_moment_is_asked_again(
+    batch, tmp_path, tool
+):
+    path = tmp_path / "bin" / tool
+    text = path.read_text().removeprefix("#!/bin/bash\n")
+    once = "[ -e away ] || { touch away; exit 1; }\n"
+    path.write_text(f"#!/bin/bash\n{once}{text}")
+    assert batch("42 42 10") == (42, 1, 1)
+
+
+def test_a_controller_that_never_answers_is_not_waited_for(
+    batch, tmp_path, monkeypatch, capfd
+):
+    monkeypatch.setattr(slurm_batch, "ASK_SECS", 0.05)
+    (tmp_path / "bin/squeue").write_text("#!/bin/sh\nsleep 600\n")
+    assert batch("42 42 10") == (42, 1, 0)
+    told = "not queued again: squeue did not answer in 0.05 s"
+    assert told in capfd.readouterr().out
 
 
 def test_failures_with_progress_go_on(batch):

@@ -1,0 +1,82 @@
+"""Programs of others, each with a time limit.
+
+gcloud, kubectl, ssh and Slurm's ask servers that may never answer.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import IO
+
+# As timeout(1) says that a command took too long.
+LATE = 124
+# For a question; for what makes, changes or removes something.
+ASK_SECS, CHANGE_SECS = 60.0, 900.0
+# For a copy of all that a job wrote.
+COPY_SECS = 6 * 3600.0
+# How long one may take to end that was killed, before it is left behind.
+_KILL_SECS = 5.0
+
+
+def finish(
+    words: Sequence[str],
+    limit_secs: float,
+    *,
+    text: str | None = None,
+    stdout: int | IO[bytes] = subprocess.PIPE,
+    before: Callable[[], None] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Runs a program to its end, or ends it.
+
+    It is in a session of its own: Ctrl-C at the terminal is for this process
+    alone.
+
+    Args:
+      words: of its command line.
+      limit_secs: how long it may take.
+      text: for its stdin; none by default.
+      stdout: a file for its output, in place of the result's.
+      before: is called in its process before it begins.
+
+    Returns:
+      Its exit code and what it said; of one that took too long LATE, and that
+      it did.
+
+    Raises:
+      FileNotFoundError: there is no such program.
+    """
+    process = subprocess.Popen(
+        words,
+        stdin=subprocess.DEVNULL if text is None else subprocess.PIPE,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+        preexec_fn=before,
+    )
+    try:
+        said, complaint = process.communicate(text, timeout=limit_secs)
+        code = process.returncode
+    except subprocess.TimeoutExpired:
+        code, said = LATE, ""
+        complaint = f"{words[0]} did not answer in {limit_secs:g} s"
+    finally:
+        _end(process)
+    return subprocess.CompletedProcess(list(words), code, said, complaint)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ends what still runs, with all that it started."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_KILL_SECS)
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
