@@ -36,6 +36,8 @@ DOORS = ("trainer.task", "trainer.__main__")
 MOST_BYTES = 2**17
 COMPILED = "TF_XLA_FLAGS"
 Become = Callable[[list[str], dict[str, str]], NoReturn]
+# Ignored where the tests run in the background of a shell.
+_ON_INTERRUPT = signal.getsignal(signal.SIGINT)
 # Not every build of Python has it.
 _PIDFD_OPEN = 434
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -176,10 +178,12 @@ def _take(received: list[int], wanted: dict[int, int]) -> None:
 
 def _become(words: list[str], environment: dict[str, str]) -> NoReturn:
     """Is `python -m WORDS` from here on."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _ON_INTERRUPT)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = [sys.executable, *words[1:]]
+    places = environment.get("PYTHONPATH")
+    sys.path[:1] = [os.getcwd(), *(places.split(os.pathsep) if places else [])]
     sys.orig_argv = [sys.executable, "-m", *words]
     # The server's own believes to be where that one stands.
     is_direct = "PYTHONUNBUFFERED" in environment

@@ -4,22 +4,26 @@ import os
 import select
 import signal
 import subprocess
+import sys
 
 import pytest
 
 from tests import forked
 from tests import processes
+from tests.fork_server import ROOT
 
 MODULE = "tests.faults.told"
 
 
 def test_it_is_told_what_a_command_is_told():
     environment = {**os.environ, "STRATA_TOLD": "yes"}
+    del environment["PATH"]
     told = forked.start(MODULE, "a b", 3, environment=environment)
     command = processes.start_python("-m", MODULE, "a b", 3)
     output, _ = told.communicate(60)
     expected, _ = command.communicate(60)
-    assert output == expected.replace("STRATA_TOLD None", "STRATA_TOLD yes")
+    expected = expected.replace("STRATA_TOLD None", "STRATA_TOLD yes")
+    assert output == expected.replace(f"PATH {os.environ['PATH']}", "PATH None")
     assert (told.wait(60), command.returncode) == (3, 3)
 
 
@@ -37,23 +41,28 @@ def test_a_signal_that_ends_it_is_its_code(tmp_path):
     run.kill()
 
 
-def start_stand_in(*arguments, **more):
-    """Starts `tests.forked.python`, as a launcher does."""
-    return processes.start_python(
-        "-m", MODULE, *arguments, python=forked.python(), **more
-    )
+def test_a_stand_in_is_told_what_a_command_is_told(tmp_path):
+    def run(python):
+        return subprocess.run(
+            [python, "-m", MODULE, "a b", "3"],
+            cwd=tmp_path,
+            env={**os.environ, "STRATA_TOLD": "yes", "PYTHONPATH": ROOT},
+            input="asked",
+            text=True,
+            capture_output=True,
+            timeout=60,
+        )
 
-
-def test_a_stand_in_is_told_what_a_command_is_told():
-    real = processes.start_python("-m", MODULE, "a b", 3)
-    told = start_stand_in("a b", 3)
-    assert processes.finish(told) == processes.finish(real)
-    assert told.returncode == 3
+    real, told = run(sys.executable), run(forked.python())
+    assert (told.stdout, told.stderr) == (real.stdout, real.stderr)
+    assert told.returncode == real.returncode == 3
+    assert "asked" in told.stderr
 
 
 def waiting():
     """Starts a stand-in; returns it and its run, which waits for a signal."""
-    process = start_stand_in("wait", 0)
+    python = forked.python()
+    process = processes.start_python("-m", MODULE, "wait", 0, python=python)
     while not (line := process.stdout.readline()).startswith("process "):
         assert line
     return process, int(line.split()[1])

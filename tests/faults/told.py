@@ -9,6 +9,7 @@ import sys
 
 if __name__ == "__main__":
     print("STRATA_TOLD", os.environ.get("STRATA_TOLD"), flush=True)
+    print("PATH", os.environ.get("PATH"))
     print(sys.argv[1:], sys.orig_argv, os.getcwd(), sys.path[0])
     print(signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGCHLD))
     print("stdin", sys.stdin.read(), file=sys.stderr, flush=True)
