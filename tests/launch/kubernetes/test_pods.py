@@ -9,12 +9,12 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 
 import pytest
 import yaml
 
 from launch.kubernetes import __main__ as kubernetes
+from tests import forked
 from tests.faults import jobs
 from tests.faults.network import hosts
 from tests.launch.kubernetes.example import expanded
@@ -23,8 +23,6 @@ from tests.processes import ROOT
 pytestmark = pytest.mark.slow
 
 NAME = "digits"
-SHORT = (*jobs.FULL, "--config.epochs=120")
-CALM = jobs.Kind("two workers, calm", 2, SHORT)
 # A name of its own, and an /etc/hosts that answers as a cluster's DNS would.
 IN_POD = 'hostname "$0" && mount --bind "$1" /etc/hosts && shift && exec "$@"'
 
@@ -33,7 +31,7 @@ class Pods(jobs.Harmed):
     """A Job's pods, each with one container, on hosts of their own."""
 
     def __init__(self, folder, network, job):
-        super().__init__(CALM, folder)
+        super().__init__(jobs.TWO_SHORT, folder)
         self._network = network
         (self._container,) = job["spec"]["template"]["spec"]["containers"]
         addresses = self._environment()["STRATA_ADDRESSES"].split(",")
@@ -50,7 +48,7 @@ class Pods(jobs.Harmed):
 
     def create(self, index):
         """Does what the Job controller and the kubelet do for an index."""
-        programs = os.path.dirname(sys.executable)
+        programs = os.path.dirname(forked.python())
         environment = {
             **self._environment(),
             "JOB_COMPLETION_INDEX": str(index),
@@ -111,7 +109,7 @@ def pods(tmp_path, network, capsys):
     folder.mkdir()
     flags = (f"--name={NAME}", "--nodes=2", "--image=strata:1")
     volume = f"--volume=results:{folder}"
-    trainer = (*SHORT, f"--workdir={folder / 'run'}")
+    trainer = (*jobs.TWO_SHORT.flags, f"--workdir={folder / 'run'}")
     assert kubernetes.main([*flags, volume, "--", *trainer]) == 0
     _, job = yaml.safe_load_all(capsys.readouterr().out)
     with Pods(folder, network, job).cleaned_up() as made:
@@ -123,8 +121,8 @@ def wait_for_progress(pods):
     jobs.wait_for("a newer checkpoint", lambda: pods.newest() > before)
 
 
-def test_pods_that_are_deleted_cost_nothing_but_time(pods, tmp_path):
-    calm = jobs.undisturbed(CALM, tmp_path / "calm")
+def test_pods_that_are_deleted_cost_nothing_but_time(pods, undisturbed):
+    calm = undisturbed(jobs.TWO_SHORT)
     for index in (0, 1):
         pods.create(index)
     wait_for_progress(pods)
