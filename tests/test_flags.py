@@ -43,3 +43,29 @@ def test_a_config_is_not_opened():
     found = flags.read(words)
     assert (found.config, found.devices) == ("/there/x.py", 2)
     assert found.run_workdir == "runs/x"
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("id", ("id",)),
+        ("unit price", ("unit price",)),
+        ('"unit price"', ("unit price",)),
+        ("2019", ("2019",)),
+        ('"2019"', ("2019",)),
+        ("a,b", ("a,b",)),
+        ("('a, b', 'c')", ("a, b", "c")),
+        ("it's", ("it's",)),
+        ("(1", ("(1",)),
+        ("True", ("True",)),
+    ],
+)
+def test_names_in_a_flag_are_taken_as_they_are(value, names):
+    _, config = flags.parse(
+        ["--config=your_data", f"--config.data.ignore={value}"]
+    )
+    assert config.data.ignore == names
+
+
+def test_an_empty_word_is_no_flag():
+    assert flags.read(["--config=x", ""]).config == "x"

@@ -349,7 +349,8 @@ def _read(words: _Words) -> Flags:
     names = [f.name for f in _FLAGS if f.name != "config"]
     values = _define(names)
     try:
-        rest = values(["task", *words.others])
+        # An empty word is a shell's empty variable, in quotes.
+        rest = values(["task", *filter(None, words.others)])
     except absl_flags.Error as error:
         raise UserError(_first_and_last_line(error)) from error
     if len(rest) > 1:

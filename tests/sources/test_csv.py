@@ -326,7 +326,10 @@ REFUSALS = {
         "a,y\n" + "".join(f"n{i},{i % 2}\n" for i in range(1200)),
         ("'a' has a text that no other training row has in 960 of 960",),
     ),
-    "prose": ("a,y\n" + "word " * 60 + ",0\nb,1\n", ("up to 299 characters",)),
+    "prose": (
+        "a,y\n" + "word " * 60 + ",0\nb,1\n" * 3,
+        ("up to 299 characters", "read_as=a=text"),
+    ),
 }
 
 

@@ -68,7 +68,7 @@ def _columns(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         else:
             ends = [_number(column[k]) for k in ("least", "mean", "greatest")]
         kind = column["kind"]
-        if kind == "text" and not column["problem"]:
+        if column.get("texts") and not column["problem"]:
             kind = f"{column['texts']} texts"
         missing = f"{column['missing']:,}" if column["missing"] else "-"
         rows.append([_cut(column["name"]), kind, missing, *ends])

@@ -67,7 +67,8 @@ class NumberGraph(ColumnGraph[NumberColumn]):
         text = tf.where(missing, "0", text)
         # Rounded once: from decimals to 64 bits, as Python reads them.
         number = tf.strings.to_number(text, tf.float64)
-        return [tf.where(missing, tf.constant(fill, tf.float64), number)]
+        number = tf.where(missing, tf.constant(fill, tf.float64), number)
+        return [number - self._column.origin]
 
 
 class CategoryGraph(ColumnGraph[CategoryColumn]):

@@ -1,5 +1,6 @@
 """Cells of a CSV file -> numbers, or what keeps them from being numbers."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,6 +27,8 @@ MISSING_NUMBER = MISSING | frozenset(
     )
 )
 LARGEST = float(np.finfo(np.float32).max)
+# From here on float64 merges whole numbers.
+EXACT_WHOLE = 2.0**53
 TOO_LARGE = f"must be finite and at most {LARGEST:.2g}"
 
 
@@ -60,7 +63,8 @@ def numbers(texts: Sequence[str]) -> np.ndarray:
     """Reads a column's cells as numbers: float64 [rows], NaN where missing.
 
     Raises:
-      ValueError: a cell holds something else; see `first_text`.
+      ValueError: a cell holds something else, or a whole number that 64 bits
+        would round; see `first_text`.
       BadCellError: a cell holds a number that is not finite in float32.
     """
     joined = "".join(texts)
@@ -73,6 +77,9 @@ def numbers(texts: Sequence[str]) -> np.ndarray:
         plain = False
     if not plain:
         values = np.array([_number(text) for text in texts], np.float64)
+    for index in np.flatnonzero(np.abs(values) >= EXACT_WHOLE).tolist():
+        if is_rounded(texts[index], float(values[index])):
+            raise ValueError(texts[index])
     wide = ~(np.abs(values) <= LARGEST)
     for index in np.flatnonzero(wide).tolist():
         if not is_missing_number(texts[index]):
@@ -88,6 +95,19 @@ def _number(text: str) -> float:
     return float(text)
 
 
+def is_rounded(text: str, value: float) -> bool:
+    """Tells whether a cell is a whole number that 64 bits would round.
+
+    Such are ids, which must not become one another.
+    """
+    digits = text.strip()
+    return (
+        EXACT_WHOLE <= abs(value) < math.inf
+        and are_whole([digits])
+        and int(digits) != int(value)
+    )
+
+
 def first_text(texts: Sequence[str]) -> int:
     """Returns the index of the first cell that is neither number nor missing.
 
@@ -100,10 +120,9 @@ def first_text(texts: Sequence[str]) -> int:
 def is_number(text: str) -> bool:
     """Tells whether a cell is a number or missing."""
     try:
-        _number(text)
+        return not is_rounded(text, _number(text))
     except ValueError:
         return False
-    return True
 
 
 def are_whole(texts: Sequence[str]) -> bool:

@@ -24,6 +24,8 @@ MAX_CLASSES = 1000
 MAX_TEXT_CHARACTERS = 256
 # So many numbers or times among a column's texts are no categories.
 MAX_NUMBERS_IN_TEXT = 20
+# Numbers of a narrower spread are held in 64 bits.
+LEAST_STEPS = 1024
 # Of so many texts it is looked whether they are numbers or times.
 _SAMPLE = 2000
 _DATE = re.compile(r"(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4})\b.*")
@@ -41,14 +43,26 @@ class Values:
         self,
         reading: PlainNumbers | NumberStyle | TimeForm,
         is_target: bool,
+        *,
+        is_wide: bool = False,
     ) -> None:
+        """Begins a column.
+
+        Args:
+          reading: how its cells are read.
+          is_target: whether it is the labels.
+          is_wide: whether numbers are held in 64 bits, as labels are.
+        """
         self.text: str | None = None
         self.problem: str | None = None
         self._reading = reading
         self._is_target = is_target
         self._is_whole = is_target
         is_time = isinstance(reading, TimeForm)
-        self._values = array.array("q" if is_time else "fd"[is_target])
+        self._values = array.array(
+            "q" if is_time else "fd"[is_target or is_wide]
+        )
+        self._least, self._greatest = np.inf, -np.inf
 
     def add(self, texts: Sequence[str], lines: Sequence[int]) -> None:
         """Adds a block's cells, and the line that each is in."""
@@ -74,7 +88,15 @@ class Values:
     def extend(self, values: np.ndarray) -> None:
         """Adds values that were read."""
         dtype = _DTYPES[self._values.typecode]
+        if dtype == np.float32:
+            self._least = np.fmin(self._least, np.fmin.reduce(values))
+            self._greatest = np.fmax(self._greatest, np.fmax.reduce(values))
         self._values.frombytes(values.astype(dtype).tobytes())
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether 32 bits, which hold the numbers, lose their spread."""
+        return is_coarse(self._least, self._greatest)
 
     def note_labels(self, texts: Sequence[str]) -> None:
         """Looks whether a target's cells are labels, and whole numbers."""
@@ -119,6 +141,7 @@ class Cells:
         wish: str | None = None,
         *,
         are_texts: bool = False,
+        is_wide: bool = False,
     ) -> None:
         """Begins a column.
 
@@ -127,10 +150,12 @@ class Cells:
           turned: its first cell that is no plain number, and its line; or "".
           wish: what config.data.read_as says of it.
           are_texts: whether an earlier run took them for texts.
+          is_wide: whether numbers are held in 64 bits.
         """
         self._is_target = is_target
         self._turned = turned
         self._wish = "text" if are_texts else wish
+        self._is_wide = is_wide
         self._is_named_text = wish == "text"
         self._most = None if self._wish == "text" else MOST_HELD
         self._numbers: dict[str, int] = {}
@@ -166,18 +191,28 @@ class Cells:
 
     def _read_as(self, reading: NumberStyle | TimeForm) -> Values:
         """Returns what was gathered as numbers or times."""
-        values = Values(reading, self._is_target)
         texts = list(self._numbers)
         try:
             found = reading.read(texts)
         except cells.BadCellError as error:
+            values = Values(reading, self._is_target)
             shown = short(texts[error.index])
             values.problem = f"has {shown}, and {error}"
             return values
+        is_wide = self._is_wide or (
+            isinstance(reading, NumberStyle)
+            and is_coarse(np.nanmin(found), np.nanmax(found))
+        )
+        values = Values(reading, self._is_target, is_wide=is_wide)
         if self._is_target:
             values.note_labels(texts)
         values.extend(found[np.frombuffer(self._indices, np.int32)])
         return values
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether 32 bits, which hold the numbers, lose their spread."""
+        return self._values is not None and self._values.is_coarse
 
     def finish(self) -> TableColumn:
         """Returns the column of all blocks."""
@@ -224,6 +259,8 @@ class Cells:
         problem = self._too_many(categories)
         if not problem and self._wish != "text":
             problem = _problem_of(categories, self._turned)
+            if problem and not self._is_target and _are_ids(categories):
+                return self._without_values(f"{problem}, as ids do")
         return TableColumn(
             lookup[indices] if len(indices) else indices,
             tuple(categories),
@@ -240,6 +277,14 @@ class Cells:
         return f"has more than {MAX_CLASSES} different texts ({shown} ...)" + (
             f", the first {self._turned}" if self._turned else ""
         )
+
+
+def is_coarse(least: float, greatest: float) -> bool:
+    """Tells whether float32 parts a range of numbers into too few steps."""
+    if not least < greatest:
+        return False
+    step = np.spacing(np.float32(max(abs(least), abs(greatest))))
+    return bool(step * LEAST_STEPS > greatest - least)
 
 
 def _problem_of(categories: Sequence[str], turned: str) -> str | None:
@@ -264,6 +309,12 @@ def _problem_of(categories: Sequence[str], turned: str) -> str | None:
             shown = f"{short(sample[0])}, {short(sample[-1])}"
             return f"has {kind} that are written in more than one way ({shown})"
     return None
+
+
+def _are_ids(categories: Sequence[str]) -> bool:
+    """Tells whether there are too many texts among numbers to be slips."""
+    others = sum(not _is_number(text) for text in categories)
+    return others > max(MAX_NUMBERS_IN_TEXT, len(categories) // 10)
 
 
 def _first(others: Sequence[str], turned: str) -> str:

@@ -295,6 +295,7 @@ def read_tables(
     train = files["train"]
     known: Mapping[str, Reading] | None = None
     wishes: dict[str, str] = {}
+    wide: frozenset[str] = frozenset()
     if encoding is None:
         names = _chosen(train, data)
         target = data.target or names[-1]
@@ -302,15 +303,21 @@ def read_tables(
     else:
         names = [*(c.name for c in encoding.columns), encoding.target]
         target = encoding.target
-        known = encoding.readings
+        known, wide = encoding.readings, encoding.wide
     tables = {}
     for split in sorted(files, key=SPLITS.index):
         _check_columns(files[split], names)
         tables[split] = read(
-            files[split], names, target=target, known=known, wishes=wishes
+            files[split],
+            names,
+            target=target,
+            known=known,
+            wishes=wishes,
+            wide=wide,
         )
         columns = tables["train"].columns
         known = {name: column.reading for name, column in columns.items()}
+        wide = frozenset(n for n, c in columns.items() if c.is_wide)
     stem = opening.stem(train.path.name)
     alone = len(paths) == 1 and stem.lower() != "train"
     folder = train.path.expanduser().resolve().parent

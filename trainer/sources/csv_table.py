@@ -7,6 +7,7 @@ to be something else. What other cells are is settled by all of them together.
 
 import dataclasses
 import itertools
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,10 +72,12 @@ def read(
     target: str,
     known: Mapping[str, Reading] | None = None,
     wishes: Mapping[str, str] | None = None,
+    wide: Collection[str] = (),
 ) -> Table:
     """Reads columns of a file.
 
-    Takes 4 bytes a cell, 8 for the target, and a block of the file's text.
+    Takes 4 bytes a cell, 8 for the target, times and numbers that float32 is
+    too coarse for, and a block of the file's text.
 
     Args:
       file: whose header was read.
@@ -82,13 +85,14 @@ def read(
       target: the one of them that is the label.
       known: how each column's cells are read; None to tell from them.
       wishes: what config.data.read_as says of columns, where it does.
+      wide: columns of known numbers that are held in 64 bits.
 
     Raises:
       UserError: a row cannot be read, or there is none.
     """
     wishes = dict.fromkeys(file.texts, "text") | dict(wishes or {})
     if known is not None:
-        started = {n: _known(known[n], n == target) for n in names}
+        started = {n: _known(known[n], n == target, n in wide) for n in names}
         rows, columns = _gather(file, started)
     else:
         rows, columns = _settle(file, names, target, wishes)
@@ -102,10 +106,10 @@ def read(
     return Table(file.path, rows, found, file.notes).with_labels(target)
 
 
-def _known(reading: Reading, is_target: bool) -> Values | Cells:
+def _known(reading: Reading, is_target: bool, is_wide: bool) -> Values | Cells:
     if isinstance(reading, Texts):
         return Cells(is_target, "", are_texts=True)
-    return Values(reading, is_target)
+    return Values(reading, is_target, is_wide=is_wide)
 
 
 def _settle(
@@ -114,25 +118,30 @@ def _settle(
     target: str,
     wishes: Mapping[str, str],
 ) -> tuple[int, dict[str, Values | Cells]]:
-    """Reads columns, again where plain numbers turn out to be none."""
+    """Reads columns, again where numbers turn out to be none, or too wide."""
+    turned, wide = dict.fromkeys(wishes, ""), set[str]()
 
-    def started(turned: Mapping[str, str]) -> dict[str, Values | Cells]:
+    def started() -> dict[str, Values | Cells]:
         return {
-            name: Cells(name == target, turned[name], wishes.get(name))
+            name: Cells(
+                name == target,
+                turned[name],
+                wishes.get(name),
+                is_wide=name in wide,
+            )
             if name in turned
-            else Values(PLAIN, name == target)
+            else Values(PLAIN, name == target, is_wide=name in wide)
             for name in names
         }
 
-    turned = dict.fromkeys(wishes, "")
-    turned |= _turned(_gather(file, started(turned), most_blocks=1)[1])
+    # The first block tells most of it.
+    _, columns = _gather(file, started(), most_blocks=1)
     while True:
-        rows, columns = _gather(file, started(turned))
-        more = _turned(columns)
-        if not more:
+        turned |= _turned(columns)
+        wide |= {n for n, column in columns.items() if column.is_coarse}
+        rows, columns = _gather(file, started())
+        if not (_turned(columns) or any(c.is_coarse for c in columns.values())):
             return rows, columns
-        turned |= more
-        del columns
 
 
 def _gather(

@@ -69,6 +69,12 @@ class Encoding:
         return {c.name: c.reading for c in self.columns} | {self.target: target}
 
     @property
+    def wide(self) -> frozenset[str]:
+        """Columns whose numbers are held in 64 bits until they are centred."""
+        numbers = [c for c in self.columns if isinstance(c, NumberColumn)]
+        return frozenset(c.name for c in numbers if c.origin)
+
+    @property
     def told(self) -> tuple[str, ...]:
         """What a reader should know of how columns are read, a line each."""
         lines = [column.told for column in self.columns]

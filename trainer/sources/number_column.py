@@ -21,14 +21,17 @@ class NumberColumn(Column):
 
     Attributes:
       name, marks_missing: of each column.
-      fill: stands for a missing number; float32's value.
+      fill: stands for a missing number; float32's value where origin is 0.
       style: how the numbers are written.
+      origin: what is subtracted in 64 bits, where 32 are too coarse for the
+        numbers' spread; else 0.
     """
 
     name: str
     marks_missing: bool
     fill: float = 0.0
     style: PlainNumbers | NumberStyle = PLAIN
+    origin: float = 0.0
 
     @property
     def reading(self) -> PlainNumbers | NumberStyle:
@@ -40,9 +43,15 @@ class NumberColumn(Column):
 
     @property
     def told(self) -> str | None:
+        words = []
         if isinstance(self.style, NumberStyle):
-            return f"{self.name!r} is read as {self.style.told}"
-        return None
+            words.append(f"is read as {self.style.told}")
+        if self.origin:
+            words.append(
+                f"is taken as its distance from {self.origin:,}, since its"
+                " spread is too small for the precision of float32"
+            )
+        return f"{self.name!r} {' and '.join(words)}" if words else None
 
     def read(self, texts: Sequence[str]) -> np.ndarray:
         return self.style.read(texts)
@@ -52,7 +61,10 @@ class NumberColumn(Column):
 
     def write(self, values: np.ndarray, features: np.ndarray) -> None:
         missing = np.isnan(values)
-        features[:, 0] = np.where(missing, np.float32(self.fill), values)
+        if self.origin:
+            features[:, 0] = np.where(missing, self.fill, values) - self.origin
+        else:
+            features[:, 0] = np.where(missing, np.float32(self.fill), values)
         if self.marks_missing:
             features[:, -1] = missing
 
@@ -64,9 +76,12 @@ class NumberColumn(Column):
             "marks_missing": self.marks_missing,
             "fill": self.fill,
         }
+        more: dict[str, Any] = {}
         if isinstance(self.style, NumberStyle):
-            return {"kind": KIND, **plain, "style": self.style.to_json()}
-        return plain
+            more["style"] = self.style.to_json()
+        if self.origin:
+            more["origin"] = self.origin
+        return {"kind": KIND, **plain, **more} if more else plain
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "NumberColumn":
@@ -76,12 +91,15 @@ class NumberColumn(Column):
             bool(value["marks_missing"]),
             float(value["fill"]),
             PLAIN if style is None else NumberStyle.from_json(style),
+            float(value.get("origin", 0)),
         )
 
 
 def fit(name: str, column: TableColumn, values: np.ndarray) -> NumberColumn:
     """Settles a column of numbers by its training rows, NaN where missing."""
-    missing = np.isnan(values)
-    fill = np.float32(np.median(values[~missing].astype(np.float64)))
     assert isinstance(column.reading, PlainNumbers | NumberStyle)
-    return NumberColumn(name, bool(missing.any()), float(fill), column.reading)
+    missing = np.isnan(values)
+    median = float(np.median(values[~missing].astype(np.float64)))
+    origin = median if column.is_wide else 0.0
+    fill = median if column.is_wide else float(np.float32(median))
+    return NumberColumn(name, bool(missing.any()), fill, column.reading, origin)

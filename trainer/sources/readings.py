@@ -116,9 +116,14 @@ def _time(
 def looks_like_number(text: str) -> bool:
     """Tells whether a text alone is a number to a person, of any unit."""
     found = CELL.fullmatch(text)
-    return found is not None and any(
-        fits(found["body"]) for fits in _BODIES.values()
-    )
+    return found is not None and _is_body(found["body"])
+
+
+def _is_body(body: str) -> bool:
+    """Tells whether digits and their marks are of any style, and no id."""
+    if body.isdecimal() and cells.is_rounded(body, float(body)):
+        return False
+    return any(fits(body) for fits in _BODIES.values())
 
 
 def looks_like_time(text: str) -> bool:
@@ -129,10 +134,10 @@ def looks_like_time(text: str) -> bool:
 def _number(
     texts: Collection[str], decimal: str | None
 ) -> NumberStyle | Unclear | None:
-    """Settles the style in which all texts are numbers."""
+    """Settles the style in which all texts, of which there are, are numbers."""
     found = [CELL.fullmatch(text) for text in texts]
     bodies = [match["body"] for match in found if match]
-    if len(bodies) < len(found) or not bodies:
+    if len(bodies) < len(found) or not all(map(_is_body, bodies)):
         return None
     units = {(m["before"] or "", m["after"] or "") for m in found if m}
     if len(units) > 1:
@@ -143,29 +148,20 @@ def _number(
         if all(map(_BODIES[marks], bodies)) and decimal in (None, marks[0])
     ]
     if not fitting:
-        return _no_style(bodies)
+        with_each = [[b for b in bodies if mark in b] for mark in ".,"]
+        shown = " and ".join(repr(some[0]) for some in with_each if some)
+        return Unclear(
+            f"writes numbers in more than one way ({shown})", ("text",)
+        )
     (before, after) = units.pop()
     if decimal is None and _is_ambiguous(fitting, bodies):
-        shown = next(body for body in bodies if "," in body)
+        first = next(body for body in bodies if "," in body)
         return Unclear(
-            f"has {shown!r}, which may be thousands or decimals, and no cell"
+            f"has {first!r}, which may be thousands or decimals, and no cell"
             " that tells",
             ("decimal_point", "decimal_comma"),
         )
-    first = fitting[0]
-    return NumberStyle(*first, before, after)
-
-
-def _no_style(bodies: list[str]) -> Unclear | None:
-    """Tells numbers of several styles from what is no number."""
-    if not all(any(fit(b) for fit in _BODIES.values()) for b in bodies):
-        return None
-    shown = [next((b for b in bodies if mark in b), "") for mark in ".,"]
-    return Unclear(
-        "writes numbers in more than one way"
-        f" ({' and '.join(repr(b) for b in shown if b)})",
-        ("text",),
-    )
+    return NumberStyle(*fitting[0], before, after)
 
 
 def _is_ambiguous(fitting: list[tuple[str, str]], bodies: list[str]) -> bool:

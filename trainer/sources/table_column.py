@@ -15,9 +15,10 @@ class TableColumn:
     """A column as it stands in a file.
 
     Attributes:
-      values: numbers [rows], float32 (float64 for the target), NaN where
-        missing; times, int64 microseconds, NO_TIME where missing; or int32
-        [rows] indices of `categories`, -1 where missing.
+      values: numbers [rows], float32 (float64 for the target, and where
+        float32 is too coarse for their spread), NaN where missing; times,
+        int64 microseconds, NO_TIME where missing; or int32 [rows] indices of
+        `categories`, -1 where missing.
       categories: a text column's texts, sorted; None for numbers and times.
       is_whole: all numbers are written as whole ones; of the target alone.
       problem: what forbids to train on it, or None.
@@ -35,6 +36,11 @@ class TableColumn:
     remedies: tuple[str, ...] = ()
     left_out: str | None = None
     is_named_text: bool = False
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the values are numbers of 64 bits."""
+        return self.values.dtype == np.float64
 
     @property
     def missing(self) -> np.ndarray:

@@ -1,0 +1,89 @@
+"""TensorFlow makes of cells what NumPy does, to the bit."""
+
+import datetime
+import random
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer.serving import column_graphs
+from trainer.sources import Encoding
+from trainer.sources import encoding as encoding_lib
+from trainer.sources.column_gatherers import Cells
+from trainer.sources.table_column import TableColumn
+
+ROWS = 60
+DRAW = random.Random(0)
+
+
+def moment():
+    seconds = DRAW.randrange(10**8)
+    micros = DRAW.randrange(10**6)
+    start = datetime.datetime(2019, 3, 1)
+    return start + datetime.timedelta(seconds=seconds, microseconds=micros)
+
+
+def number(decimal=".", group=""):
+    value = DRAW.choice([-1, 1]) * 10 ** DRAW.uniform(-3, 7)
+    text = f"{value:,.{DRAW.randrange(4)}f}"
+    return text.translate({ord(","): group, ord("."): decimal})
+
+
+CELLS = {
+    "plain": lambda: number() + "e-3",
+    "percent": lambda: f"{number()} %",
+    "euros": lambda: f"{number(',', '.')}\xa0€",
+    "dollars": lambda: f"(${number('.', ',').strip('-')})",
+    "minus": lambda: number().replace("-", "\u2212"),
+    "quotes": lambda: number(".", "’"),
+    "blanks": lambda: "\u2003" + number(",", "\u202f") + "\ufeff",
+    "unit": lambda: f"{number()} kg/m^3",
+    "epoch": lambda: str(1_700_000_000 + DRAW.randrange(60)),
+    "colours": lambda: DRAW.choice(["\xa0red\u3000", "blue", "green"]),
+    "many": lambda: DRAW.choice(["a", "b", f"r{DRAW.random()}"]),
+    "ISO 8601": lambda: moment().isoformat() + "Z",
+    "an offset": lambda: moment().isoformat(" ") + "-05:30",
+    "basic": lambda: moment().strftime("%Y%m%dT%H%M%S"),
+    "weeks": lambda: moment().strftime("%G-W%V-%u"),
+    "ordinal": lambda: moment().strftime("%Y-%j"),
+    "American": lambda: moment().strftime("%m/%d/%Y %I:%M %p"),
+    "European": lambda: moment().strftime("%d.%m.%y"),
+    "mail": lambda: moment().strftime("%a, %d %b %Y %H:%M:%S GMT"),
+    "letters": lambda: moment().strftime("%B %d, %Y"),
+    "ctime": lambda: moment().ctime(),
+    "clock": lambda: moment().strftime("%I:%M:%S%p").lower(),
+}
+
+
+def encoded(name, texts, monkeypatch):
+    if name == "many":
+        monkeypatch.setattr("trainer.sources.category_column.MOST_FREQUENT", 9)
+    gathered = Cells(False, "")
+    gathered.add(texts, range(ROWS))
+    column = gathered.finish()
+    assert column.problem is None
+    columns = {"c": column, "y": TableColumn(np.zeros(ROWS))}
+    encoding = encoding_lib.fit(columns, target="y", rows=np.arange(0, ROWS, 2))
+    encoding = Encoding.from_json(encoding.to_json())
+    x = encoding.encode_columns(columns, ROWS)
+    np.testing.assert_array_equal(encoding.encode({"c": texts}), x)
+    return encoding, x
+
+
+@pytest.mark.parametrize("gaps", [(), ("", "n/a", " ", "NULL")])
+@pytest.mark.parametrize("name", CELLS)
+def test_a_column_is_the_same_to_the_bit(name, gaps, monkeypatch):
+    texts = [CELLS[name]() for _ in range(ROWS)]
+    for row in range(0, ROWS, 7) if gaps else ():
+        texts[row] = DRAW.choice(gaps)
+    encoding, x = encoded(name, texts, monkeypatch)
+    served = column_graphs.encode(encoding, tf.constant([[t] for t in texts]))
+    assert served.numpy().tobytes() == x.tobytes()
+    assert ("c missing" in encoding.features) == bool(gaps)
+
+
+def test_a_cell_that_is_no_number_is_an_error(monkeypatch):
+    encoding, _ = encoded("percent", ["1 %"] * ROWS, monkeypatch)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        column_graphs.encode(encoding, tf.constant([["1 kg"]]))

@@ -1,0 +1,48 @@
+"""Texts of many kinds: rare ones are grouped, names are left out."""
+
+import numpy as np
+
+from trainer.sources import category_column
+from trainer.sources.category_column import CategoryColumn
+from trainer.sources.table_column import TableColumn
+
+
+def fit(texts, **known):
+    categories = tuple(sorted(set(texts) - {""}))
+    place = {text: index for index, text in enumerate(categories)} | {"": -1}
+    values = np.array([place[text] for text in texts], np.int32)
+    return category_column.fit(
+        "c", TableColumn(values, categories, **known), values
+    )
+
+
+def test_names_are_left_out():
+    names = [f"n{i}" for i in range(30)]
+    assert "no other training row has in 30 of 30" in fit(names)
+    assert isinstance(fit(names[:20]), CategoryColumn)
+    assert isinstance(fit(names * 2), CategoryColumn)
+    assert isinstance(fit(names, is_named_text=True), CategoryColumn)
+    column = fit(names + ["x"] * 31)
+    assert isinstance(column, CategoryColumn)
+    assert len(column.features) == 31
+
+
+def test_rare_texts_share_a_feature_where_there_are_many():
+    texts = [f"r{i}" for i in range(1000)] * 2 + ["often"] * 10 + ["", "b"]
+    column = fit(texts)
+    assert isinstance(column, CategoryColumn)
+    assert column.features == ("c=often", "c rare", "c missing")
+    assert "10 training rows or more" in column.told
+    features = np.empty((4, 3), np.float32)
+    column.write(column.read(["often", "r1", "new", "NA"]), features)
+    assert features.tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]]
+    assert CategoryColumn.from_json(column.to_json()) == column
+    assert "has no text that 10" in fit([f"r{i}" for i in range(1100)] * 2)
+
+
+def test_no_more_than_the_most_frequent_have_a_feature():
+    texts = [f"t{i:04}" for i in range(1100)] * 10 + ["t1099"]
+    column = fit(texts)
+    assert isinstance(column, CategoryColumn)
+    assert len(column.features) == 1001
+    assert column.categories[-1] == "t1099"

@@ -1,0 +1,82 @@
+"""How a column is read is settled by all of its cells together."""
+
+import numpy as np
+import pytest
+
+from trainer.sources import readings
+from trainer.sources.number_style import NumberStyle
+from trainer.sources.readings import Unclear
+from trainer.sources.time_form import TimeForm
+
+NUMBERS: dict[str, tuple[list[str], list[float]]] = {
+    "percent": (["12.5%", "3 %"], [12.5, 3]),
+    "dollars": (["$1,200.50", "-$3", "($7.5)", "$ 2"], [1200.5, -3, -7.5, 2]),
+    "euros": (["1.234,50 €", "-3,00\xa0€"], [1234.5, -3]),
+    "a code": (["USD 12", "USD 1,000"], [12, 1000]),
+    "a decimal comma": (["1,5", "2"], [1.5, 2]),
+    "a leading zero": (["0,125", "1,250"], [0.125, 1.25]),
+    "points for thousands": (["1.234.567", "3"], [1234567, 3]),
+    "commas for thousands": (["1,234,567", "1,234"], [1234567, 1234]),
+    "commas above 999": (["950", "1,234"], [950, 1234]),
+    "India's": (["12,34,567", "1,234"], [1234567, 1234]),
+    "blanks": (["1 234,5", "2\u202f345\u202f678"], [1234.5, 2345678]),
+    "Switzerland's": (["1'234.5", "1’000"], [1234.5, 1000]),
+    "a minus of its own": (["\u22122.5", "- 3", "+4"], [-2.5, -3, 4]),
+    "no-break blanks": (["\xa05\xa0", "\u20036.5\ufeff"], [5, 6.5]),
+    "a unit": (["12 kg", "-3kg", "1e2 kg"], [12, -3, 100]),
+    "a unit of signs": (["5 m/s^2", "6.5 m/s^2"], [5, 6.5]),
+    "degrees": (["20°C", "−3 °C"], [20, -3]),
+}
+
+
+@pytest.mark.parametrize("case", NUMBERS)
+def test_numbers_as_people_write_them(case):
+    texts, values = NUMBERS[case]
+    style = readings.settle(texts)
+    assert isinstance(style, NumberStyle)
+    again = NumberStyle.from_json(style.to_json())
+    found = again.read([*texts, "", "n/a", "-"])
+    np.testing.assert_array_equal(found, [*values, *[np.nan] * 3])
+    assert style.read([style.example.strip("'\"")])[0] == 1234.5
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["3 kg", "4 lb"], ["1.2.3"], ["25-34", "35-44"], ["4+", "5"], ["a1"],
+        ["5'10"], ["10.0.0.1"], ["12 3"], ["0171 12"], ["1_000"], ["٣"], ["x5"],
+        ["12345678901234567890"], ["red", "1"], ["1/2"], ["", "."], ["1,2,3"],
+    ],
+)  # fmt: skip
+def test_what_is_no_number_is_none(texts):
+    assert not isinstance(readings.settle(texts), NumberStyle)
+
+
+def test_what_may_be_thousands_or_decimals_is_settled_by_a_field():
+    texts = ["1,234", "2,345"]
+    found = readings.settle(texts)
+    assert isinstance(found, Unclear)
+    assert found.remedies == ("decimal_point", "decimal_comma")
+    for wish, value in (("decimal_point", 1234), ("decimal_comma", 1.234)):
+        style = readings.settle(texts, wish)
+        assert isinstance(style, NumberStyle)
+        assert style.read(texts)[0] == value
+    assert readings.settle(texts, "text") is None
+    assert isinstance(readings.settle(texts, "day_first"), Unclear)
+
+
+def test_day_and_month_are_settled_by_one_cell_that_tells():
+    found = readings.settle(["01/02/2024", "03/04/2024"])
+    assert isinstance(found, Unclear)
+    assert found.remedies == ("day_first", "month_first")
+    for more, form in (("13/01/2024", "day_first"), ("1/13/24", "month_first")):
+        assert readings.settle(["01/02/2024", more]) == TimeForm(form)
+    assert readings.settle(["01/02/2024"], "day_first") == TimeForm("day_first")
+    assert isinstance(readings.settle(["2024-01-31", "1/2/2024"]), type(None))
+    # Either way it is the same day.
+    assert isinstance(readings.settle(["02/02/2024"]), TimeForm)
+
+
+def test_a_hostile_cell_takes_no_time():
+    for text in ("1" + "/" * 9999 + "5", "1" + " a" * 5000 + "5", "1 " * 9999):
+        assert not isinstance(readings.settle([text]), NumberStyle)
