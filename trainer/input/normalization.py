@@ -1,30 +1,58 @@
 """The one normalisation: the same in training, evaluation and export."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
+from trainer.input.moments import Centered
+from trainer.input.moments import centered
 from trainer.input.moments import divisor
 from trainer.input.moments import moments
 from trainer.sources import Dataset
+
+PREFIX = "normalization/"
 
 
 @dataclasses.dataclass(frozen=True)
 class Normalization:
     """(x - mean) / std, the same in training, evaluation and export.
 
+    Where float32 would lose what tells rows apart, a center is taken off and
+    the rest divided by a scale, in the center's dtype, before.
+
     Attributes:
       mean, std: float32 [features] or [1], of the flattened example.
+      center: int64 or float64 of the same shape, or None.
+      scale: float64 where the center is, else None.
     """
 
     mean: np.ndarray
     std: np.ndarray
+    center: np.ndarray | None = None
+    scale: np.ndarray | None = None
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Normalization":
+        """Returns what `arrays` told; further arrays are not looked at."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(*(arrays.get(PREFIX + name) for name in names))  # type: ignore[arg-type]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Returns what a checkpoint keeps of it, by name."""
+        named = {PREFIX + name: array for name, array in vars(self).items()}
+        return {name: a for name, a in named.items() if a is not None}
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         """Returns float32 [rows, features] of stored x [rows, *shape]."""
         features = int(np.prod(x.shape[1:]))
-        x = tf.cast(tf.reshape(x, [-1, features]), tf.float32)
+        x = tf.reshape(x, [-1, features])
+        if self.center is not None:
+            x = tf.cast(x, self.center.dtype) - self.center
+        if self.scale is not None:
+            x = x / self.scale
+        x = tf.cast(x, tf.float32)
         if self.mean.any():
             x = x - self.mean
         return x / self.std
@@ -55,5 +83,23 @@ def fit_normalization(kind: str, dataset: Dataset) -> Normalization:
         mean, _ = moments(split, per_column=False)
         if mean[0] / scale.std[0] < 0.5:
             return scale
-    mean, std = moments(split, per_column=dataset.kind == "table")
+    per_column = dataset.kind == "table"
+    mean, std = moments(split, per_column=per_column)
+    found = centered(split, mean, std, per_column=per_column)
+    if found is not None:
+        return _of_centered(found)
     return Normalization(mean.astype(np.float32), divisor(mean, std))
+
+
+def _of_centered(found: Centered) -> Normalization:
+    mean = found.mean.astype(np.float32)
+    with np.errstate(over="ignore", under="ignore"):
+        std = divisor(found.mean, found.std)
+    if found.center.dtype == np.int64:
+        return Normalization(mean, std, found.center)
+    return Normalization(
+        np.where(found.is_lost, np.float32(0), mean),
+        np.where(found.is_lost, np.float32(1), std),
+        found.center + np.where(found.is_lost, found.mean, 0),
+        np.where(found.is_lost, found.std, 1),
+    )

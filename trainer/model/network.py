@@ -61,8 +61,7 @@ class Network:
             name: np.array(v.value.numpy())
             for name, v in self.variables().items()
         }
-        arrays["normalization/mean"] = self.normalization.mean
-        arrays["normalization/std"] = self.normalization.std
+        arrays |= self.normalization.arrays()
         mean, std = self.problem.target_mean, self.problem.target_std
         if mean is not None and std is not None:
             arrays |= {"target/mean": mean, "target/std": std}
@@ -89,9 +88,7 @@ class Network:
                     f" config's model has {shape}; name another --workdir"
                 )
             variable.assign(arrays[name])
-        normalization = Normalization(
-            arrays["normalization/mean"], arrays["normalization/std"]
-        )
+        normalization = Normalization.of_arrays(arrays)
         return dataclasses.replace(self, normalization=normalization)
 
     def adopt(self, arrays: dict[str, np.ndarray]) -> tuple[int, list[str]]:

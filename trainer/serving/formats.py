@@ -91,6 +91,11 @@ def portable(model: TrainedModel) -> keras.Model:
     x = inputs
     if len(stored.shape) > 1:
         x = keras.layers.Reshape((features,), dtype=dtype)(x)
+    if normalization.center is not None:
+        x = keras.ops.cast(x, normalization.center.dtype.name)
+        x = keras.ops.subtract(x, normalization.center)
+    if normalization.scale is not None:
+        x = keras.ops.divide(x, normalization.scale)
     x = keras.ops.cast(x, "float32")
     if normalization.mean.any():
         x = keras.ops.subtract(x, normalization.mean)
@@ -109,7 +114,18 @@ def open_keras(model: TrainedModel, path: Path) -> Predict:
 
 
 def write_tflite(model: TrainedModel, path: Path) -> None:
-    """Writes TensorFlow Lite's format, in float32."""
+    """Writes TensorFlow Lite's format, in float32.
+
+    Raises:
+      UserError: rows are to be centred in a type that it cannot count in.
+    """
+    center = model.network.normalization.center
+    if center is not None and "float64" in (center.dtype, model.stored.dtype):
+        raise UserError(
+            "--formats=tflite: the run takes the mean off in float64, since its"
+            " rows vary too little for float32, and TensorFlow Lite cannot;"
+            " leave the format out, or train on rows less an offset"
+        )
     with tempfile.TemporaryDirectory() as folder:
         write_saved_model(model, Path(folder))
         converter = tf.lite.TFLiteConverter.from_saved_model(

@@ -46,9 +46,7 @@ def build_network(stored: TrainedRun) -> Network:
                 f" config.json at {weight.path}; restore them"
             )
         weight.assign(array)
-    normalization = Normalization(
-        arrays["normalization/mean"], arrays["normalization/std"]
-    )
+    normalization = Normalization.of_arrays(arrays)
     optimizer = optimizers.build(
         config.optimizer, config.optimizer.learning_rate
     )

@@ -9,6 +9,7 @@ from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import evenly_spaced
 from trainer.sources.dataset import Split
 
+LARGEST = float(np.finfo(np.float32).max)
 BLOCK_BYTES = 16 * 2**20
 # A cold disk gives this much in a few seconds.
 SCAN_BYTES = 2**30
@@ -19,7 +20,8 @@ def check(dataset: Dataset) -> None:
 
     In each split: at least one row; as many labels as rows; real numbers of
     up to 64 bits in this machine's byte order; one feature or more; labels
-    [rows] or [rows, outputs]; no NaN and no infinity. Between splits: one
+    [rows] or [rows, outputs]; no NaN, no infinity and nothing beyond float32.
+    Between splits: one
     shape and kind of features, one shape and dtype of labels.
 
     NaN and infinity are looked for block by block, so in bounded memory. Of
@@ -124,10 +126,17 @@ def _check_finite(name: str, array: np.ndarray) -> None:
     most = max(SCAN_BYTES // (block * row_bytes), 1)
     for start in evenly_spaced(blocks, most) * block:
         part = np.asarray(array[start : start + block])
-        finite = np.isfinite(part)
-        if not finite.all():
-            at = np.argwhere(~finite)[0]
+        fits = np.abs(part) <= most_of(part.dtype)  # NaN does not
+        if not fits.all():
+            at = np.argwhere(~fits)[0]
             raise UserError(
                 f"{name} has {part[tuple(at)]} in row {start + at[0]}; every"
-                " value must be finite; fill it in or leave the row out"
+                f" value must be finite and at most {LARGEST:.2g}, float32's"
+                " greatest; fill it in or leave the row out"
             )
+
+
+def most_of(dtype: np.dtype) -> np.floating:
+    """Returns the greatest value that a dtype and float32 both hold."""
+    kept = np.finfo(dtype).max
+    return dtype.type(kept if dtype.itemsize < 8 else LARGEST)

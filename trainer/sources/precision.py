@@ -1,0 +1,65 @@
+"""Whether float32 tells a column's values apart, and what is done where not.
+
+A network works in float32, 24 bits a number. Of seconds since 1970 it keeps
+every 128th: a column that varies by minutes becomes one value. Such a column is
+taken to its mean and deviation in float64, whole numbers to their mean in
+int64, before it becomes float32; all others become float32 as they are.
+"""
+
+import numpy as np
+
+# Rounding may be this share of a column's deviation, as if it had ten bits.
+MOST_ERROR = 2.0**-11
+# Below so many of its own steps a deviation is rounding: a constant column.
+LEAST_STEPS = 16
+# Means and deviations outside leave float32's range in its own arithmetic.
+LEAST, GREATEST = 1e-30, 1e30
+
+
+def is_suspect(mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """Whether rounding to float32 may matter, bool [columns].
+
+    Args:
+      mean: float64 [columns], as far as float64 tells it.
+      std: float64 [columns], the same.
+    """
+    return (std < np.abs(mean) * 2.0**-13) | _is_extreme(mean, std)
+
+
+def _is_extreme(mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    size = np.maximum(np.abs(mean), std)
+    return (size > GREATEST) | ((std < LEAST) & (std > 0))
+
+
+def rounding(values: np.ndarray) -> np.ndarray:
+    """Returns how far numbers are from their float32, float64 [columns].
+
+    Args:
+      values: [rows, columns], of any dtype.
+
+    Returns:
+      The greatest distance in each column; of whole numbers beyond 2^24, the
+      greatest that there could be.
+    """
+    near = values.astype(np.float32)
+    if values.dtype.kind == "f":
+        return np.abs(values - near.astype(np.float64)).max(axis=0)
+    greatest = np.abs(near).max(axis=0)
+    step = np.spacing(greatest).astype(np.float64)
+    return np.where(greatest > 2**24, step / 2, 0)
+
+
+def is_lost(
+    error: np.ndarray, mean: np.ndarray, std: np.ndarray, *, is_whole: bool
+) -> np.ndarray:
+    """Whether float32 would lose what tells rows apart, bool [columns].
+
+    Args:
+      error: float64 [columns], of `rounding`.
+      mean: float64 [columns].
+      std: float64 [columns], exact.
+      is_whole: whether values are whole numbers, which have no noise.
+    """
+    noise = 0.0 if is_whole else LEAST_STEPS * np.finfo(np.float64).eps
+    varies = std > np.abs(mean) * noise
+    return varies & ((error > std * MOST_ERROR) | _is_extreme(mean, std))
