@@ -76,7 +76,14 @@ def test_starts_are_in_order_however_the_clock_was_set(run_copy, step_secs):
     }
     first = {**began, **ended, "exit_code": 42}
     (run_copy / "attempt.json").write_text(
-        json.dumps({**now, "earlier": [first]})
+        json.dumps(
+            {
+                "attempt": 2,
+                "run_began_unix_secs": 1e9,
+                **now,
+                "earlier": [first],
+            }
+        )
     )
     run = stored_run.read(str(run_copy))
     assert run.starts == [(0.0, 20.0, 42), (25.0, 28.0, 0)]
