@@ -21,7 +21,7 @@ TESTS := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -r s \
 	$(if $(ROOM),'tests/$(ROOM)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all hooks fuzz soak lint format \
+.PHONY: help setup train test test-all hooks fuzz soak attack lint format \
 	tensorboard clean lock tpu-check screenshots bench bench-smoke scale-check
 .SILENT:
 
@@ -76,6 +76,9 @@ fuzz: $(STAMP)  ## try N (1000) hostile inputs of each kind
 
 soak: $(STAMP)  ## kill jobs N (200) times, and print what it cost
 	$(PY) -m tests.faults.soak --kills='$(or $(N),200)' $(ARGS)
+
+attack: $(STAMP)  ## alter, delete and cut off a run's files N (1000) times each
+	$(PY) -m tests.faults.attack --count='$(or $(N),1000)' $(ARGS)
 
 $(TPU_STAMP): benchmarks/tpu_check_requirements.txt $(STAMP)
 	rm -f $@

@@ -117,14 +117,14 @@ def _of_checkpoints(workdir: Workdir) -> Iterator[Finding]:
 
 def _of_exports(workdir: Workdir) -> Iterator[Finding]:
     for path in sorted((workdir / "export").glob("[0-9]*")):
-        yield _finding(f"export/{path.name}", _wrong_with_export(path))
+        yield _finding(f"export/{path.name}", wrong_with_export(path))
 
 
 def _finding(name: str, wrong: str | None) -> Finding:
     return Finding(name, f"refused: {wrong}" if wrong else WHOLE, not wrong)
 
 
-def _wrong_with_export(path: pathlib.Path) -> str | None:
+def wrong_with_export(path: pathlib.Path) -> str | None:
     """Says what is wrong with an export, or returns None."""
     manifest = path / MANIFEST
     if not manifest.exists():

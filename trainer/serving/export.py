@@ -32,6 +32,7 @@ from trainer.sources.dataset import evenly_spaced
 from trainer.sources.opening import open_table
 from trainer.storage import staging
 from trainer.storage.files import checksums
+from trainer.storage.files import make_folder
 from trainer.storage.files import new_folder
 from trainer.storage.files import to_json
 from trainer.storage.names import MANIFEST
@@ -181,7 +182,7 @@ def _numbered(folder: Path) -> Iterator[tuple[Path, int]]:
     """
     with contextlib.ExitStack() as held:
         try:
-            folder.mkdir(exist_ok=True)
+            make_folder(folder)
             opened = os.open(folder, os.O_RDONLY)
             held.callback(os.close, opened)
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)

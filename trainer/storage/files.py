@@ -80,6 +80,17 @@ def sync_folder(folder: pathlib.Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(path: pathlib.Path) -> None:
+    """Makes a folder where there is none, and those above it, that last."""
+    missing = [path]
+    while not missing[-1].parent.exists():
+        missing.append(missing[-1].parent)
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        with contextlib.suppress(PermissionError):  # it may be written alone
+            sync_folder(folder.parent)
+
+
 def checksum(path: pathlib.Path) -> dict[str, Any]:
     """Returns a file's size and SHA-256, as manifests hold them."""
     with open(path, "rb") as file:
@@ -106,10 +117,14 @@ def difference(
     """
     for name, expected in sums.items():
         path = folder / name
-        if not path.resolve().is_relative_to(folder.resolve()):
-            return f"{name} is outside of it"
-        if checksum(path) != expected:
-            return f"{name} does not match its SHA-256"
+        shown = name if name.isprintable() else repr(name)
+        try:
+            if not path.resolve().is_relative_to(folder.resolve()):
+                return f"{shown} is outside of it"
+            if checksum(path) != expected:
+                return f"{shown} does not match its SHA-256"
+        except ValueError:  # it holds NUL, or half a surrogate
+            return f"{shown} is the name of no file"
     return None
 
 

@@ -132,6 +132,8 @@ class ChiefKeeping(Keeping):
         values = result.values(
             self._job, self._network, self._attempt, outcome, state, clock
         )
+        # Nobody writes the last lines again once there is a result.
+        self.writers.sync()
         self._workdir.write_json(RESULT_FILE, values)
         self._attempt.end(self._workdir, outcome.code, state.step)
         (self._workdir / STOP_FILE).unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from trainer.config.validation import validate
 from trainer.config.values import from_dict
 from trainer.process.exits import UserError
 from trainer.storage import json_files
+from trainer.storage.files import sync_folder
 from trainer.storage.files import to_json
 from trainer.storage.files import write_atomically
 from trainer.storage.json_files import DamagedError
@@ -168,7 +169,10 @@ class Workdir:
     def start(self, config: Config, record: dict[str, Any]) -> None:
         """Notes what runs from here on; an old result no longer holds."""
         (self.path / RESULT_FILE).unlink(missing_ok=True)
+        # A power cut must not leave an old result beside a new config.
+        sync_folder(self.path)
         self.write_json("config.json", dataclasses.asdict(config))
         self.write_json("record.json", record)
         # Here alone, so that none is written where the workdir was removed.
         self.checkpoints.mkdir(exist_ok=True)
+        sync_folder(self.path)

@@ -116,7 +116,8 @@ def read(
 
 
 def _name(key: Key) -> str:
-    return f"step {key[0]}, {key[1]}"
+    step, split = key
+    return f"step {step}, {split if split.isprintable() else repr(split)}"
 
 
 def _parsed(path: pathlib.Path, is_over: bool, last_step: int | None) -> Lines:

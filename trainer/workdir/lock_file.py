@@ -11,6 +11,7 @@ from typing import Any
 from typing import TextIO
 
 from trainer.process.exits import UserError
+from trainer.storage.files import make_folder
 from trainer.workdir.lease import LostError
 from trainer.workdir.lease import Store
 
@@ -39,7 +40,7 @@ class LockFile(Store):
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
         """Holds the lock of the file, which is made."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self._path.parent)
         self._is_new = not self._path.exists()
         with open(self._path, "a+", encoding="utf-8") as self._file:
             self._lock(self._file, fcntl.LOCK_EX)
