@@ -10,7 +10,6 @@ whose name begins with a dot, synced and renamed.
 import concurrent.futures
 import contextlib
 import errno
-import json
 import os
 import pathlib
 import shutil
@@ -22,6 +21,7 @@ import numpy as np
 
 from trainer.config import CheckpointConfig
 from trainer.process.exits import UserError
+from trainer.storage.arrays import read_arrays
 from trainer.storage.files import checksums
 from trainer.storage.files import difference
 from trainer.storage.files import new_folder
@@ -112,10 +112,24 @@ def verify(path: pathlib.Path) -> str | None:
 
 
 def read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Returns (arrays, scalars) of a checkpoint that was verified."""
-    with np.load(path / "state.npz", allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    return arrays, json.loads((path / "state.json").read_text())
+    """Returns (arrays, scalars) of a checkpoint that was verified.
+
+    Raises:
+      UserError: another program wrote it, so that its sums are right and what
+        it holds is not.
+    """
+    try:
+        arrays = read_arrays(path / "state.npz")
+        return arrays, _scalars(path)
+    except DamagedError as error:
+        raise UserError(
+            f"{path} is refused: {error}; restore it, or name the step of"
+            " another by --checkpoint"
+        ) from None
+
+
+def _scalars(path: pathlib.Path) -> dict[str, Any]:
+    return parse((path / "state.json").read_bytes(), dict[str, Any])
 
 
 def newest_good(folder: pathlib.Path) -> pathlib.Path | None:
@@ -224,7 +238,7 @@ def _choose(
         return _at_step(folder, wanted, steps)
     newest = _newest_good(folder) if falls_back else None
     newest = newest or _whole(path_of(folder, steps[-1]))
-    best_step = json.loads((newest / "state.json").read_text())["best_step"]
+    best_step = _scalars(newest).get("best_step")
     if wanted == "best" and best_step is None:
         raise UserError(
             "--checkpoint=best: the run's config selects by no metric; leave"
