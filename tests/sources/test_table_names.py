@@ -64,6 +64,16 @@ def test_rows_that_are_longer_than_the_header_are_refused(tmp_path, rows):
     )
 
 
+def test_names_of_rows_may_be_named(tmp_path):
+    rows = "".join(f"{'ab'[i % 2]},{i},{i % 3}\n" for i in range(12))
+    path = write(tmp_path, "Unnamed: 0,size,y\n" + rows)
+    ignored = load(path, ignore=("Unnamed: 0",))
+    assert ignored.encoding.features == ("size",)
+    labels = load(path, target="Unnamed: 0")
+    assert labels.encoding.features[:1] == ("size",)
+    assert labels.class_names == ("a", "b")
+
+
 def test_the_delimiter_is_the_one_that_the_rows_have_too(tmp_path):
     text = "weight, in kg, dry;size;kind\n1,5;2;a\n2,5;3;b\n"
     assert open_table(write(tmp_path, text)).how_parted == "parted by ';'"

@@ -330,7 +330,7 @@ def _chosen(file: TableFile, data: DataConfig) -> list[str]:
     ignored = [
         name
         for entry in data.ignore
-        for name in ([entry] if entry in file.names else entry.split(","))
+        for name in ([entry] if entry in file.columns else entry.split(","))
     ]
     for name in ignored:
         _check_name(file, "ignore", name)
@@ -341,7 +341,13 @@ def _chosen(file: TableFile, data: DataConfig) -> list[str]:
             f"config.data.target={data.target!r} is also in config.data.ignore;"
             " take it out of one of them"
         )
-    chosen = [name for name in file.names if name not in ignored]
+    # Names of rows may be named: an older command ignores them, and they may
+    # even be the labels.
+    chosen = [
+        name
+        for name in file.columns
+        if name not in ignored and name in (*file.names, data.target)
+    ]
     if not chosen:
         raise UserError(
             f"config.data.ignore={','.join(data.ignore)} leaves no column of"
@@ -382,7 +388,7 @@ def _flag(field: str, value: str) -> str:
 
 
 def _check_name(file: TableFile, field: str, name: str) -> None:
-    if name not in file.names:
+    if name not in file.columns:
         near = difflib.get_close_matches(name, file.names, 1, 0.0)
         raise UserError(
             f"config.data.{field}={name!r} is no column of {file.path}; did you"
