@@ -416,3 +416,23 @@ def test_what_was_made_of_a_file_is_told_first(tmp_path):
     assert [column["name"] for column in found["columns"]] == ["a", "a.1", "y"]
     assert found["findings"][:3] == found["notes"]
     assert len(found["notes"]) == 3
+
+
+def test_numbers_of_rows_are_left_out_by_the_command(tmp_path):
+    rows = "".join(
+        f"{i + 1},{(i * 37) % 61 * 7},{i // 5},{i % 7},{'ab'[i % 2]}\n"
+        for i in range(60)
+    )
+    path = write(tmp_path, "row,customer_id,patient_id,size,kind\n" + rows)
+    found = found_in(path)
+    assert found["command"].endswith("--config.data.ignore=row,customer_id")
+    assert "'customer_id'" in finding(found, "in each row, an id")
+    assert "'row', 'customer_id'" in finding(found, "left out by the command")
+    told = finding(found, "an id that rows share")
+    assert told.endswith("--config.data.group=patient_id")
+
+
+def test_the_only_column_is_not_left_out(tmp_path):
+    rows = "".join(f"{i + 1},{'ab'[i % 2]}\n" for i in range(60))
+    found = found_in(write(tmp_path, "row,kind\n" + rows))
+    assert "ignore" not in found["command"]

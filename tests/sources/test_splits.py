@@ -11,7 +11,11 @@ from tests.sources.loading import refusal
 from tests.sources.loading import rows_of
 from tests.sources.loading import UNTIMED
 from tests.sources.loading import Y
+from trainer import sources
+from trainer.config import DataConfig
 from trainer.process.exits import UserError
+from trainer.sources import Dataset
+from trainer.sources import Split
 from trainer.sources.splits import hold_out
 
 LABELS = st.one_of(
@@ -120,3 +124,50 @@ def test_one_row_cannot_be_split():
         hold_out, dataset_of(Y[:1]), "validation", fraction=0.5, seed=0
     )
     assert "config.data.validation_fraction=0.5" in line
+
+
+@given(
+    st.lists(st.integers(0, 12), min_size=2, max_size=60),
+    st.floats(0.05, 0.95),
+    st.integers(0, 5),
+)
+def test_a_group_is_never_on_both_sides(numbers, fraction, seed):
+    groups = np.array([*numbers, 98, 99])
+    split = Split(
+        np.zeros((len(groups), 1)), np.arange(len(groups)) % 2, groups=groups
+    )
+    made = Dataset("made", {"train": split}, "table")
+    held = hold_out(made, "test", fraction=fraction, seed=seed)
+    train, test = (set(groups[s.rows]) for s in held.splits.values())
+    assert train
+    assert test
+    assert not train & test
+    off = abs(held.splits["test"].examples - fraction * len(groups))
+    assert off <= np.bincount(groups).max()
+
+
+def test_a_single_group_cannot_be_parted():
+    split = Split(np.zeros((4, 1)), np.arange(4) % 2, groups=np.zeros(4, int))
+    made = Dataset("made", {"train": split}, "table")
+    with pytest.raises(UserError, match="are of 1 group, and the test split"):
+        hold_out(made, "test", fraction=0.5, seed=0)
+
+
+def test_a_tables_group_parts_its_rows_and_is_no_feature(tmp_path):
+    rows = "".join(f"{i % 10},{i % 7},{'ab'[i % 2]}\n" for i in range(100))
+    path = tmp_path / "visits.csv"
+    path.write_text("patient_id,size,kind\n" + rows)
+    found = load("files", path, group="patient_id", validation_fraction=0.25)
+    assert found.encoding.features == ("size",)
+    sides = [set(s.rows % 10) for s in found.splits.values()]
+    assert sum(map(len, sides)) == 10
+    again = sources.load(
+        DataConfig(
+            source="files", group="patient_id", validation_fraction=0.25
+        ),
+        seed=1,
+        data_dir=str(path),
+        encoding=found.encoding,
+    )
+    for name, split in found.splits.items():
+        np.testing.assert_array_equal(again.splits[name].rows, split.rows)

@@ -74,6 +74,10 @@ class DataConfig:
     # themselves how they are read: "decimal_point", "decimal_comma",
     # "day_first", "month_first", "year_first"; or "text" for categories.
     read_as: tuple[str, ...] = ()
+    # A table's column that names groups of rows, such as "patient_id": no group
+    # has rows both in training and in a split that is held out. It is no
+    # feature. None where each row stands for itself.
+    group: str | None = None
     # What a row of each class counts in the loss: "balanced" for as much as all
     # other classes' rows, whatever their number, or such as "no=1,yes=5"; None
     # for 1.

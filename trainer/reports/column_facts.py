@@ -1,6 +1,7 @@
 """What a table's columns or an array's values are, read block by block."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,16 @@ from trainer.sources.time_form import TimeForm
 
 # Texts of a column that are told, the most frequent first.
 MOST_TEXTS = 20
+# Of a column that is said to be ids: fewer rows would be so by chance.
+LEAST_ROWS_OF_IDS = 10
+# Ids that several rows share are groups: so many, at most this share of rows.
+LEAST_GROUPS = 5
+MOST_GROUPS_SHARE = 0.7
+# "id", "patient_id", "customerID", "PassengerId", "row number", "index".
+_ID_NAME = re.compile(
+    r"(?i:^|[\W_])(?i:id|uuid|key|index|idx|no|nr|rownames?|row.?number)$"
+    r"|(?:ID|Id)$|^(?i:subject|patient|customer|user|household|person)s?$",
+)
 
 
 def of_table(
@@ -28,7 +39,8 @@ def of_table(
     Returns:
       {"name", "kind": "number", "time" or "text", "missing": cells, "problem",
       "left_out": why training leaves it out by itself, or None}, and of numbers
-      "least", "greatest", "mean" and "is_row_number", of times "least" and
+      "least", "greatest", "mean", "is_row_number", "is_id" (a number of each
+      row's own) and "is_shared_id" (of a group of rows), of times "least" and
       "greatest" in ISO 8601, UTC, of texts "texts": how many, and "counts":
       {text: cells} of the most frequent.
     """
@@ -47,7 +59,7 @@ def of_table(
     }
     if is_time:
         return found | _of_times(parts)
-    return found | (_of_texts(parts) if texts else _of_numbers(parts))
+    return found | (_of_texts(parts) if texts else _of_numbers(name, parts))
 
 
 def _of_times(parts: list[TableColumn]) -> dict[str, Any]:
@@ -79,12 +91,12 @@ def _of_texts(parts: list[TableColumn]) -> dict[str, Any]:
     }
 
 
-def _of_numbers(parts: list[TableColumn]) -> dict[str, Any]:
+def _of_numbers(name: str, parts: list[TableColumn]) -> dict[str, Any]:
     values = np.concatenate([part.values for part in parts])
     values = values[~np.isnan(values)].astype(np.float64)
     if not len(values):
         return {"least": None, "greatest": None, "mean": None} | dict.fromkeys(
-            ("is_constant", "is_row_number"), False
+            ("is_constant", "is_row_number", "is_id", "is_shared_id"), False
         )
     return {
         "least": float(values.min()),
@@ -92,6 +104,30 @@ def _of_numbers(parts: list[TableColumn]) -> dict[str, Any]:
         "mean": float(values.mean()),
         "is_constant": bool(values.min() == values.max()),
         "is_row_number": len(values) > 2 and bool((np.diff(values) == 1).all()),
+        **_of_identifiers(name, values),
+    }
+
+
+def _of_identifiers(name: str, values: np.ndarray) -> dict[str, bool]:
+    """Tells numbers that name a row, or several rows, from quantities.
+
+    A row's own are whole numbers, each once, under a name as ids have, or all
+    of those from 0 or 1 on, in any order.
+
+    Args:
+      name: of the column.
+      values: float64 [rows], those that are there.
+    """
+    distinct, rows = len(np.unique(values)), len(values)
+    whole = bool((values == np.floor(values)).all())
+    is_named = _ID_NAME.search(name) is not None
+    counts_rows = values.min() in (0, 1) and np.ptp(values) == rows - 1
+    is_own = distinct == rows and rows >= LEAST_ROWS_OF_IDS
+    return {
+        "is_id": whole and is_own and bool(is_named or counts_rows),
+        "is_shared_id": whole
+        and is_named
+        and LEAST_GROUPS <= distinct <= rows * MOST_GROUPS_SHARE,
     }
 
 
@@ -164,6 +200,8 @@ def of_features(moments: _Moments, rows: int) -> list[dict[str, Any]]:
                 "mean": _finite(moments.sums[index] / max(finite, 1), there),
                 "is_constant": bool(there and least == greatest),
                 "is_row_number": False,
+                "is_id": False,
+                "is_shared_id": False,
             }
         )
     return found

@@ -265,12 +265,37 @@ def _command(
         words.append(f"--workdir=runs/{name}")
     if target is not None:
         words.append(f"--config.data.target={target}")
-    ignored = [c["name"] for c in found.get("columns", ()) if c["problem"]]
+    ignored = [
+        column["name"]
+        for column in found.get("columns", ())
+        if column["problem"]
+    ] + _row_names(found)
     if ignored:
         plain = all(map(_PLAIN.fullmatch, ignored))
         value = ",".join(ignored) if plain else repr(tuple(ignored))
         words.append(f"--config.data.ignore={value}")
     return shlex.join(words)
+
+
+def _row_names(found: dict[str, Any]) -> list[str]:
+    """Returns the columns that number the rows: noise to a network, or worse.
+
+    None where nothing else would be left to learn from.
+    """
+    features = [
+        column
+        for column in found.get("columns", ())
+        if column["name"] != found.get("target")
+        and not column["problem"]
+        and not column.get("left_out")
+    ]
+    names = [
+        column["name"]
+        for column in features
+        if column.get("is_id")
+        or (column.get("is_row_number") and column["least"] in (0, 1))
+    ]
+    return names if len(names) < len(features) else []
 
 
 def _findings(found: dict[str, Any]) -> list[str]:
@@ -299,6 +324,19 @@ def _findings(found: dict[str, Any]) -> list[str]:
         if names:
             lines.append(f"{_some(names)}: {words}; nothing is learnt from it")
     left = [c for c in left if not c.get("left_out")]
+    names = [c["name"] for c in left if c.get("is_id")]
+    if names:
+        lines.append(f"{_some(names)}: another whole number in each row, an id")
+    names = _row_names(found)
+    if names and found["command"]:
+        lines.append(f"{_some(names)}: left out by the command below")
+    for column in left:
+        if column.get("is_shared_id") and column["name"] != found.get("target"):
+            name = column["name"]
+            lines.append(
+                f"{name!r}: an id that rows share; keep each one's rows on one"
+                f" side of a split by --config.data.group={name}"
+            )
     names = [c["name"] for c in left if c.get("texts", 0) > MANY_TEXTS]
     if names:
         lines.append(f"{_some(names)}: a feature for each of many texts")

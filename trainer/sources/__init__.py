@@ -119,7 +119,7 @@ def _check_augmented(data: DataConfig, dataset: Dataset) -> None:
 
 def _check_no_column(data: DataConfig) -> None:
     """Refuses columns that are named where no table has any."""
-    for field in ("target", "ignore", "read_as"):
+    for field in ("target", "ignore", "read_as", "group"):
         value = getattr(data, field)
         if value:
             raise UserError(

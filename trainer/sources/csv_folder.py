@@ -120,12 +120,15 @@ class Tables:
       target: the column of labels.
       tables: by split; the same columns in each.
       how_parted: what parts the columns of the training file.
+      group: the column that names groups of rows, which is no feature; or
+        None.
     """
 
     name: str
     target: str
     tables: Mapping[str, Table]
     how_parted: str
+    group: str | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -141,7 +144,9 @@ class Tables:
         for split, table in self.tables.items():
             for name, column in table.columns.items():
                 problem = column.problem
-                if column.left_out and not problem:
+                if name == self.group:
+                    problem = problem or column.left_out
+                elif column.left_out and not problem:
                     continue
                 needed = split == "train" or name == self.target
                 if needed and not problem and column.missing.all():
@@ -153,7 +158,8 @@ class Tables:
     def lack(self) -> str | None:
         """Says that there is no feature beside the label, where it is so."""
         table = self.tables["train"]
-        if len(table.columns) > 1:
+        features = table.columns.keys() - {self.target, self.group}
+        if features:
             return None
         return (
             f"{table.path} has the columns {', '.join(table.columns)} to train"
@@ -212,7 +218,11 @@ class Tables:
         return Dataset(
             name=self.name,
             splits={
-                split: Split(np.empty((table.rows, 0), np.float32), y)
+                split: Split(
+                    np.empty((table.rows, 0), np.float32),
+                    y,
+                    groups=self._groups(table),
+                )
                 for (split, table), y in zip(
                     self.tables.items(), labels, strict=True
                 )
@@ -222,6 +232,16 @@ class Tables:
             origin=f"your own table in {self.tables['train'].path}",
             notes=self.notes,
         )
+
+    def _groups(self, table: Table) -> np.ndarray | None:
+        """Returns the group of each row; rows without one are one each."""
+        if self.group is None:
+            return None
+        column = table.columns[self.group]
+        _, groups = np.unique(column.values, return_inverse=True)
+        alone = np.flatnonzero(column.missing)
+        groups[alone] = len(groups) + np.arange(len(alone))
+        return groups
 
     def encode(self, dataset: Dataset, encoding: Encoding | None) -> Dataset:
         """Fills the rows of what `labelled` returned.
@@ -235,13 +255,18 @@ class Tables:
         """
         train = self.tables["train"]
         if encoding is None:
+            features = {
+                name: column
+                for name, column in train.columns.items()
+                if name != self.group
+            }
             encoding = encoding_lib.fit(
-                train.columns,
+                features,
                 target=self.target,
                 rows=dataset.splits["train"].rows,
             )
-        features = len(encoding.features)
-        if not features:
+        width = len(encoding.features)
+        if not width:
             name, why = encoding.left_out[0]
             raise UserError(
                 f"{train.path}: no column is left to learn {self.target!r}"
@@ -249,11 +274,11 @@ class Tables:
                 f" so by {_flag('read_as', f'{name}=text')}"
             )
         rows = sum(table.rows for table in self.tables.values())
-        if rows * features * 4 > MAX_BYTES:
+        if rows * width * 4 > MAX_BYTES:
             widest = max(encoding.columns, key=lambda c: len(c.features))
             raise UserError(
-                f"{train.path} makes {rows} rows of {features} features,"
-                f" {rows * features * 4} bytes; the most is {MAX_BYTES}; leave"
+                f"{train.path} makes {rows} rows of {width} features,"
+                f" {rows * width * 4} bytes; the most is {MAX_BYTES}; leave"
                 f" columns out, such as --config.data.ignore={widest.name}, or"
                 " save it as .npy files, which are read piece by piece"
             )
@@ -304,6 +329,11 @@ def read_tables(
         names = [*(c.name for c in encoding.columns), encoding.target]
         target = encoding.target
         known, wide = encoding.readings, encoding.wide
+        if data.group is not None:
+            _check_columns(train, [data.group, target])
+            pair = read(train, [data.group, target], target=target)
+            known = {**known, data.group: pair.columns[data.group].reading}
+            names.append(data.group)
     tables = {}
     for split in sorted(files, key=SPLITS.index):
         _check_columns(files[split], names)
@@ -322,7 +352,7 @@ def read_tables(
     alone = len(paths) == 1 and stem.lower() != "train"
     folder = train.path.expanduser().resolve().parent
     name = stem if alone else folder.name
-    return Tables(name, target, tables, train.how_parted)
+    return Tables(name, target, tables, train.how_parted, data.group)
 
 
 def _chosen(file: TableFile, data: DataConfig) -> list[str]:
@@ -336,6 +366,8 @@ def _chosen(file: TableFile, data: DataConfig) -> list[str]:
         _check_name(file, "ignore", name)
     if data.target is not None:
         _check_name(file, "target", data.target)
+    if data.group is not None:
+        _check_group(file, data, data.group, ignored)
     if data.target in ignored:
         raise UserError(
             f"config.data.target={data.target!r} is also in config.data.ignore;"
@@ -354,6 +386,19 @@ def _chosen(file: TableFile, data: DataConfig) -> list[str]:
             f" {file.path}; it must leave a label and one feature or more"
         )
     return chosen
+
+
+def _check_group(
+    file: TableFile, data: DataConfig, group: str, ignored: list[str]
+) -> None:
+    _check_name(file, "group", group)
+    target = data.target or [n for n in file.names if n not in ignored][-1]
+    if group in ignored or group == target:
+        raise UserError(
+            f"config.data.group={group!r} is also the label or ignored; a"
+            " group's column is read and is no feature: name another, or take"
+            " it out of config.data.ignore"
+        )
 
 
 def _wishes(file: TableFile, data: DataConfig) -> dict[str, str]:

@@ -22,11 +22,13 @@ class Split:
       y: labels [rows] or [rows, outputs]: integer classes, 0/1 marks or values.
       rows: int64 [examples], the rows of x and y that are this split's, or
         None for all of them in order.
+      groups: int64 [rows of x], which group each belongs to, or None.
     """
 
     x: np.ndarray
     y: np.ndarray
     rows: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     @property
     def examples(self) -> int:

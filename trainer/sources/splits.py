@@ -44,8 +44,20 @@ def hold_out(
             " must have 2 or more; add rows"
         )
     held = np.zeros(train.examples, bool)
-    held[_draw(train.labels(), fraction, seed)] = True
-    if keeps_classes:
+    if train.groups is not None:
+        where = slice(None) if train.rows is None else train.rows
+        groups = train.groups[where]
+        held = _draw_groups(groups, fraction, seed)
+        if not held.any() or held.all():
+            raise UserError(
+                f"config.data.group: the training rows of {dataset.name} are of"
+                f" {len(np.unique(groups))} group, and the {name} split needs"
+                " one of its own; leave config.data.group out, or add rows of"
+                " others"
+            )
+    else:
+        held[_draw(train.labels(), fraction, seed)] = True
+    if keeps_classes and train.groups is None:
         classes = class_column(train.labels())
         held = _keeping_classes(classes, held)
         if not held.any():
@@ -87,6 +99,20 @@ def _keeping_classes(classes: np.ndarray, held: np.ndarray) -> np.ndarray:
         )
         held[np.flatnonzero(counts[number] > 1)[-1:]] = True
     return held
+
+
+def _draw_groups(groups: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Draws whole groups until they have their share of the rows: bool [rows].
+
+    The last is left out where that comes nearer to the share; one group is
+    held out at least, and one is left.
+    """
+    _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.random.RandomState(seed).permutation(len(sizes))
+    taken = np.cumsum(sizes[order])
+    nearest = int(np.argmin(np.abs(taken - fraction * len(groups)))) + 1
+    chosen = order[: min(nearest, len(sizes) - 1)]
+    return np.isin(place, chosen)
 
 
 def _draw(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
