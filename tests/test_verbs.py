@@ -28,6 +28,14 @@ WORDS = {
     "compare": "{run} {here}/other --output={here}/page.html",
 }
 TABLE = "size,kind\n" + "1.5,\u00eb\n2.5,\u2013\n" * 20
+# Of every other verb, a flag that names a place.
+PLACES = {
+    "train": "--config=digits --workdir={here}",
+    "tensorboard": "{here}",
+    "launch local": "-- --config=digits --workdir={here}",
+    "launch slurm": "--dry_run -- --config=digits --data_dir {here}",
+    "launch ssh": "--hosts=a --dry_run -- --config=digits --init_from={here}",
+}
 OF_A_RUN = sorted(WORDS.keys() - {"inspect"})
 
 
@@ -138,3 +146,29 @@ def test_a_terminal_that_lacks_characters(
     monkeypatch.setattr(sys, "stdout", terminal)
     assert command.main(words) == 0
     assert shown.getvalue()
+
+
+def of_places():
+    """Yields (verb, its words with a scheme of others at one of its places)."""
+    for verb, line in (WORDS | PLACES).items():
+        words = line.split()
+        for place, word in enumerate(words):
+            if "{" in word:
+                flag = word.partition("{")[0]
+                changed = [*words[:place], f"{flag}s3://bucket/it"]
+                yield verb, [*changed, *words[place + 1 :]]
+
+
+@pytest.mark.parametrize(("verb", "words"), list(of_places()))
+def test_a_place_of_anothers_scheme_is_refused(
+    verb, words, run, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    np.save("rows.npy", np.zeros((9, 8, 8), np.uint8))
+    (tmp_path / "other").symlink_to(run)
+    line = " ".join(words).format(run=run, here=tmp_path)
+    assert command.main([*verb.split(), *line.split()]) == exits.MISTAKE
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert "begins with s3://" in told[0]
+    assert sorted(os.listdir()) == ["other", "rows.npy"]

@@ -27,8 +27,12 @@ from trainer.config.values import fields
 from trainer.config.values import unknown_field
 from trainer.devices.choice import STRATEGIES
 from trainer.process.exits import UserError
+from trainer.storage.names import check_place
+from trainer.storage.names import place
 
 CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
+# Flags that name a folder or file, here or of a bucket.
+PLACES = ("workdir", "data_dir", "init_from")
 _CONFIG_FLAG = re.compile(r"--?(?:no)?config\.([\w.]+)(?:=(.*))?", re.DOTALL)
 
 USAGE = """\
@@ -279,6 +283,9 @@ def parse(argv: list[str]) -> tuple[Flags, Config]:
     if found.help:
         return found, Config()
     found.config = _config_file(found.config or "")
+    for name in PLACES:
+        if getattr(found, name) is not None:
+            setattr(found, name, place(getattr(found, name)))
     fields_given, nones = _of_fields(words.fields)
     return found, _config(found.config, fields_given, nones)
 
@@ -359,6 +366,9 @@ def _read(words: _Words) -> Flags:
         )
     given: dict[str, Any] = {name: values[name].value for name in names}
     found = Flags(words.config, **given)
+    for name in PLACES:
+        if given[name] is not None:
+            check_place(given[name])
     if found.config is None and not found.help:
         raise UserError(
             "--config is missing; name a file, or one of"
@@ -453,8 +463,8 @@ def shipped_configs() -> list[str]:
 
 
 def _config_file(name: str) -> str:
-    if os.path.isfile(name):
-        return name
+    if os.path.isfile(os.path.expanduser(name)):
+        return os.path.expanduser(name)
     if name in shipped_configs():
         return str(CONFIGS / f"{name}.py")
     stem = pathlib.Path(name).stem

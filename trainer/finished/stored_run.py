@@ -14,6 +14,7 @@ from trainer.problem.problems import from_record
 from trainer.process.exits import UserError
 from trainer.process.moments import Moment
 from trainer.storage import staging
+from trainer.storage.names import place
 from trainer.workdir import lines
 from trainer.workdir.attempt import moment_of
 from trainer.workdir.folder import RESULT_FILE
@@ -171,7 +172,7 @@ def read(path: str) -> StoredRun:
             f"{path} holds no run (no config.json and record.json); name a"
             " run's workdir"
         )
-    name = pathlib.Path(path).absolute().name
+    name = pathlib.Path(place(path)).absolute().name
     return StoredRun(name, workdir, config, record, _problem(workdir, record))
 
 

@@ -23,6 +23,10 @@ class Parser(argparse.ArgumentParser):
         """Raises the UserError that the verb tells."""
         raise UserError(f"{message}; see {self.prog} --help")
 
+    def print_help(self, file: Any = None) -> None:
+        """As argparse's, which says nothing of a disk that is full."""
+        print(self.format_help(), end="", file=file)
+
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:

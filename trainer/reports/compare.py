@@ -18,6 +18,7 @@ from trainer.reports import pages
 from trainer.reports.pages import Chart
 from trainer.reports.pages import Section
 from trainer.reports.pages import Table
+from trainer.storage.names import local_place
 
 DESCRIPTION = """\
 Compares runs of one problem: the fields that differ, scores with intervals
@@ -37,7 +38,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser("strata compare", DESCRIPTION)
     parser.add_argument("workdirs", nargs="+", metavar="WORKDIR", help="runs")
     parser.add_argument(
-        "--output", metavar="FILE", type=pathlib.Path, help="an HTML file too"
+        "--output", metavar="FILE", type=local_place, help="an HTML file too"
     )
     parser.add_argument(
         "--score",
@@ -64,9 +65,10 @@ def main(argv: list[str]) -> int:
         write to.
     """
     arguments = _parse(argv)
-    if arguments.output:
+    page = pathlib.Path(arguments.output) if arguments.output else None
+    if page:
         pages.check_possible()
-        pages.check_output(arguments.output)
+        pages.check_output(page)
     runs = read(arguments.workdirs)
     tables = [
         differences(runs),
@@ -75,9 +77,9 @@ def main(argv: list[str]) -> int:
     ]
     print("\n\n".join(text_of(table) for table in tables if table.rows))
     print(f"\n{NOISE}")
-    if arguments.output:
-        write(runs, tables, arguments.output)
-        print(arguments.output)
+    if page:
+        write(runs, tables, page)
+        print(page)
     return 0
 
 

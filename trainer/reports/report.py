@@ -19,6 +19,7 @@ from trainer.reports.pages import Chart
 from trainer.reports.pages import Picture
 from trainer.reports.pages import Section
 from trainer.reports.pages import Table
+from trainer.storage.names import local_place
 
 NAME = "report.html"
 # What an exit code of the trainer says of a start.
@@ -40,7 +41,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--output",
         metavar="FILE",
-        type=pathlib.Path,
+        type=local_place,
         help=f"where to; WORKDIR/{NAME} if not set",
     )
     return parser.parse_args(argv)
@@ -56,7 +57,7 @@ def main(argv: list[str]) -> int:
     arguments = _parse(argv)
     pages.check_possible()
     run = stored_run.read(arguments.workdir)
-    path = arguments.output or run.workdir / NAME
+    path = pathlib.Path(arguments.output or run.workdir / NAME)
     pages.check_output(path)
     write(run, path)
     print(path)

@@ -30,6 +30,7 @@ from trainer.serving import scored_data
 from trainer.serving.scored_data import ScoredData
 from trainer.storage.files import to_json
 from trainer.storage.files import write_atomically
+from trainer.storage.names import local_place
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -60,7 +61,10 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         help="of what is printed (default: table)",
     )
     parser.add_argument(
-        "--output", metavar="FILE", help="write the JSON to this file, too"
+        "--output",
+        metavar="FILE",
+        type=local_place,
+        help="write the JSON to this file, too",
     )
     parser.add_argument(
         "--strategy",

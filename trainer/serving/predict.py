@@ -14,6 +14,7 @@ from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.serving import output
 from trainer.serving import rows
+from trainer.storage.names import local_place
 
 DESCRIPTION = """\
 Predicts from rows as they are stored, before normalisation, in their order.
@@ -29,6 +30,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--input",
         metavar="FILE",
+        type=local_place,
         nargs="+",
         action="extend",
         required=True,
@@ -38,6 +40,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--output",
         metavar="FILE",
+        type=local_place,
         help="where to: .csv, .jsonl or .npy; by default CSV on the terminal",
     )
     parser.add_argument(
@@ -90,7 +93,7 @@ def main(argv: list[str]) -> int:
     if kind == "npy" and arguments.keep is not None:
         raise UserError("--keep is for CSV and JSON lines; .npy holds numbers")
     _check_top(stored, arguments.top_k)
-    paths = [Path(name).expanduser() for name in arguments.input]
+    paths = [Path(name) for name in arguments.input]
     output.check_output(arguments.output, paths)
     tables = [
         rows.open_file(path, stored.layout, arguments.array, arguments.keep)

@@ -21,6 +21,7 @@ from trainer.sources.labels import guess
 from trainer.sources.splits import hold_out
 from trainer.storage import staging
 from trainer.storage.names import is_remote
+from trainer.storage.names import place
 
 __all__ = ["Dataset", "Encoding", "Split", "fingerprint", "held_out", "load"]
 
@@ -99,11 +100,7 @@ def load(
     _check_augmented(data, dataset)
     if named is None:
         return dataset
-    folder = (
-        named
-        if is_remote(named)
-        else os.path.abspath(os.path.expanduser(named))
-    )
+    folder = named if is_remote(named) else os.path.abspath(place(named))
     return dataclasses.replace(dataset, folder=folder)
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from trainer.process.exits import UserError
+from trainer.storage.names import local_place
 
 
 def path_of(data_dir: str) -> Path:
@@ -12,11 +13,11 @@ def path_of(data_dir: str) -> Path:
       UserError: no file can have such a name.
     """
     try:
-        path = Path(data_dir).expanduser()
+        path = Path(local_place(data_dir))
         path.lstat()
     except FileNotFoundError:
         pass
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(
             f"--data_dir={data_dir!r} cannot be opened ({error}); name the"
             " folder that holds the data"

@@ -13,12 +13,66 @@ CHIEF, READER = "worker_0", "reader"
 # Written last into a checkpoint, which is none without it.
 MANIFEST = "manifest.json"
 _CHECKPOINT = re.compile(r"step_(\d{8,})")
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)://")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
 
 def is_remote(name: str | os.PathLike[str]) -> bool:
     """Whether a folder or file stands in a bucket."""
     return os.fspath(name).startswith(REMOTE)
+
+
+def check_place(name: str, *, may_be_remote: bool = True) -> None:
+    """Checks that a place which a user names can be one of ours.
+
+    Raises:
+      UserError: it begins with a scheme that is not ours, which would become a
+        folder here.
+    """
+    match = _SCHEME.match(name)
+    if not match or (may_be_remote and name.startswith(REMOTE)):
+        return
+    scheme, path = match[1].lower(), name[match.end() :]
+    if scheme == "file":
+        raise UserError(
+            f"{name} must be a path, not a URL; write /{path.lstrip('/')}"
+        )
+    ours = " or gs://BUCKET/PATH" if may_be_remote else ""
+    raise UserError(
+        f"{name} begins with {match[1]}://, and this must be a path of this"
+        f" machine{ours}; copy or mount it here, and name that path"
+    )
+
+
+def place(name: str, *, may_be_remote: bool = True) -> str:
+    """Returns the place that a user names as all of this machine take it.
+
+    A leading ~ is resolved, and so is "..", past links: TensorFlow takes a/../b
+    for b even where a is a link.
+
+    Raises:
+      UserError: it is empty, or cannot be ours, or its ~ is of no user.
+    """
+    if not name.strip():
+        raise UserError(
+            f"{name!r} names no folder or file; name one, or leave it out (is a"
+            " variable of the shell not set?)"
+        )
+    check_place(name, may_be_remote=may_be_remote)
+    if is_remote(name):
+        return name
+    path = os.path.expanduser(name)
+    if path.startswith("~") and not os.path.lexists(path):
+        raise UserError(
+            f"{name}: there is no user {path[1:].partition('/')[0]}; write the"
+            " folder's whole path"
+        )
+    return os.path.realpath(path) if ".." in path.split("/") else path
+
+
+def local_place(name: str) -> str:
+    """Returns what `place` does of a name that may not be a bucket's."""
+    return place(name, may_be_remote=False)
 
 
 def checkpoint_name(step: int) -> str:
@@ -63,7 +117,7 @@ def local_folder(name: str, part: str = CHIEF) -> pathlib.Path:
       UserError: a gs:// name that is not of its form.
     """
     if not is_remote(name):
-        return pathlib.Path(name).expanduser()
+        return pathlib.Path(place(name))
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     staging = os.environ.get(STAGING_VARIABLE) or f"{cache}/strata"
     bucket, path = split_remote(name)

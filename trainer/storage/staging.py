@@ -11,6 +11,7 @@ from trainer.storage.bucket import Folder
 from trainer.storage.names import is_remote
 from trainer.storage.names import local_folder
 from trainer.storage.names import MANIFEST
+from trainer.storage.names import place
 from trainer.storage.names import READER
 
 # TensorFlow never reads its event files again; logs are the launcher's, exports
@@ -65,11 +66,12 @@ def download_folder(remote: Folder, local: pathlib.Path) -> dict[str, Entry]:
 
 
 def localize(name: str) -> str:
-    """Returns a folder or file to read: itself, or a copy of a gs:// one.
+    """Returns a folder or file to read: its path, or a copy of a gs:// one.
 
     Raises:
-      UserError: there is no such folder, or it cannot be used.
+      UserError: there can be no such folder, or it cannot be used.
     """
+    name = place(name)
     if not is_remote(name):
         return name
     remote, local = Folder(name), local_folder(name, READER)
