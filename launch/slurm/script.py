@@ -2,11 +2,11 @@
 
 import argparse
 import shlex
-import sys
 
 from launch.programs import CHANGE_SECS
 from launch.programs import finish
 from launch.programs import LATE
+from launch.supervise.trainer import module_command
 from trainer.process.exits import UserError
 
 SCRIPT = """\
@@ -20,6 +20,16 @@ exec {command}
 """
 
 
+def is_array(wanted: argparse.Namespace) -> bool:
+    """Whether the job is an array of jobs."""
+    return any(option.startswith("--array=") for option in wanted.option)
+
+
+def log_of(wanted: argparse.Namespace, number: str) -> str:
+    """Returns the file of a job's lines."""
+    return f"{wanted.name}-{number}.log"
+
+
 def script(wanted: argparse.Namespace, arguments: list[str]) -> str:
     """Returns the sbatch script.
 
@@ -29,7 +39,7 @@ def script(wanted: argparse.Namespace, arguments: list[str]) -> str:
     """
     given = {
         "job-name": wanted.name,
-        "output": f"{wanted.name}-%j.log",
+        "output": log_of(wanted, "%A_%a" if is_array(wanted) else "%j"),
         "open-mode": "append",
         "nodes": wanted.nodes,
         "ntasks-per-node": wanted.workers_per_node,
@@ -45,9 +55,7 @@ def script(wanted: argparse.Namespace, arguments: list[str]) -> str:
     options = [f"--{k}={v}" for k, v in given.items() if v is not None]
     options.append("--requeue" if wanted.requeue else "--no-requeue")
     words = [
-        sys.executable,
-        "-m",
-        "launch.slurm.batch",
+        *module_command("launch.slurm.batch"),
         f"--max_restarts={wanted.max_restarts}",
         *(["--requeue"] if wanted.requeue else []),
         "--",

@@ -3,9 +3,11 @@
 import argparse
 import contextlib
 import ipaddress
+import os
 import shlex
 
 from launch.command_line import trainer_flags
+from launch.supervise.trainer import module_command
 from trainer.cluster.place import Cluster
 
 CONNECT_SECS = 10
@@ -47,8 +49,15 @@ def probe_command(
     names = ",".join(map(name_of, wanted.hosts))
     workdir = trainer_flags(arguments).run_workdir
     own = [f"--probe={workdir}", f"--hosts={names}"]
-    words = [wanted.python, "-m", "launch.ssh.host", *own]
+    words = [*_host_command(wanted), *own]
     return ssh_command(wanted, host, words)
+
+
+def _host_command(wanted: argparse.Namespace) -> list[str]:
+    """Returns the words that run launch.ssh.host; paths are as here."""
+    if wanted.directory == os.getcwd():
+        return module_command("launch.ssh.host", wanted.python)
+    return [wanted.python, "-m", "launch.ssh.host"]
 
 
 def worker_command(
@@ -76,7 +85,7 @@ def worker_command(
         f"--silence_secs={SILENCE_SECS}",
         f"--start_secs={wanted.start_secs}",
     ]
-    remote = [wanted.python, "-m", "launch.ssh.host", *own]
+    remote = [*_host_command(wanted), *own]
     words = [*environment, *remote, "--", *arguments]
     return ssh_command(wanted, hosts[place], words)
 

@@ -37,6 +37,34 @@ def is_read(ask):
     return False
 
 
+def test_links_to_runs_are_runs(tmp_path):
+    run = tmp_path / "real" / "run" / "train"
+    run.mkdir(parents=True)
+    links = tmp_path / "links"
+    links.mkdir()
+    (links / "back").symlink_to(links)
+    assert not tensorboard.holds_run(str(links))
+    (links / "first").symlink_to(run.parent)
+    assert not tensorboard.holds_run(str(links))
+    (run / "events.out.tfevents.1.host").touch()
+    assert tensorboard.holds_run(str(links))
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="there is no IPv6 here")
+def test_a_port_is_looked_for_by_ipv6_too(tmp_path, monkeypatch, capsys):
+    (tmp_path / "events.out.tfevents.1.host").touch()
+    started = []
+    monkeypatch.setattr(tensorboard.os, "execv", lambda _, x: started.append(x))
+    assert tensorboard.main([str(tmp_path), "--host=::1", "--port=0"]) is None
+    assert "--host=::1" in started[0]
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        port = taken.getsockname()[1]
+        assert tensorboard.main(["--host=::1", f"--port={port}", "."]) == 2
+    assert "--host=no.such" not in capsys.readouterr().err
+    assert tensorboard.main([str(tmp_path), "--host=no.such.host"]) == 2
+    assert "cannot be had" in capsys.readouterr().err
+
+
 def test_the_curve_is_unbroken(board):
     ask, _ = board
     points = ask("plugin/scalars/scalars?run=run/train&tag=loss")

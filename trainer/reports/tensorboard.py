@@ -1,15 +1,16 @@
 """`strata tensorboard FOLDER`: the curves of a run, or of a folder of runs."""
 
 import os
-import pathlib
 import socket
 import sys
 
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
+from trainer.storage.names import is_remote
+from trainer.storage.names import place
 
-EVENTS = "events.out.tfevents.*"
+EVENTS = "events.out.tfevents."
 
 
 @verb
@@ -23,7 +24,11 @@ def main(argv: list[str]) -> int:
         "strata tensorboard", "Shows the curves of a run, or of many runs."
     )
     parser.add_argument(
-        "folder", nargs="?", default="runs", help="of runs; runs if not set"
+        "folder",
+        nargs="?",
+        type=place,
+        default="runs",
+        help="of runs; runs if not set",
     )
     parser.add_argument("--port", type=int, default=6006, help="6006 if unset")
     parser.add_argument(
@@ -32,14 +37,15 @@ def main(argv: list[str]) -> int:
         help="address to listen on; this machine alone if unset",
     )
     wanted = parser.parse_args(argv)
-    if next(pathlib.Path(wanted.folder).rglob(EVENTS), None) is None:
+    if not is_remote(wanted.folder) and not holds_run(wanted.folder):
         raise UserError(
             f"{wanted.folder} holds no run that TensorBoard could show; name a"
             " run's workdir, or a folder of them"
         )
     _check_free(wanted.host, wanted.port)
     command = [
-        *(sys.executable, "-m", "tensorboard.main"),
+        # -P: not a tensorboard.py of the current folder.
+        *(sys.executable, "-P", "-m", "tensorboard.main"),
         f"--logdir={wanted.folder}",
         f"--host={wanted.host}",
         f"--port={wanted.port}",
@@ -47,14 +53,28 @@ def main(argv: list[str]) -> int:
     os.execv(sys.executable, command)
 
 
+def holds_run(folder: str) -> bool:
+    """Whether there are event files below a folder, links followed."""
+    seen = set()
+    for path, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(path)
+        if real in seen:  # a link that leads back
+            folders.clear()
+        seen.add(real)
+        if any(name.startswith(EVENTS) for name in files):
+            return True
+    return False
+
+
 def _check_free(host: str, port: int) -> None:
     if not 0 <= port < 2**16:
         raise UserError(f"--port={port} must be from 0 to 65535")
     try:
-        with socket.create_server((host, port)):
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.create_server((host, port), family=family):
             pass
     except OSError as error:
-        reason = os.strerror(error.errno or 0)
+        reason = error.strerror
         raise UserError(
             f"--port={port} of --host={host} cannot be had ({reason});"
             " name another, or 0 for any that is free"
