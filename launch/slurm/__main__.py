@@ -11,6 +11,8 @@ import sys
 from launch.command_line import LauncherParser
 from launch.command_line import positive
 from launch.command_line import trainer_flags
+from launch.slurm.script import is_array
+from launch.slurm.script import log_of
 from launch.slurm.script import script
 from launch.slurm.script import submit
 from trainer.process.exits import UserError
@@ -127,11 +129,12 @@ def main(argv: list[str]) -> int:
         print(text, end="")
         return 0
     number = submit(text)
+    log = log_of(wanted, f"{number}_*" if is_array(wanted) else number)
     print(
         f"job {number}, {wanted.name}, is submitted; workdir"
         f" {given.run_workdir}\n"
         f"  squeue --jobs={number}                 how it stands\n"
-        f"  tail -F {wanted.name}-{number}.log     what it says\n"
+        f"  tail -F {log}     what it says\n"
         f"  scancel --signal=TERM {number}         stop it with a checkpoint\n"
         f"  scancel {number}                       end it"
     )

@@ -19,6 +19,8 @@ from launch.command_line import LauncherParser
 from launch.command_line import trainer_flags
 from launch.programs import ASK_SECS
 from launch.programs import finish
+from launch.slurm.array import own_arguments
+from launch.slurm.array import own_number
 from launch.supervise.policy import FINAL
 from launch.supervise.policy import Leave
 from launch.supervise.policy import Policy
@@ -202,9 +204,10 @@ class Allocation:
     def __init__(
         self, wanted: argparse.Namespace, arguments: list[str]
     ) -> None:
-        self._arguments = arguments
-        self._workdir = local_folder(trainer_flags(arguments).run_workdir)
-        self._number = os.environ["SLURM_JOB_ID"]
+        self._arguments = own_arguments(arguments, os.environ)
+        given = trainer_flags(self._arguments)
+        self._workdir = local_folder(given.run_workdir)
+        self._number = own_number(os.environ)
         self._may_requeue = wanted.requeue
         self._state = Supervision(Policy(1, 1, wanted.max_restarts))
         self._stored = StateFile(self._workdir, self._number)

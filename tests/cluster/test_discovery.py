@@ -47,6 +47,14 @@ WITH_CHIEF = {"chief": ["c:1"], "worker": ["a:1", "b:1"]}
         (environment(WITH_CHIEF, "chief", 0), ("c:1", "a:1", "b:1"), 0),
         (environment(WITH_CHIEF, "worker", 0), ("c:1", "a:1", "b:1"), 1),
         (environment({"chief": [], **WORKERS}, "worker", 0), ("a:1", "b:1"), 0),
+        (
+            environment({"worker": {"1": "b:1", "0": "a:1"}}, "worker", 1),
+            ("a:1", "b:1"),
+            1,
+        ),
+        (environment({}, "worker", 0), (), 0),
+        ({"TF_CONFIG": '{"cluster": null, "task": null}'}, (), 0),
+        ({"TF_CONFIG": '{"cluster": {"worker": ["a:1"]}}'}, (), 0),
     ],
 )
 def test_who_is_in_the_job(variables, addresses, index):
@@ -104,7 +112,11 @@ def test_auto_takes_what_is_nearest_to_the_user():
     assert discovery.find("auto", variables)[0] == "tf_config"
     assert discovery.find("none", variables) == ("none", Cluster())
     assert discovery.find("auto", {}) == ("none", Cluster())
-    alone = in_slurm(SLURM_STEP_NUM_TASKS="1")
+    alone = in_slurm(
+        SLURM_STEP_NUM_TASKS="1",
+        SLURM_STEP_NODELIST="n9",
+        SLURM_STEP_TASKS_PER_NODE="1",
+    )
     assert discovery.find("auto", alone) == ("slurm", Cluster())
 
 
@@ -118,6 +130,50 @@ def test_tensorflow_is_told_the_same(has_chief, index):
 @pytest.mark.parametrize(
     ("source", "variables", "words"),
     [
+        *(
+            ("tf_config", environment(*given), words)
+            for given, words in [
+                (
+                    ({"worker": ["a:1"]}, "evaluator", 0),
+                    "task type 'evaluator'",
+                ),
+                ((WORKERS, "evaluator", 0), "task type 'evaluator'"),
+                (({}, "evaluator", 0), "task type 'evaluator'"),
+                (
+                    ({"worker": ["a:1"]}, "worker", 1),
+                    "'worker', index 1, not of",
+                ),
+                (({"worker": ["a:1"]}, "chief", 0), "'chief', index 0, not of"),
+                (({}, "worker", 1), "'worker', index 1, not of its cluster"),
+                ((WORKERS, "worker", 0.5), "0.5 is no whole number"),
+                ((WORKERS, "worker", True), "True is no whole number"),
+                (
+                    ({"chief": ["a:1", "b:1"]}, "chief", 1),
+                    "more than one chief",
+                ),
+                (
+                    ({"worker": {"0": "a:1", "2": "b:1"}}, "worker", 0),
+                    "'worker' lacks number 1",
+                ),
+                (({"worker": ["::1:7", "b:1"]}, "worker", 0), "no host:port"),
+            ]
+        ),
+        (
+            "auto",
+            {
+                "TF_CONFIG": json.dumps(
+                    {
+                        "sparseCluster": {"worker": {"1": "a:1"}},
+                        "task": {"type": "worker", "index": 1},
+                    }
+                )
+            },
+            "names not all workers",
+        ),
+        ("slurm", in_slurm(3), "SLURM_PROCID=3 does not fit"),
+        ("slurm", in_slurm(1, SLURM_STEP_NUM_TASKS="1"), "SLURM_PROCID=1"),
+        ("slurm", in_slurm(SLURM_STEP_NUM_TASKS="4"), "adds up to 3"),
+        ("slurm", in_slurm(SLURM_STEP_NODELIST="n[1-3]"), "names 3 hosts"),
         ("slurm", {}, "no task of srun"),
         ("slurm", in_slurm(SLURM_PROCID="x"), "no task of srun"),
         ("slurm", in_slurm(SLURM_STEP_NODELIST="n["), "no task of srun"),
@@ -140,3 +196,18 @@ def test_what_cannot_be_read_is_refused(source, variables, words):
         discovery.find(source, variables)
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_one_that_trains_alone_beside_other_tasks_says_so(capsys):
+    assert discovery.enter("auto", {"SLURM_NTASKS": "4"}) == Cluster()
+    assert "one worker alone, though SLURM_NTASKS=4" in capsys.readouterr().out
+    for source, variables in [("none", {"SLURM_NTASKS": "4"}), ("auto", {})]:
+        discovery.enter(source, variables)
+        assert not capsys.readouterr().out
+
+
+def test_an_address_of_ipv6_stands_in_brackets():
+    hosts = {"worker": ["[::1]:7", "[fe80::1]:7"]}
+    place = discovery.read(environment(hosts, "worker", 1))
+    assert place.on_host() == (0, 1)
+    assert place.addresses == ("[::1]:7", "[fe80::1]:7")

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from collections.abc import MutableMapping
+from typing import Any
 
 from trainer.cluster import hostlist
 from trainer.cluster.place import Cluster
@@ -24,7 +25,7 @@ def read(environment: Mapping[str, str]) -> Cluster:
     """Reads TF_CONFIG, as TensorFlow's multi-worker guide describes it.
 
     Returns:
-      One worker where it is unset or names fewer than two.
+      One worker where it is unset or names but this one.
 
     Raises:
       UserError: it is not of that form, or its task is not in its cluster.
@@ -32,25 +33,34 @@ def read(environment: Mapping[str, str]) -> Cluster:
     text = environment.get("TF_CONFIG") or "{}"
     try:
         value = json.loads(text)
-        cluster, task = value.get("cluster", {}), value.get("task", {})
-        kind, index = str(task.get("type")), int(task.get("index", -1))
-        named = {job: list(cluster[job]) for job in cluster}
+        cluster, task = value.get("cluster") or {}, value.get("task") or {}
+        kind, index = str(task.get("type")), _whole(task.get("index", -1))
+        named = {job: _addresses(job, cluster[job]) for job in cluster}
     except (ValueError, TypeError, AttributeError) as error:
         raise _refusal(text, f"cannot be read ({error})") from None
-    if any(isinstance(addresses, str) for addresses in cluster.values()):
-        raise _refusal(text, "has a string where a list of addresses must be")
+    if "sparseCluster" in value:
+        raise _refusal(text, "names not all workers, by 'sparseCluster'")
+    if task and kind not in JOBS:
+        raise _refusal(
+            text,
+            f"has task type {kind!r}, and jobs are {' and '.join(JOBS)}: a run"
+            " scores itself, so start it without that task",
+        )
     others = set(named) - set(JOBS)
     if others:
         raise _refusal(
             text, f"has a job {min(others)!r}; jobs are {' and '.join(JOBS)}"
         )
+    if len(named.get("chief", ())) > 1:
+        raise _refusal(text, "has more than one chief")
     places = [(job, i) for job in JOBS for i in range(len(named.get(job, ())))]
-    if len(places) < 2:
-        return Cluster()
-    if (kind, index) not in places:
+    is_alone = len(places) < 2 and (not task or (not places and index == 0))
+    if not is_alone and (kind, index) not in places:
         raise _refusal(
             text, f"has task type {kind!r}, index {index}, not of its cluster"
         )
+    if len(places) < 2:
+        return Cluster()
     addresses = [named[job][i] for job, i in places]
     for address in addresses:
         _check_address(text, address)
@@ -61,6 +71,38 @@ def read(environment: Mapping[str, str]) -> Cluster:
         places.index((kind, index)),
         has_chief_task=("chief", 0) in places,
     )
+
+
+def _whole(value: Any) -> int:
+    """Reads a number that JSON may hold as a text.
+
+    Raises:
+      ValueError: it is none, or not whole.
+    """
+    if isinstance(value, bool) or (isinstance(value, float) and value % 1):
+        raise ValueError(f"{value!r} is no whole number")
+    return int(value)
+
+
+def _addresses(job: str, given: Any) -> list[str]:
+    """Returns a job's addresses; TensorFlow takes a list, or numbers to them.
+
+    Raises:
+      ValueError: it is neither, or a number lacks.
+    """
+    if isinstance(given, str):
+        raise ValueError(
+            f"{job!r} is a string where a list of addresses must be"
+        )
+    if not isinstance(given, dict):
+        return list(given)
+    numbered = {_whole(number): given[number] for number in given}
+    lacking = set(range(len(given))) - numbered.keys()
+    if lacking:
+        raise ValueError(
+            f"{job!r} lacks number {min(lacking)}, and all must be named"
+        )
+    return [numbered[number] for number in range(len(given))]
 
 
 def from_addresses(environment: Mapping[str, str]) -> Cluster:
@@ -106,7 +148,7 @@ def from_slurm(environment: Mapping[str, str]) -> Cluster:
 
     Raises:
       UserError: not a task of srun; or tasks that are laid out otherwise than
-        in blocks or in turns.
+        in blocks or in turns; or variables of two different steps.
     """
     try:
         tasks = int(environment["SLURM_STEP_NUM_TASKS"])
@@ -121,6 +163,7 @@ def from_slurm(environment: Mapping[str, str]) -> Cluster:
             f"--cluster=slurm: no task of srun ({error!r}); start it by srun,"
             " or by strata launch slurm"
         ) from None
+    _check_step(tasks, index, len(hosts), per_host)
     if tasks == 1:
         return Cluster()
     layout = environment.get("SLURM_DISTRIBUTION", "block").partition(":")[0]
@@ -134,6 +177,34 @@ def from_slurm(environment: Mapping[str, str]) -> Cluster:
         )
     first = SLURM_PORTS + SLURM_TASKS * (number % SLURM_JOBS)
     return Cluster(tuple(f"{hosts[i]}:{first + k}" for i, k in places), index)
+
+
+def _check_step(
+    tasks: int, index: int, hosts: int, per_host: list[int]
+) -> None:
+    """Checks that Slurm's variables tell of one step.
+
+    Raises:
+      UserError: they do not fit one another: some are of another step, or were
+        set by hand.
+    """
+    told = f"SLURM_STEP_NUM_TASKS={tasks}"
+    remedy = (
+        "they are of two steps, or were set by hand; start it by srun, or leave"
+        " them aside by --cluster=none"
+    )
+    if not 0 <= index < tasks:
+        raise UserError(f"SLURM_PROCID={index} does not fit {told}: {remedy}")
+    if len(per_host) != hosts:
+        raise UserError(
+            f"SLURM_STEP_NODELIST names {hosts} hosts, and"
+            f" SLURM_STEP_TASKS_PER_NODE {len(per_host)}: {remedy}"
+        )
+    if sum(per_host) != tasks:
+        raise UserError(
+            f"SLURM_STEP_TASKS_PER_NODE adds up to {sum(per_host)}, which does"
+            f" not fit {told}: {remedy}"
+        )
 
 
 def _counts(text: str) -> list[int]:
@@ -181,13 +252,20 @@ def enter(source: str, environment: MutableMapping[str, str]) -> Cluster:
     Raises:
       UserError: what is there cannot be read.
     """
-    source, place = find(source, environment)
+    asked, (source, place) = source, find(source, environment)
     environment.pop("TF_CONFIG", None)
     if place.workers > 1:
         environment["TF_CONFIG"] = place.tf_config()
         print(
             f"cluster: {place.workers} workers, by {source}; this is"
             f" {place.name_of(place.index)}",
+            flush=True,
+        )
+    tasks = environment.get("SLURM_NTASKS", "1")
+    if place.workers == 1 and asked == "auto" and tasks != "1":
+        print(
+            f"cluster: one worker alone, though SLURM_NTASKS={tasks}; start it"
+            " by srun to train with all of them, or say --cluster=none",
             flush=True,
         )
     return place

@@ -68,7 +68,8 @@ def split_address(address: str) -> tuple[str, int]:
       ValueError: it is not of that form.
     """
     host, _, port = address.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not 0 < int(port) < 65536:
+    bare = host.removeprefix("[").removesuffix("]")
+    # Without brackets, the last part of an IPv6 address looks like a port.
+    if not bare or not 0 < int(port) < 65536 or (":" in host and host == bare):
         raise ValueError("no host:port")
-    return host, int(port)
+    return bare, int(port)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from launch.command_line import trainer_flags
 from launch.slurm import __main__ as slurm
+from launch.slurm import array
 from launch.slurm import batch as slurm_batch
 from trainer.storage import json_files
 
@@ -47,6 +49,7 @@ def batch(tmp_path, monkeypatch):
         (tools / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     monkeypatch.setenv("SLURM_JOB_ID", "5")
+    monkeypatch.delenv("SLURM_ARRAY_TASK_ID", raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(slurm_batch, "TICK_SECS", 0.01)
     monkeypatch.setattr(slurm_batch, "REQUEUE_SECS", 0.0)
@@ -219,3 +222,26 @@ def test_a_chiefs_word_that_was_altered_is_told_and_not_believed(
     (tmp_path / "attempt.json").write_text('{"attempt": [], "exit_code": "0"}')
     assert slurm_batch.last_attempt(tmp_path) == {}
     assert "attempt.json is passed over: " in capsys.readouterr().out
+
+
+def test_a_task_of_an_array_asks_for_itself_alone(batch, monkeypatch):
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "5")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    assert batch("42 - 10") == (42, 1, 1)
+    assert pathlib.Path("requeued").read_text() == "requeue 5_3\n"
+
+
+def test_tasks_of_an_array_have_a_workdir_each():
+    environment = {"SLURM_ARRAY_TASK_ID": "3"}
+
+    def workdir_of(*words):
+        own = array.own_arguments(["--config=a/b.py", *words], environment)
+        return own, trainer_flags(own).run_workdir
+
+    assert workdir_of()[1] == "runs/b/task_3"
+    assert workdir_of("--workdir", "x/")[1] == "x/task_3"
+    assert workdir_of("--workdir=gs://bucket/x")[1] == "gs://bucket/x/task_3"
+    own, workdir = workdir_of("--workdir=x_%a", "--config.seed=%a")
+    assert workdir == "x_3"
+    assert own[1:] == ["--workdir=x_3", "--config.seed=3"]
+    assert array.own_arguments(TRAINER, {}) == TRAINER

@@ -110,6 +110,11 @@ def test_a_mistake_is_one_line(flag, words, capsys):
     assert shown.err.count("\n") == 1
 
 
+def test_tasks_of_an_array_have_a_log_each(capsys):
+    _, shown = show(capsys, "--option=--array=0-4")
+    assert "#SBATCH --output=strata-fake-%A_%a.log\n" in shown.out
+
+
 def test_an_unknown_flag_of_the_trainer_is_a_mistake(capsys):
     assert slurm.main(["--dry_run", "--", *TRAINER, "--plan=x"]) == 2
     shown = capsys.readouterr()
