@@ -14,6 +14,8 @@ from trainer.process.exits import UserError
 # What TensorFlow and Keras import where it is installed, and Strata has no use
 # for in them.
 UNUSED = ("matplotlib", "scipy", "sklearn")
+_BACKEND = "tensorflow"
+_FLAG_VARIABLES = {"TF_XLA_FLAGS", "XLA_FLAGS"}
 
 
 def check_packages() -> None:
@@ -32,7 +34,7 @@ def check_packages() -> None:
 @contextlib.contextmanager
 def eased() -> Iterator[None]:
     """Surrounds the import of TensorFlow and what it does at first."""
-    with _quick(), _quiet():
+    with _quick(), _quiet(), _plain_keras():
         yield
 
 
@@ -57,15 +59,44 @@ def _quick() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _plain_keras() -> Iterator[None]:
+    """Has Keras run on TensorFlow, and with its own defaults.
+
+    A shell may name another backend for other work, and ~/.keras/keras.json
+    that, another type of numbers and another order of an image's axes.
+    """
+    asked = os.environ.get("KERAS_BACKEND", _BACKEND)
+    if asked != _BACKEND and "keras" not in sys.modules:
+        print(f"KERAS_BACKEND={asked} is left aside: this runs on TensorFlow")
+    theirs = {n: v for n, v in os.environ.items() if n.startswith("KERAS_")}
+    for name in theirs:
+        del os.environ[name]
+    # No folder, so that no file is read there and none is made.
+    os.environ |= {"KERAS_BACKEND": _BACKEND, "KERAS_HOME": os.devnull}
+    try:
+        yield
+        import keras
+    finally:
+        del os.environ["KERAS_HOME"]
+        os.environ.update(theirs | {"KERAS_BACKEND": _BACKEND})
+    if keras.config.backend() != _BACKEND:
+        raise UserError(
+            f"Keras was imported before, with KERAS_BACKEND={asked}; set it to"
+            f" {_BACKEND}"
+        )
+
+
+@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Drops what TensorFlow's C++ logs on stderr as it loads.
 
     It is a page on every machine without a GPU, and no variable stops it.
     Where there is an NVIDIA device, or it fails, each line may be needed; not
-    for a UserError, whose own line says all.
+    for a UserError, whose own line says all. A flag that it does not know ends
+    the process at once.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if glob.glob("/dev/nvidia[0-9]*"):
+    if glob.glob("/dev/nvidia[0-9]*") or _FLAG_VARIABLES & os.environ.keys():
         yield
         return
     sys.stderr.flush()

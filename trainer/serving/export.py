@@ -8,6 +8,7 @@ import importlib.util
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,12 @@ def main(argv: list[str]) -> int:
     data = scored_data.load(run, arguments.data_dir)
     folder = run.workdir / "export"
     with _numbered(folder) as (aside, version):
-        with contextlib.redirect_stdout(sys.stderr), start.eased():
-            card = _write(run, data, formats, aside)
+        with (
+            contextlib.redirect_stdout(sys.stderr),
+            start.eased(),
+            _unmarked(aside) as plain,
+        ):
+            card = _write(run, data, formats, plain)
         card = {"version": version, **card, "files": checksums(aside)}
         (aside / "model_card.json").write_bytes(to_json(card))
         text = model_card.text_of(card)
@@ -88,6 +93,24 @@ def main(argv: list[str]) -> int:
         )
     print(f"exported to {folder / str(version)}", flush=True)
     return 0
+
+
+@contextlib.contextmanager
+def _unmarked(folder: Path) -> Iterator[Path]:
+    """Gives a folder whose files TensorFlow finds, and moves them in the end.
+
+    It takes the path of a SavedModel's variables for a pattern.
+    """
+    if not set("*?[\\") & set(str(folder)):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as plain:
+        yield Path(plain)
+        shutil.copytree(plain, folder, dirs_exist_ok=True)
+    print(
+        "TensorFlow opens no SavedModel below a folder with one of *?[\\ in its"
+        " name; copy it elsewhere to serve it"
+    )
 
 
 def _formats(text: str) -> list[str]:
