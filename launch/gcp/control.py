@@ -26,12 +26,17 @@ class Control:
     Args:
       client: to ask by.
       request: for the job.
+
+    Attributes:
+      log: file of what the launcher says and nobody takes.
     """
 
     def __init__(self, client: Client, request: Request) -> None:
         self._client = client
         self._request = request
         self._folder = pathlib.Path(plan.local_folder(request.name))
+        # What the launcher says where nobody takes it.
+        self.log = self._folder / "logs" / "launcher.log"
         self._shown_bytes = 0
 
     def prepare(self, has_code: bool) -> None:

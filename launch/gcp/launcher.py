@@ -15,6 +15,7 @@ from launch.gcp.machine import startup
 from launch.gcp.request import Request
 from launch.supervise.policy import FAILED
 from launch.supervise.signals import Signals
+from trainer.process import output
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.process.moments import boot_secs
@@ -73,6 +74,9 @@ class Launcher:
           detach: leave once its machines are there.
           has_code: whether the bucket has the code already.
         """
+        # Whoever reads this must not end it: its end is the machines'.
+        output.guard()
+        output.keep_in(self.control.log)
         code, keeps = FAILED, False
         with self._signals.caught():
             try:

@@ -30,6 +30,7 @@ from launch.supervise.policy import Supervision
 from launch.supervise.signals import Signals
 from launch.supervise.trainer import newest_step
 from launch.supervise.trainer import TRAINER
+from trainer.process import output
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import DONE
 from trainer.process.exits import STOPPED
@@ -199,23 +200,27 @@ def say(text: str) -> None:
 
 
 class Allocation:
-    """The starts of one job in one allocation."""
+    """The starts of one job in one allocation.
+
+    Attributes:
+      workdir: of the job.
+    """
 
     def __init__(
         self, wanted: argparse.Namespace, arguments: list[str]
     ) -> None:
         self._arguments = own_arguments(arguments, os.environ)
         given = trainer_flags(self._arguments)
-        self._workdir = local_folder(given.run_workdir)
+        self.workdir = local_folder(given.run_workdir)
         self._number = own_number(os.environ)
         self._may_requeue = wanted.requeue
         self._state = Supervision(Policy(1, 1, wanted.max_restarts))
-        self._stored = StateFile(self._workdir, self._number)
+        self._stored = StateFile(self.workdir, self._number)
         self._signals = Signals()
 
     def run(self) -> int:
         """Runs the job to its end; returns the exit code."""
-        step = newest_step(self._workdir)
+        step = newest_step(self.workdir)
         verdict = self._stored.read(self._state, step)
         self._state.step = max(step, self._state.step)
         with self._signals.caught():
@@ -230,13 +235,13 @@ class Allocation:
     def _start(self) -> Leave | Restart:
         """Runs the workers once, and decides what follows."""
         self._stored.write(self._state, is_running=True)
-        before = last_attempt(self._workdir)
+        before = last_attempt(self.workdir)
         srun_code = run_step(self._arguments, self._signals, self._number)
-        code = code_of(before, last_attempt(self._workdir), srun_code)
+        code = code_of(before, last_attempt(self.workdir), srun_code)
         say(f"srun ended with {srun_code}; the job's code is {code}")
         if code == STOPPED:
             return Leave(STOPPED)
-        verdict = self._state.decide([code], None, newest_step(self._workdir))
+        verdict = self._state.decide([code], None, newest_step(self.workdir))
         if self._signals.received and isinstance(verdict, Restart):
             say("told to leave, but no checkpoint was written")
             return Leave(CLUSTER_FAILED)
@@ -258,7 +263,7 @@ class Allocation:
           may_return: whether it ends at its surroundings' wish.
         """
         again = may_return and code not in (DONE, *FINAL)
-        pays = again and self._state.pays_to_return(newest_step(self._workdir))
+        pays = again and self._state.pays_to_return(newest_step(self.workdir))
         self._stored.write(self._state, is_running=False)
         if again and not pays:
             say(
@@ -281,8 +286,11 @@ def main(argv: list[str]) -> int:
     Raises:
       UserError: a flag that is unknown or of the wrong kind.
     """
+    output.guard()
     wanted, arguments = read_flags(argv)
-    return Allocation(wanted, arguments).run()
+    allocation = Allocation(wanted, arguments)
+    output.keep_in(output.supervisor_log(allocation.workdir))
+    return allocation.run()
 
 
 if __name__ == "__main__":
