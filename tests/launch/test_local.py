@@ -14,7 +14,9 @@ import pytest
 
 from launch import local
 from launch.supervise import workers
+from tests import forked
 from tests import processes
+from tests.faults import jobs
 from tests.launch.fake_trainer import PLAN
 from trainer.process.exits import UserError
 
@@ -317,31 +319,21 @@ def test_no_worker_outlives_a_supervisor_that_is_killed(tmp_path):
         assert ended
 
 
-TRAIN = (
-    "--config=digits",
-    "--config.epochs=12",
-    "--config.model.dropout=0.2",
-    "--config.checkpoint.every_steps=20",
-)
-
-
-def launch(workdir):
-    return processes.start(
-        "trainer",
-        "launch",
-        "local",
-        "--num_workers=2",
-        "--",
-        *TRAIN,
+def launch(workdir, *flags, python):
+    return processes.start_python(
+        *("-m", "trainer", "launch", "local", "--num_workers=2", "--"),
+        *jobs.TWO_SHORT.flags,
+        *flags,
         f"--workdir={workdir}",
+        python=python,
     )
 
 
 @pytest.mark.slow
-def test_a_job_whose_worker_is_killed_ends_with_the_same_bits(tmp_path):
-    code, output = processes.finish(launch(tmp_path / "calm"))
-    assert code == 0, output
-    process = launch(tmp_path / "killed")
+def test_a_job_whose_worker_is_killed_ends_with_the_same_bits(
+    tmp_path, undisturbed
+):
+    process = launch(tmp_path / "run", python=forked.python())
     for line in process.stdout:
         if re.match(r"\[0\] Epoch 5/", line):
             break
@@ -349,13 +341,21 @@ def test_a_job_whose_worker_is_killed_ends_with_the_same_bits(tmp_path):
     os.kill(victim, signal.SIGKILL)
     code, output = processes.finish(process)
     assert code == 0, output
-    results = [
-        json.loads((tmp_path / name / "result.json").read_text())
-        for name in ("calm", "killed")
-    ]
-    assert results[0]["weights_sha256"] == results[1]["weights_sha256"]
-    assert results[1]["restarts"] == 1
-    assert [r["workers"] for r in results] == [2, 2]
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    calm = undisturbed(jobs.TWO_SHORT).result()
+    assert result["weights_sha256"] == calm["weights_sha256"]
+    assert result["restarts"] == 1
+    assert [r["workers"] for r in (result, calm)] == [2, 2]
+
+
+def test_a_wrong_config_fails_once(tmp_path):
+    """Told by the trainer's own command."""
+    wrong = "--config.optimizer.name=adm"
+    process = launch(tmp_path / "run", wrong, python=sys.executable)
+    code, output = processes.finish(process)
+    assert code == 2, output
+    assert output.count("[0] strata: config.optimizer.name='adm'") == 1
+    assert not (tmp_path / "run/result.json").exists()
 
 
 def workers_of(supervisor, index):
