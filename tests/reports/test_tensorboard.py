@@ -155,10 +155,11 @@ def test_pictures_and_tables_stand_behind_each_score(board):
 
 @pytest.mark.slow
 def test_three_kills_leave_one_unbroken_curve(tmp_path):
+    run = ("--config=digits", "--config.log.report=false")
     length = ("--config.epochs=120", "--config.log.every_steps=100")
     looks = ("--config.log.norms_every_steps=200",)
     saves = ("--config.checkpoint.every_secs=0.2",)
-    kind = jobs.Kind("killed", 1, ("--config=digits", *length, *looks, *saves))
+    kind = jobs.Kind("killed", 1, (*run, *length, *looks, *saves))
     with jobs.Harmed(kind, tmp_path).cleaned_up() as job:
         for _ in range(3):
             before = max(job.steps_saved(), default=0)

@@ -24,6 +24,8 @@ FLAGS = (
     "--config.optimizer.clip_norm=1.0",
     "--config.optimizer.learning_rate=3e-4",
     "--config.log.every_steps=1",
+    "--config.log.report=false",
+    "--config.log.tensorboard=false",
 )
 ONE = (1, ())
 TWO = (2, ())
