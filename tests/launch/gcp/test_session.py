@@ -9,6 +9,7 @@ import pytest
 
 from launch.gcp.machine import session
 from launch.gcp.machine import startup
+from tests import forked
 from tests import processes
 from tests.faults import bucket as buckets
 from tests.faults import jobs
@@ -188,7 +189,8 @@ def start(home, log_secs, arguments, host="job-0", addresses=None):
     if addresses:
         own["STRATA_ADDRESSES"] = addresses
     told = json.dumps(job(environment=own, arguments=arguments))
-    return processes.start_python("-c", DRIVER, told, home, log_secs, host)
+    words = ("-c", DRIVER, told, home, log_secs, host)
+    return processes.start_python(*words, python=forked.python())
 
 
 def manifests(folder):
@@ -206,6 +208,8 @@ def test_a_job_goes_on_on_a_new_machine(tmp_path, google, metadata, systemctl):
         "--config.epochs=150",
         "--config.model.dropout=0.2",
         "--config.checkpoint.every_secs=1",
+        "--config.log.report=false",
+        "--config.log.tensorboard=false",
     )
     first = start(tmp_path / "one", 600, [*trainer, WORKDIR])
     (systemctl / "pid").write_text(str(first.pid))
@@ -264,6 +268,8 @@ def test_a_chief_that_is_gone_is_made_again_alone(tmp_path, google, systemctl):
         "--config=digits",
         "--config.epochs=40",
         "--config.checkpoint.every_secs=1",
+        "--config.log.report=false",
+        "--config.log.tensorboard=false",
         WORKDIR,
     )
     ports = processes.free_ports(2)
