@@ -13,7 +13,8 @@ class BoundedRegression(Regression):
     activation = "sigmoid"
     losses = ("mse", "binary_crossentropy")
     bounds = "in [0, 1]"
-    shift_and_scale = Values.shift_and_scale
+    shift = Values.shift
+    scale = Values.scale
 
     @classmethod
     def check_values(cls, key: str, y: np.ndarray) -> None:

@@ -16,7 +16,6 @@ class Count(Values):
     metrics = ("deviance", "mae", "d2")
     usual_score = "d2"
     lower_is_better = ("loss", "deviance", "mae")
-    power = 1
     bounds = "above 0"
 
     @classmethod
@@ -25,11 +24,8 @@ class Count(Values):
         require((y >= 0) & (y == np.floor(y)), y, key, rule)
 
     @classmethod
-    def shift_and_scale(
-        cls, mean: np.ndarray, std: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        scale = np.where(mean > 0, mean, 1).astype(np.float32)
-        return np.zeros_like(scale), scale
+    def scale(cls, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+        return np.where(mean > 0, mean, 1).astype(np.float32)
 
     def divergence(self, y: Any, mean: Any, library: Any) -> Any:
         """Returns 2 (y log(y / mean) - (y - mean)), where 0 log 0 is 0.
@@ -40,7 +36,3 @@ class Count(Values):
         mean = library.maximum(mean, 1e-20)  # an output that came to 0 is not
         apart = library.maximum((y - mean) / mean, 1e-7 - 1)
         return 2 * (y * library.log1p(apart) - (y - mean))
-
-    def from_mean(self, totals: list[float], examples: int) -> list[float]:
-        means = self.center + np.array(totals) / examples
-        return (self.divergence(means, self.center, np) * examples).tolist()

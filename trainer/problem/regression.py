@@ -23,10 +23,12 @@ class Regression(Values):
     power = 2
 
     @classmethod
-    def shift_and_scale(
-        cls, mean: np.ndarray, std: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        return mean.astype(np.float32), divisor(mean, std)
+    def shift(cls, mean: np.ndarray) -> np.ndarray:
+        return mean.astype(np.float32)
+
+    @classmethod
+    def scale(cls, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+        return divisor(mean, std)
 
     def divergence(self, y: Any, mean: Any, library: Any) -> Any:
         return (y - mean) ** 2

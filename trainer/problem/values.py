@@ -38,7 +38,7 @@ class Values(Problem):
 
     has_labels = False
     sums = ("divergence", "absolute", "from_center", "center_divergence")
-    power: ClassVar[int]
+    power: ClassVar[int] = 1
     output_name = "values"
     output_meaning = ", in the target's own units"
     bounds: ClassVar[str | None] = None
@@ -64,7 +64,7 @@ class Values(Problem):
         center = mean.astype(np.float32)
         shift, scale = np.zeros_like(center), np.ones_like(center)
         if chosen != "none":
-            shift, scale = cls.shift_and_scale(mean, std)
+            shift, scale = cls.shift(mean), cls.scale(mean, std)
         problem = dataclasses.replace(
             problem, target_mean=shift, target_std=scale, target_center=center
         )
@@ -87,19 +87,23 @@ class Values(Problem):
         """
 
     @classmethod
-    def shift_and_scale(
-        cls, mean: np.ndarray, std: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Returns what to take off targets, and what to divide them by then.
+    def shift(cls, mean: np.ndarray) -> np.ndarray:
+        """Returns what to take off targets, float32 [outputs].
 
         Args:
           mean: float64 [outputs], of the training rows' targets.
-          std: float64 [outputs], their deviation.
-
-        Returns:
-          Both float32 [outputs].
         """
-        return np.zeros(len(mean), np.float32), np.ones(len(std), np.float32)
+        return np.zeros(len(mean), np.float32)
+
+    @classmethod
+    def scale(cls, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+        """Returns what to divide targets by then, float32 [outputs].
+
+        Args:
+          mean: as in `shift`.
+          std: float64 [outputs], their deviation.
+        """
+        return np.ones(len(std), np.float32)
 
     @functools.cached_property
     def labels(self) -> tuple[str, ...]:
@@ -162,7 +166,8 @@ class Values(Problem):
           totals: the sums of the targets' differences from the center.
           examples: rows that were summed, and that it is multiplied by.
         """
-        raise NotImplementedError
+        means = self.center + np.array(totals) / examples
+        return (self.divergence(means, self.center, np) * examples).tolist()
 
     def metrics_of(
         self, sums: Mapping[str, float], examples: int
