@@ -56,7 +56,7 @@ CELLS = {
 }
 
 
-def encoded(name, texts, monkeypatch):
+def encoded(name, texts, monkeypatch, heavy_tails="none"):
     if name == "many":
         monkeypatch.setattr("trainer.sources.category_column.MOST_FREQUENT", 9)
     gathered = Cells(False, "")
@@ -64,7 +64,12 @@ def encoded(name, texts, monkeypatch):
     column = gathered.finish()
     assert column.problem is None
     columns = {"c": column, "y": TableColumn(np.zeros(ROWS))}
-    encoding = encoding_lib.fit(columns, target="y", rows=np.arange(0, ROWS, 2))
+    encoding = encoding_lib.fit(
+        columns,
+        target="y",
+        rows=np.arange(0, ROWS, 2),
+        heavy_tails=heavy_tails,
+    )
     encoding = Encoding.from_json(encoding.to_json())
     x = encoding.encode_columns(columns, ROWS)
     np.testing.assert_array_equal(encoding.encode({"c": texts}), x)
@@ -81,6 +86,17 @@ def test_a_column_is_the_same_to_the_bit(name, gaps, monkeypatch):
     served = column_graphs.encode(encoding, tf.constant([[t] for t in texts]))
     assert served.numpy().tobytes() == x.tobytes()
     assert ("c missing" in encoding.features) == bool(gaps)
+
+
+@pytest.mark.parametrize("kind", ["signed_log", "quantiles"])
+def test_heavy_tails_are_bent_alike(kind, monkeypatch):
+    texts = ["", *[f"{row + DRAW.random()} %" for row in range(ROWS - 1)]]
+    texts[2], texts[3] = "-1e7 %", "1e9 %"
+    encoding, x = encoded("c", texts, monkeypatch, kind)
+    assert "heavy tails" in encoding.told[0]
+    served = column_graphs.encode(encoding, tf.constant([[t] for t in texts]))
+    # NumPy's logarithm and TensorFlow's may differ in the last bit.
+    np.testing.assert_allclose(served, x, rtol=2e-7)
 
 
 def test_a_cell_that_is_no_number_is_an_error(monkeypatch):

@@ -78,6 +78,12 @@ class DataConfig:
     # has rows both in training and in a split that is held out. It is no
     # feature. None where each row stands for itself.
     group: str | None = None
+    # What becomes of a CSV file's numbers some of which lie more than 20
+    # interquartile ranges from the training rows' median: "signed_log" takes
+    # the logarithm of 1 + their distance from it in such ranges, with its sign;
+    # "quantiles" their rank among the training rows, from -1 to 1; "none"
+    # leaves them as they are.
+    heavy_tails: str = ruled("none", one_of("none", "signed_log", "quantiles"))
     # What a row of each class counts in the loss: "balanced" for as much as all
     # other classes' rows, whatever their number, or such as "no=1,yes=5"; None
     # for 1.

@@ -122,6 +122,7 @@ class Tables:
       how_parted: what parts the columns of the training file.
       group: the column that names groups of rows, which is no feature; or
         None.
+      heavy_tails: what becomes of numbers of heavy tails, as the config says.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Tables:
     tables: Mapping[str, Table]
     how_parted: str
     group: str | None = None
+    heavy_tails: str = "none"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -264,6 +266,7 @@ class Tables:
                 features,
                 target=self.target,
                 rows=dataset.splits["train"].rows,
+                heavy_tails=self.heavy_tails,
             )
         width = len(encoding.features)
         if not width:
@@ -352,7 +355,14 @@ def read_tables(
     alone = len(paths) == 1 and stem.lower() != "train"
     folder = train.path.expanduser().resolve().parent
     name = stem if alone else folder.name
-    return Tables(name, target, tables, train.how_parted, data.group)
+    return Tables(
+        name,
+        target,
+        tables,
+        train.how_parted,
+        data.group,
+        data.heavy_tails,
+    )
 
 
 def _chosen(file: TableFile, data: DataConfig) -> list[str]:

@@ -206,6 +206,7 @@ def fit(
     *,
     target: str,
     rows: np.ndarray | None,
+    heavy_tails: str = "none",
 ) -> Encoding:
     """Settles how columns become features, from the training rows alone.
 
@@ -213,13 +214,16 @@ def fit(
       columns: of the file that holds the training rows.
       target: which of them is the label.
       rows: int64, the training rows; None for all.
+      heavy_tails: of the config's section.
     """
     fitted: list[Column] = []
     left_out: list[tuple[str, str]] = []
     for name, column in columns.items():
         if name == target:
             continue
-        found = _fit(name, column, slice(None) if rows is None else rows)
+        found = _fit(
+            name, column, slice(None) if rows is None else rows, heavy_tails
+        )
         if isinstance(found, str):
             left_out.append((name, found))
         else:
@@ -236,7 +240,10 @@ def fit(
 
 
 def _fit(
-    name: str, column: TableColumn, rows: np.ndarray | slice
+    name: str,
+    column: TableColumn,
+    rows: np.ndarray | slice,
+    heavy_tails: str,
 ) -> Column | str:
     """Settles a column; returns why it is left out where it is."""
     if column.left_out:
@@ -247,7 +254,7 @@ def _fit(
     if isinstance(column.reading, TimeForm):
         return time_column.fit(name, column, values)
     if isinstance(column.reading, PlainNumbers | NumberStyle):
-        return number_column.fit(name, column, values)
+        return number_column.fit(name, column, values, heavy_tails)
     return category_column.fit(name, column, values)
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from trainer.sources import curves
 from trainer.sources.column import Column
+from trainer.sources.curves import Curve
 from trainer.sources.number_style import NumberStyle
 from trainer.sources.readings import PLAIN
 from trainer.sources.readings import PlainNumbers
@@ -25,6 +27,7 @@ class NumberColumn(Column):
       style: how the numbers are written.
       origin: what is subtracted in 64 bits, where 32 are too coarse for the
         numbers' spread; else 0.
+      curve: what bends what is left, of heavy tails; None for nothing.
     """
 
     name: str
@@ -32,6 +35,7 @@ class NumberColumn(Column):
     fill: float = 0.0
     style: PlainNumbers | NumberStyle = PLAIN
     origin: float = 0.0
+    curve: Curve | None = None
 
     @property
     def reading(self) -> PlainNumbers | NumberStyle:
@@ -51,6 +55,8 @@ class NumberColumn(Column):
                 f"is taken as its distance from {self.origin:,}, since its"
                 " spread is too small for the precision of float32"
             )
+        if self.curve is not None:
+            words.append(f"has heavy tails: {self.curve.told}")
         return f"{self.name!r} {' and '.join(words)}" if words else None
 
     def read(self, texts: Sequence[str]) -> np.ndarray:
@@ -65,6 +71,8 @@ class NumberColumn(Column):
             features[:, 0] = np.where(missing, self.fill, values) - self.origin
         else:
             features[:, 0] = np.where(missing, np.float32(self.fill), values)
+        if self.curve is not None:
+            features[:, 0] = self.curve(features[:, 0].astype(np.float64))
         if self.marks_missing:
             features[:, -1] = missing
 
@@ -81,6 +89,8 @@ class NumberColumn(Column):
             more["style"] = self.style.to_json()
         if self.origin:
             more["origin"] = self.origin
+        if self.curve is not None:
+            more["curve"] = self.curve.to_json()
         return {"kind": KIND, **plain, **more} if more else plain
 
     @classmethod
@@ -92,14 +102,25 @@ class NumberColumn(Column):
             float(value["fill"]),
             PLAIN if style is None else NumberStyle.from_json(style),
             float(value.get("origin", 0)),
+            curves.from_json(value["curve"]) if "curve" in value else None,
         )
 
 
-def fit(name: str, column: TableColumn, values: np.ndarray) -> NumberColumn:
+def fit(
+    name: str, column: TableColumn, values: np.ndarray, heavy_tails: str
+) -> NumberColumn:
     """Settles a column of numbers by its training rows, NaN where missing."""
     assert isinstance(column.reading, PlainNumbers | NumberStyle)
     missing = np.isnan(values)
-    median = float(np.median(values[~missing].astype(np.float64)))
+    there = values[~missing].astype(np.float64)
+    median = float(np.median(there))
     origin = median if column.is_wide else 0.0
-    fill = median if column.is_wide else float(np.float32(median))
-    return NumberColumn(name, bool(missing.any()), fill, column.reading, origin)
+    taken = (there - origin).astype(np.float32).astype(np.float64)
+    return NumberColumn(
+        name,
+        bool(missing.any()),
+        median if column.is_wide else float(np.float32(median)),
+        column.reading,
+        origin,
+        curves.fit(taken, heavy_tails),
+    )
