@@ -387,6 +387,8 @@ def test_columns_that_are_not_there_are_named(tmp_path, changes, words):
 def test_columns_are_for_csv_alone(tmp_path):
     np.savez(tmp_path / "a.npz", x_train=np.eye(4), y_train=np.arange(4) % 2)
     assert "config.data.target='y'" in refusal(load, tmp_path, target="y")
+    line = refusal(load, tmp_path, heavy_tails="quantiles")
+    assert "config.data.heavy_tails='quantiles'" in line
 
 
 def test_too_many_features_are_refused_before_they_are_made(
@@ -427,6 +429,37 @@ def test_an_encoding_encodes_new_rows_as_the_training_did(tmp_path):
         [7, 0, 1, 0, 0],
         [2, 1, 0, 0, 0],
     ]
+
+
+def test_numbers_and_categories_are_kept_as_the_first_versions_did(tmp_path):
+    text = "size,colour,kind\n" + "1,red,a\n,blue,b\n3,red,a\n" * 5
+    encoding = load_text(tmp_path, text).encoding
+    size, colour = (
+        {"name": n, "categories": c, "marks_missing": m, "fill": f}
+        for n, c, m, f in (
+            ("size", None, True, 2.0),
+            ("colour", ["blue", "red"], False, 0.0),
+        )
+    )
+    assert encoding.to_json() == {
+        "format": 1,
+        "columns": [size, colour],
+        "target": "kind",
+        "is_text_target": True,
+    }
+
+
+def test_labels_are_numbers_as_people_write_them(tmp_path):
+    text = "a,price\n" + "".join(f'{i},"${i},000.50"\n' for i in range(1, 9))
+    dataset = load_text(tmp_path, text)
+    assert all_labels(dataset).tolist() == [i * 1000 + 0.5 for i in range(1, 9)]
+    assert "'price' is read as numbers" in dataset.notes[0]
+    other = load_text(
+        tmp_path,
+        "a,price\n" + "3,$7\n" * 3,
+        encoding=Encoding.from_json(dataset.encoding.to_json()),
+    )
+    assert all_labels(other).tolist() == [7, 7, 7]
 
 
 def test_rows_for_an_encoding_are_refused_by_line_and_column(tmp_path):

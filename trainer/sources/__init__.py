@@ -116,11 +116,11 @@ def _check_augmented(data: DataConfig, dataset: Dataset) -> None:
 
 def _check_no_column(data: DataConfig) -> None:
     """Refuses columns that are named where no table has any."""
-    for field in ("target", "ignore", "read_as", "group"):
+    for field in ("target", "ignore", "read_as", "group", "heavy_tails"):
         value = getattr(data, field)
-        if value:
+        if value != getattr(DataConfig, field):
             raise UserError(
-                f"config.data.{field}={value!r} names columns of a table,"
+                f"config.data.{field}={value!r} is for columns of a table,"
                 " and there is none; leave it out, or give --data_dir=FILE.csv"
                 " and --config.data.source=files"
             )
