@@ -1,6 +1,8 @@
 """How people write dates and times: one form a column, settled by its cells."""
 
+import calendar
 import dataclasses
+import datetime
 import functools
 import re
 from collections.abc import Mapping
@@ -227,11 +229,8 @@ def _check(part: Mapping[str, int]) -> None:
             raise ValueError(name)
     if part["hour"] == 24 and part["minute"] + part["second"]:
         raise ValueError("hour")
-    dated = {**part, "hour": 0, "minute": 0, "second": 0, "zone_minutes": 0}
-    instant = calendar_arithmetic.instant_of(dated)
-    days = instant // calendar_arithmetic.DAY_US
-    year, _, day = calendar_arithmetic.date_of(days)
-    if not (part["is_week"] or part["is_ordinal"]) and day != part["day"]:
-        raise ValueError("day")
-    if part["is_ordinal"] and year != part["year"]:
+    # Two digits' leap years are those of both centuries.
+    year = part["year"] + 2000 * part["is_short"]
+    if part["is_ordinal"] and part["ordinal"] > 365 + calendar.isleap(year):
         raise ValueError("ordinal")
+    datetime.date(year, part["month"], part["day"])
