@@ -45,6 +45,7 @@ def test_an_offset_or_a_unit_is_no_loss(x, plain, kind):
     wanted = (plain - plain.mean()) / plain.std()
     rounding = 1e-3 if x.max() == 1e14 + SECONDS.max() else 2e-6
     np.testing.assert_allclose(found, wanted, atol=rounding)
+    np.testing.assert_allclose(normalize.in_float64(x), found, atol=2e-6)
     again = Normalization.of_arrays({**normalize.arrays(), "model/x": x})
     np.testing.assert_array_equal(again(tf.constant(x)).numpy(), found)
 

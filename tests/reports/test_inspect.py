@@ -436,3 +436,21 @@ def test_the_only_column_is_not_left_out(tmp_path):
     rows = "".join(f"{i + 1},{'ab'[i % 2]}\n" for i in range(60))
     found = found_in(write(tmp_path, "row,kind\n" + rows))
     assert "ignore" not in found["command"]
+
+
+@pytest.mark.parametrize(
+    ("offset", "dtype", "words"),
+    [
+        (1.7e9, np.float64, "varies by 59 around 1,700,000,059, too little"),
+        (1.7e9 + 30, np.float32, "float32 is too coarse for"),
+        (1e17, np.float64, "float64 is too coarse for"),
+        (2**40, np.int64, "mean off in int64"),
+        (2000, np.float32, None),
+        (60_000, np.uint16, None),
+    ],
+)
+def test_a_spread_that_is_lost_is_told(tmp_path, offset, dtype, words):
+    x = (np.arange(120)[:, None] % 60 + np.asarray(offset)).astype(dtype)
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=np.arange(120) % 2)
+    told = [f for f in found_in(tmp_path)["findings"] if "column 0" in f]
+    assert [words in line for line in told] == [True] * bool(words)

@@ -39,10 +39,38 @@ class Normalization:
         names = [field.name for field in dataclasses.fields(cls)]
         return cls(*(arrays.get(PREFIX + name) for name in names))  # type: ignore[arg-type]
 
+    @property
+    def told(self) -> str | None:
+        """What a reader should know of it; None where there is nothing."""
+        if self.center is None:
+            return None
+        columns = np.flatnonzero(self.center)
+        shown = ", ".join(f"column {index}" for index in columns[:5])
+        if self.center.size == 1:
+            shown = "all values"
+        more = f" and {len(columns) - 5} more" * (len(columns) > 5)
+        return (
+            f"{shown}{more}: of a spread that float32 would lose; the mean is"
+            f" taken off in {self.center.dtype} first"
+        )
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Returns what a checkpoint keeps of it, by name."""
         named = {PREFIX + name: array for name, array in vars(self).items()}
         return {name: a for name, a in named.items() if a is not None}
+
+    def in_float64(self, x: np.ndarray) -> np.ndarray:
+        """Returns float64 [rows, features] of stored x [rows, *shape].
+
+        The same without TensorFlow, for models that are not the network.
+        """
+        flat = np.asarray(x).reshape(len(x), -1)
+        if self.center is not None:
+            flat = flat.astype(self.center.dtype) - self.center
+        flat = np.asarray(flat, np.float64)
+        if self.scale is not None:
+            flat = flat / self.scale
+        return (flat - self.mean) / self.std
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         """Returns float32 [rows, features] of stored x [rows, *shape]."""

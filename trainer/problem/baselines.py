@@ -4,6 +4,7 @@ NumPy alone. A network that does not beat the answer that looks at no row has
 learnt nothing, however high its score.
 """
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,8 +34,7 @@ def compare(
     split: Split,
     outputs: np.ndarray,
     *,
-    mean: np.ndarray,
-    std: np.ndarray,
+    normalized: Callable[[np.ndarray], np.ndarray],
 ) -> dict[str, Any]:
     """Holds a network's score against guessing and a linear model.
 
@@ -45,8 +45,8 @@ def compare(
       split: the rows that are scored.
       outputs: of the network on them, float32 [rows, outputs], in the target's
         own units.
-      mean: taken off each row's features.
-      std: that they are divided by then.
+      normalized: from stored rows [rows, *shape] to what the network is given,
+        float64 [rows, features].
 
     Returns:
       "metric", "rows", "network": its score, and "guess" and "linear", each
@@ -60,7 +60,7 @@ def compare(
     found: dict[str, np.ndarray | str] = {
         "guess": guess,
         "linear": too_large(problem, train, split)
-        or _linear_outputs(problem, train, split, mean, std),
+        or _linear_outputs(problem, train, split, normalized),
     }
     told = {k: v for k, v in found.items() if not isinstance(v, str)}
     scores = _resampled(problem, truth, {"network": outputs, **told})
@@ -150,24 +150,21 @@ def _linear_outputs(
     problem: Problem,
     train: Split,
     split: Split,
-    mean: np.ndarray,
-    std: np.ndarray,
+    normalized: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
     labels = train.labels()
     model = linear.fit(
-        _normalized(train, mean, std),
+        normalized(_rows(train)),
         problem.in_loss_units(problem.as_outputs(labels)),
         problem.activation,
         problem.row_weights(labels),
     )
-    x = _normalized(split, mean, std)
+    x = normalized(_rows(split))
     return np.asarray(problem.in_units(model.predict(x)))
 
 
-def _normalized(split: Split, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-    x = split.x if split.rows is None else split.x[split.rows]
-    flat = np.asarray(x, np.float64).reshape(split.examples, -1)
-    return (flat - mean) / std
+def _rows(split: Split) -> np.ndarray:
+    return split.x if split.rows is None else split.x[split.rows]
 
 
 def _resampled(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from trainer.reports.sameness import blocks_of
+from trainer.sources import precision
 from trainer.sources import Split
 from trainer.sources.table_column import TableColumn
 from trainer.sources.time_form import TimeForm
@@ -183,8 +184,16 @@ def _finite(value: np.floating, there: bool) -> float | None:
     return float(value) if there and np.isfinite(value) else None
 
 
-def of_features(moments: _Moments, rows: int) -> list[dict[str, Any]]:
-    """Describes each column of arrays that are a table, as `of_table` does."""
+def of_features(
+    moments: _Moments, rows: int, dtype: np.dtype
+) -> list[dict[str, Any]]:
+    """Describes each column of arrays that are a table, as `of_table` does.
+
+    Args:
+      moments: of `of_arrays`.
+      rows: the same.
+      dtype: of the arrays; "spread" is what is to be told of a column's.
+    """
     found = []
     for index, finite in enumerate(moments.finite.tolist()):
         there = bool(finite)
@@ -202,6 +211,9 @@ def of_features(moments: _Moments, rows: int) -> list[dict[str, Any]]:
                 "is_row_number": False,
                 "is_id": False,
                 "is_shared_id": False,
+                "spread": precision.spread_told(
+                    f"column {index}", float(least), float(greatest), dtype
+                ),
             }
         )
     return found

@@ -33,6 +33,8 @@ of MNIST's four files."""
 YOUR_DATA = DataConfig(source="files", validation_fraction=0.2)
 # Below, a class has too few rows to learn from or to score.
 FEW_ROWS = 10
+# Columns of a spread that float32 loses that are told one by one.
+MOST_SPREADS = 5
 MANY_TEXTS = 100
 # What ml_collections takes for no Python literal.
 _PLAIN = re.compile(r"(?!(?:True|False|None)$)[A-Za-z_][\w.-]*")
@@ -181,7 +183,7 @@ def _of_arrays(data_dir: str) -> tuple[dict[str, Any], "Dataset"]:
         "x": {"dtype": x.dtype.name, "shape": list(x.shape[1:])},
     }
     if dataset.kind == "table":
-        found["columns"] = column_facts.of_features(moments, rows)
+        found["columns"] = column_facts.of_features(moments, rows, x.dtype)
     else:
         found["values"] = column_facts.of_images(moments, rows)
     return found | _rows(dataset, stored), dataset
@@ -323,6 +325,7 @@ def _findings(found: dict[str, Any]) -> list[str]:
         names = [c["name"] for c in left if c.get(key)]
         if names:
             lines.append(f"{_some(names)}: {words}; nothing is learnt from it")
+    lines += [c["spread"] for c in left if c.get("spread")][:MOST_SPREADS]
     left = [c for c in left if not c.get("left_out")]
     names = [c["name"] for c in left if c.get("is_id")]
     if names:

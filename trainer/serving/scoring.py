@@ -59,8 +59,7 @@ def score(
             own,
             split,
             outputs,
-            mean=network.normalization.mean,
-            std=network.normalization.std,
+            normalized=network.normalization.in_float64,
         )
     return {
         "values": values,

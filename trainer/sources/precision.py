@@ -16,6 +16,41 @@ LEAST_STEPS = 16
 LEAST, GREATEST = 1e-30, 1e30
 
 
+def spread_told(
+    name: str, least: float, greatest: float, dtype: np.dtype
+) -> str | None:
+    """Says what becomes of a column whose spread is small against its size.
+
+    Args:
+      name: of the column.
+      least: of its values.
+      greatest: of its values.
+      dtype: that they are stored in.
+
+    Returns:
+      None where float32 has steps enough.
+    """
+    spread, size = greatest - least, max(abs(least), abs(greatest))
+    if not 0 < spread < size * 2.0**-13:
+        return None
+    words = f"{name!r} varies by {spread:.3g} around {size:,.12g}, "
+    if dtype.kind == "f" and spread < LEAST_STEPS * np.spacing(
+        dtype.type(size)
+    ):
+        return (
+            f"{words}which {dtype.name} is too coarse for: what tells rows"
+            " apart is lost; save it less an offset, or in a wider type"
+        )
+    if dtype.itemsize <= 2 or dtype == np.float32:
+        return None
+    if dtype.kind in "iu" and size < 2**24:
+        return None
+    return (
+        f"{words}too little for float32: training takes its mean off in"
+        f" {'float64' if dtype.kind == 'f' else 'int64'} first"
+    )
+
+
 def is_suspect(mean: np.ndarray, std: np.ndarray) -> np.ndarray:
     """Whether rounding to float32 may matter, bool [columns].
 

@@ -45,6 +45,8 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
         job.config, job.problem, job.dataset, strategy, total_steps
     )
     network, state = restore.begin(network, job)
+    if network.normalization.told is not None:
+        print(f"data: {network.normalization.told}", flush=True)
     options, plan = plan_lib.step_options(job), plan_lib.training_plan(job)
     chunks = pipeline.distribute(strategy, train, plan, first_step=state.step)
     preview_step = preview.previewer(strategy, network, options)

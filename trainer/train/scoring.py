@@ -215,8 +215,7 @@ class Scoring:
             self._dataset,
             self._dataset.splits[split],
             outputs,
-            mean=self._network.normalization.mean,
-            std=self._network.normalization.std,
+            normalized=self._network.normalization.in_float64,
         )
         self.beside = {split: found}
         if words := baselines.warning(found):
