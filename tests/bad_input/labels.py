@@ -72,7 +72,7 @@ LABELS = [
     ),
     of_files(
         "a target beyond float32",
-        ("y_train[1]=[1e+300]", "float32"),
+        ("y_train has 1e+300 in row 1", "float32"),
         arrays(y_train=Y * 1e300, y_test=Y * 0.5),
         "--config.problem=regression",
     ),
