@@ -454,3 +454,18 @@ def test_a_spread_that_is_lost_is_told(tmp_path, offset, dtype, words):
     np.savez(tmp_path / "a.npz", x_train=x, y_train=np.arange(120) % 2)
     told = [f for f in found_in(tmp_path)["findings"] if "column 0" in f]
     assert [words in line for line in told] == [True] * bool(words)
+
+
+def test_a_column_that_gives_the_answer_away_is_named(tmp_path):
+    random = np.random.RandomState(0)
+    y = random.randint(2, size=200)
+    x = y[:, None] + random.randn(200, 3)
+    code = np.where(y, "paid", "open")
+    rows = "".join(
+        f"{a:.2f},{b:.2f},{c:.2f},{told},{'ab'[kind]}\n"
+        for (a, b, c), told, kind in zip(x, code, y, strict=True)
+    )
+    found = found_in(write(tmp_path, "a,b,c,status,kind\n" + rows))
+    (suspect,) = found["suspects"]
+    assert suspect["name"] == "status"
+    assert "'status' alone scores 1.000" in finding(found, "a suspect")

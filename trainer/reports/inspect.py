@@ -223,6 +223,7 @@ def _labels(dataset: "Dataset") -> dict[str, Any]:
     import numpy as np
 
     from trainer.problem import problems
+    from trainer.reports import suspects
 
     guess = problems.guessed(dataset)
     found: dict[str, Any] = {
@@ -235,6 +236,9 @@ def _labels(dataset: "Dataset") -> dict[str, Any]:
         problem, dataset = problems.settle(Config(), dataset)
     except UserError as error:
         return found | {"refusal": str(error)}
+    found["suspects"] = [
+        suspect._asdict() for suspect in suspects.find(problem, dataset)
+    ]
     labels = {name: s.labels() for name, s in dataset.splits.items()}
     if not problem.has_labels:
         y = np.concatenate(list(labels.values())).astype(np.float64)
@@ -343,6 +347,12 @@ def _findings(found: dict[str, Any]) -> list[str]:
     names = [c["name"] for c in left if c.get("texts", 0) > MANY_TEXTS]
     if names:
         lines.append(f"{_some(names)}: a feature for each of many texts")
+    lines += [
+        f"{suspect['name']!r} alone scores {suspect['score']:.3f}, all columns"
+        f" {suspect['all_score']:.3f} (a linear model's): a suspect, see"
+        " whether it gives the answer away"
+        for suspect in found.get("suspects", ())[:3]
+    ]
     return lines + _missing(found, left) + _of_rows(found)
 
 
