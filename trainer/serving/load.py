@@ -1,5 +1,6 @@
 """A run's network in a program: `trainer.load(workdir).predict(array)`."""
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 
@@ -133,20 +134,28 @@ class TrainedModel:
         return self.stored.problem.decide(outputs)
 
     def predict_blocks(
-        self, table: rows.Rows, *, batch_size: int | None = None
+        self,
+        table: rows.Rows,
+        *,
+        batch_size: int | None = None,
+        look: Callable[[np.ndarray], None] = lambda block: None,
     ) -> Iterator[np.ndarray]:
         """Yields predictions as in `predict`, in the rows' order.
 
         Args:
           table: rows that are read block by block.
           batch_size: as in `predict`.
+          look: is handed each block of rows, as they are stored.
 
         Raises:
           UserError: a row that cannot be taken, or whose outputs overflow.
         """
         batch_size = batch_size or self.batch_size
         return self._predict(
-            table.name, table.blocks(self._block_rows(batch_size)), batch_size
+            table.name,
+            table.blocks(self._block_rows(batch_size)),
+            batch_size,
+            look,
         )
 
     def _block_rows(self, batch_size: int) -> int:
@@ -157,10 +166,15 @@ class TrainedModel:
         return batch_size * max(1, min(CHUNK_BATCHES, most))
 
     def _predict(
-        self, name: str, blocks: Iterable[np.ndarray], batch_size: int
+        self,
+        name: str,
+        blocks: Iterable[np.ndarray],
+        batch_size: int,
+        look: Callable[[np.ndarray], None],
     ) -> Iterator[np.ndarray]:
         first = 0
         for block in blocks:
+            look(block)
             outputs = self._outputs(block, batch_size)
             finite = np.isfinite(outputs).all(axis=1)
             if not finite.all():

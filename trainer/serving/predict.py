@@ -10,10 +10,12 @@ from trainer.devices import start
 from trainer.finished import trained_run
 from trainer.finished.trained_run import TrainedRun
 from trainer.process.arguments import Parser
+from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.serving import output
 from trainer.serving import rows
+from trainer.serving.ranges import Ranges
 from trainer.storage.names import local_place
 
 DESCRIPTION = """\
@@ -105,6 +107,7 @@ def main(argv: list[str]) -> int:
         from trainer.serving.load import TrainedModel
 
         model = TrainedModel(stored)
+    ranges = Ranges(stored)
     done, show = 0, _progress(arguments.output, tables)
     with (
         output.whole_or_absent(arguments.output) as file,
@@ -113,11 +116,13 @@ def main(argv: list[str]) -> int:
         for table in tables:
             kept_rows = table.kept()
             for outputs in model.predict_blocks(
-                table, batch_size=arguments.batch_size
+                table, batch_size=arguments.batch_size, look=ranges.look
             ):
                 write(outputs, itertools.islice(kept_rows, len(outputs)))
                 done += len(outputs)
                 show(done)
+    for line in ranges.warnings():
+        tell(f"WARNING: {line}")
     if arguments.output is not None:
         print(f"{done} rows predicted; {arguments.output}", flush=True)
     return 0

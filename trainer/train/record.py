@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import importlib.metadata
+import math
 import os
 import pathlib
 import platform
@@ -10,8 +11,12 @@ import subprocess
 import time
 from typing import Any
 
+import numpy as np
+
 from trainer.config import Config
 from trainer.config.values import flatten
+from trainer.input.moments import MOST_MOMENT_BYTES
+from trainer.input.moments import row_bytes_of
 from trainer.problem.problem import Problem
 from trainer.process.facts import command
 from trainer.sources import Dataset
@@ -20,6 +25,8 @@ from trainer.version import __version__
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "tensorboard")
 # As Linux calls them, the widest first.
 VECTORS = ("amx_tile", "avx512f", "avx2", "avx")
+# Features of a table beyond which their ranges are not kept.
+MOST_RANGES = 1000
 # Where one of these differs between two starts, bits may differ too.
 BIT_FIELDS = ("packages", "processor", "threads", "topology")
 
@@ -81,11 +88,33 @@ def describe_data(
         "kind": dataset.kind,
         "x": {"dtype": x.dtype.name, "shape": list(x.shape[1:])},
         "encoding": dataset.encoding and dataset.encoding.to_json(),
+        "ranges": _ranges(dataset),
         "problem": {
             name: value
             for name, value in dataclasses.asdict(problem).items()
             if name not in arrays
         },
+    }
+
+
+def _ranges(dataset: Dataset) -> dict[str, list[float]] | None:
+    """Returns each feature's "least" and "greatest" in the training rows.
+
+    None of images, and of tables too wide or too large to look at in passing.
+    """
+    train = dataset.splits["train"]
+    width = math.prod(train.x.shape[1:])
+    if (
+        dataset.kind != "table"
+        or width > MOST_RANGES
+        or train.examples * row_bytes_of(train) > MOST_MOMENT_BYTES
+    ):
+        return None
+    rows = train.x if train.rows is None else train.x[train.rows]
+    flat = np.asarray(rows, np.float64).reshape(train.examples, -1)
+    return {
+        "least": flat.min(axis=0).tolist(),
+        "greatest": flat.max(axis=0).tolist(),
     }
 
 
