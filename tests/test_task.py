@@ -14,6 +14,9 @@ import time
 import pytest
 
 import configs
+from tests.processes import environment_of
+from tests.runs import read_result
+from tests.runs import TRAINED
 from trainer import flags as flags_lib
 from trainer import task
 from trainer.config import Config
@@ -279,3 +282,31 @@ def test_what_keras_has_no_need_for_is_hidden_while_it_loads(monkeypatch):
             with pytest.raises(ImportError):
                 importlib.import_module(name)
     assert importlib.util.find_spec("matplotlib") is not None
+
+
+@pytest.mark.slow
+def test_other_works_keras_settings_are_left_aside(trained, tmp_path):
+    """A backend that is not here, and defaults that would change the run."""
+    dotfile = tmp_path / "keras.json"
+    dotfile.write_text(
+        '{"backend": "torch", "floatx": "float64", "epsilon": 0.1,'
+        ' "image_data_format": "channels_first"}'
+    )
+    config, length = TRAINED["multiclass"]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "trainer.task", f"--config={config}"),
+            *(length, f"--workdir={tmp_path / 'run'}"),
+        ],
+        cwd=ROOT,
+        env=environment_of(None)
+        | {"KERAS_BACKEND": "torch", "KERAS_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "KERAS_BACKEND=torch is left aside" in done.stdout
+    expected = read_result(trained("multiclass"))["weights_sha256"]
+    assert read_result(tmp_path / "run")["weights_sha256"] == expected
+    assert sorted(os.listdir(tmp_path)) == ["keras.json", "run"]

@@ -230,7 +230,22 @@ def test_an_extra_that_is_missing_is_named(trained, capsys, monkeypatch):
     )
     flags = [f"--workdir={trained('multiclass')}", "--formats=onnx"]
     assert export.main(flags) == 2
-    assert "pip install 'strata[onnx]'" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "needs tf2onnx" in told
+    assert "-m pip install tf2onnx" in told
+
+
+def test_a_folder_whose_name_is_a_pattern_to_tensorflow(
+    trained, tmp_path, capsys
+):
+    workdir = tmp_path / "a[1] b*?"
+    shutil.copytree(trained("multiclass"), workdir)
+    shutil.rmtree(workdir / "export", ignore_errors=True)
+    assert export.main([f"--workdir={workdir}", "--formats=saved_model"]) == 0
+    assert "opens no SavedModel below" in capsys.readouterr().err
+    shutil.copytree(workdir / "export" / "1", tmp_path / "plain")
+    served = tf.saved_model.load(str(tmp_path / "plain"))
+    assert "serving_default" in served.signatures
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from trainer.process import columns
 from trainer.process.exits import DISK_FULL
 from trainer.process.exits import UserError
+from trainer.process.extras import missing_package
 from trainer.storage.files import write_atomically
 from trainer.version import __version__
 
@@ -74,10 +75,7 @@ def check_possible() -> None:
       UserError: the extra `report` is not installed.
     """
     if not is_possible():
-        raise UserError(
-            f"a page needs {PACKAGE}; install the extra, pip install"
-            " 'strata[report]'"
-        )
+        raise missing_package("a page", PACKAGE, "report")
 
 
 def check_output(path: pathlib.Path) -> None:

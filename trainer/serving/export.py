@@ -22,6 +22,7 @@ from trainer.process.arguments import Parser
 from trainer.process.exits import DISK_FULL
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
+from trainer.process.extras import missing_package
 from trainer.serving import model_card
 from trainer.serving import scored_data
 from trainer.serving.evaluate import add_data_flag
@@ -126,10 +127,8 @@ def _formats(text: str) -> list[str]:
             if importlib.util.find_spec(package) is None
         ]
         if missing:
-            raise UserError(
-                f"--formats={name} needs {', '.join(missing)}; install the"
-                f" extra, pip install 'strata[{name}]'"
-            )
+            packages = " ".join(missing)
+            raise missing_package(f"--formats={name}", packages, name)
     return names
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
+from trainer.process.extras import missing_package
 from trainer.storage.files import new_file
 from trainer.storage.names import split_remote
 
@@ -62,11 +63,7 @@ class Folder:
         try:
             from google.cloud import storage
         except ImportError:
-            raise UserError(
-                f"{name} is read and written by google-cloud-storage, which is"
-                " not installed; install Strata's extra gcs, as in pip install"
-                " 'strata[gcs]'"
-            ) from None
+            raise missing_package(name, "google-cloud-storage", "gcs") from None
         with self._told():
             # No project: its buckets alone are asked for, by name.
             self._bucket = storage.Client(project=None).bucket(bucket)
