@@ -244,8 +244,8 @@ def _wrong_with(
         return ""
     if name == "verify" and path.name not in MAY_DIFFER and not heard.code:
         return "not seen"
-    if name == "verify":
-        return ""
+    if name == "verify" or (name == "checkpoints" and "manifest" in path.name):
+        return ""  # it tells sizes, and a manifest may have other blanks
     is_silent = heard.code == 0 and heard.told == ""
     if is_silent and heard.out != subject.heard[name].out:
         return "another output without a word"

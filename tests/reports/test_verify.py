@@ -58,6 +58,13 @@ def test_what_was_altered_is_named(run, capsys, name, old, new):
     assert refused(run, capsys) == [expected]
 
 
+def test_a_checksum_that_was_taken_away_is_missed(run, capsys):
+    values = json.loads((run / "attempt.json").read_text())
+    del values["checksum"]
+    (run / "attempt.json").write_text(json.dumps(values))
+    assert refused(run, capsys) == ["attempt.json"]
+
+
 def test_a_line_that_was_taken_away_is_missed(run, capsys):
     lines = (run / "metrics.jsonl").read_bytes().splitlines(keepends=True)
     (run / "metrics.jsonl").write_bytes(b"".join(lines[:-1]))

@@ -75,9 +75,9 @@ def main(argv: list[str]) -> int:
 
 
 def _of_json_files(workdir: Workdir) -> Iterator[Finding]:
-    for name, schema in SCHEMAS.items():
+    for name in SCHEMAS:
         try:
-            found = json_files.read(workdir / name, schema)
+            found = workdir.read_sealed(name)
         except FileNotFoundError:
             if name in ("config.json", "record.json") and _has_more(workdir):
                 yield Finding(name, "missing", False)

@@ -22,6 +22,7 @@ from trainer.storage.files import to_json
 from trainer.storage.files import write_atomically
 from trainer.storage.json_files import DamagedError
 from trainer.storage.json_files import sealed
+from trainer.workdir import lines
 from trainer.workdir import lock_file
 from trainer.workdir.lease import Lease
 from trainer.workdir.lock_file import LockFile
@@ -60,7 +61,7 @@ class Workdir:
           UserError: the file does not hold what was written or cannot be read.
         """
         try:
-            return json_files.read(self.path / name, SCHEMAS[name]).value
+            return self.read_sealed(name).value
         except FileNotFoundError:
             return None
         except NotADirectoryError as error:
@@ -72,6 +73,19 @@ class Workdir:
                 f"{self.path / name} cannot be read ({error}); restore it or"
                 " name another --workdir"
             ) from error
+
+    def read_sealed(self, name: str) -> json_files.Found:
+        """Reads a JSON file, which has a checksum where the lines have sums.
+
+        Raises:
+          DamagedError: it is not what was written.
+          OSError: it cannot be read.
+        """
+        found = json_files.read(self.path / name, SCHEMAS[name])
+        # `start` and all after it seal every file before there are sums.
+        if not found.is_sealed and (self.path / lines.SUMS).exists():
+            raise DamagedError("it has lost its checksum: it was altered")
+        return found
 
     def read_config(self) -> Config | None:
         """Returns the config of the run; None where there is no run.
@@ -173,6 +187,10 @@ class Workdir:
         sync_folder(self.path)
         self.write_json("config.json", dataclasses.asdict(config))
         self.write_json("record.json", record)
+        # An earlier version's gets its checksum; who reads it tells of harm.
+        with contextlib.suppress(UserError):
+            if detail := self.read_json("detail.json"):
+                self.write_json("detail.json", detail)
         # Here alone, so that none is written where the workdir was removed.
         self.checkpoints.mkdir(exist_ok=True)
         sync_folder(self.path)

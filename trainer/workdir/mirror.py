@@ -22,12 +22,14 @@ from trainer.storage.names import checkpoint_name
 from trainer.storage.names import MANIFEST
 from trainer.storage.names import step_of
 from trainer.storage.staging import local_files
+from trainer.storage.staging import Signature
 from trainer.workdir.checkpoints import path_of
 from trainer.workdir.checkpoints import steps_in
 from trainer.workdir.folder import RESULT_FILE
 from trainer.workdir.folder import SAVE_FILE
 from trainer.workdir.folder import STOP_FILE
 from trainer.workdir.lease import Lease
+from trainer.workdir.lines import SUMS
 
 # Between two polls of the local checkpoints, two uploads of all that has
 # changed, and two polls of the bucket for what the user has put there.
@@ -52,6 +54,10 @@ def checkpoints_of(names: Iterable[str]) -> dict[int, list[str]]:
         if step is not None:
             found.setdefault(step, []).append(name)
     return found
+
+
+def _is_sums(file: tuple[str, Signature]) -> bool:
+    return file[0] == SUMS
 
 
 class Mirror:
@@ -170,7 +176,9 @@ class Mirror:
         self._copy_result()
 
     def _copy_changed(self) -> None:
-        for name, signature in local_files(self._local).items():
+        # The sums last: what they stand beside is written before them.
+        files = sorted(local_files(self._local).items(), key=_is_sums)
+        for name, signature in files:
             own = (RESULT_FILE, STOP_FILE, SAVE_FILE)
             if name in own or checkpoint_of(name) is not None:
                 continue
