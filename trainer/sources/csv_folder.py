@@ -282,7 +282,7 @@ class Tables:
             raise UserError(
                 f"{train.path} makes {rows} rows of {width} features,"
                 f" {rows * width * 4} bytes; the most is {MAX_BYTES}; leave"
-                f" columns out, such as --config.data.ignore={widest.name}, or"
+                f" columns out, such as {_flag('ignore', widest.name)}, or"
                 " save it as .npy files, which are read piece by piece"
             )
         x = {
