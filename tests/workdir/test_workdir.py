@@ -69,3 +69,11 @@ def test_another_config_is_refused_by_its_fields(tmp_path):
 def test_a_home_folder_is_meant_by_a_tilde(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", os.fspath(tmp_path))
     assert Workdir("~/run").path == tmp_path / "run"
+
+
+def test_a_value_of_another_type_is_refused_by_its_place(tmp_path):
+    held = {"score": 0.1, "difference": 0.2, "interval": True}
+    found = {"metric": "r2", "network": 0.3, "guess": held, "linear": {}}
+    there = started(tmp_path, baselines={"test": found})
+    with pytest.raises(UserError, match=r"got `bool` - at .*interval"):
+        there.read_json("result.json")

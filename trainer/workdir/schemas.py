@@ -97,6 +97,23 @@ class Attempt(Start):
     earlier: NotRequired[list[Start]]
 
 
+class Held(TypedDict):
+    """How much better the network is than another answer."""
+
+    score: float
+    difference: float
+    interval: Interval | None
+
+
+class Baselines(TypedDict):
+    """What a split's score is held against."""
+
+    metric: str
+    network: float
+    guess: Held
+    linear: dict[str, float | list[float] | str | None]
+
+
 class Result(TypedDict):
     """result.json."""
 
@@ -108,6 +125,7 @@ class Result(TypedDict):
     restarts: Count
     wall_secs: float
     goodput: dict[str, float]
+    baselines: NotRequired[dict[str, Baselines]]
 
 
 ClassRow = TypedDict(
