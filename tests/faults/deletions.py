@@ -43,23 +43,27 @@ class Deletions:
         checkpoints.write(
             self._folder, self._step, self._arrays, state, self._save_model
         )
-        threading.Thread(target=self._run, daemon=True).start()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends the run."""
+        self._done.set()
+        self._thread.join()
+        self._saver.close()
 
     def _save_model(self, path: pathlib.Path, arrays: object) -> None:
         path.write_bytes(self._model)
 
     def _run(self) -> None:
         chance, best_step = random.Random(0), None
-        # Until the process ends, or the folder is taken away.
-        while self._folder.exists():
+        while not self._done.is_set():
             self._step += 1
             if best_step is None or chance.random() < NEW_BEST_SHARE:
                 best_step = self._step
             state = {**self._state, "step": self._step, "best_step": best_step}
-            try:
-                self._saver.save(self._step, self._arrays, state, best_step)
-            except OSError:
-                return
+            self._saver.save(self._step, self._arrays, state, best_step)
 
     def attack(self, seed: str) -> tuple[str, str, str]:
         """Looks once; as `Mutations.attack`."""

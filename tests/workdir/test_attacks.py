@@ -1,5 +1,6 @@
 """A sample of what `make attack` does, and what its disk may lose."""
 
+import contextlib
 import random
 import shutil
 
@@ -28,7 +29,8 @@ def failures(attacker, count):
 
 
 def test_no_reader_misses_what_a_run_removes_meanwhile(tmp_path):
-    assert failures(Deletions(tmp_path).attack, 60) == []
+    with contextlib.closing(Deletions(tmp_path)) as run:
+        assert failures(run.attack, 60) == []
 
 
 @pytest.mark.slow

@@ -41,8 +41,9 @@ def _contents(path: pathlib.Path) -> Iterator[str]:
 
 def _contents_of_newest(folder: pathlib.Path, workdir: str) -> list[str]:
     """Describes the arrays of the newest checkpoint that is there."""
-    for step in reversed(checkpoints.steps_in(folder)):
-        path = checkpoints.path_of(folder, step)
+    # Again where a run that goes on removes the newest one that it had.
+    while steps := checkpoints.steps_in(folder):
+        path = checkpoints.path_of(folder, steps[-1])
         try:
             return list(_contents(path))
         except UserError:
