@@ -188,9 +188,11 @@ def _become(words: list[str], environment: dict[str, str]) -> NoReturn:
     # The server's own believes to be where that one stands.
     is_direct = "PYTHONUNBUFFERED" in environment
     raw = open(1, "wb", 0 if is_direct else -1, closefd=False)  # noqa: SIM115
-    sys.stdout = io.TextIOWrapper(
+    own = io.TextIOWrapper(
         raw, "utf-8", line_buffering=os.isatty(1), write_through=is_direct
     )
+    for name in ("stdout", "__stdout__"):
+        setattr(sys, name, own)
     code: object = 0
     try:
         runpy.run_module(words[0], run_name="__main__", alter_sys=True)

@@ -11,6 +11,7 @@ from trainer.finished import trained_run
 from trainer.process.exits import UserError
 from trainer.reports import report
 from trainer.serving import predict
+from trainer.workdir.folder import Workdir
 
 READERS = (stored_run.read, trained_run.read)
 
@@ -75,15 +76,9 @@ def test_starts_are_in_order_however_the_clock_was_set(run_copy, step_secs):
         "exit_code": 0,
     }
     first = {**began, **ended, "exit_code": 42}
-    (run_copy / "attempt.json").write_text(
-        json.dumps(
-            {
-                "attempt": 2,
-                "run_began_unix_secs": 1e9,
-                **now,
-                "earlier": [first],
-            }
-        )
+    attempt = {"attempt": 2, "run_began_unix_secs": 1e9, **now}
+    Workdir(run_copy).write_json(
+        "attempt.json", {**attempt, "earlier": [first]}
     )
     run = stored_run.read(str(run_copy))
     assert run.starts == [(0.0, 20.0, 42), (25.0, 28.0, 0)]

@@ -18,7 +18,7 @@ def server(monkeypatch, tmp_path):
 
 def test_without_the_client_the_remedy_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "google.cloud", None)
-    with pytest.raises(UserError, match=r"pip install 'strata\[gcs\]'"):
+    with pytest.raises(UserError, match="-m pip install google-cloud-storage"):
         staging.localize(buckets.NAME)
 
 
