@@ -292,15 +292,36 @@ def test_data_of_another_make_is_refused(trees, tmp_path, change, words):
     held = {k: v for k, v in {**arrays, **change}.items() if v is not None}
     np.savez(tmp_path / "other.npz", **held)
     with pytest.raises(UserError) as error:
-        scored_data.load(trained_run.read(folder / "run"), str(tmp_path))
+        scored_data.load(trained_run.read(str(folder / "run")), str(tmp_path))
     assert words in str(error.value)
 
 
 def test_data_that_is_gone_is_told(trees, tmp_path):
     folder, _ = trees
-    run = trained_run.read(folder / "run")
+    run = trained_run.read(str(folder / "run"))
     run.record["data"]["folder"] = str(tmp_path / "gone")
     with pytest.raises(UserError, match="is gone; name the data's folder"):
+        scored_data.load(run, None)
+
+
+@pytest.mark.parametrize(
+    ("folder", "host"),
+    [
+        (None, "another"),
+        (None, None),
+        ("gs://strata-lab/data", "another"),
+        ("gs://strata-lab/data", ""),
+    ],
+)
+def test_a_strangers_workdir_does_not_say_what_is_read(trees, folder, host):
+    run = trained_run.read(str(trees[0] / "run"))
+    folder = folder or run.data["folder"]
+    run.record["data"]["folder"] = folder
+    if host is None:
+        del run.record["host"]
+    elif host:
+        run.record["host"] = host
+    with pytest.raises(UserError, match=f"name it by --data_dir={folder}"):
         scored_data.load(run, None)
 
 
@@ -326,7 +347,7 @@ def test_a_mistake_is_one_line(trained, capsys, flags, words):
 
 def test_a_split_that_is_not_there_is_told(trees, capsys):
     folder, _ = trees
-    data = scored_data.load(trained_run.read(folder / "run"), None)
+    data = scored_data.load(trained_run.read(str(folder / "run")), None)
     assert data.is_own
     with pytest.raises(UserError, match="train, validation, test, or all"):
         data.split("dev")

@@ -2,6 +2,8 @@
 
 import dataclasses
 import os
+import platform
+import shlex
 
 import numpy as np
 
@@ -58,15 +60,10 @@ def load(run: TrainedRun, data_dir: str | None) -> ScoredData:
       data_dir: the folder; None for the one that the run was trained on.
 
     Raises:
-      UserError: it cannot be read, or is of another shape or other classes.
+      UserError: it cannot be read, or is of another shape or other classes;
+        or the run's own is not to be read unasked.
     """
-    folder = data_dir or run.data["folder"]
-    own = folder and not data_dir and not is_remote(folder)
-    if own and not os.path.exists(folder):
-        raise UserError(
-            f"{folder}, which the run was trained on, is gone; name the data's"
-            " folder by --data_dir"
-        )
+    folder = data_dir or _recorded_folder(run)
     dataset = sources.load(
         run.config.data,
         seed=run.config.seed,
@@ -79,6 +76,31 @@ def load(run: TrainedRun, data_dir: str | None) -> ScoredData:
     problem, dataset = _settle(run, dataset)
     is_own = fingerprint == run.data["fingerprint"]
     return ScoredData(dataset, problem, fingerprint, is_own)
+
+
+def _recorded_folder(run: TrainedRun) -> str | None:
+    """Returns where the run's data stood, if it is this machine's.
+
+    A workdir may be a stranger's, and is then not to say what is fetched or
+    read here.
+    """
+    folder: str | None = run.data.get("folder")
+    if folder is None:
+        return None
+    host = run.record.get("host", "another machine")
+    if is_remote(folder) or host != platform.node():
+        there = "" if is_remote(folder) else f" of {host}"
+        raise UserError(
+            f"the run's data is said to be {folder}{there}, which is not read"
+            f" unasked; name it by {shlex.join([f'--data_dir={folder}'])}, or"
+            " another folder of the data"
+        )
+    if not os.path.exists(folder):
+        raise UserError(
+            f"{folder}, which the run was trained on, is gone; name the data's"
+            " folder by --data_dir"
+        )
+    return folder
 
 
 def _check_rows(run: TrainedRun, dataset: Dataset) -> None:

@@ -15,6 +15,9 @@ MANIFEST = "manifest.json"
 _CHECKPOINT = re.compile(r"step_(\d{8,})")
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)://")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+# Of Linux and macOS, in bytes; a file's name is longer while it is written.
+_MOST_PART_BYTES, _MOST_PATH_BYTES = 255, 1023
+_ASIDE_BYTES = len(".") + len(".01234567")
 
 
 def is_remote(name: str | os.PathLike[str]) -> bool:
@@ -106,6 +109,48 @@ def split_remote(name: str) -> tuple[str, str]:
     return bucket, path
 
 
+def path_within(folder: pathlib.Path, name: str) -> pathlib.Path:
+    """Returns the path of an object's copy, which lies within a folder.
+
+    Args:
+      folder: whose links are followed up to itself, and none below.
+      name: of the object, whoever chose it, in the folder.
+
+    Raises:
+      UserError: there can be no such file, or it would lie elsewhere.
+    """
+    reason = _unfit(folder, name)
+    if reason:
+        raise UserError(
+            f"the object {name!r} cannot be a file in {folder}: {reason};"
+            " remove it, or give it another name"
+        )
+    return folder / name
+
+
+def _unfit(folder: pathlib.Path, name: str) -> str | None:
+    """Says why an object's name can be no path within a folder."""
+    parts = name.split("/")
+    try:
+        sizes = [len(os.fsencode(part)) for part in parts]
+        whole = len(os.fsencode(folder / name))
+    except UnicodeError:
+        return "it is no Unicode"
+    if "\0" in name:
+        return "it holds NUL"
+    if {"", ".", ".."} & set(parts):
+        return "a part of it is empty, . or .."
+    longest = max(sizes) + _ASIDE_BYTES
+    if longest > _MOST_PART_BYTES or whole + _ASIDE_BYTES > _MOST_PATH_BYTES:
+        return "it is too long"
+    path = folder
+    for part in parts[:-1]:
+        path = path / part
+        if path.is_symlink():
+            return f"{path} is a link"
+    return None
+
+
 def local_folder(name: str, part: str = CHIEF) -> pathlib.Path:
     """Returns where the files of a folder stand on this machine.
 
@@ -121,4 +166,5 @@ def local_folder(name: str, part: str = CHIEF) -> pathlib.Path:
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     staging = os.environ.get(STAGING_VARIABLE) or f"{cache}/strata"
     bucket, path = split_remote(name)
-    return pathlib.Path(staging).expanduser() / part / bucket / path
+    copies = pathlib.Path(staging).expanduser() / part
+    return path_within(copies, f"{bucket}/{path}")

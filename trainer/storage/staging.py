@@ -4,6 +4,7 @@ import contextlib
 import pathlib
 import re
 import shutil
+from collections.abc import Collection
 
 from trainer.process.exits import UserError
 from trainer.storage.bucket import Entry
@@ -11,6 +12,7 @@ from trainer.storage.bucket import Folder
 from trainer.storage.names import is_remote
 from trainer.storage.names import local_folder
 from trainer.storage.names import MANIFEST
+from trainer.storage.names import path_within
 from trainer.storage.names import place
 from trainer.storage.names import READER
 
@@ -43,6 +45,9 @@ def download_folder(remote: Folder, local: pathlib.Path) -> dict[str, Entry]:
     """Makes a local folder like that in the bucket; returns what is there.
 
     Half a checkpoint is left out.
+
+    Raises:
+      UserError: an object can be no file of that folder; nothing is fetched.
     """
     there = remote.list()
     wanted = {
@@ -51,18 +56,61 @@ def download_folder(remote: Folder, local: pathlib.Path) -> dict[str, Entry]:
         if not is_hidden(name) and not _NOT_DOWNLOADED.fullmatch(name)
     }
     local.mkdir(parents=True, exist_ok=True)
+    paths = _paths(local, wanted)
     for name in local_files(local).keys() - wanted.keys():
         if not _NOT_DOWNLOADED.fullmatch(name):
             (local / name).unlink()
     for name, entry in wanted.items():
-        path = local / name
-        if not path.is_file() or not entry.is_of(path.read_bytes()):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            remote.download(name, path)
+        _download(remote, name, entry, paths[name])
     for path in (local / "checkpoints").glob("step_*"):
-        if not (path / MANIFEST).exists():
+        if path.is_dir() and not (path / MANIFEST).exists():
             shutil.rmtree(path)
     return there
+
+
+def _download(
+    remote: Folder, name: str, entry: Entry, path: pathlib.Path
+) -> None:
+    """Fetches an object, where its copy is not as it is there."""
+    if path.is_file() and not path.is_symlink():
+        if entry.is_of(path.read_bytes()):
+            return
+    elif path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)  # it was a folder once
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remote.download(name, path)
+
+
+def _paths(
+    local: pathlib.Path, names: Collection[str]
+) -> dict[str, pathlib.Path]:
+    """Returns where each object's copy goes.
+
+    Raises:
+      UserError: one cannot be there, or one is a folder of another.
+    """
+    folds_case = _folds_case(local)
+    taken: dict[str, str] = {}
+    for name in names:
+        taken.setdefault(name.casefold() if folds_case else name, name)
+    for name in names:
+        key = name.casefold() if folds_case else name
+        parts = key.split("/")
+        above = ["/".join(parts[:end]) for end in range(1, len(parts))]
+        others = [taken[k] for k in (key, *above) if k in taken]
+        for other in others:
+            if other != name:
+                raise UserError(
+                    f"the objects {other!r} and {name!r} cannot both be files"
+                    f" in {local}; remove one, or give it another name"
+                )
+    return {name: path_within(local, name) for name in names}
+
+
+def _folds_case(folder: pathlib.Path) -> bool:
+    """Whether names here are the same that differ by case alone."""
+    other = pathlib.Path(str(folder.resolve()).swapcase())
+    return other.exists() and other.samefile(folder)
 
 
 def localize(name: str) -> str:
@@ -74,12 +122,11 @@ def localize(name: str) -> str:
     name = place(name)
     if not is_remote(name):
         return name
-    remote, local = Folder(name), local_folder(name, READER)
+    local, remote = local_folder(name, READER), Folder(name)
     file = remote.entry("")
     if file is None:
         if not download_folder(remote, local):
             raise UserError(f"{name} holds nothing; name another")
-    elif not local.is_file() or not file.is_of(local.read_bytes()):
-        local.parent.mkdir(parents=True, exist_ok=True)
-        remote.download("", local)
+    else:
+        _download(remote, "", file, local)
     return str(local)

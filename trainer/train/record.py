@@ -49,6 +49,7 @@ def collect(
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "machine": platform.platform(),
+        "host": platform.node(),
         "processor": processor(),
         "threads": {
             "cores": _cores(),

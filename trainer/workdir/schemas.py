@@ -69,6 +69,7 @@ class Record(TypedDict):
     python: str
     packages: dict[str, str | None]
     machine: str
+    host: NotRequired[str]
     processor: str
     topology: Topology
     data: Data
