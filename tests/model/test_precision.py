@@ -1,5 +1,7 @@
 """What is compiled is a matter of speed alone."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -58,3 +60,12 @@ def test_on_cpus_bfloat16_products_are_left_to_tensorflow(
         stepping.job_of(config, tf.distribute.get_strategy())
     )
     assert options.compiled == compiled
+
+
+def test_nothing_in_a_tpus_program_asks_for_xla_itself():
+    """The plug-in has no compiler for the host, where such a call begins."""
+    job = stepping.job_of(
+        stepping.config_of({"steps": 1}), tf.distribute.get_strategy()
+    )
+    on_tpu = dataclasses.replace(job, strategy_name="tpu")
+    assert plan_lib.step_options(on_tpu).compiled == "none"

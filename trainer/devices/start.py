@@ -3,12 +3,12 @@
 import contextlib
 import gc
 import glob
-import importlib.metadata
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 
+from trainer.devices.packages import installed
 from trainer.process.exits import UserError
 
 # What TensorFlow and Keras import where it is installed, and Strata has no use
@@ -20,11 +20,7 @@ _FLAG_VARIABLES = {"TF_XLA_FLAGS", "XLA_FLAGS"}
 
 def check_packages() -> None:
     """Raises UserError where two packages hold the same files."""
-    found = {
-        str(d.metadata["Name"]).lower()
-        for d in importlib.metadata.distributions()
-    }
-    if {"tensorflow", "tensorflow-tpu"} <= found:
+    if {"tensorflow", "tensorflow-tpu"} <= installed().keys():
         raise UserError(
             "both tensorflow and tensorflow-tpu are installed, and hold the"
             " same files; make an environment with one of them"

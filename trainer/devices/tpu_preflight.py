@@ -6,23 +6,20 @@ Ends with 0 where its packages fit each other, the TPU answers, and a step and
 a sum over all its cores come out right; else with 1, saying what failed.
 """
 
-import importlib.metadata
 import os
 import sys
 from typing import Any
 
+from trainer.devices.packages import installed
 from trainer.process.exits import tell
 
-# libtpu 0.0.40 and later abort as this TensorFlow is imported.
-PINNED = {"tensorflow-tpu": "2.20.0", "libtpu": "0.0.14"}
+# The last pair that fits: tensorflow-tpu 2.19.1 asks for this libtpu itself.
+PINNED = {"tensorflow-tpu": "2.19.1", "libtpu": "0.0.10"}
 
 
 def packages() -> str | None:
     """Says what is wrong with the packages installed, or None."""
-    found = {
-        str(d.metadata["Name"]).lower(): d.version
-        for d in importlib.metadata.distributions()
-    }
+    found = installed()
     if "tensorflow" in found:
         return "tensorflow is installed, and overwrites tensorflow-tpu's files"
     for name, version in PINNED.items():

@@ -47,7 +47,7 @@ class Told(NamedTuple):
       flags: float32 [flags], more than 0 where a worker's was.
       own_secs: float32 [workers], the seconds that each one's replicas spent on
         their own work, waiting for the others left out, or [0] for a single
-        replica.
+        replica and on a TPU.
       learning_rate: float32 scalar, of the step that comes. A schedule that is
         asked outside of a compiled function takes a millisecond.
     """
@@ -76,7 +76,11 @@ def training_loop(
       [flags] to what the chunk tells.
     """
     single = is_single(strategy)
-    timed_workers = 0 if single else place.workers
+    # XLA, by which a TPU runs all of a replica's step, knows no clock.
+    is_timed = not single and not isinstance(
+        strategy, tf.distribute.TPUStrategy
+    )
+    timed_workers = place.workers if is_timed else 0
     gradient = gradient_of(network, options)
     if options.compiled == "step" and not single:
         gradient = tf.function(gradient, jit_compile=True, autograph=False)

@@ -13,9 +13,11 @@ def step_options(job: Job) -> training.StepOptions:
     """Settles how a step is made, on the kind of devices that there are."""
     config = job.config
     compiled: Literal["step", "parts", "none"] = "none"
-    if config.jit_compile:
-        others = [tf.config.list_logical_devices(k) for k in ("GPU", "TPU")]
-        is_slow = config.precision == "bfloat16" and not any(others)
+    # A TPU's strategy has XLA compile each replica's program by itself; a
+    # function that asks for it within has no compiler on the TPU's host.
+    if config.jit_compile and job.strategy_name != "tpu":
+        gpus = tf.config.list_logical_devices("GPU")
+        is_slow = config.precision == "bfloat16" and not gpus
         compiled = "parts" if is_slow else "step"
     return training.StepOptions(
         seed=config.seed,
