@@ -280,7 +280,10 @@ def test_other_data_is_scored_by_the_names_of_its_classes(trees, capsys):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"y_train": np.array(["ash", "elm"] * 45)}, "'elm' that the run does"),
+        (
+            {"y_train": np.array(["ash", "elm"] * 45)},
+            "'elm', a class that the run does",
+        ),
         ({"x_train": np.zeros((90, 5))}, "rows of float64 (5,)"),
         ({"x_train": np.zeros((90, 4), int)}, "rows of int64 (4,)"),
         ({"y_train": np.zeros((90, 2))}, "a single 1"),

@@ -114,8 +114,9 @@ class Network:
     def __init__(self, stored):
         self._layout = stored.layout
 
-    def predict_blocks(self, table, *, batch_size=None):
+    def predict_blocks(self, table, *, batch_size=None, look=id):
         for block in table.blocks(3):
+            look(block)
             assert block.shape[1:] == self._layout.shape
             assert block.dtype == self._layout.dtype
             assert np.isfinite(block).all()

@@ -84,4 +84,5 @@ def test_a_place_is_resolved_as_the_system_does(tmp_path, monkeypatch):
     assert found == tmp_path.resolve() / "there" / "run"
     os.mkdir("~odd")
     assert place("~odd") == "~odd"
+    assert place(pathlib.Path("a/../b")) == f"{pathlib.Path.cwd()}/b"
     assert place("a[1] *?/run") == "a[1] *?/run"

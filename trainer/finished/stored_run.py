@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import pathlib
 from typing import Any
 
@@ -159,7 +160,7 @@ class StoredRun:
         )
 
 
-def read(path: str) -> StoredRun:
+def read(path: str | os.PathLike[str]) -> StoredRun:
     """Reads a run's workdir, a folder here or of a bucket.
 
     Raises:

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import math
+import os
 import pathlib
 from typing import Any
 from typing import NamedTuple
@@ -97,7 +98,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read(workdir: str, checkpoint: str | None = None) -> TrainedRun:
+def read(
+    workdir: str | os.PathLike[str], checkpoint: str | None = None
+) -> TrainedRun:
     """Reads a run at one checkpoint, which is verified.
 
     Args:

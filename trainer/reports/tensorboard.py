@@ -74,7 +74,8 @@ def _check_free(host: str, port: int) -> None:
         with socket.create_server((host, port), family=family):
             pass
     except OSError as error:
-        reason = error.strerror
+        is_name = isinstance(error, socket.gaierror)
+        reason = error.strerror if is_name else os.strerror(error.errno or 0)
         raise UserError(
             f"--port={port} of --host={host} cannot be had ({reason});"
             " name another, or 0 for any that is free"

@@ -1,5 +1,6 @@
 """A run's network in a program: `trainer.load(workdir).predict(array)`."""
 
+import os
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -230,7 +231,9 @@ def _batches(
     return run
 
 
-def load(workdir: str, *, checkpoint: str | None = None) -> TrainedModel:
+def load(
+    workdir: str | os.PathLike[str], *, checkpoint: str | None = None
+) -> TrainedModel:
     """Loads a run's network.
 
     Args:

@@ -47,7 +47,7 @@ def check_place(name: str, *, may_be_remote: bool = True) -> None:
     )
 
 
-def place(name: str, *, may_be_remote: bool = True) -> str:
+def place(name: str | os.PathLike[str], *, may_be_remote: bool = True) -> str:
     """Returns the place that a user names as all of this machine take it.
 
     A leading ~ is resolved, and so is "..", past links: TensorFlow takes a/../b
@@ -56,6 +56,7 @@ def place(name: str, *, may_be_remote: bool = True) -> str:
     Raises:
       UserError: it is empty, or cannot be ours, or its ~ is of no user.
     """
+    name = os.fspath(name)
     if not name.strip():
         raise UserError(
             f"{name!r} names no folder or file; name one, or leave it out (is a"

@@ -1,6 +1,7 @@
 """Local copies of what stands in a bucket."""
 
 import contextlib
+import os
 import pathlib
 import re
 import shutil
@@ -113,7 +114,7 @@ def _folds_case(folder: pathlib.Path) -> bool:
     return other.exists() and other.samefile(folder)
 
 
-def localize(name: str) -> str:
+def localize(name: str | os.PathLike[str]) -> str:
     """Returns a folder or file to read: its path, or a copy of a gs:// one.
 
     Raises:
