@@ -18,9 +18,12 @@ TENSORFLOW_BOUNDS = ">=2.20,<2.22"
 
 TEST = [
     "hypothesis>=6.100",
+    "ipykernel>=6.29,<8",
     "kubeflow-trainer-api>=2.3,<3",
     "kubernetes-validate>=1.37,<2",
     "axe-core-python>=0.1,<0.2",
+    "nbclient>=0.10,<0.12",
+    "pandas>=2.2,<4",
     "pytest>=8.4",
     "pytest-cov>=6",
     "pytest-xdist>=3.6",

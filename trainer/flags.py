@@ -15,6 +15,7 @@ import re
 import textwrap
 import typing
 from collections.abc import Callable
+from collections.abc import Collection
 from typing import Any
 
 from absl import flags as absl_flags
@@ -445,7 +446,7 @@ def _config(file: str, words: list[str], nones: list[str]) -> Config:
     config = wanted.value
     if isinstance(config, Config):
         assign(config, dict.fromkeys(nones))
-        _choose_length(config, [*wanted.override_values, *nones])
+        choose_length(config, [*wanted.override_values, *nones])
     return validate(config)
 
 
@@ -462,6 +463,15 @@ def shipped_configs() -> list[str]:
     return sorted(p.stem for p in CONFIGS.glob("*.py") if p.stem != "__init__")
 
 
+def open_config(name: str) -> Config:
+    """Opens a config for a program: a file, or the name of a shipped one.
+
+    Raises:
+      UserError: there is none, or it cannot be read.
+    """
+    return _config(_config_file(name), [], [])
+
+
 def _config_file(name: str) -> str:
     if os.path.isfile(os.path.expanduser(name)):
         return os.path.expanduser(name)
@@ -476,7 +486,7 @@ def _config_file(name: str) -> str:
     )
 
 
-def _choose_length(config: Config, overridden: list[str]) -> None:
+def choose_length(config: Config, overridden: Collection[str]) -> None:
     """A length given by flag stands for the file's, whichever kind it is."""
     given = {"epochs", "steps"} & set(overridden)
     if len(given) == 1:

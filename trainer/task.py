@@ -1,10 +1,9 @@
-"""Entry point: flags -> cluster -> workdir and data -> job -> train.
+"""The command's door: flags -> cluster -> workdir and data -> job -> train.
 
 What a user can get wrong is found first, most of it before TensorFlow is
 imported, and told in one line; exit code 2.
 """
 
-import contextlib
 import os
 import pathlib
 import sys
@@ -21,15 +20,12 @@ from trainer.process import output
 from trainer.process.exits import DONE
 from trainer.process.exits import leave
 from trainer.process.exits import verb
-from trainer.process.moments import Moment
 from trainer.process.stopping import Stop
 from trainer.process.watchdog import FIRST_SECS
 from trainer.process.watchdog import LEAST_SECS
 from trainer.process.watchdog import Watchdog
 from trainer.train import preparation
-from trainer.train.job import Job
 from trainer.train.job import Work
-from trainer.workdir.folder import STOP_FILE
 from trainer.workdir.location import open_location
 
 
@@ -91,39 +87,23 @@ def _train(flags: Flags, work: Work, strategy_name: str, stop: Stop) -> int:
 
         from trainer.devices import strategies
         from trainer.model import optimizers
-        from trainer.train import loop
-        from trainer.train import outside
+        from trainer.train import training
 
         tf.config.list_physical_devices()
-    place, workdir = work.place, work.workdir
+    place = work.place
     strategies.prepare_devices(flags.cpu_devices, flags.require_gpus, place)
     optimizers.set_precision(work.config.precision)
     # A peer may wait for as long as the chief's disk takes.
     patience_secs = LEAST_SECS if place.is_chief else FIRST_SECS
-    with (
-        outside.named(workdir, place),
-        Watchdog(least_secs=patience_secs) as watchdog,
-        contextlib.ExitStack() as held,
-    ):
-        strategy = strategies.build(
+    return training.train(
+        work,
+        lambda: strategies.build(
             strategy_name, devices=flags.devices, tpu=flags.tpu
-        )
-        strategies.describe(strategy, place)
-        last_alive = None
-        if place.is_chief:
-            unix_secs = held.enter_context(workdir.lock())
-            last_alive = None if unix_secs is None else Moment(unix_secs)
-            # Another run may have come and gone meanwhile.
-            workdir.check(work.config)
-            workdir.check_data(work.fingerprint)
-        stop.begin_training(workdir / STOP_FILE, flags.max_secs)
-        job = Job(
-            **vars(work),
-            strategy=strategy,
-            strategy_name=strategies.name_of(strategy),
-            last_alive=last_alive,
-        )
-        return loop.train_and_evaluate(job, stop, watchdog)
+        ),
+        stop,
+        Watchdog(least_secs=patience_secs),
+        max_secs=flags.max_secs,
+    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,15 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+# Of the process, and no matter of style.
+_NOT_OURS = ("backend", "backend_fallback", "interactive")
 STYLE: dict[Any, Any] = {
+    # A program that draws for itself may have settings of its own.
+    **{
+        name: value
+        for name, value in matplotlib.rcParamsDefault.items()
+        if not name.startswith(_NOT_OURS)
+    },
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "strata",
     "font.family": "sans-serif",

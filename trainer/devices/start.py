@@ -3,7 +3,9 @@
 import contextlib
 import gc
 import glob
+import logging
 import os
+import random
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ from trainer.process.exits import UserError
 
 # What TensorFlow and Keras import where it is installed, and Strata has no use
 # for in them.
-UNUSED = ("matplotlib", "scipy", "sklearn")
+UNUSED = ("matplotlib", "pandas", "scipy", "sklearn")
 _BACKEND = "tensorflow"
 _FLAG_VARIABLES = {"TF_XLA_FLAGS", "XLA_FLAGS"}
 
@@ -32,6 +34,45 @@ def eased() -> Iterator[None]:
     """Surrounds the import of TensorFlow and what it does at first."""
     with _quick(), _quiet(), _plain_keras():
         yield
+
+
+@contextlib.contextmanager
+def shared() -> Iterator[None]:
+    """Does as `eased`, in a process that does other work, too.
+
+    What that has imported, or will, stays as it is: nothing is hidden, and
+    nothing that it made is kept for good.
+    """
+    with contextlib.suppress(Exception):  # by its own settings, not by ours
+        import matplotlib  # noqa: F401
+    is_there = "keras" in sys.modules
+    with _quiet(), contextlib.nullcontext() if is_there else _plain_keras():
+        yield
+
+
+@contextlib.contextmanager
+def restored() -> Iterator[None]:
+    """Sets back what imports and runs change of a process of others.
+
+    That is its environment, and the random numbers that are to come. And what
+    TensorFlow says of functions that are traced anew is not said: each run has
+    functions of its own.
+    """
+    environment, chance = dict(os.environ), random.getstate()
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(_is_news)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_news)
+        for name in os.environ.keys() - environment.keys():
+            del os.environ[name]
+        os.environ.update(environment)
+        random.setstate(chance)
+
+
+def _is_news(line: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in line.getMessage()
 
 
 @contextlib.contextmanager

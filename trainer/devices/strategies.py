@@ -1,5 +1,6 @@
 """Name -> tf.distribute.Strategy, and the devices that it stands on."""
 
+import contextlib
 import functools
 import glob
 import os
@@ -47,14 +48,20 @@ def prepare_devices(
             f" {_nvidia_state(found)}",
             flush=True,
         )
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
+    grow_memory()
     _bind_local_gpu(gpus, place)
     if cpu_devices:
         tf.config.set_logical_device_configuration(
             tf.config.list_physical_devices("CPU")[0],
             [tf.config.LogicalDeviceConfiguration()] * cpu_devices,
         )
+
+
+def grow_memory() -> None:
+    """Has GPUs' memory be taken as it is needed, where none is in use yet."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):
+            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def _nvidia_state(found: list[str]) -> str:

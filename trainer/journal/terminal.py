@@ -45,7 +45,7 @@ class Terminal(Printed):
         end = min(self._start + self._span, self._epochs.total_steps)
         print(self._epoch(step), flush=True)
         self._bar = keras.utils.Progbar(
-            end - self._start, verbose=1 if sys.stdout.isatty() else 2
+            end - self._start, verbose=1 if _is_live() else 2
         )
 
     def _epoch(self, step: int) -> str:
@@ -64,7 +64,7 @@ class Terminal(Printed):
         )
         if is_last:
             self._bar = None
-        elif not sys.stdout.isatty():
+        elif not _is_live():
             self._tell(step, values)
 
     def _tell(self, step: int, values: dict[str, float]) -> None:
@@ -86,7 +86,7 @@ class Terminal(Printed):
 
     def stop(self) -> None:
         """Leaves the line of a bar that its span's end did not close."""
-        if self._bar is not None and sys.stdout.isatty():
+        if self._bar is not None and _is_live():
             print(flush=True)
         self._bar = None
 
@@ -96,6 +96,12 @@ class Terminal(Printed):
         where = {"workdir": str(self._workdir.path)}
         print(end_table(where, result, step_secs=step_secs), flush=True)
         super().end(result, step_secs=step_secs, stopped_early=stopped_early)
+
+
+def _is_live() -> bool:
+    """Whether a line can be written over: in a terminal, or a notebook."""
+    kind = type(sys.stdout).__module__
+    return sys.stdout.isatty() or kind == "ipykernel.iostream"
 
 
 def end_table(

@@ -1,5 +1,9 @@
 """The multilayer perceptron, as a Keras model."""
 
+import contextlib
+import random
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -8,6 +12,9 @@ import tensorflow as tf
 from trainer.config import ModelConfig
 from trainer.model.chance import random_bits
 from trainer.problem.problem import Problem
+
+# Of the process's random state, which one network at a time may borrow.
+_drawing = threading.Lock()
 
 
 class StatelessDropout(keras.layers.Layer):
@@ -61,7 +68,32 @@ def build(
     Returns:
       A model of output float32 [rows, outputs], the last activation applied.
     """
-    keras.utils.set_random_seed(seed)
+    with _drawn_from(seed):
+        return _build(config, problem, features, precision, portable)
+
+
+@contextlib.contextmanager
+def _drawn_from(seed: int) -> Iterator[None]:
+    """Has Keras draw the seeds of initial weights from Python's own numbers.
+
+    What a program draws from them meanwhile and later is what it would be.
+    """
+    with _drawing:
+        before = random.getstate()
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(before)
+
+
+def _build(
+    config: ModelConfig,
+    problem: Problem,
+    features: int,
+    precision: str,
+    portable: bool,
+) -> keras.Model:
     policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     groups = [
         _hidden(config, units, place, policy, portable)

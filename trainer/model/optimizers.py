@@ -1,5 +1,8 @@
 """Optimizers, learning-rate schedules and precision."""
 
+import contextlib
+from collections.abc import Iterator
+
 import keras
 import tensorflow as tf
 
@@ -119,6 +122,17 @@ _BY_NAME = {
     "adam": _adam,
     "adamw": _adamw,
 }
+
+
+@contextlib.contextmanager
+def precise(precision: str) -> Iterator[None]:
+    """Sets the precision for a while, as `set_precision` does for good."""
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    set_precision(precision)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)
 
 
 def set_precision(precision: str) -> None:

@@ -42,7 +42,7 @@ class Clock:
     stands still while the process does.
 
     Attributes:
-      setup_secs: from the start of the process to the making of this clock.
+      setup_secs: from the start of the job to the making of this clock.
       secs: seconds by category.
       epoch_secs: seconds of each epoch's training, input wait included.
     """
@@ -52,6 +52,7 @@ class Clock:
         before: dict[str, float],
         awake_secs: Callable[[], float] = time.perf_counter,
         all_secs: Callable[[], float] = boot_secs,
+        age_secs: Callable[[], float] = process_age_secs,
     ) -> None:
         """Starts at the first training call.
 
@@ -59,9 +60,10 @@ class Clock:
           before: seconds by category of the run until this process began.
           awake_secs: a clock that leaves out what the process slept through.
           all_secs: a clock that does not.
+          age_secs: tells how long ago this start of the job began.
         """
         self._awake_secs, self._all_secs = awake_secs, all_secs
-        self.setup_secs = process_age_secs()
+        self.setup_secs = age_secs()
         self._before = before
         self._began, self._all_began = awake_secs(), all_secs()
         self._epoch_began = 0.0

@@ -6,6 +6,7 @@ import pathlib
 import signal
 import threading
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,8 @@ class Stop:
 
     def __init__(self) -> None:
         self.flags = np.zeros(len(_CODES), np.float32)
-        self._signals = dict(_SIGNALS)
-        if is_hangup_ignored():
-            del self._signals[signal.SIGHUP]
+        # Those that this process hears for itself.
+        self._signals: dict[signal.Signals, int] = {}
         self._stop_file: pathlib.Path | None = None
         self._max_secs: float | None = None
 
@@ -51,6 +51,9 @@ class Stop:
         Python's own handlers wait for the main thread, which may be inside a
         native call for good. So a thread reads what the C handler writes.
         """
+        self._signals = dict(_SIGNALS)
+        if is_hangup_ignored():
+            del self._signals[signal.SIGHUP]
         hearing, heard = os.pipe()
         os.set_blocking(heard, False)
         before = {number: signal.getsignal(number) for number in self._signals}
@@ -68,6 +71,37 @@ class Stop:
                 signal.signal(number, handler)
             os.close(heard)
             thread.join()
+
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Hears Ctrl-C in a program whose process is not this job's alone.
+
+        While there is work to save, the first asks for a chunk's end; before,
+        and the second time, it is raised, as Python does by itself. Another
+        thread than the main one hears none, and a handler of the program's own
+        is left alone.
+
+        Raises:
+          KeyboardInterrupt: within.
+        """
+        is_main = threading.current_thread() is threading.main_thread()
+        before = signal.getsignal(signal.SIGINT)
+        if not is_main or before is not signal.default_int_handler:
+            yield
+            return
+
+        def hear(number: int, frame: FrameType | None) -> None:
+            is_asked = self.flags[_CODES.index(STOPPED_BY_USER)]
+            if self._stop_file is None or is_asked:
+                raise KeyboardInterrupt
+            print("stopping: the steps taken are saved first", flush=True)
+            self._ask(STOPPED_BY_USER)
+
+        signal.signal(signal.SIGINT, hear)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def begin_training(
         self, stop_file: pathlib.Path, max_secs: float | None

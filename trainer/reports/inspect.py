@@ -116,9 +116,12 @@ def _of_tables(
     from trainer import sources
     from trainer.reports import column_facts
     from trainer.sources import csv_folder
+    from trainer.sources.opening import open_table
 
     data = dataclasses.replace(YOUR_DATA, target=target)
-    tables = csv_folder.read_tables(paths, data)
+    tables = csv_folder.read_tables(
+        {split: open_table(path) for split, path in paths.items()}, data
+    )
     problems: dict[str, str] = {}
     for path, name, problem in tables.problems():
         problems.setdefault(name, f"{path.name}: {problem}")

@@ -1,5 +1,6 @@
 """A run's network in a program: `trainer.load(workdir).predict(array)`."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -68,8 +69,8 @@ class TrainedModel:
 
     def __init__(self, stored: TrainedRun) -> None:
         self.stored = stored
-        optimizers.set_precision(stored.config.precision)
-        self.network = build_network(stored)
+        with self._precise():
+            self.network = build_network(stored)
         self._layout = stored.layout
         self._run = _batches(self.network, self._layout)
 
@@ -159,6 +160,10 @@ class TrainedModel:
             look,
         )
 
+    def _precise(self) -> contextlib.AbstractContextManager[None]:
+        """Has products be as precise as in the run, and then as they were."""
+        return optimizers.precise(self.stored.config.precision)
+
     def _block_rows(self, batch_size: int) -> int:
         row_bytes = (
             int(np.prod(self._layout.shape)) * self.stored.dtype.itemsize
@@ -196,7 +201,8 @@ class TrainedModel:
             padding = np.zeros((missing, *block.shape[1:]), block.dtype)
             block = np.concatenate([block, padding])
         shaped = block.reshape(batches, batch_size, *block.shape[1:])
-        outputs = self._run(tf.constant(shaped)).numpy()
+        with self._precise():
+            outputs = self._run(tf.constant(shaped)).numpy()
         outputs = outputs.reshape(batches * batch_size, -1)
         outputs = outputs[: batches * batch_size - missing]
         return self.stored.problem.in_units(outputs)

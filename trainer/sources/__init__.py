@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable
+from collections.abc import Mapping
 
 from trainer.config import DataConfig
 from trainer.process.exits import UserError
@@ -16,9 +17,12 @@ from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import fingerprint
 from trainer.sources.dataset import Split
 from trainer.sources.encoding import Encoding
+from trainer.sources.given import Given
 from trainer.sources.labels import CLASS_PROBLEMS
 from trainer.sources.labels import guess
+from trainer.sources.opening import open_table
 from trainer.sources.splits import hold_out
+from trainer.sources.table_file import TableFile
 from trainer.storage import staging
 from trainer.storage.names import is_remote
 from trainer.storage.names import place
@@ -55,6 +59,7 @@ def load(
     data_dir: str | None,
     problem: str = "auto",
     encoding: Encoding | None = None,
+    given: Given | None = None,
 ) -> Dataset:
     """Loads a source's arrays, checks them and holds rows out.
 
@@ -70,6 +75,7 @@ def load(
         labels are classes, each keeps a row in training.
       encoding: of the run that a CSV file's rows are for; None to settle one
         by the training rows.
+      given: arrays or tables of a program's, which stand for files.
 
     Returns:
       A dataset with "train", "test" and, where the source has one or the
@@ -81,20 +87,19 @@ def load(
     named = data_dir
     if data_dir is not None:
         data_dir = staging.localize(data_dir)
-    paths = (
-        csv_folder.find_tables(data_dir)
-        if data.source == "files" and data_dir is not None
-        else {}
-    )
-    if paths:
-        tables = csv_folder.read_tables(paths, data, encoding)
+    opened = _tables(data, data_dir, given)
+    if opened:
+        tables = csv_folder.read_tables(opened, data, encoding)
         tables.check()
         # Test rows must have no say in the encoding: first they are held out.
         dataset = held_out(tables.labelled(), data, seed, problem)
         dataset = tables.encode(dataset, encoding)
     else:
         _check_no_column(data)
-        dataset = _read(data.source, data_dir)
+        if given is not None:
+            dataset = files.of_arrays("arrays", given.arrays, "a program")
+        else:
+            dataset = _read(data.source, data_dir)
         check(dataset)
         dataset = held_out(dataset, data, seed, problem)
     _check_augmented(data, dataset)
@@ -102,6 +107,18 @@ def load(
         return dataset
     folder = named if is_remote(named) else os.path.abspath(place(named))
     return dataclasses.replace(dataset, folder=folder)
+
+
+def _tables(
+    data: DataConfig, data_dir: str | None, given: Given | None
+) -> Mapping[str, TableFile]:
+    """Returns the tables that rows are read from; {} where there are none."""
+    if given is not None:
+        return given.tables
+    if data.source != "files" or data_dir is None:
+        return {}
+    paths = csv_folder.find_tables(data_dir)
+    return {split: open_table(path) for split, path in paths.items()}
 
 
 def _check_augmented(data: DataConfig, dataset: Dataset) -> None:

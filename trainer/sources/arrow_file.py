@@ -7,8 +7,6 @@ by a run on the other.
 
 import contextlib
 import dataclasses
-import datetime
-import decimal
 import json
 import re
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from typing import Any
 from trainer.process.exits import UserError
 from trainer.process.extras import missing_package
 from trainer.sources import header
+from trainer.sources.cell_text import text_of
 from trainer.sources.table_file import Block
 from trainer.sources.table_file import BLOCK_CELLS
 from trainer.sources.table_file import TableFile
@@ -220,7 +219,7 @@ def _texts(batch: Any, place: int, is_unfit: bool) -> tuple[str, ...]:
     column = batch.column(place)
     if _is_category(column.type):
         column = column.dictionary_decode()
-    return tuple(map(_text, _whole_times(column).to_pylist()))
+    return tuple(map(text_of, _whole_times(column).to_pylist()))
 
 
 def _whole_times(column: Any) -> Any:
@@ -235,15 +234,3 @@ def _whole_times(column: Any) -> Any:
     if types.is_time(kind):
         return column.cast(pa.time64("us"), safe=False)
     return column.cast(pa.duration("us"), safe=False)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
-        return value.isoformat()
-    if isinstance(value, datetime.timedelta):
-        return repr(value.total_seconds())
-    if isinstance(value, decimal.Decimal):
-        return f"{value:f}"
-    return str(value)

@@ -302,7 +302,7 @@ class Tables:
 
 
 def read_tables(
-    paths: Mapping[str, Path],
+    files: Mapping[str, TableFile],
     data: DataConfig,
     encoding: Encoding | None = None,
 ) -> Tables:
@@ -311,7 +311,7 @@ def read_tables(
     How columns are read is settled by the training file.
 
     Args:
-      paths: of `find_tables`.
+      files: of all splits, whose headers were read.
       data: the config's section.
       encoding: of an earlier run, whose columns are read; None for all but
         those that the config ignores.
@@ -319,7 +319,6 @@ def read_tables(
     Raises:
       UserError: a file cannot be read, or has no such column.
     """
-    files = {split: opening.open_table(path) for split, path in paths.items()}
     train = files["train"]
     known: Mapping[str, Reading] | None = None
     wishes: dict[str, str] = {}
@@ -352,7 +351,7 @@ def read_tables(
         known = {name: column.reading for name, column in columns.items()}
         wide = frozenset(n for n, c in columns.items() if c.is_wide)
     stem = opening.stem(train.path.name)
-    alone = len(paths) == 1 and stem.lower() != "train"
+    alone = len(files) == 1 and stem.lower() != "train"
     folder = train.path.expanduser().resolve().parent
     name = stem if alone else folder.name
     return Tables(

@@ -1,6 +1,7 @@
 """The user's own arrays: one .npz, or .npy files, in --data_dir."""
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,23 @@ def load_files(data_dir: str | None) -> Dataset:
             " a .csv, or a folder of an .npz or of x_train.npy and y_train.npy"
         )
     name, arrays = _read(data_dir)
+    return of_arrays(name, arrays, data_dir)
+
+
+def of_arrays(
+    name: str, arrays: Mapping[str, np.ndarray], where: str
+) -> Dataset:
+    """Tells images from tables, and encodes labels that are names.
+
+    Args:
+      name: of the data, for people.
+      arrays: by KEYS; those of the training rows at least.
+      where: they stand.
+
+    Raises:
+      UserError: an empty label.
+    """
+    arrays = dict(arrays)
     class_names = _names_of_truth(arrays)
     arrays = {
         key: array.view(np.uint8) if array.dtype == bool else array
@@ -68,7 +86,7 @@ def load_files(data_dir: str | None) -> Dataset:
         kind=kind,
         largest=largest,
         class_names=class_names,
-        origin=f"your own arrays in {data_dir}",
+        origin=f"your own arrays in {where}",
     )
 
 

@@ -1,6 +1,7 @@
 """What a run works on."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from trainer.cluster.place import Cluster
@@ -8,6 +9,7 @@ from trainer.config import Config
 from trainer.input.epochs import Epochs
 from trainer.journal.display import Display
 from trainer.problem.problem import Problem
+from trainer.process.facts import process_age_secs
 from trainer.process.moments import Moment
 from trainer.sources import Dataset
 from trainer.train.due import Due
@@ -32,6 +34,8 @@ class Work:
       init_from: a run whose weights a new run begins with.
       display: how the terminal is told.
       profile_steps: (first, last) of the steps to trace, or None.
+      age_secs: tells how long ago this start of the job began: with its
+        process, or by a call in one that does other work, too.
     """
 
     config: Config
@@ -43,6 +47,7 @@ class Work:
     init_from: Workdir | None = None
     display: Display = dataclasses.field(default_factory=Display)
     profile_steps: tuple[int, int] | None = None
+    age_secs: Callable[[], float] = process_age_secs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

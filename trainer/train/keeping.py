@@ -10,7 +10,6 @@ from trainer.model.network import Network
 from trainer.model.network import PortableModel
 from trainer.process import moments
 from trainer.process.clock import Clock
-from trainer.process.facts import process_age_secs
 from trainer.train import record
 from trainer.train import result
 from trainer.train.job import Job
@@ -69,7 +68,7 @@ class ChiefKeeping(Keeping):
         self._workdir, self._config = job.workdir, job.config.checkpoint
         self._due = job.due.checkpoint
         self.profile_steps = job.profile_steps
-        began = moments.now().before(process_age_secs())
+        began = moments.now().before(job.age_secs())
         _note_what_runs(job, state)
         self._attempt, lost = attempt.begin(
             self._workdir,

@@ -46,7 +46,9 @@ def opened(
     is_chief = job.place.is_chief
     keeping = ChiefKeeping(job, network, state) if is_chief else Keeping()
     writers = keeping.writers
-    clock = Clock(keeping.spent_secs, watchdog.clock.secs)
+    clock = Clock(
+        keeping.spent_secs, watchdog.clock.secs, age_secs=job.age_secs
+    )
     with contextlib.closing(keeping):
         yield Run(
             epochs=epochs,

@@ -1,5 +1,7 @@
 """What a user can get wrong, found before TensorFlow is imported."""
 
+from collections.abc import Callable
+
 from trainer import sources
 from trainer.cluster import joining
 from trainer.cluster.place import Cluster
@@ -9,6 +11,8 @@ from trainer.problem import problems
 from trainer.problem.problem import Problem
 from trainer.problem.problems import from_record
 from trainer.process.exits import UserError
+from trainer.process.facts import process_age_secs
+from trainer.sources.given import Given
 from trainer.storage import staging
 from trainer.train import record
 from trainer.train.job import Work
@@ -23,9 +27,11 @@ def prepare(
     display: Display,
     *,
     data_dir: str | None,
-    init_from: str | None,
-    join_secs: float,
-    profile_steps: tuple[int, int] | None,
+    init_from: str | None = None,
+    join_secs: float = 0.0,
+    profile_steps: tuple[int, int] | None = None,
+    given: Given | None = None,
+    age_secs: Callable[[], float] = process_age_secs,
 ) -> Work | None:
     """Checks the workdir and the data, and meets the peers.
 
@@ -38,6 +44,8 @@ def prepare(
       init_from: workdir of a run whose weights a new run begins with.
       join_secs: for which peers are waited for.
       profile_steps: (first, last) of the steps to trace, or None.
+      given: arrays or tables of a program's, which stand for files.
+      age_secs: tells how long ago this start of the job began.
 
     Returns:
       What there is to do; None where the run is finished.
@@ -56,6 +64,7 @@ def prepare(
         seed=config.seed,
         data_dir=data_dir,
         problem=earlier.type if earlier else config.problem,
+        given=given,
     )
     fingerprint = sources.fingerprint(dataset)
     workdir.check_data(fingerprint)
@@ -79,6 +88,7 @@ def prepare(
         init_from=other,
         display=display,
         profile_steps=profile_steps,
+        age_secs=age_secs,
     )
 
 

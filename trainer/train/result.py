@@ -5,7 +5,6 @@ from typing import Any
 
 from trainer.model.network import Network
 from trainer.process.clock import Clock
-from trainer.process.facts import process_age_secs
 from trainer.train.job import Job
 from trainer.train.state import State
 from trainer.workdir.attempt import Attempt
@@ -74,7 +73,7 @@ def values(
             "epoch_secs": clock.epoch_secs,
             "evaluate_secs": clock.of("evaluate"),
             "checkpoint_secs": clock.of("checkpoint"),
-            "process_secs": process_age_secs(),
+            "process_secs": job.age_secs(),
         },
         "examples_per_sec": outcome.examples / max(outcome.train_secs, 1e-9),
         "restarts": attempt.attempt - 1,

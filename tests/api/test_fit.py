@@ -1,0 +1,172 @@
+"""A run by a call: the command's own, in a process that does other work."""
+
+import os
+import pathlib
+import random
+import signal
+import threading
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from absl import flags as absl_flags
+
+import trainer
+from tests.runs import read_result
+from trainer import task
+from trainer.journal.metrics_log import MetricsLines
+from trainer.process.exits import UserError
+
+
+def fit_digits(workdir, **fields):
+    """Does what `tests.runs.train` does of "multiclass", by a call."""
+    return trainer.fit(
+        "digits", epochs=2, workdir=workdir, verbose=False, **fields
+    )
+
+
+def state_of_process():
+    return (
+        tf.config.experimental.tensor_float_32_execution_enabled(),
+        dict(os.environ),
+        [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)],
+        random.getstate(),
+        np.random.get_state()[1].tolist(),
+        absl_flags.FLAGS.is_parsed(),
+        threading.active_count(),
+        os.getcwd(),
+    )
+
+
+def test_a_call_trains_the_commands_run(trained, tmp_path, capsys):
+    before = state_of_process()
+    run = fit_digits(tmp_path / "run")
+    assert state_of_process() == before
+    assert capsys.readouterr().out == ""
+    command = trained("multiclass")
+    for name in ("metrics.jsonl", "config.json"):
+        found = (run.workdir / name).read_bytes()
+        assert found == (command / name).read_bytes()
+    assert run.result["weights_sha256"] == weights_of(command)
+    flags = ["--config=digits", "--config.epochs=2", f"--workdir={run.workdir}"]
+    assert task.main(flags) == 0
+    assert "is finished at step 82" in capsys.readouterr().out
+
+
+def weights_of(workdir: pathlib.Path) -> str:
+    return read_result(workdir)["weights_sha256"]
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_checkpoint_and_the_call_goes_on(
+    trained, tmp_path, monkeypatch
+):
+    tell = MetricsLines.line
+
+    def interrupted(writer, line):
+        tell(writer, line)
+        monkeypatch.undo()
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(MetricsLines, "line", interrupted)
+    fields = {"log__every_steps": 10, "log__tensorboard": False}
+    run = fit_digits(tmp_path / "run", **fields)
+    assert (run.status, run.scores) == ("stopped", {})
+    assert run.checkpoint.name == f"step_{run.step:08d}"
+    assert 0 < run.step < 82
+    assert "stopped at step" in repr(run)
+    run = fit_digits(tmp_path / "run", **fields)
+    assert run.status == "done"
+    assert run.result["weights_sha256"] == weights_of(trained("multiclass"))
+
+
+def test_ctrl_c_before_training_is_raised(tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("trainer.sources.load", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit_digits(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_thread_may_call(tmp_path):
+    found = []
+    thread = threading.Thread(
+        target=lambda: found.append(fit_digits(tmp_path / "run"))
+    )
+    thread.start()
+    thread.join()
+    assert found[0].status == "done"
+    steps, losses = found[0].curve("validation", "loss")
+    assert len(steps) == 2
+    assert losses[1] < losses[0]
+    assert found[0].model.predict(np.zeros((2, 8, 8), np.uint8)).shape == (
+        2,
+        10,
+    )
+    assert "<iframe srcdoc=" in found[0].report()._repr_html_()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["frame", "labels apart", "dict"])
+def test_a_data_frame_trains_as_its_csv_file(flowers, tmp_path, form):
+    workdir, table = flowers
+    frame = pd.read_csv(table)
+    given = {"data": frame}
+    if form == "labels apart":
+        given = {"x": frame.drop(columns="kind"), "y": frame["kind"]}
+    elif form == "dict":
+        given = {"data": {name: frame[name].tolist() for name in frame}}
+    fields = {"steps": 100, "log.report": False, "log.tensorboard": False}
+    run = trainer.fit(
+        **given, overrides=fields, workdir=tmp_path / "run", verbose=False
+    )
+    assert run.result["weights_sha256"] == weights_of(workdir)
+
+
+@pytest.mark.slow
+def test_a_new_call_has_a_new_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = np.random.RandomState(0).randn(60, 2)
+    fields: Any = {"epochs": 1, "log__report": False}
+    runs = [
+        trainer.fit(x=rows, y=rows[:, 0] > 0, verbose=False, **fields)
+        for _ in range(2)
+    ]
+    assert [str(run.workdir) for run in runs] == [
+        "runs/your_data_1",
+        "runs/your_data_2",
+    ]
+    assert runs[0].result["weights_sha256"] == runs[1].result["weights_sha256"]
+
+
+ROWS = np.zeros((4, 2))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"x": ROWS}, "x= is given without y="),
+        ({"y": ROWS}, "y= is given without x="),
+        ({"x": ROWS, "y": ROWS, "data": "a.csv"}, "both given"),
+        ({"data": 3}, "data= is a int"),
+        ({"data": {}}, "has no columns"),
+        ({"data": {"a": [1], "b": [1, 2]}}, "'b' has 2 rows"),
+        ({"x": [[1], [1, 2]], "y": [0, 1]}, "is no array"),
+        ({"x": ROWS, "y": ROWS[:, 0], "test": ROWS}, "must be (x, y)"),
+        ({"data": "a.csv", "test": ROWS}, "test= goes with"),
+        ({"config": "digitz"}, "did you mean digits?"),
+        ({"epoch": 3}, "did you mean config.epochs?"),
+        ({"every_steps": 3}, "several fields end so"),
+        ({"dropout": 3.0}, "config.model.dropout=3.0"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_written(given, words, tmp_path):
+    with pytest.raises(UserError) as told:
+        trainer.fit(**given, workdir=tmp_path / "run")
+    assert words in str(told.value)
+    assert "\n" not in str(told.value)
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,1 @@
+"""The ways in from Python: a run by a call, and scikit-learn's estimators."""

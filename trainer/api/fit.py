@@ -1,0 +1,147 @@
+"""`trainer.fit`: a run by a call, the same as the command's.
+
+The process is another program's: what is set for training is set back, only
+Ctrl-C is heard, and nothing ends the process.
+"""
+
+import itertools
+import math
+import os
+import pathlib
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from trainer.api import handed
+from trainer.api import settings
+from trainer.api.hushed import SilentDisplay
+from trainer.api.run import Run
+from trainer.cluster.place import Cluster
+from trainer.config import Config
+from trainer.devices import start
+from trainer.journal.display import Display
+from trainer.process.exits import DONE
+from trainer.process.stopping import Stop
+from trainer.process.watchdog import Watchdog
+from trainer.reports import report
+from trainer.storage.names import check_place
+from trainer.storage.names import place
+from trainer.train import preparation
+from trainer.train.job import Work
+from trainer.workdir.location import open_location
+
+YOUR_DATA = "your_data"
+
+
+def fit(
+    config: Config | str | os.PathLike | None = None,
+    *,
+    x: Any = None,
+    y: Any = None,
+    data: Any = None,
+    test: Any = None,
+    validation: Any = None,
+    workdir: str | os.PathLike | None = None,
+    init_from: str | os.PathLike | None = None,
+    verbose: bool = True,
+    overrides: Mapping[str, Any] | None = None,
+    **fields: Any,
+) -> Run:
+    """Trains and scores a network, or goes on with a run that was stopped.
+
+    Args:
+      config: a `trainer.config.Config`, a file, or the name of a shipped one;
+        "your_data" by default.
+      x: training rows: numbers [rows, *shape], or a data frame.
+      y: a label for each: numbers or names, [rows] or [rows, outputs].
+      data: in place of both, a data frame or dict of columns with its labels
+        in `target`, or else the last column; or what --data_dir names.
+      test: held-out rows as they are given for training: (x, y), or a data
+        frame beside `data`. By default a share is held out.
+      validation: likewise, for choosing weights.
+      workdir: the run's folder; by default a new one in runs/. The same call
+        in the same folder goes on where it was stopped.
+      init_from: workdir of another run, whose weights a new run begins with.
+      verbose: whether to print what the command prints.
+      overrides: fields of the config, by their dotted names.
+      **fields: further ones: `epochs=5`, `model__hidden_units=(64,)`, or
+        `hidden_units=(64,)` where one field alone ends so.
+
+    Returns:
+      The run. Where Ctrl-C stopped it, its `status` is "stopped", and the
+      steps that it took are in a checkpoint.
+
+    Raises:
+      UserError: a mistake, in one line: before anything is written.
+      KeyboardInterrupt: Ctrl-C before the first step, or twice.
+
+    Example:
+      >>> import trainer
+      >>> run = trainer.fit("digits", epochs=5, verbose=False)
+      >>> run.scores["test"]["accuracy"] > 0.9
+      True
+    """
+    began_secs = time.monotonic()
+    given, data_dir = handed.taken(x, y, data, test, validation)
+    has_data = given is not None or data_dir is not None
+    chosen = (YOUR_DATA if has_data else "digits") if config is None else config
+    named = {**(overrides or {}), **fields}
+    if has_data:
+        named["data.source"] = "files"
+    settled = settings.settled(chosen, named)
+    folder = _folder(workdir, chosen)
+    stop = Stop()
+    display = Display() if verbose else SilentDisplay()
+    with (
+        start.restored(),
+        stop.interruptible(),
+        display.shown(),
+        open_location(folder, Cluster()) as location,
+    ):
+        work = preparation.prepare(
+            settled,
+            Cluster(),
+            location,
+            display,
+            data_dir=data_dir,
+            init_from=None if init_from is None else os.fspath(init_from),
+            given=given,
+            age_secs=lambda: time.monotonic() - began_secs,
+        )
+        code = None if work is None else _train(work, stop)
+        if code == DONE and settled.log.report:
+            report.write_at_the_end(location.folder)
+        return Run(pathlib.Path(location.folder).expanduser())
+
+
+def _train(work: Work, stop: Stop) -> int:
+    """Imports TensorFlow, and trains on the devices that it has."""
+    with start.shared():
+        import tensorflow as tf
+
+        from trainer.devices import strategies
+        from trainer.model import optimizers
+        from trainer.train import training
+
+        tf.config.list_physical_devices()
+    strategies.grow_memory()
+    with optimizers.precise(work.config.precision):
+        return training.train(
+            work,
+            lambda: strategies.build("auto"),
+            stop,
+            # A process that is not the job's alone is never ended.
+            Watchdog(least_secs=math.inf, first_secs=math.inf),
+        )
+
+
+def _folder(
+    workdir: str | os.PathLike | None, config: Config | str | os.PathLike
+) -> str:
+    """Returns the folder of the run: the one given, or a new one."""
+    if workdir is not None:
+        check_place(os.fspath(workdir))
+        return place(os.fspath(workdir))
+    stem = "fit" if isinstance(config, Config) else pathlib.Path(config).stem
+    paths = (pathlib.Path("runs", f"{stem}_{n}") for n in itertools.count(1))
+    return str(next(path for path in paths if not path.exists()))

@@ -1,0 +1,71 @@
+"""A program's words for a config: a name or a config, and fields by keyword."""
+
+import copy
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from trainer import flags
+from trainer.config import Config
+from trainer.config.validation import validate
+from trainer.config.values import assign
+from trainer.config.values import fields
+from trainer.config.values import unknown_field
+from trainer.process.exits import UserError
+
+
+def settled(
+    config: Config | str | os.PathLike, given: Mapping[str, Any]
+) -> Config:
+    """Returns a config with fields set, and every rule checked.
+
+    Args:
+      config: stays as it is; or the name of a shipped one, or a file.
+      given: values by the fields' names: dotted ("model.hidden_units"), with
+        "__" for a dot, or the last part alone where no other field has it.
+
+    Raises:
+      UserError: naming field, value, rule and remedy.
+    """
+    if isinstance(config, Config):
+        config = copy.deepcopy(config)
+    else:
+        config = flags.open_config(os.fspath(config))
+    types = {path: field.type for path, field, _ in fields(config)}
+    values = {}
+    for name, value in given.items():
+        path = _path_of(name, list(types))
+        if path in values:
+            raise UserError(f"{name}={value!r} sets config.{path} twice")
+        values[path] = _plain(value, types[path])
+    assign(config, values)
+    flags.choose_length(config, values)
+    return validate(config)
+
+
+def _path_of(name: str, known: list[str]) -> str:
+    """Returns the dotted path of the field that a name means."""
+    path = name.replace("__", ".")
+    if path in known:
+        return path
+    inside = [each for each in known if each.rpartition(".")[2] == path]
+    if len(inside) == 1:
+        return inside[0]
+    if inside:
+        ways = ", ".join(each.replace(".", "__") for each in inside)
+        raise UserError(f"{name}: several fields end so; name one of {ways}")
+    raise unknown_field(path)
+
+
+def _plain(value: Any, wanted: Any) -> Any:
+    """Returns a value as JSON has it: NumPy's are Python's, one is a tuple."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if str(wanted).startswith("tuple"):
+        many = isinstance(value, list | tuple)
+        return tuple(value) if many else (value,)
+    return value

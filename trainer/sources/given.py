@@ -1,0 +1,140 @@
+"""A program's own arrays and data frames, which stand for files."""
+
+import dataclasses
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainer.process.exits import UserError
+from trainer.sources import header
+from trainer.sources.cell_text import text_of
+from trainer.sources.table_file import Block
+from trainer.sources.table_file import BLOCK_CELLS
+from trainer.sources.table_file import TableFile
+
+# How pandas and polars call a column of categories.
+_CATEGORIES = ("category", "Categorical", "Enum")
+TARGET = "target"
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What a program hands over.
+
+    Attributes:
+      arrays: by `files.KEYS`; {} where there are tables.
+      tables: by split; {} where there are arrays.
+    """
+
+    arrays: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    tables: Mapping[str, TableFile] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameTable(TableFile):
+    """A data frame, whose cells are told as a CSV file would hold them.
+
+    Attributes:
+      values: each column's, by its name.
+    """
+
+    values: Mapping[str, Sequence[Any]] = dataclasses.field(
+        default_factory=dict
+    )
+
+    @property
+    def how_parted(self) -> str:
+        return "by its columns"
+
+    def blocks(self, block_rows: int | None = None) -> Iterator[Block]:
+        """Yields as `TableFile.blocks`; rows are counted from 0."""
+        rows = len(self.values[self.columns[0]])
+        size = block_rows or max(BLOCK_CELLS // len(self.columns), 1)
+        for start in range(0, rows, size):
+            stop = min(start + size, rows)
+            yield Block(
+                list(range(start, stop)),
+                {
+                    name: tuple(map(text_of, values[start:stop]))
+                    for name, values in self.values.items()
+                },
+            )
+
+
+def is_frame(data: Any) -> bool:
+    """Whether data has named columns: a data frame, or a dict of columns."""
+    return isinstance(data, Mapping) or (
+        hasattr(data, "columns") and hasattr(data, "__getitem__")
+    )
+
+
+def of_frame(name: str, frame: Any, label: Any = None) -> FrameTable:
+    """Takes a data frame of pandas or polars, or a dict of columns.
+
+    Args:
+      name: of it, for messages.
+      frame: whose columns are taken by their names; an index is left aside.
+      label: a column more, called by its own name or else "target"; None for
+        none.
+
+    Raises:
+      UserError: it has no columns, or columns of several lengths.
+    """
+    columns = [(str(key), frame[key]) for key in _keys(name, frame)]
+    if label is not None:
+        own = getattr(label, "name", None)
+        columns.append((TARGET if own is None else str(own), label))
+    settled = header.settle(Path(name), [key for key, _ in columns], None)
+    named = dict(
+        zip(
+            (str(column) for column in settled.columns),
+            (column for _, column in columns),
+            strict=True,
+        )
+    )
+    values = {key: _listed(column) for key, column in named.items()}
+    _check_lengths(name, values)
+    return FrameTable(
+        Path(name),
+        tuple(n for n in values if n != settled.row_names),
+        settled.row_names,
+        settled.notes,
+        frozenset(n for n, column in named.items() if _is_category(column)),
+        values=values,
+    )
+
+
+def _keys(name: str, frame: Any) -> list[Any]:
+    keys = list(frame if isinstance(frame, Mapping) else frame.columns)
+    if not keys:
+        raise UserError(f"{name} has no columns; give it one or more")
+    if len(set(keys)) != len(keys):
+        again = next(key for key in keys if keys.count(key) > 1)
+        raise UserError(
+            f"{name} has two columns named {again!r}; rename one of them"
+        )
+    return keys
+
+
+def _listed(column: Any) -> list[Any]:
+    """Returns a column's cells as Python's own values."""
+    tolist = getattr(column, "tolist", None) or getattr(column, "to_list", None)
+    return list(column) if tolist is None else list(tolist())
+
+
+def _is_category(column: Any) -> bool:
+    return str(getattr(column, "dtype", "")).partition("(")[0] in _CATEGORIES
+
+
+def _check_lengths(name: str, values: Mapping[str, Sequence[Any]]) -> None:
+    first = next(iter(values))
+    for key, cells in values.items():
+        if len(cells) != len(values[first]):
+            raise UserError(
+                f"{name}: column {key!r} has {len(cells)} rows and {first!r}"
+                f" has {len(values[first])}; they must be equal"
+            )
