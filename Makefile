@@ -156,3 +156,7 @@ lock: $(STAMP)  ## choose the newest allowed versions: requirements.lock
 		--python-version 3.11 --python-platform x86_64-manylinux_2_35 \
 		--generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' -o launch/requirements-tpu.txt
+	$(UV_PIP) compile --quiet launch/requirements-gpu.in --upgrade \
+		--python-version 3.11 --python-platform x86_64-manylinux_2_35 \
+		--generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' -o launch/requirements-gpu.txt

@@ -36,6 +36,11 @@ ONNX = [
     "onnxruntime>=1.22,<2",
     "tf2onnx>=1.16,<2",
 ]
+# CUDA's libraries; launch/requirements-gpu.in says why nvcc's bound.
+GPU = [
+    f"tensorflow[and-cuda]{TENSORFLOW_BOUNDS}",
+    "nvidia-cuda-nvcc-cu12>=12.6.85,<13; sys_platform == 'linux'",
+]
 # Workdirs and data on gs://.
 GCS = ["google-cloud-storage>=3,<4"]
 # Tables in Parquet, Feather and Arrow files, and in text packed by Zstandard.
@@ -84,7 +89,7 @@ setuptools.setup(
     ],
     extras_require={
         "arrow": ARROW,
-        "gpu": [f"tensorflow[and-cuda]{TENSORFLOW_BOUNDS}"],
+        "gpu": GPU,
         "gcs": GCS,
         "onnx": ONNX,
         "profile": PROFILE,

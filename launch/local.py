@@ -6,6 +6,7 @@ until the job is done, ends for good, or makes no progress any more.
 
 import argparse
 import contextlib
+import itertools
 import os
 import pathlib
 import socket
@@ -79,19 +80,29 @@ def gpus() -> list[str]:
     """Names the GPUs that this process may share out."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
-        return [name for name in visible.split(",") if name.strip()]
-    return [path.name[6:] for path in sorted(DEVICES.glob("nvidia[0-9]*"))]
+        names = [name.strip() for name in visible.split(",")]
+        # CUDA reads up to the first that it cannot take: -1 hides all.
+        return list(itertools.takewhile(_may_be_seen, names))
+    # By their count: in a container that was given /dev/nvidia3 alone, CUDA's
+    # only GPU is 0.
+    return [str(i) for i, _ in enumerate(DEVICES.glob("nvidia[0-9]*"))]
+
+
+def _may_be_seen(name: str) -> bool:
+    return bool(name) and not name.startswith("-") and name != "NoDevFiles"
 
 
 def share_out(
     names: list[str], num_workers: int, devices_per_worker: int | None
 ) -> list[str]:
-    """Returns each worker's CUDA_VISIBLE_DEVICES; [] where there is no GPU.
+    """Returns each worker's CUDA_VISIBLE_DEVICES; [] to leave it as it is.
+
+    That is where there is no GPU, and where one worker takes all.
 
     Raises:
       UserError: there are fewer GPUs than are asked for.
     """
-    if not names:
+    if not names or (num_workers == 1 and devices_per_worker is None):
         return []
     each = devices_per_worker or len(names) // num_workers
     if not each or each * num_workers > len(names):
@@ -183,8 +194,9 @@ def main(argv: list[str]) -> int:
             f" --num_workers={num_workers}"
         )
     each = wanted.devices_per_worker
-    gpu_shares = share_out(gpus(), num_workers, each)
-    if each and not gpu_shares:
+    names = gpus()
+    gpu_shares = share_out(names, num_workers, each)
+    if each and not names:
         arguments.append(f"--cpu_devices={each}")
     first_index = own_index(os.environ) if num_workers == 1 else 0
     # Of a gs:// workdir each worker has a copy of its own.

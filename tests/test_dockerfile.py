@@ -3,6 +3,7 @@
 There is no Docker here: what it would do is read, and its copies are built.
 """
 
+import importlib.metadata
 import pathlib
 import re
 import shlex
@@ -12,6 +13,7 @@ import sys
 import zipfile
 
 import pytest
+from packaging.requirements import Requirement
 
 from launch.kubernetes.pods import USER
 from tests.processes import ROOT
@@ -63,9 +65,25 @@ def test_packages_are_those_of_the_lock(instructions):
     assert installs[1].endswith("--no-deps --no-build-isolation .")
     uv = setting("Makefile", r"UV_VERSION := (\S+)")
     assert f"UV_VERSION={uv}" in of(instructions, "ARG")
+    assert "--require-hashes -r launch/requirements-gpu.txt" in installs[2]
     lock = pathlib.Path(ROOT, "requirements.lock").read_text()
     assert "--hash=sha256:" in lock
     assert re.search(r"^setuptools==", lock, re.MULTILINE)
+
+
+def test_the_gpus_lock_holds_what_tensorflow_asks_for():
+    lock = pathlib.Path(ROOT, "launch/requirements-gpu.txt").read_text()
+    held = dict(re.findall(r"^([a-z0-9-]+)==([0-9.]+)", lock, re.MULTILINE))
+    asked = map(Requirement, importlib.metadata.requires("tensorflow"))
+    cuda = [a for a in asked if a.marker and "and-cuda" in str(a.marker)]
+    assert {a.name for a in cuda} == held.keys()
+    assert all(a.specifier.contains(held[a.name]) for a in cuda)
+    assert lock.count("--hash=") >= len(held)
+
+
+def test_googles_nodes_driver_is_found(instructions):
+    """GKE mounts it there, on no linker's path."""
+    assert "LD_LIBRARY_PATH=/usr/local/nvidia/lib64" in of(instructions, "ENV")
 
 
 def test_it_runs_without_rights_as_the_manifest_says(instructions):

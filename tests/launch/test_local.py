@@ -188,10 +188,26 @@ def test_gpus_are_those_that_may_be_seen(monkeypatch, tmp_path):
     monkeypatch.setattr(local, "DEVICES", tmp_path)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert local.gpus() == ["0", "1"]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-7")
-    assert local.gpus() == ["3", "GPU-7"]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert local.gpus() == []
+    for visible, names in (
+        ("3,GPU-7", ["3", "GPU-7"]),
+        ("2, -1,3", ["2"]),
+        ("-1", []),
+        ("NoDevFiles", []),
+        ("", []),
+    ):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert local.gpus() == names
+
+
+def test_a_containers_gpus_are_counted_from_0(monkeypatch, tmp_path):
+    """Whatever number its device has on the host; one worker takes all."""
+    for name in ("nvidia3", "nvidia5"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(local, "DEVICES", tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert local.share_out(local.gpus(), 2, None) == ["0", "1"]
+    assert local.share_out(local.gpus(), 1, None) == []
+    assert local.share_out(local.gpus(), 1, 1) == ["0"]
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,10 @@ from launch.gcp.request import Request
 from launch.gcp.request import STAGING
 
 TEMPLATE = pathlib.Path(__file__).with_name("startup.sh")
-# CUDA's libraries are not in the lock; the rest stays as locked.
 _INSTALL_GPU = """\
   make setup PYTHON=python3
   .venv/bin/python -m uv pip install --python .venv/bin/python \\
-    --no-build-isolation --constraint requirements.lock -e '.[gcs,gpu]'"""
+    --require-hashes -r launch/requirements-gpu.txt"""
 # Ubuntu 22.04's own Python is 3.10, too old.
 _INSTALL_TPU = """\
   python3 -m venv /opt/uv
