@@ -24,12 +24,23 @@ IMAGES = np.arange(6 * 2 * 3, dtype=np.uint8).reshape(6, 2, 3)
 CLASSES = np.arange(6, dtype=np.uint8)
 FOUR_BYTES = struct.pack(">BBBBI", 0, 0, 8, 1, 4) + bytes(4)
 
+HEADER = "size,colour,kind\n"
+ROWS = "".join(
+    f"{i},{'red' if i % 3 else 'blue'},{'ab'[i % 2]}\n" for i in range(20)
+)
+
 
 def load(source, data_dir=None, *, seed=1, **changes):
     config = DataConfig(source=source, **changes)
     return sources.load(
         config, seed=seed, data_dir=data_dir and os.fspath(data_dir)
     )
+
+
+def write(folder, text, name="data.csv"):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
 
 
 def dataset_of(y, x=None):

@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 import lzma
-import os
 import tracemalloc
 
 import numpy as np
@@ -17,26 +16,18 @@ from hypothesis import strategies as st
 
 from tests.hostile import hostile_csv
 from tests.hostile import TEXT
+from tests.sources.loading import HEADER
+from tests.sources.loading import refusal
+from tests.sources.loading import ROWS
+from tests.sources.loading import write
 from trainer import sources
 from trainer import task
 from trainer.config import DataConfig
 from trainer.process.exits import UserError
 from trainer.sources import csv_file
-from trainer.sources import csv_folder
 from trainer.sources import Encoding
 from trainer.sources.encoding import table_blocks
 from trainer.sources.number_column import NumberColumn
-
-HEADER = "size,colour,kind\n"
-ROWS = "".join(
-    f"{i},{'red' if i % 3 else 'blue'},{'ab'[i % 2]}\n" for i in range(20)
-)
-
-
-def write(folder, text, name="data.csv"):
-    path = folder / name
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
 
 
 def load(data_dir, encoding=None, **changes):
@@ -53,14 +44,6 @@ def load_text(folder, text, **changes):
 
 def all_labels(dataset):
     return dataset.splits["train"].y
-
-
-def refusal(call, *args, **kwargs):
-    with pytest.raises(UserError) as caught:
-        call(*args, **kwargs)
-    line = str(caught.value)
-    assert "\n" not in line
-    return line
 
 
 def test_numbers_are_features_and_names_are_classes(tmp_path):
@@ -151,16 +134,6 @@ def test_none_is_a_label_where_labels_are_names(tmp_path):
     assert dataset.class_names == ("mild", "none")
 
 
-def test_target_and_ignored_columns_are_named_by_the_config(tmp_path):
-    write(tmp_path, "y,id,a,b\n" + "0,x,1,2\n1,y,3,4\n" * 3)
-    dataset = load(tmp_path, target="y", ignore=("id",))
-    assert dataset.encoding.features == ("a", "b")
-    assert all_labels(dataset)[:2].tolist() == [0, 1]
-    # As the flag gives several, and the last column by default.
-    dataset = load(tmp_path, ignore=("id,b",))
-    assert (dataset.encoding.target, dataset.encoding.features) == ("a", ("y",))
-
-
 FORMS = {
     "semicolons": HEADER.replace(",", ";") + ROWS.replace(",", ";"),
     "tabs": HEADER.replace(",", "\t") + ROWS.replace(",", "\t"),
@@ -230,32 +203,6 @@ def test_quotes_hold_delimiters_quotes_and_line_ends(tmp_path):
     (block,) = csv_file.open_csv(path).blocks()
     assert block.columns["a"] == ('x, "1"\n2', "plain")
     assert block.lines == [3, 4]
-
-
-def test_a_file_is_named_itself_or_by_its_folder(tmp_path):
-    path = write(tmp_path, HEADER + ROWS, "trees.CSV")
-    write(tmp_path, "notes", "notes.txt")
-    by_folder, by_file = load(tmp_path), load(path)
-    assert by_folder.name == by_file.name == "trees"
-    assert sources.fingerprint(by_folder) == sources.fingerprint(by_file)
-    assert by_file.folder == str(path)
-
-
-def test_splits_of_their_own_are_kept(tmp_path):
-    for name, rows in (("train", 9), ("test", 4), ("validation", 3)):
-        lines = ROWS.splitlines(keepends=True)[:rows]
-        write(tmp_path, HEADER + "".join(lines), f"{name}.csv")
-    dataset = load(tmp_path, validation_fraction=0.3)
-    counts = {name: s.examples for name, s in dataset.splits.items()}
-    assert counts == {"train": 9, "validation": 3, "test": 4}
-    assert dataset.name == tmp_path.name
-
-
-def test_columns_of_other_splits_are_found_by_name(tmp_path):
-    write(tmp_path, "a,b,y\n1,2,0\n3,4,1\n", "train.csv")
-    write(tmp_path, "y;more;b;a\n1;x;20;10\n", "test.csv")
-    test = load(tmp_path).splits["test"]
-    assert (test.x.tolist(), test.y.tolist()) == ([[10, 20]], [1])
 
 
 def test_a_column_that_turns_to_text_late_is_read_as_text(tmp_path):
@@ -348,61 +295,11 @@ def test_more_columns_than_a_table_has_are_refused(tmp_path):
     assert "10001 columns; the most is 10000" in line
 
 
-def test_bad_folders_are_refused(tmp_path):
-    write(tmp_path, HEADER + ROWS, "a.csv")
-    write(tmp_path, HEADER + ROWS, "test.csv")
-    assert "a.csv, test.csv and lacks train.csv" in refusal(load, tmp_path)
-    (tmp_path / "a.csv").rename(tmp_path / "train.csv")
-    assert load(tmp_path).splits["test"].examples == 20
-    np.save(tmp_path / "x_train.npy", np.eye(3))
-    assert "tables or arrays, not both" in refusal(load, tmp_path)
-    assert "no.csv does not exist" in refusal(load, tmp_path / "no.csv")
-
-
-def test_splits_that_do_not_fit_are_refused(tmp_path):
-    write(tmp_path, "a,b,y\n1,2,0\n3,4,1\n", "train.csv")
-    write(tmp_path, "a,y\n1,0\n", "test.csv")
-    assert "test.csv lacks the column 'b'" in refusal(load, tmp_path)
-    write(tmp_path, "a,b,y\n1,x,0\n", "test.csv")
-    line = refusal(load, tmp_path)
-    assert "test.csv: column 'b' has 'x' in line 2" in line
-    assert "training rows have numbers" in line
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"target": "knd"}, ("config.data.target='knd'", "mean 'kind'?")),
-        ({"ignore": ("sise",)}, ("config.data.ignore='sise'", "mean 'size'?")),
-        ({"target": "kind", "ignore": ("kind",)}, ("also in",)),
-        ({"ignore": ("size", "colour")}, ("a label and one feature",)),
-    ],
-)
-def test_columns_that_are_not_there_are_named(tmp_path, changes, words):
-    line = refusal(load_text, tmp_path, HEADER + ROWS, **changes)
-    for word in words:
-        assert word in line
-
-
 def test_columns_are_for_csv_alone(tmp_path):
     np.savez(tmp_path / "a.npz", x_train=np.eye(4), y_train=np.arange(4) % 2)
     assert "config.data.target='y'" in refusal(load, tmp_path, target="y")
     line = refusal(load, tmp_path, heavy_tails="quantiles")
     assert "config.data.heavy_tails='quantiles'" in line
-
-
-def test_too_many_features_are_refused_before_they_are_made(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(csv_folder, "MAX_BYTES", 100)
-    line = refusal(load_text, tmp_path, HEADER + ROWS)
-    assert "20 rows of 3 features, 240 bytes" in line
-    assert "config.data.ignore=colour" in line
-
-
-def test_a_pipe_is_refused(tmp_path):
-    os.mkfifo(tmp_path / "data.csv")
-    assert "no regular file" in refusal(load, tmp_path)
 
 
 def test_an_encoding_encodes_new_rows_as_the_training_did(tmp_path):

@@ -89,9 +89,9 @@ def inspect(data_dir: str, target: str | None = None) -> dict[str, Any]:
       UserError: the data cannot be read.
     """
     from trainer.reports import sameness
-    from trainer.sources import csv_folder
+    from trainer.sources.table_folder import find_tables
 
-    paths = csv_folder.find_tables(data_dir)
+    paths = find_tables(data_dir)
     if paths:
         found, dataset = _of_tables(paths, target)
     elif target is not None:
@@ -115,11 +115,11 @@ def _of_tables(
     """Reads tables; the dataset leaves out what cannot be trained on."""
     from trainer import sources
     from trainer.reports import column_facts
-    from trainer.sources import csv_folder
     from trainer.sources.opening import open_table
+    from trainer.sources.table_reading import read_tables
 
     data = dataclasses.replace(YOUR_DATA, target=target)
-    tables = csv_folder.read_tables(
+    tables = read_tables(
         {split: open_table(path) for split, path in paths.items()}, data
     )
     problems: dict[str, str] = {}

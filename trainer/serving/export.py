@@ -29,9 +29,9 @@ from trainer.serving.evaluate import add_data_flag
 from trainer.serving.evaluate import evaluate
 from trainer.serving.model_card import FORMATS
 from trainer.serving.scored_data import ScoredData
-from trainer.sources import csv_folder
 from trainer.sources.dataset import evenly_spaced
 from trainer.sources.opening import open_table
+from trainer.sources.table_folder import find_tables
 from trainer.storage import staging
 from trainer.storage.files import checksums
 from trainer.storage.files import make_folder
@@ -185,7 +185,7 @@ def _some_rows(data: ScoredData) -> np.ndarray:
 def _some_cells(data: ScoredData) -> dict[str, tuple[str, ...]]:
     """Cells of the first rows of a table, up to 1,000, by column."""
     assert data.dataset.folder is not None
-    tables = csv_folder.find_tables(staging.localize(data.dataset.folder))
+    tables = find_tables(staging.localize(data.dataset.folder))
     path = tables.get("test", tables["train"])
     return next(open_table(path).blocks(COMPARED_ROWS)).columns
 

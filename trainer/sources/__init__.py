@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from trainer.config import DataConfig
 from trainer.process.exits import UserError
-from trainer.sources import csv_folder
 from trainer.sources import digits
 from trainer.sources import files
 from trainer.sources import mnist
@@ -23,6 +22,8 @@ from trainer.sources.labels import guess
 from trainer.sources.opening import open_table
 from trainer.sources.splits import hold_out
 from trainer.sources.table_file import TableFile
+from trainer.sources.table_folder import find_tables
+from trainer.sources.table_reading import read_tables
 from trainer.storage import staging
 from trainer.storage.names import is_remote
 from trainer.storage.names import place
@@ -89,7 +90,7 @@ def load(
         data_dir = staging.localize(data_dir)
     opened = _tables(data, data_dir, given)
     if opened:
-        tables = csv_folder.read_tables(opened, data, encoding)
+        tables = read_tables(opened, data, encoding)
         tables.check()
         # Test rows must have no say in the encoding: first they are held out.
         dataset = held_out(tables.labelled(), data, seed, problem)
@@ -117,7 +118,7 @@ def _tables(
         return given.tables
     if data.source != "files" or data_dir is None:
         return {}
-    paths = csv_folder.find_tables(data_dir)
+    paths = find_tables(data_dir)
     return {split: open_table(path) for split, path in paths.items()}
 
 

@@ -1,0 +1,41 @@
+"""Which files are tables: one, one a split, or a refusal."""
+
+import os
+
+import numpy as np
+
+from tests.sources.loading import HEADER
+from tests.sources.loading import load
+from tests.sources.loading import refusal
+from tests.sources.loading import ROWS
+from tests.sources.loading import write
+from trainer import sources
+
+
+def test_a_file_is_named_itself_or_by_its_folder(tmp_path):
+    path = write(tmp_path, HEADER + ROWS, "trees.CSV")
+    write(tmp_path, "notes", "notes.txt")
+    by_folder, by_file = load("files", tmp_path), load("files", path)
+    assert by_folder.name == by_file.name == "trees"
+    assert sources.fingerprint(by_folder) == sources.fingerprint(by_file)
+    assert by_file.folder == str(path)
+
+
+def test_bad_folders_are_refused(tmp_path):
+    write(tmp_path, HEADER + ROWS, "a.csv")
+    write(tmp_path, HEADER + ROWS, "test.csv")
+    assert "a.csv, test.csv and lacks train.csv" in refusal(
+        load, "files", tmp_path
+    )
+    (tmp_path / "a.csv").rename(tmp_path / "train.csv")
+    assert load("files", tmp_path).splits["test"].examples == 20
+    np.save(tmp_path / "x_train.npy", np.eye(3))
+    assert "tables or arrays, not both" in refusal(load, "files", tmp_path)
+    assert "no.csv does not exist" in refusal(
+        load, "files", tmp_path / "no.csv"
+    )
+
+
+def test_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "data.csv")
+    assert "no regular file" in refusal(load, "files", tmp_path)

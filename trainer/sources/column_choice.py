@@ -1,0 +1,123 @@
+"""Which of a table's columns are read, and how, as the config says."""
+
+import difflib
+import re
+
+from trainer.config import DataConfig
+from trainer.process.exits import UserError
+from trainer.sources.table_file import TableFile
+
+# What config.data.read_as may say of a column.
+READ_AS = (
+    *("text", "decimal_point", "decimal_comma"),
+    *("day_first", "month_first", "year_first"),
+)
+
+
+def chosen_columns(file: TableFile, data: DataConfig) -> list[str]:
+    """Returns the names of the columns to read, the target's among them.
+
+    Raises:
+      UserError: the config names a column that the file lacks, or leaves none.
+    """
+    ignored = [
+        name
+        for entry in data.ignore
+        for name in ([entry] if entry in file.columns else entry.split(","))
+    ]
+    for name in ignored:
+        _check_name(file, "ignore", name)
+    if data.target is not None:
+        _check_name(file, "target", data.target)
+    if data.group is not None:
+        _check_group(file, data, data.group, ignored)
+    if data.target in ignored:
+        raise UserError(
+            f"config.data.target={data.target!r} is also in config.data.ignore;"
+            " take it out of one of them"
+        )
+    # Names of rows may be named: an older command ignores them, and they may
+    # even be the labels.
+    chosen = [
+        name
+        for name in file.columns
+        if name not in ignored and name in (*file.names, data.target)
+    ]
+    if not chosen:
+        raise UserError(
+            f"config.data.ignore={','.join(data.ignore)} leaves no column of"
+            f" {file.path}; it must leave a label and one feature or more"
+        )
+    return chosen
+
+
+def _check_group(
+    file: TableFile, data: DataConfig, group: str, ignored: list[str]
+) -> None:
+    _check_name(file, "group", group)
+    target = data.target or [n for n in file.names if n not in ignored][-1]
+    if group in ignored or group == target:
+        raise UserError(
+            f"config.data.group={group!r} is also the label or ignored; a"
+            " group's column is read and is no feature: name another, or take"
+            " it out of config.data.ignore"
+        )
+
+
+def wished_readings(file: TableFile, data: DataConfig) -> dict[str, str]:
+    """Returns what the config says of columns' reading, by their names.
+
+    Raises:
+      UserError: there is no such column, or no such reading.
+    """
+    found = {}
+    entries = [
+        part
+        for entry in data.read_as
+        for part in (
+            [entry]
+            if entry.rpartition("=")[0] in file.names
+            else entry.split(",")
+        )
+    ]
+    for entry in entries:
+        name, _, reading = entry.rpartition("=")
+        _check_name(file, "read_as", name)
+        if reading not in READ_AS:
+            raise UserError(
+                f"config.data.read_as={entry!r}: {reading!r} is none of"
+                f" {', '.join(READ_AS)}"
+            )
+        found[name] = reading
+    return found
+
+
+def flag(field: str, value: str) -> str:
+    """Returns the flag that sets a field to a column, as a shell takes it."""
+    plain = re.fullmatch(r"[A-Za-z_][\w.=-]*", value, re.ASCII)
+    quoted = re.sub(r'(["\\$`])', r"\\\1", value)
+    return f"--config.data.{field}=" + (value if plain else f'"{quoted}"')
+
+
+def _check_name(file: TableFile, field: str, name: str) -> None:
+    if name not in file.columns:
+        near = difflib.get_close_matches(name, file.names, 1, 0.0)
+        raise UserError(
+            f"config.data.{field}={name!r} is no column of {file.path}; did you"
+            f" mean {near[0]!r}?"
+        )
+
+
+def check_columns(file: TableFile, names: list[str]) -> None:
+    """Checks that a split's file has the columns that are trained on.
+
+    Raises:
+      UserError: naming the first that it lacks.
+    """
+    lack = [name for name in names if name not in file.columns]
+    if lack:
+        raise UserError(
+            f"{file.path} lacks the column {lack[0]!r}, which is trained on;"
+            " all splits must have it, in any place; add it, or move the file"
+            " away"
+        )

@@ -1,0 +1,78 @@
+"""Reads the tables of all splits as the training file and the config say."""
+
+from collections.abc import Mapping
+
+from trainer.config import DataConfig
+from trainer.sources import opening
+from trainer.sources.column_choice import check_columns
+from trainer.sources.column_choice import chosen_columns
+from trainer.sources.column_choice import wished_readings
+from trainer.sources.csv_table import read
+from trainer.sources.encoding import Encoding
+from trainer.sources.readings import Reading
+from trainer.sources.splits import SPLITS
+from trainer.sources.table_file import TableFile
+from trainer.sources.table_splits import Tables
+
+
+def read_tables(
+    files: Mapping[str, TableFile],
+    data: DataConfig,
+    encoding: Encoding | None = None,
+) -> Tables:
+    """Reads the columns that are trained on from the files of all splits.
+
+    How columns are read is settled by the training file.
+
+    Args:
+      files: of all splits, whose headers were read.
+      data: the config's section.
+      encoding: of an earlier run, whose columns are read; None for all but
+        those that the config ignores.
+
+    Raises:
+      UserError: a file cannot be read, or has no such column.
+    """
+    train = files["train"]
+    known: Mapping[str, Reading] | None = None
+    wishes: dict[str, str] = {}
+    wide: frozenset[str] = frozenset()
+    if encoding is None:
+        names = chosen_columns(train, data)
+        target = data.target or names[-1]
+        wishes = wished_readings(train, data)
+    else:
+        names = [*(c.name for c in encoding.columns), encoding.target]
+        target = encoding.target
+        known, wide = encoding.readings, encoding.wide
+        if data.group is not None:
+            check_columns(train, [data.group, target])
+            pair = read(train, [data.group, target], target=target)
+            known = {**known, data.group: pair.columns[data.group].reading}
+            names.append(data.group)
+    tables = {}
+    for split in sorted(files, key=SPLITS.index):
+        check_columns(files[split], names)
+        tables[split] = read(
+            files[split],
+            names,
+            target=target,
+            known=known,
+            wishes=wishes,
+            wide=wide,
+        )
+        columns = tables["train"].columns
+        known = {name: column.reading for name, column in columns.items()}
+        wide = frozenset(n for n, c in columns.items() if c.is_wide)
+    stem = opening.stem(train.path.name)
+    alone = len(files) == 1 and stem.lower() != "train"
+    folder = train.path.expanduser().resolve().parent
+    name = stem if alone else folder.name
+    return Tables(
+        name,
+        target,
+        tables,
+        train.how_parted,
+        data.group,
+        data.heavy_tails,
+    )

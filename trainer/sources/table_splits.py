@@ -1,0 +1,235 @@
+"""The tables of all splits: what forbids to train, then labels and features."""
+
+import dataclasses
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from trainer.process.exits import UserError
+from trainer.sources import encoding as encoding_lib
+from trainer.sources.column_choice import flag
+from trainer.sources.csv_table import Table
+from trainer.sources.dataset import Dataset
+from trainer.sources.dataset import Split
+from trainer.sources.encoding import Encoding
+from trainer.sources.labels import plain_name
+from trainer.sources.table_column import TableColumn
+
+# Most bytes of all splits' features: they are held in memory.
+MAX_BYTES = 8 * 2**30
+EXACT_WHOLE = 2**53
+
+
+@dataclasses.dataclass(frozen=True)
+class Tables:
+    """The tables of a folder, a split each, before they are encoded.
+
+    Attributes:
+      name: of the data, for people.
+      target: the column of labels.
+      tables: by split; the same columns in each.
+      how_parted: what parts the columns of the training file.
+      group: the column that names groups of rows, which is no feature; or
+        None.
+      heavy_tails: what becomes of numbers of heavy tails, as the config says.
+    """
+
+    name: str
+    target: str
+    tables: Mapping[str, Table]
+    how_parted: str
+    group: str | None = None
+    heavy_tails: str = "none"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was made of the files, a line each."""
+        return tuple(
+            f"{table.path.name}: {note}"
+            for table in self.tables.values()
+            for note in table.notes
+        )
+
+    def problems(self) -> Iterator[tuple[Path, str, str]]:
+        """Yields (path, column, problem) of what forbids to train."""
+        for split, table in self.tables.items():
+            for name, column in table.columns.items():
+                problem = column.problem
+                if name == self.group:
+                    problem = problem or column.left_out
+                elif column.left_out and not problem:
+                    continue
+                needed = split == "train" or name == self.target
+                if needed and not problem and column.missing.all():
+                    problem = "has no value in any row"
+                if problem:
+                    yield table.path, name, problem
+
+    @property
+    def lack(self) -> str | None:
+        """Says that there is no feature beside the label, where it is so."""
+        table = self.tables["train"]
+        features = table.columns.keys() - {self.target, self.group}
+        if features:
+            return None
+        return (
+            f"{table.path} has the columns {', '.join(table.columns)} to train"
+            f" on, {self.how_parted}; it must have a label and one feature or"
+            " more; part columns by comma, semicolon, tab or bar"
+        )
+
+    def check(self) -> None:
+        """Checks that every column can be trained on.
+
+        Raises:
+          UserError: naming the first that cannot.
+        """
+        if self.lack is not None:
+            raise UserError(self.lack)
+        for path, name, problem in self.problems():
+            column = self.tables["train"].columns[name]
+            ways = [
+                flag("read_as", f"{name}={reading}")
+                for reading in column.remedies
+            ]
+            settled = ways and f" say how it is read by {' or '.join(ways)},"
+            remedy = (
+                "or name another by --config.data.target"
+                if name == self.target
+                else f"or leave it out by {flag('ignore', name)}"
+            )
+            raise UserError(
+                f"{path}: column {name!r} {problem}; correct it,"
+                + (settled or "")
+                + f" {remedy}"
+            )
+
+    def without(self, names: Collection[str]) -> "Tables":
+        """Returns the tables without some of their columns."""
+        return dataclasses.replace(
+            self,
+            tables={
+                split: dataclasses.replace(
+                    table,
+                    columns={
+                        name: column
+                        for name, column in table.columns.items()
+                        if name not in names
+                    },
+                )
+                for split, table in self.tables.items()
+            },
+        )
+
+    def labelled(self) -> Dataset:
+        """Returns the splits with labels and rows that are still empty."""
+        labels, names = _labels(
+            {k: t.columns[self.target] for k, t in self.tables.items()}
+        )
+        return Dataset(
+            name=self.name,
+            splits={
+                split: Split(
+                    np.empty((table.rows, 0), np.float32),
+                    y,
+                    groups=self._groups(table),
+                )
+                for (split, table), y in zip(
+                    self.tables.items(), labels, strict=True
+                )
+            },
+            kind="table",
+            class_names=names,
+            origin=f"your own table in {self.tables['train'].path}",
+            notes=self.notes,
+        )
+
+    def _groups(self, table: Table) -> np.ndarray | None:
+        """Returns the group of each row; rows without one are one each."""
+        if self.group is None:
+            return None
+        column = table.columns[self.group]
+        _, groups = np.unique(column.values, return_inverse=True)
+        alone = np.flatnonzero(column.missing)
+        groups[alone] = len(groups) + np.arange(len(alone))
+        return groups
+
+    def encode(self, dataset: Dataset, encoding: Encoding | None) -> Dataset:
+        """Fills the rows of what `labelled` returned.
+
+        Args:
+          dataset: the same, after rows were held out.
+          encoding: of an earlier run; None to settle it by the training rows.
+
+        Raises:
+          UserError: there is nothing to learn from, or too much to hold.
+        """
+        train = self.tables["train"]
+        if encoding is None:
+            features = {
+                name: column
+                for name, column in train.columns.items()
+                if name != self.group
+            }
+            encoding = encoding_lib.fit(
+                features,
+                target=self.target,
+                rows=dataset.splits["train"].rows,
+                heavy_tails=self.heavy_tails,
+            )
+        width = len(encoding.features)
+        if not width:
+            name, why = encoding.left_out[0]
+            raise UserError(
+                f"{train.path}: no column is left to learn {self.target!r}"
+                f" from, since {name!r} {why}; if its texts are categories, say"
+                f" so by {flag('read_as', f'{name}=text')}"
+            )
+        rows = sum(table.rows for table in self.tables.values())
+        if rows * width * 4 > MAX_BYTES:
+            widest = max(encoding.columns, key=lambda c: len(c.features))
+            raise UserError(
+                f"{train.path} makes {rows} rows of {width} features,"
+                f" {rows * width * 4} bytes; the most is {MAX_BYTES}; leave"
+                f" columns out, such as {flag('ignore', widest.name)}, or"
+                " save it as .npy files, which are read piece by piece"
+            )
+        x = {
+            split: encoding.encode_columns(table.columns, table.rows)
+            for split, table in self.tables.items()
+        }
+        splits = {
+            split: dataclasses.replace(part, x=x.get(split, x["train"]))
+            for split, part in dataset.splits.items()
+        }
+        return dataclasses.replace(
+            dataset,
+            splits=splits,
+            encoding=encoding,
+            notes=(*dataset.notes, *encoding.told),
+        )
+
+
+def _labels(
+    columns: Mapping[str, TableColumn],
+) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """Returns each split's labels, and the classes' names if they have any."""
+    found = list(columns.values())
+    if found[0].categories is not None:
+        plain = [[plain_name(t) for t in c.categories or ()] for c in found]
+        names = sorted({name for each in plain for name in each})
+        place = {name: index for index, name in enumerate(names)}
+        lookups = [[place[name] for name in each] for each in plain]
+        labels = [
+            np.array(lookup, np.int64)[column.values]
+            for lookup, column in zip(lookups, found, strict=True)
+        ]
+        return labels, tuple(names)
+    values = [column.values for column in found]
+    whole = all(c.is_whole for c in found) and all(
+        np.abs(v).max() < EXACT_WHOLE for v in values
+    )
+    return [v.astype(np.int64) if whole else v for v in values], ()
