@@ -19,9 +19,9 @@ RNG = np.random.default_rng(5)
 
 def problem_of(name, outputs):
     kind = problems.type_of(name)
-    fields = {f.name for f in dataclasses.fields(kind)}
+    fields = dataclasses.fields(kind)
     values = {"type": name, "outputs": outputs, "metrics": kind.metrics}  # type: ignore[misc]
-    rest = {f: None for f in fields - values.keys()}
+    rest = {f.name: None for f in fields if f.default is dataclasses.MISSING}
     return kind(**{**rest, **values})
 
 
