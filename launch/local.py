@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import os
 import pathlib
+import secrets
 import socket
 import sys
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from launch.supervise.trainer import newest_step
 from launch.supervise.trainer import TRAINER
 from launch.supervise.workers import Worker
 from trainer.cluster.discovery import NUMBERS
+from trainer.cluster.discovery import SECRET
 from trainer.cluster.place import Cluster
 from trainer.process import output
 from trainer.process.exits import UserError
@@ -145,21 +147,24 @@ class LocalJob:
     def start(self, count: int, failed: int | None) -> list[Worker]:
         """Starts so many workers; they are all alike, whichever failed."""
         addresses = free_addresses(count)
-        return [self._worker(addresses, place) for place in range(count)]
+        secret = secrets.token_hex()
+        return [
+            self._worker(addresses, place, secret) for place in range(count)
+        ]
 
-    def _worker(self, addresses: list[str], place: int) -> Worker:
+    def _worker(self, addresses: list[str], place: int, secret: str) -> Worker:
         index = self._first_index + place
         return Worker(
             index,
             self._command,
-            _environment(addresses, place, self._gpu_shares),
+            _environment(addresses, place, secret, self._gpu_shares),
             Tee(f"[{index}] ", output.worker_log(self._workdir, index)),
             has_terminal=index == 0 and sys.stdout.isatty(),
         )
 
 
 def _environment(
-    addresses: list[str], index: int, gpu_shares: list[str]
+    addresses: list[str], index: int, secret: str, gpu_shares: list[str]
 ) -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
     environment["PYTHONUNBUFFERED"] = "1"
@@ -167,6 +172,7 @@ def _environment(
         environment["CUDA_VISIBLE_DEVICES"] = gpu_shares[index]
     if len(addresses) > 1:
         environment["TF_CONFIG"] = Cluster(tuple(addresses), index).tf_config()
+        environment[SECRET] = secret
     return environment
 
 

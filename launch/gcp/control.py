@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import secrets
 import sys
 from typing import Any
 
@@ -14,6 +15,7 @@ from launch.gcp.request import Request
 from launch.programs import CHANGE_SECS
 from launch.programs import COPY_SECS
 from launch.programs import finish
+from trainer.storage.files import write_atomically
 
 
 def say(text: str) -> None:
@@ -44,6 +46,10 @@ class Control:
         self.keep("request.json", self._request.to_json() + "\n")
         if not has_code:
             self._pack()
+            for name in plan.secrets_of(self._request):
+                file = self._folder / name
+                secret = secrets.token_hex().encode()
+                write_atomically(file, secret, mode=0o600)
             for words in plan.uploads(self._request, str(self._folder)):
                 self._client.need(words)
         self._client.ask(gcloud.forget(self._request))

@@ -20,7 +20,7 @@ cat > {folder}/request.json <<'STRATA_REQUEST'
 {request}
 STRATA_REQUEST
 {archive} > {folder}/code.tar.gz
-{uploads}
+{secret}{uploads}
 {forget} || true
 trap {delete} EXIT
 {create}
@@ -51,8 +51,13 @@ def uploads(request: Request, folder: str) -> list[gcloud.Words]:
         gcloud.upload(
             request.project, f"{folder}/{name}", f"{request.control}/{name}"
         )
-        for name in ("code.tar.gz", "request.json")
+        for name in ("code.tar.gz", "request.json", *secrets_of(request))
     ]
+
+
+def secrets_of(request: Request) -> list[str]:
+    """Returns the file by which a job's machines know each other, if any."""
+    return ["secret"] if request.num_vms > 1 else []
 
 
 def script(request: Request) -> str:
@@ -67,6 +72,10 @@ def script(request: Request) -> str:
         startup=startup.script(request, zone),
         request=request.to_json(),
         archive=shlex.join(archive(request.revision)),
+        secret="".join(
+            f"(umask 077 && openssl rand -hex 32 > {folder}/{name})\n"
+            for name in secrets_of(request)
+        ),
         uploads="\n".join(shlex.join(w) for w in uploads(request, folder)),
         delete=shlex.quote(shlex.join(gcloud.delete(request, zone))),
         create=" \\\n  ".join(map(shlex.quote, create)),

@@ -6,6 +6,7 @@ from launch.kubernetes.request import addresses
 from launch.kubernetes.request import PORT
 from launch.kubernetes.request import Request
 from launch.tpu import tpu_environment
+from trainer.cluster.discovery import SECRET
 
 Values = dict[str, Any]
 
@@ -17,6 +18,7 @@ JOIN_SECS = 900
 # Of the user and the group; launch/Dockerfile makes them.
 USER = 1000
 LIBTPU = "/lib/libtpu.so"
+_JOB_UID = "metadata.labels['batch.kubernetes.io/controller-uid']"
 
 
 def pod_spec(request: Request) -> Values:
@@ -94,8 +96,13 @@ def _container(request: Request) -> Values:
     }
     if request.nodes > 1:
         container["ports"] = [{"name": "grpc", "containerPort": PORT}]
-    if named := _environment(request):
+    named = _environment(request)
+    if named:
         container["env"] = [{"name": n, "value": v} for n, v in named.items()]
+    if "STRATA_ADDRESSES" in named:
+        # The Job's number of its own, which none but its namespace is told.
+        source = {"fieldRef": {"fieldPath": _JOB_UID}}
+        container["env"].append({"name": SECRET, "valueFrom": source})
     if mounts := [mount for _, mount in _volumes(request)]:
         container["volumeMounts"] = mounts
     return container

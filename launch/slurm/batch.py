@@ -8,6 +8,7 @@ chief could say nothing, srun's code counts.
 import argparse
 import os
 import pathlib
+import secrets
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from launch.supervise.policy import Supervision
 from launch.supervise.signals import Signals
 from launch.supervise.trainer import newest_step
 from launch.supervise.trainer import TRAINER
+from trainer.cluster.discovery import SECRET
 from trainer.process import output
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import DONE
@@ -154,7 +156,10 @@ def run_step(arguments: list[str], signals: Signals, number: str) -> int:
         cores = os.environ["SLURM_CPUS_PER_TASK"]
         command.append(f"--cpus-per-task={cores}")
     process = subprocess.Popen(
-        [*command, *TRAINER, *arguments], start_new_session=True
+        [*command, *TRAINER, *arguments],
+        # srun hands it on by Slurm's own sealed messages.
+        env={**os.environ, SECRET: secrets.token_hex()},
+        start_new_session=True,
     )
     while process.poll() is None:
         if signals.take(TICK_SECS) is not None:

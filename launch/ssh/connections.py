@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import time
@@ -19,6 +20,7 @@ from launch.ssh.openssh import SPEAK_SECS
 from launch.ssh.openssh import worker_command
 from launch.supervise.tee import Tee
 from launch.supervise.workers import Worker
+from trainer.cluster.discovery import SECRET
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import UserError
 from trainer.process.moments import boot_secs
@@ -36,7 +38,7 @@ class RemoteWorker(Worker):
     Whether it is alive its own host watches, and ssh whether that is there.
     """
 
-    def __init__(self, index: int, command: list[str]) -> None:
+    def __init__(self, index: int, command: list[str], secret: str) -> None:
         super().__init__(
             index,
             command,
@@ -47,6 +49,8 @@ class RemoteWorker(Worker):
         self.beats = None
         self._spoke = time.monotonic()
         self._kill_at: float | None = None
+        # Where nobody of that host sees it, as one does a command line.
+        self._say(f"{SECRET} {secret}")
 
     def poll(self) -> int | None:
         """Returns the remote exit code; says that this launcher is there."""
@@ -139,10 +143,12 @@ class RemoteJob:
             print(f"strata: {host} does not answer: {said}", flush=True)
         if len(hosts) < self._wanted.min_workers:
             return []
+        secret = secrets.token_hex()
         return [
             RemoteWorker(
                 all_hosts.index(host),
                 worker_command(self._wanted, hosts, place, self._arguments),
+                secret,
             )
             for place, host in enumerate(hosts)
         ]

@@ -1,9 +1,10 @@
 """What runs on each host of `strata launch ssh`: one worker, for a launcher.
 
 The launcher's words come by stdin, a line each: a signal's name (TERM, USR1,
-INT, KILL) to pass on, or nothing, which says that it is still there. Where it
-is gone the worker is told to leave, and killed if it does not. With --probe it
-prints what the launcher must know of this host, and runs nothing.
+INT, KILL) to pass on, or nothing, which says that it is still there; the first
+holds the job's secret. Where the launcher is gone the worker is told to leave,
+and killed if it does not. With --probe it prints what the launcher must know of
+this host, and runs nothing.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from launch.supervise.trainer import newest_step
 from launch.supervise.trainer import TRAINER
 from launch.supervise.workers import Worker
 from launch.supervise.workers import WorkerGroup
+from trainer.cluster.discovery import SECRET
 from trainer.process import output
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import leave
@@ -78,9 +80,22 @@ def heard_lines(descriptor: int, silence_secs: float) -> Iterator[str]:
         yield from (line.decode("ascii", "replace") for line in lines)
 
 
-def obey(signals: Signals, silence_secs: float) -> None:
+def take_secret(
+    lines: Iterator[str], environment: dict[str, str], silence_secs: float
+) -> None:
+    """Hands a worker that has peers the job's secret, where one is told.
+
+    Whoever starts workers by hand has none to tell.
+    """
+    if "TF_CONFIG" in environment and silence_secs:
+        word, _, secret = next(lines, "").partition(" ")
+        if word == SECRET:
+            environment[SECRET] = secret
+
+
+def obey(signals: Signals, lines: Iterator[str]) -> None:
     """Takes the launcher's words; ends this process once it is gone."""
-    for line in heard_lines(sys.stdin.fileno(), silence_secs):
+    for line in lines:
         if line in PASSED_ON:
             signals.add(signal.Signals[f"SIG{line}"])
     signals.add(signal.SIGTERM)
@@ -105,9 +120,9 @@ def main(argv: list[str]) -> int:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     tee = Tee("", output.worker_log(workdir, wanted.index))
     signals = Signals()
-    threading.Thread(
-        target=obey, args=(signals, wanted.silence_secs), daemon=True
-    ).start()
+    lines = heard_lines(sys.stdin.fileno(), wanted.silence_secs)
+    take_secret(lines, environment, wanted.silence_secs)
+    threading.Thread(target=obey, args=(signals, lines), daemon=True).start()
     with signals.caught():
         worker = Worker(wanted.index, [*TRAINER, *arguments], environment, tee)
         group = WorkerGroup([worker], start_secs=wanted.start_secs)

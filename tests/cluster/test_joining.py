@@ -2,13 +2,15 @@
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import json
-import pathlib
 import socket
+import time
 
 import pytest
 
 from tests import processes
+from trainer.cluster import channel
 from trainer.cluster import joining
 from trainer.cluster.place import Cluster
 from trainer.process.exits import ClusterError
@@ -111,20 +113,22 @@ def knock(address, text):
         return connection
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"",
-        b"GET / HTTP/1.1\r\n\r\n",
-        b"[]\n",
-        b"{}\n",
-        b'{"index": 7, "facts": {}, "unix_secs": 0}\n',
-        b'{"index": 0, "facts": {}, "unix_secs": 0}\n',
-        b"\xff\n",
-        b"x" * (2 * joining.MOST_BYTES),
-    ],
-    ids=lambda text: repr(text[:20]),
-)
+HELLO = {"index": 1, "facts": FACTS, "unix_secs": 0.0}
+STRANGERS = [
+    b"",
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9),
+    b"SSH-2.0-OpenSSH_9.2\r\n",
+    b"0" * 32 + b"\n",
+    b"0" * 32 + b"\n" + b"0" * 64 + b" " + json.dumps(HELLO).encode() + b"\n",
+    b"0" * 32 + b"\n" + b"x" * (2 * channel.MOST_BYTES),
+    json.dumps(HELLO).encode() + b"\n",
+    b"\xff\n",
+    b"x" * (2 * channel.MOST_BYTES),
+]
+
+
+@pytest.mark.parametrize("text", STRANGERS, ids=lambda text: repr(text[-20:]))
 def test_a_stranger_is_not_let_in(tmp_path, text):
     workers = places(2)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -136,14 +140,144 @@ def test_a_stranger_is_not_let_in(tmp_path, text):
         chief.result()
 
 
+@contextlib.contextmanager
+def chief_of(workers, workdir, secs=20.0):
+    """Has a chief wait in a thread; gives what will be its result."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        yield pool.submit(joining.join, workers[0], FACTS, workdir, secs)
+
+
+def speak(place):
+    """Comes to the chief as a worker with the job's secret would."""
+    connection = knock(place.addresses[0], b"")
+    worker = channel.Channel(connection, joining._secret(place), is_chief=False)
+    worker.wait(joining.Welcome, 20.0)
+    return worker
+
+
+@pytest.mark.parametrize(
+    "hello",
+    [
+        {"index": 1},
+        {**HELLO, "facts": [1]},
+        {**HELLO, "unix_secs": "now"},
+        {**HELLO, "index": 1e999},
+        {**HELLO, "index": 0},
+        {**HELLO, "index": 7},
+        {**HELLO, "index": True},
+        {**HELLO, "unix_secs": float("nan")},
+        {
+            **HELLO,
+            "facts": {"a": json.loads("[" * 99 + "]" * 99)},
+        },
+        [],
+        None,
+    ],
+    ids=repr,
+)
+def test_a_hello_that_is_none_ends_nobody(tmp_path, hello):
+    workers = places(2)
+    with chief_of(workers, tmp_path) as chief:
+        worker = speak(workers[1])
+        with worker.connection as connection:
+            worker.send(hello)
+            assert connection.recv(1) == b""  # it hung up
+        joining.join(workers[1], FACTS, tmp_path, 20.0)
+        chief.result()
+
+
 def test_a_worker_that_dies_may_come_again(tmp_path):
     workers = places(3)
-    told = {"index": 1, "facts": FACTS, "unix_secs": 0.0}
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        join = (joining.join, FACTS, pathlib.Path(tmp_path))
-        chief = pool.submit(join[0], workers[0], *join[1:], 20.0)
-        knock(
-            workers[0].addresses[0], json.dumps(told).encode() + b"\n"
-        ).close()
-        others = [pool.submit(join[0], w, *join[1:], 20.0) for w in workers[1:]]
-        assert [each.result() for each in (chief, *others)] == [None] * 3
+    with chief_of(workers, tmp_path) as chief:
+        dead = speak(workers[1])
+        dead.send(HELLO)
+        dead.connection.close()
+        join = (joining.join, FACTS, tmp_path)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            for worker in workers[1:]:
+                pool.submit(join[0], worker, *join[1:], 20.0)
+        chief.result()
+
+
+def of_job(place, secret):
+    return dataclasses.replace(place, secret=secret)
+
+
+def test_a_job_with_a_secret_meets(tmp_path):
+    assert meet([of_job(p, b"a") for p in places(3)], tmp_path) == [None] * 3
+
+
+@pytest.mark.parametrize("field", ["secret", "job", "addresses"])
+def test_workers_of_two_jobs_do_not_meet_and_are_told(tmp_path, field):
+    mine = places(2)
+    others = {
+        "secret": of_job(mine[1], b"another"),
+        "job": dataclasses.replace(mine[1], job="another"),
+        "addresses": dataclasses.replace(
+            mine[1], addresses=(mine[1].addresses[0], places(1)[0].addresses[0])
+        ),
+    }
+    chief, worker = meet([mine[0], others[field]], tmp_path, secs=1.0)
+    assert isinstance(chief, ClusterError)
+    assert f"worker 1 ({mine[1].addresses[1]}) did not come" in str(chief)
+    assert "did not prove to be of this job, from 127.0.0.1" in str(chief)
+    assert isinstance(worker, ClusterError)
+    assert "it does not prove to be of this job" in str(worker)
+
+
+def test_a_job_forms_among_another_jobs_workers(tmp_path):
+    workers = places(2)
+    with chief_of(workers, tmp_path) as chief:
+        other = meet([of_job(workers[1], b"another")], tmp_path, secs=1.0)
+        assert isinstance(other[0], ClusterError)
+        assert meet(workers[1:], tmp_path) == [None]
+        chief.result()
+
+
+def test_who_trickles_is_hung_up_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(joining, "ANSWER_SECS", 1.0)
+    workers = places(2)
+    with chief_of(workers, tmp_path) as chief:
+        with knock(workers[0].addresses[0], b"0") as connection:
+            connection.recv(100)
+            began = time.monotonic()
+            with contextlib.suppress(OSError):
+                while connection.recv(1):
+                    connection.sendall(b"0")
+        assert time.monotonic() - began < 10.0
+        joining.join(workers[1], FACTS, tmp_path, 20.0)
+        chief.result()
+
+
+def test_few_strangers_are_held_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(joining, "MOST_UNPROVEN", 2)
+    workers = places(2)
+    with chief_of(workers, tmp_path) as chief, contextlib.ExitStack() as held:
+        first, *_ = [
+            held.enter_context(knock(workers[0].addresses[0], b""))
+            for _ in range(20)
+        ]
+        while first.recv(100):
+            pass
+        joining.join(workers[1], FACTS, tmp_path, 20.0)
+        chief.result()
+
+
+def test_a_proof_does_not_serve_twice(tmp_path):
+    workers = places(3)
+    text = json.dumps(HELLO).encode()
+    with chief_of(workers, tmp_path, secs=1.0) as chief:
+        heard = speak(workers[1])
+        line = heard._proof(False, 0, text) + b" " + text + b"\n"
+        heard.connection.close()
+        with knock(workers[0].addresses[0], heard._own + b"\n") as replayed:
+            replayed.sendall(line)
+            with contextlib.suppress(OSError):
+                while replayed.recv(1000):
+                    pass
+        told = chief.exception()
+    assert "worker 1" in str(told)
+
+
+def test_a_secret_is_not_shown():
+    assert "hidden" not in repr(of_job(places(2)[0], b"hidden"))

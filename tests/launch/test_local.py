@@ -374,6 +374,17 @@ def test_a_wrong_config_fails_once(tmp_path):
     assert not (tmp_path / "run/result.json").exists()
 
 
+def test_workers_share_a_secret_that_no_other_job_has(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(local, "Worker", lambda *words, **_: seen.append(words))
+    job = local.LocalJob(["--config=x"], tmp_path, [], 0)
+    job.start(2, None)
+    job.start(2, None)
+    told = [environment["STRATA_JOB_SECRET"] for _, _, environment, _ in seen]
+    assert [told.count(secret) for secret in told] == [2, 2, 2, 2]
+    assert not any(told[0] in word for _, words, *_ in seen for word in words)
+
+
 def workers_of(supervisor, index):
     """Finds the process of a worker by its TF_CONFIG."""
     found = []

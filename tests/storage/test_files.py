@@ -50,6 +50,25 @@ def test_a_writer_that_raises_leaves_the_old_file(tmp_path):
     assert os.listdir(tmp_path) == ["value"]
 
 
+def test_a_link_in_the_way_is_not_followed(tmp_path, monkeypatch):
+    """As another user may put there, where the name is known beforehand."""
+    (tmp_path / "theirs").write_bytes(b"theirs")
+    monkeypatch.setattr(os, "urandom", lambda count: bytes(count))
+    link = tmp_path / f".value.{bytes(4).hex()}"
+    link.symlink_to(tmp_path / "theirs")
+    with pytest.raises(FileExistsError):
+        write_atomically(tmp_path / "value", b"ours")
+    (tmp_path / ".made").symlink_to(tmp_path, target_is_directory=True)
+    with new_folder(tmp_path / "made") as aside:
+        (aside / "theirs").write_bytes(b"ours")
+    assert (tmp_path / "theirs").read_bytes() == b"theirs"
+
+
+def test_a_secret_is_its_users_alone(tmp_path):
+    write_atomically(tmp_path / "value", b"secret", mode=0o600)
+    assert stat.S_IMODE((tmp_path / "value").stat().st_mode) == 0o600
+
+
 def test_of_two_writers_at_once_the_last_one_counts(tmp_path):
     with new_file(tmp_path / "value") as first:
         first.write(b"first")

@@ -1,5 +1,6 @@
 """Who is in the job: TF_CONFIG, addresses or Slurm, read once."""
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping
@@ -19,6 +20,9 @@ SLURM_PORTS, SLURM_TASKS, SLURM_JOBS = 12_000, 16, 1_250
 SLURM_STEP_APART = 131
 # By which a machine or a pod is told its worker's number.
 NUMBERS = ("STRATA_WORKER", "JOB_COMPLETION_INDEX")
+# By which its processes are told what proves that they are of one job; never by
+# a command line, which all users of a machine see.
+SECRET = "STRATA_JOB_SECRET"
 
 
 def read(environment: Mapping[str, str]) -> Cluster:
@@ -176,7 +180,11 @@ def from_slurm(environment: Mapping[str, str]) -> Cluster:
             " out by --distribution=block or cyclic"
         )
     first = SLURM_PORTS + SLURM_TASKS * (number % SLURM_JOBS)
-    return Cluster(tuple(f"{hosts[i]}:{first + k}" for i, k in places), index)
+    return Cluster(
+        tuple(f"{hosts[i]}:{first + k}" for i, k in places),
+        index,
+        job=f"{environment['SLURM_JOB_ID']}.{environment['SLURM_STEP_ID']}",
+    )
 
 
 def _check_step(
@@ -254,6 +262,8 @@ def enter(source: str, environment: MutableMapping[str, str]) -> Cluster:
     """
     asked, (source, place) = source, find(source, environment)
     environment.pop("TF_CONFIG", None)
+    secret = environment.pop(SECRET, "").encode()
+    place = dataclasses.replace(place, secret=secret)
     if place.workers > 1:
         environment["TF_CONFIG"] = place.tf_config()
         print(

@@ -3,34 +3,74 @@
 TensorFlow itself waits for a missing peer without a word, with every Python
 thread held, and trains with workers that were given different configs. So the
 chief listens first on the address that the cluster gives it, each other worker
-comes there with what it knows of the job, and all part with one verdict, in
-JSON lines. Then the address is TensorFlow's. Standard library alone.
+comes there with what it knows of the job, and all part with one verdict. Then
+the address is TensorFlow's. Anybody may come to it: who does not prove to be of
+the job is no peer, and is counted.
 """
 
+import collections
 import contextlib
-import json
+import hashlib
 import os
 import pathlib
 import secrets
 import selectors
 import socket
 import time
+from typing import Annotated
 from typing import Any
+from typing import TypedDict
 
+from msgspec import Meta
+
+from trainer.cluster.channel import Channel
+from trainer.cluster.channel import StrangerError
 from trainer.cluster.place import Cluster
 from trainer.cluster.place import split_address
 from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
 
-# What a peer may send, and how long it may take to answer once it has come.
-MOST_BYTES = 1 << 20
+# How long a peer may take to answer once it has come; all of its answer.
 ANSWER_SECS = 30.0
+# How many may be there at once that have not proven to be of the job.
+MOST_UNPROVEN = 64
+# Of how many strangers the addresses are told.
+TOLD_STRANGERS = 3
 # How long a network file system may take to show a new file.
 SEE_SECS = 10.0
 RETRY_SECS = 0.2
 SAY_SECS = 30.0
 CLOCKS_APART_SECS = 5.0
 Facts = dict[str, Any]
+
+
+class Welcome(TypedDict):
+    """Says that this is the job's chief, before a worker tells anything."""
+
+    workers: int
+
+
+class Hello(TypedDict):
+    """What a worker knows of the job."""
+
+    index: Annotated[int, Meta(ge=1)]
+    facts: Facts
+    unix_secs: float
+
+
+class Answer(TypedDict, total=False):
+    """What the chief says: a file to look for, or its verdict."""
+
+    probe: str
+    height: Annotated[int, Meta(ge=0)]
+    failure: str
+    mistake: str | None
+
+
+class Sight(TypedDict):
+    """Whether a worker sees the chief's file."""
+
+    sees: bool
 
 
 def join(
@@ -57,7 +97,8 @@ def join(
         return
     with _own_address(place) as listener:
         if place.is_chief:
-            listener.listen(place.workers)
+            # Room for strangers, who must keep nobody out.
+            listener.listen(place.workers + MOST_UNPROVEN)
             _Chief(place, facts, workdir, listener).meet(deadline_secs)
             return
     _come(place, facts, workdir, deadline_secs)
@@ -93,43 +134,31 @@ def _own_address(place: Cluster) -> socket.socket:
     return listener
 
 
-class _Lines:
-    """A connection that carries JSON objects, one a line."""
+def _secret(place: Cluster) -> bytes:
+    """Returns the job's secret; where nothing gave one, all that is its own."""
+    own = place.secret or f"{place.job} {','.join(place.addresses)}".encode()
+    return hashlib.sha256(own).digest()
 
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self._text = b""
 
-    def send(self, value: Facts) -> None:
-        self.connection.sendall(json.dumps(value).encode() + b"\n")
+class _Peer:
+    """Who came to the chief.
 
-    def take(self) -> Facts | None:
-        """Reads what is there; returns an object once its line is whole.
+    Attributes:
+      host: from where.
+      channel: to it.
+      since_secs: when it came, by the monotonic clock.
+      is_welcomed: whether it was told that this is the chief.
+      told: what it said, once it has proven to be of the job.
+      clock_offset_secs: of its clock from the chief's.
+    """
 
-        Raises:
-          ValueError: it is no JSON object, or too long.
-          OSError: the connection is broken or was closed.
-        """
-        data = self.connection.recv(1 << 16)
-        if not data:
-            raise ConnectionResetError("it was closed")
-        self._text += data
-        line, end, self._text = self._text.partition(b"\n")
-        if not end:
-            self._text = line
-            if len(line) > MOST_BYTES:
-                raise ValueError("its line does not end")
-            return None
-        value = json.loads(line)
-        if not isinstance(value, dict):
-            raise ValueError("it sent no object")
-        return value
-
-    def wait(self) -> Facts:
-        """Returns the next object."""
-        while (value := self.take()) is None:
-            pass
-        return value
+    def __init__(self, channel: Channel, host: str) -> None:
+        self.host = host
+        self.channel = channel
+        self.since_secs = time.monotonic()
+        self.is_welcomed = False
+        self.told: Hello | None = None
+        self.clock_offset_secs = 0.0
 
 
 class _Chief:
@@ -146,8 +175,10 @@ class _Chief:
         self._facts = facts
         self._workdir = workdir
         self._listener = listener
-        self._peers: dict[int, _Lines] = {}
-        self._told: dict[int, Facts] = {}
+        self._secret = _secret(place)
+        self._peers: dict[int, _Peer] = {}
+        self._unproven: list[_Peer] = []
+        self._strangers: collections.Counter[str] = collections.Counter()
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, selectors.EVENT_READ)
 
@@ -157,15 +188,16 @@ class _Chief:
             mistake = self._difference() or self._probe()
             self._tell({"mistake": mistake})
         finally:
-            for key in list(self._selector.get_map().values()):
-                if key.data is not None:
-                    key.data.connection.close()
+            for peer in [*self._unproven, *self._peers.values()]:
+                peer.channel.connection.close()
             self._selector.close()
         if mistake:
             raise UserError(mistake)
 
     def _missing(self) -> list[int]:
-        return [i for i in range(1, self._place.workers) if i not in self._told]
+        return [
+            i for i in range(1, self._place.workers) if i not in self._peers
+        ]
 
     def _gather(self, deadline_secs: float) -> None:
         """Waits until each worker has come with its facts."""
@@ -177,47 +209,93 @@ class _Chief:
                 failure = (
                     f"{names} did not come to the chief at"
                     f" {self._place.addresses[0]} in {deadline_secs:.0f} s"
+                    f"{self._of_strangers()}"
                 )
                 self._tell({"failure": failure})
                 raise ClusterError(failure)
             if now - said > SAY_SECS:
                 said = now
-                print(f"waiting for {names}", flush=True)
+                print(f"waiting for {names}{self._of_strangers()}", flush=True)
             for key, _ in self._selector.select(RETRY_SECS):
                 if key.fileobj is self._listener:
                     self._accept()
                 else:
                     self._hear(key.data)
+            self._give_up()
 
-    def _accept(self) -> None:
-        connection, _ = self._listener.accept()
-        self._selector.register(
-            connection, selectors.EVENT_READ, _Lines(connection)
+    def _of_strangers(self) -> str:
+        """Says who came that is not of the job."""
+        if not self._strangers:
+            return ""
+        count, hosts = self._strangers.total(), list(self._strangers)
+        more = ", ..." if len(hosts) > TOLD_STRANGERS else ""
+        return (
+            f"; {count} connections came that did not prove to be of this job,"
+            f" from {', '.join(hosts[:TOLD_STRANGERS])}{more}: of another job"
+            " or program, or of a worker that was started in another way"
         )
 
-    def _hear(self, peer: _Lines) -> None:
-        """Takes in what a peer says; one that breaks off may come again."""
-        known = [i for i, p in self._peers.items() if p is peer]
+    def _accept(self) -> None:
         try:
-            told = peer.take()
+            connection, (host, *_) = self._listener.accept()
+        except OSError:
+            return  # It has left, or there are too many.
+        connection.settimeout(ANSWER_SECS)
+        try:
+            channel = Channel(connection, self._secret, is_chief=True)
+        except OSError:
+            connection.close()
+            return
+        peer = _Peer(channel, host)
+        self._unproven.append(peer)
+        self._selector.register(connection, selectors.EVENT_READ, peer)
+
+    def _give_up(self) -> None:
+        """Hangs up on those that do not prove themselves, the oldest first."""
+        late_secs = time.monotonic() - ANSWER_SECS
+        excess = len(self._unproven) - MOST_UNPROVEN
+        for place, peer in enumerate(list(self._unproven)):
+            if place < excess or peer.since_secs < late_secs:
+                self._strangers[peer.host] += 1
+                self._drop(peer)
+
+    def _drop(self, peer: _Peer) -> None:
+        with contextlib.suppress(KeyError, ValueError):  # it was before
+            self._selector.unregister(peer.channel.connection)
+        peer.channel.connection.close()
+        if peer in self._unproven:
+            self._unproven.remove(peer)
+        for index in [i for i, known in self._peers.items() if known is peer]:
+            del self._peers[index]
+
+    def _hear(self, peer: _Peer) -> None:
+        """Takes in what a peer says; one that breaks off may come again."""
+        try:
+            peer.channel.read()
+            if peer.channel.is_greeted and not peer.is_welcomed:
+                peer.channel.send(dict(Welcome(workers=self._place.workers)))
+                peer.is_welcomed = True
+            told = peer.channel.take(Hello)
             if told is None:
                 return
-            index = int(told["index"])
-            if known or not 0 < index < self._place.workers:
-                raise ValueError("it said what is not its turn")
-        except (OSError, ValueError, KeyError, TypeError):
-            self._selector.unregister(peer.connection)
-            peer.connection.close()
-            for i in known:
-                del self._peers[i], self._told[i]
+            if peer.told or told["index"] >= self._place.workers:
+                raise StrangerError("it said what is not its turn")
+        except (OSError, StrangerError):
+            if peer in self._unproven:
+                self._strangers[peer.host] += 1
+            self._drop(peer)
             return
-        told["clock_offset_secs"] = told["unix_secs"] - time.time()
-        self._peers[index], self._told[index] = peer, told
+        self._unproven.remove(peer)
+        if before := self._peers.get(told["index"]):
+            self._drop(before)  # It was started again.
+        peer.told = told
+        peer.clock_offset_secs = told["unix_secs"] - time.time()
+        self._peers[told["index"]] = peer
 
     def _difference(self) -> str | None:
         """Names the first field in which a worker differs from the chief."""
-        for index, told in sorted(self._told.items()):
-            apart_secs = abs(told["clock_offset_secs"])
+        for index, peer in sorted(self._peers.items()):
+            apart_secs = abs(peer.clock_offset_secs)
             if apart_secs > CLOCKS_APART_SECS:
                 print(
                     f"WARNING: the clock of {self._place.name_of(index)} is"
@@ -225,7 +303,8 @@ class _Chief:
                     " files may mislead",
                     flush=True,
                 )
-            theirs = told["facts"]
+            assert peer.told is not None
+            theirs = peer.told["facts"]
             for field in sorted(self._facts.keys() | theirs.keys()):
                 here, there = self._facts.get(field), theirs.get(field)
                 if here != there:
@@ -244,18 +323,18 @@ class _Chief:
         height = [folder.is_dir() for folder in folders].index(True)
         probe = folders[height] / f".strata_probe_{secrets.token_hex(8)}"
         try:
-            probe.touch()
+            probe.touch(exist_ok=False)
             self._tell({"probe": probe.name, "height": height})
             for index, peer in sorted(self._peers.items()):
-                peer.connection.settimeout(SEE_SECS + ANSWER_SECS)
-                if not peer.wait()["sees"]:
+                limit_secs = SEE_SECS + ANSWER_SECS
+                if not peer.channel.wait(Sight, limit_secs)["sees"]:
                     return (
                         f"--workdir={self._workdir}:"
                         f" {self._place.name_of(index)} does not see the file"
                         f" that the chief wrote in {probe.parent}; name a"
                         " folder that all workers share"
                     )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, StrangerError) as error:
             raise ClusterError(
                 f"a worker left while the job formed ({error})"
             ) from error
@@ -263,10 +342,10 @@ class _Chief:
             probe.unlink(missing_ok=True)
         return None
 
-    def _tell(self, value: Facts) -> None:
+    def _tell(self, answer: Answer) -> None:
         for peer in self._peers.values():
             try:
-                peer.send(value)
+                peer.channel.send(dict(answer))
             except OSError:
                 continue  # It has left; what follows tells.
 
@@ -284,12 +363,13 @@ def _come(
     while time.monotonic() < deadline:
         try:
             with socket.create_connection((host, port), 5.0) as connection:
+                channel = Channel(connection, _secret(place), is_chief=False)
                 # The chief's own deadline comes first, and it names who is
                 # missing.
-                connection.settimeout(deadline_secs + ANSWER_SECS)
-                _talk(_Lines(connection), place, facts, workdir)
+                answer_secs = deadline_secs + ANSWER_SECS
+                _talk(channel, place, facts, workdir, answer_secs)
                 return
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, StrangerError) as error:
             reason = error
         time.sleep(RETRY_SECS)
     raise ClusterError(
@@ -299,22 +379,26 @@ def _come(
 
 
 def _talk(
-    chief: _Lines,
+    chief: Channel,
     place: Cluster,
     facts: Facts,
     workdir: pathlib.Path | None,
+    answer_secs: float,
 ) -> None:
     """Tells the chief what this worker knows, and hears the verdict."""
-    chief.send({"index": place.index, "facts": facts, "unix_secs": time.time()})
-    answer = chief.wait()
+    chief.wait(Welcome, ANSWER_SECS)
+    hello = Hello(index=place.index, facts=facts, unix_secs=time.time())
+    chief.send(dict(hello))
+    answer = chief.wait(Answer, answer_secs)
     if "probe" in answer and workdir is not None:
-        folder = [workdir, *workdir.parents][answer["height"]]
-        chief.send({"sees": _sees(folder, answer["probe"])})
-        answer = chief.wait()
-    if "failure" in answer:
-        raise ClusterError(answer["failure"])
-    if answer["mistake"]:
-        raise UserError(answer["mistake"])
+        folders = [workdir, *workdir.parents][answer["height"] :]
+        sees = bool(folders) and _sees(folders[0], answer["probe"])
+        chief.send({"sees": sees})
+        answer = chief.wait(Answer, answer_secs)
+    if failure := answer.get("failure"):
+        raise ClusterError(failure)
+    if mistake := answer.get("mistake"):
+        raise UserError(mistake)
 
 
 def _sees(folder: pathlib.Path, name: str) -> bool:

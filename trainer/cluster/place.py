@@ -16,11 +16,15 @@ class Cluster:
       index: of this process among them.
       has_chief_task: whether the first is a task of a job "chief", beside
         which workers are counted from 0.
+      job: by which its surroundings know the job; "" where they do not.
+      secret: that the job's processes alone know; empty where there is none.
     """
 
     addresses: tuple[str, ...] = ()
     index: int = 0
     has_chief_task: bool = False
+    job: str = ""
+    secret: bytes = dataclasses.field(default=b"", repr=False)
 
     def tf_config(self) -> str:
         """Returns what TF_CONFIG is to say to TensorFlow of several workers."""

@@ -1,6 +1,7 @@
 """Local files and folders that are whole or absent; JSON and JSON lines."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -14,17 +15,23 @@ from trainer.process import interruption
 
 
 @contextlib.contextmanager
-def new_file(path: pathlib.Path) -> Iterator[BinaryIO]:
+def new_file(path: pathlib.Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Opens a file that takes its name when it is written and on the disk.
 
     Until then, and for good where something is raised, what has the name stays
     as it is.
+
+    Args:
+      path: of the file.
+      mode: that it is made with, less the umask.
     """
     # No two writers meet: on another machine, a process may have our number.
+    # Nor does a link that another put there, which "x" does not follow.
     aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    opener = functools.partial(os.open, mode=mode)
     with interruption.raised():
         try:
-            with open(aside, "wb") as file:
+            with open(aside, "xb", opener=opener) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -43,6 +50,8 @@ def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
     killed; it is removed where something is raised.
     """
     aside = path.with_name(f".{path.name}")
+    if aside.is_symlink():  # which is not followed
+        aside.unlink()
     shutil.rmtree(aside, ignore_errors=True)
     with interruption.raised():
         try:
@@ -56,9 +65,11 @@ def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
     sync_folder(path.parent)
 
 
-def write_atomically(path: pathlib.Path, data: bytes) -> None:
+def write_atomically(
+    path: pathlib.Path, data: bytes, mode: int = 0o666
+) -> None:
     """Writes a file that is whole or absent, whatever happens meanwhile."""
-    with new_file(path) as file:
+    with new_file(path, mode) as file:
         file.write(data)
 
 

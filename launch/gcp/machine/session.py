@@ -25,6 +25,7 @@ from launch.supervise.policy import FINAL
 from launch.supervise.policy import shell_code
 from launch.supervise.signals import Signals
 from launch.tpu import tpu_environment
+from trainer.cluster.discovery import SECRET
 from trainer.process.exits import DONE
 from trainer.process.exits import MISTAKE
 from trainer.process.exits import STOPPED
@@ -92,9 +93,15 @@ class Session:
         own = {**os.environ, **self._job["environment"]}
         if "STRATA_ADDRESSES" in own:
             own["STRATA_WORKER"] = str(self.index)
+            own[SECRET] = self._secret()
         if self._job["kind"] == gcloud.TPU:
             own |= tpu_environment(os.path.abspath(LIBTPU))
         return own
+
+    def _secret(self) -> str:
+        """Returns what all machines of the job are told, and none else."""
+        words = gcloud.read(None, f"{self._job['control']}/secret")
+        return finish(words, ASK_SECS).stdout.strip()
 
     def _preflight(self, log: IO[bytes]) -> int:
         """Tries the TPU for seconds, before anything is waited for."""

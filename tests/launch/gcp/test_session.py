@@ -71,6 +71,24 @@ def test_a_machine_knows_its_number(host, index):
     assert session.index_of(job(), host) == index
 
 
+def test_machines_read_the_jobs_secret_from_its_folder(tmp_path, monkeypatch):
+    asked = []
+
+    def finish(words, limit_secs):
+        asked.append(words)
+        return subprocess.CompletedProcess(words, 0, "0af9\n", "")
+
+    monkeypatch.setattr(session, "finish", finish)
+    addresses = {"STRATA_ADDRESSES": "job-0:2222,job-1:2222"}
+    several = session.Session(job(environment=addresses), tmp_path)
+    assert several._environment()["STRATA_JOB_SECRET"] == "0af9"
+    (words,) = asked
+    assert words[:4] == ["gcloud", "storage", "cat", f"{CONTROL}/secret"]
+    alone = session.Session(job(), tmp_path)
+    assert "STRATA_JOB_SECRET" not in alone._environment()
+    assert len(asked) == 1
+
+
 def recorder(ran, code):
     """Returns a `run` that notes its words, and answers with a code."""
 

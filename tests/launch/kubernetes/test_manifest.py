@@ -137,10 +137,16 @@ def test_what_a_job_holds(printed):
     assert pod["subdomain"] == service["metadata"]["name"]
     assert service["spec"]["publishNotReadyAddresses"] is True
     container = container_of(job)
-    assert {e["name"]: e["value"] for e in container["env"]} == {
-        "STRATA_ADDRESSES": "mnist-0.mnist:2222,mnist-1.mnist:2222,"
-        "mnist-2.mnist:2222,mnist-3.mnist:2222"
+    addresses, secret = container["env"]
+    assert addresses == {
+        "name": "STRATA_ADDRESSES",
+        "value": "mnist-0.mnist:2222,mnist-1.mnist:2222,"
+        "mnist-2.mnist:2222,mnist-3.mnist:2222",
     }
+    # The Job's uid: nobody chooses it, and its namespace alone sees it.
+    path = "metadata.labels['batch.kubernetes.io/controller-uid']"
+    source = {"fieldRef": {"fieldPath": path}}
+    assert secret == {"name": "STRATA_JOB_SECRET", "valueFrom": source}
     assert container["command"] == ["python", "-m", "launch.local"]
     assert container["args"] == [
         "--max_restarts=3",

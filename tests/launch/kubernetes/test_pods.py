@@ -44,7 +44,8 @@ class Pods(jobs.Harmed):
         self.running = {}
 
     def _environment(self):
-        return {e["name"]: e["value"] for e in self._container["env"]}
+        uid = "8e4d7e0e-3c1f-4f8f-9a53-0d9a3f0f5c11"
+        return {e["name"]: e.get("value", uid) for e in self._container["env"]}
 
     def create(self, index):
         """Does what the Job controller and the kubelet do for an index."""

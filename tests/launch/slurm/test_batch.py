@@ -19,6 +19,7 @@ TRAINER = ["--config=fake", "--workdir=run"]
 # STEP": the chief's own code or -, the checkpoint that it leaves behind or -.
 SRUN = """\
 read -r code chief step < plan.txt || exit 99
+echo "$STRATA_JOB_SECRET" >> secrets
 sed -i 1d plan.txt
 echo x >> run/starts
 [ "$step" = - ] || mkdir -p "run/checkpoints/step_$(printf %08d "$step")"
@@ -116,6 +117,13 @@ def test_a_flags_value_may_be_a_word_of_its_own(batch, capsys):
 
 def test_without_requeue_a_stopped_job_ends(batch):
     assert batch("42 42 10", flags=()) == (42, 1, 0)
+
+
+def test_each_step_has_a_secret_of_its_own(batch):
+    batch("75 75 1", "0 0 2")
+    told = pathlib.Path("secrets").read_text().split()
+    assert [len(secret) for secret in told] == [64, 64]
+    assert len(set(told)) == 2
 
 
 def test_a_cancelled_job_does_not_come_back(batch):

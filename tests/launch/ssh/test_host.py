@@ -17,7 +17,7 @@ def remote(tmp_path):
     """Starts what runs on a host, with a trainer that does as it is told."""
     started = []
 
-    def start(trainer, *flags):
+    def start(trainer, *flags, said=None):
         script = (
             "import sys; from launch.ssh import host; host.STOP_SECS = 0.5;"
             f"host.TRAINER = (sys.executable, '-c', {trainer!r});"
@@ -33,6 +33,8 @@ def remote(tmp_path):
             bufsize=1,
         )
         started.append(process)
+        if said is not None:
+            process.stdin.write(f"{said}\n")
         return process, int(process.stdout.readline())
 
     yield start
@@ -79,6 +81,24 @@ def test_a_worker_leaves_once_its_launcher_is_gone(remote, tmp_path):
     log = (tmp_path / "logs/worker_0.log").read_text()
     assert log.splitlines()[1] == "saved"
     wait_for_end([pid])
+
+
+KEEPS_A_SECRET = """
+import os, signal
+print(os.getpid(), flush=True)
+print(os.environ.get("STRATA_JOB_SECRET"), flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("first", ["STRATA_JOB_SECRET 0af9", ""])
+def test_the_first_line_is_the_jobs_secret(remote, monkeypatch, first):
+    monkeypatch.setenv("TF_CONFIG", "{}")
+    process, _ = remote(KEEPS_A_SECRET, "--silence_secs=20", said=first)
+    heard = process.stdout.readline().strip()
+    assert heard == (first.partition(" ")[2] or "None")
+    process.stdin.write("KILL\n")
+    assert process.wait(ENDED_SECS) == 137
 
 
 @pytest.mark.parametrize("silent", [False, True])

@@ -48,8 +48,10 @@ cat > .strata/gcp/mnist/request.json <<'STRATA_REQUEST'
 {"kind": "gpu", "name": "mnist", "zones": ["us-central1-a", "us-central1-b", "us-east1-c"], "machine_type": "a3-highgpu-8g", "image": ["ubuntu-accelerator-2404-amd64-with-nvidia-580", "ubuntu-os-accelerator-images"], "num_vms": 2, "max_secs": 7200, "bucket": "gs://mine/team", "workdir": "gs://mine/team/mnist", "revision": "0000000000000000000000000000000000000000", "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist"], "spot": true, "gpus": 8, "accelerator": null, "needs_gvnic": true, "project": "our-project", "network": null, "disk_gb": 100, "max_restarts": 10, "wait_secs": 21600}
 STRATA_REQUEST
 git -C /home/me/strata archive --format=tar.gz 0000000000000000000000000000000000000000 > .strata/gcp/mnist/code.tar.gz
+(umask 077 && openssl rand -hex 32 > .strata/gcp/mnist/secret)
 gcloud storage cp .strata/gcp/mnist/code.tar.gz gs://mine/team/.strata/mnist/code.tar.gz --quiet --project=our-project
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/team/.strata/mnist/request.json --quiet --project=our-project
+gcloud storage cp .strata/gcp/mnist/secret gs://mine/team/.strata/mnist/secret --quiet --project=our-project
 gcloud storage rm gs://mine/team/.strata/mnist/outcome.json gs://mine/team/.strata/mnist/setup.log gs://mine/team/mnist/STOP --quiet --project=our-project || true
 trap 'gcloud compute instances delete mnist-0 mnist-1 --zone=us-central1-a --quiet --project=our-project' EXIT
 gcloud \
