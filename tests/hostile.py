@@ -46,6 +46,31 @@ def hostile_csv(draw):
     return draw(st.sampled_from([b"", b"\xef\xbb\xbf", b"\xff\xfe"])) + content
 
 
+# Controls, lines' ends, marks of direction and tags: none is to reach a reader.
+ACTING = frozenset(
+    [
+        *map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), "\u061c",
+        *"\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e",
+        *"\u2066\u2067\u2068\u2069\ufeff", *map(chr, range(0xE0001, 0xE0080)),
+    ]
+)  # fmt: skip
+NAMES = st.one_of(
+    st.sampled_from(
+        [
+            "<script>alert(1)</script>", "</title><img src=x onerror=1>",
+            "=HYPERLINK(\"http://x\")", "+1", "-1", "@SUM(A1)", "$^$", "_a_",
+            "\x1b]0;title\x07", "\x1b[2J", "a\u202egpj.exe", "a\n# heading",
+            "[a](javascript:alert(1))", "![a](http://x/y.png)", "&lt;", "\\",
+            "*a*", "\x9b31m", "\r\nstrata: done", "http://evil.example", "`",
+            "$0-$50k", "\U000e0041", "日本語", "\0", "  ", "'", '"', "]]>",
+            "```", "| a | b |", "{{7*7}}",
+        ]
+    ),
+    st.text(st.one_of(st.sampled_from(sorted(ACTING)), st.characters(
+        codec="utf-8")), min_size=1, max_size=12),
+    st.text(st.sampled_from("<>&$^_*`[]()!|#=+-@\\ \t\nab"), min_size=1,
+            max_size=12),
+)  # fmt: skip
 EDITS = st.lists(
     st.tuples(
         st.sampled_from(["flip", "cut", "insert", "repeat"]),

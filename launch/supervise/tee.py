@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from trainer.process.output import Log
+from trainer.process.plain_text import beneath
 
 LINES_KEPT = 20
 # Colours, and steps back: a terminal's control sequences.
@@ -67,8 +68,10 @@ class Tee:
 def _show(text: str) -> None:
     """Prints at once, so that the lines of two processes do not mix."""
     with contextlib.suppress(OSError):  # Who looked may be gone.
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        # As the worker wrote it: with its bar, and names made plain there.
+        stdout = beneath(sys.stdout)
+        stdout.write(text)
+        stdout.flush()
 
 
 def _texts(descriptor: int) -> Iterator[str]:

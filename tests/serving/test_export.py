@@ -1,18 +1,25 @@
 """`strata export`: every format says what the trainer says."""
 
+import copy
 import importlib.util
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
 
+import hypothesis
 import keras
+import markdown
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests import processes
 from tests.faults import jobs
+from tests.hostile import ACTING
+from tests.hostile import NAMES
 from tests.runs import held_out_rows
 from tests.runs import OF_VALUES
 from tests.runs import read_result
@@ -23,6 +30,7 @@ from trainer.finished import trained_run
 from trainer.process.exits import UserError
 from trainer.serving import export
 from trainer.serving import formats
+from trainer.serving import model_card
 
 ALL = "saved_model,keras,tflite,onnx"
 
@@ -126,6 +134,54 @@ def test_the_card_says_what_is_known(exported, trained):
     assert {"saved_model.pb", "model.keras", "model.tflite"} <= set(
         card["files"]
     )
+
+
+def named(card, name):
+    """Returns a card of a run where a stranger gave the names."""
+    card = copy.deepcopy(card)
+    card["data"] |= {"name": name, "origin": name, "fingerprint": name}
+    names = [f"{name}{i}" for i in range(10)]
+    card["data"]["problem"]["class_names"] = names
+    columns = [{"name": f"{name}{i}"} for i in range(2)]
+    card["data"]["encoding"] = {"columns": columns}
+    for row in card["run"]["per_class"]:
+        row["class"] = name
+    pair = {"class": name, "predicted": name, "rows": 1}
+    card["run"]["confusion"] = {"most_confused": [pair]}
+    card["trained"]["command"] = ["x", "trainer/task.py", f"--data_dir={name}"]
+    card["trained"]["processor"] = name
+    return card
+
+
+@hypothesis.given(NAMES)
+@hypothesis.settings(max_examples=100)
+def test_a_card_has_no_marks_of_names_and_nothing_that_acts(digits_card, name):
+    def shown(name):
+        text = model_card.text_of(named(digits_card, name))
+        assert not {c for c in text if c in ACTING} - {"\n"}
+        assert "<script" not in text
+        found = markdown.markdown(text, extensions=["tables", "fenced_code"])
+        return re.findall(r"<(\w+)", found)
+
+    assert shown(name) == shown("a")
+
+
+@hypothesis.given(NAMES)
+@hypothesis.settings(max_examples=30)
+def test_the_cards_command_is_the_one_that_was_given(name):
+    hypothesis.assume("\0" not in name)
+    quoted = str(model_card._command(["printf", "%s", name]))
+    done = subprocess.run(
+        ["bash", "-c", quoted],
+        capture_output=True,
+        env={"LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]},
+    )
+    assert done.stdout.decode() == name
+
+
+@pytest.fixture(scope="module")
+def digits_card(exported):
+    return json.loads((exported("multiclass") / "model_card.json").read_text())
 
 
 @pytest.mark.parametrize("problem", TRAINED)

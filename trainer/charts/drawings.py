@@ -9,6 +9,8 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from trainer.process.plain_text import plain
+
 # Of the process, and no matter of style.
 _NOT_OURS = ("backend", "backend_fallback", "interactive")
 STYLE: dict[Any, Any] = {
@@ -19,6 +21,7 @@ STYLE: dict[Any, Any] = {
         if not name.startswith(_NOT_OURS)
     },
     "svg.fonttype": "none",  # text stays text
+    "text.parse_math": False,  # as a class's name with $ does
     "svg.hashsalt": "strata",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "sans-serif"],
@@ -42,6 +45,11 @@ class Drawing(NamedTuple):
 
     figure: Figure
     words: str
+
+
+def _name(text: str) -> str:
+    """Returns a name on one line; Matplotlib leaves out those that begin so."""
+    return plain(text) if not text.startswith("_") else f"\u200c{plain(text)}"
 
 
 @contextmanager
@@ -76,7 +84,7 @@ def lines(
             axes.plot(
                 steps,
                 values,
-                label=name,
+                label=_name(name),
                 color=COLOURS[number % len(COLOURS)],
                 linestyle=DASHES[number % len(DASHES)],
                 marker="o" if len(steps) < 3 else None,
@@ -106,8 +114,9 @@ def matrix(labels: list[str], counts: list[list[int]]) -> Drawing:
         axes.grid(visible=False)
         few = classes <= 30
         places = range(classes) if few else []
-        axes.set_xticks(places, labels if few else [], rotation=45)
-        axes.set_yticks(places, labels if few else [])
+        names = [_name(label) for label in labels] if few else []
+        axes.set_xticks(places, names, rotation=45)
+        axes.set_yticks(places, names)
         axes.set(xlabel="predicted", ylabel="true")
         for i, row in enumerate(counts if few else []):
             for j, count in enumerate(row):
@@ -166,7 +175,7 @@ def timeline(attempts: list[tuple[float, float, str]]) -> Drawing:
     with _blank((6.4, height)) as (figure, axes):
         for number, (began, ended, how) in enumerate(attempts):
             axes.barh(number, ended - began, left=began, color=COLOURS[0])
-            axes.text(ended, number, f" {how}", va="center", fontsize=8)
+            axes.text(ended, number, f" {_name(how)}", va="center", fontsize=8)
         axes.set_yticks(
             range(len(attempts)),
             [f"start {i + 1}" for i in range(len(attempts))],
@@ -186,7 +195,7 @@ def bars(title: str, values: dict[str, float]) -> Drawing:
     order = sorted(values.items(), key=lambda item: -item[1])
     with _blank((6.4, 0.9 + 0.28 * len(order))) as (figure, axes):
         axes.barh(
-            [name for name, _ in order],
+            [_name(name) for name, _ in order],
             [value for _, value in order],
             color=COLOURS[0],
         )

@@ -10,6 +10,7 @@ from trainer.journal.printed import Printed
 from trainer.journal.writer import Subject
 from trainer.process import clock
 from trainer.process.columns import lay_out
+from trainer.process.plain_text import moving
 
 
 class Terminal(Printed):
@@ -34,7 +35,8 @@ class Terminal(Printed):
     def introduce(self) -> None:
         # Without its optimizer's variables, that a compiled model adds.
         model = self._model
-        keras.Model(model.inputs, model.outputs, name="mlp").summary()
+        with moving():
+            keras.Model(model.inputs, model.outputs, name="mlp").summary()
 
     def begin_chunk(self, step: int) -> None:
         if self._bar is not None:
@@ -59,9 +61,10 @@ class Terminal(Printed):
             return
         # Stateful: shown as they are, not averaged once more.
         self._bar.stateful_metrics |= set(values)
-        self._bar.update(
-            step - self._start, list(values.items()), finalize=is_last
-        )
+        with moving():
+            self._bar.update(
+                step - self._start, list(values.items()), finalize=is_last
+            )
         if is_last:
             self._bar = None
         elif not _is_live():

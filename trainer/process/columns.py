@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from trainer.process.plain_text import plain
+
 
 def lay_out(
     rows: Sequence[Sequence[str]], left: int = 1, *, spans: bool = False
@@ -15,6 +17,7 @@ def lay_out(
       spans: whether a cell with none after it spans the rest of its line, and
         makes no column wider.
     """
+    rows = [[plain(cell) for cell in row] for row in rows]
     spanning = [_last_of(row) if spans else None for row in rows]
     widths = [
         max(

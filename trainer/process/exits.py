@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from trainer.process import plain_text
+
 # Exit codes, for supervisors and schedulers: see the README.
 DONE = 0
 MISTAKE = 2
@@ -77,32 +79,38 @@ def verb(run: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
         # What a terminal cannot show is a "?" there.
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")
-        try:
-            code = _code_of(run, argv)
-            sys.stdout.flush()
-            return code
-        except UserError as error:
-            tell(str(error))
-            return MISTAKE
-        except ClusterError as error:
-            tell(f"a peer or the cluster failed: {error}")
-        except KeyboardInterrupt:
-            return INTERRUPTED
-        except BrokenPipeError:
-            if not _is_reader_gone():
-                raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return READER_LEFT
-        except Exception as error:
-            if not is_of_disk(error):
-                raise
-            tell(
-                f"the disk failed: {error}; what was saved before stands, so"
-                " mend it and start again"
-            )
-        return CLUSTER_FAILED
+        with plain_text.shown():
+            return _end_of(run, argv)
 
     return main
+
+
+def _end_of(run: Callable[[list[str]], int], argv: list[str]) -> int:
+    """Runs a command; returns its code, having told what went wrong."""
+    try:
+        code = _code_of(run, argv)
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        tell(str(error))
+        return MISTAKE
+    except ClusterError as error:
+        tell(f"a peer or the cluster failed: {error}")
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        if not _is_reader_gone():
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_LEFT
+    except Exception as error:
+        if not is_of_disk(error):
+            raise
+        tell(
+            f"the disk failed: {error}; what was saved before stands, so"
+            " mend it and start again"
+        )
+    return CLUSTER_FAILED
 
 
 def _code_of(run: Callable[[list[str]], int], argv: list[str]) -> int:

@@ -17,6 +17,9 @@ from typing import Any
 from typing import BinaryIO
 from typing import TextIO
 
+from trainer.process.plain_text import beneath
+from trainer.process.plain_text import Plain
+
 # How long a reader may take nothing before the process goes on without it.
 PATIENCE_SECS = 5.0
 # Kept until there is a workdir to write to.
@@ -159,10 +162,17 @@ _log = Log()
 
 def guard() -> None:
     """Guards this process's stdout and stderr from here on, to its end."""
-    if sys.stdout is sys.__stdout__ and sys.stdout is not None:
-        sys.stdout = _guarded(sys.stdout)
-    if sys.stderr is sys.__stderr__ and sys.stderr is not None:
-        sys.stderr = _guarded(sys.stderr)
+    sys.stdout = _guard_own(sys.stdout, sys.__stdout__)
+    sys.stderr = _guard_own(sys.stderr, sys.__stderr__)
+
+
+def _guard_own(stream: TextIO, own: TextIO | None) -> TextIO:
+    if own is None or beneath(stream) is not own:
+        return stream
+    if isinstance(stream, Plain):
+        stream.stream = _guarded(own)
+        return stream
+    return _guarded(own)
 
 
 def keep_in(path: pathlib.Path) -> None:

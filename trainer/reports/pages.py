@@ -11,6 +11,7 @@ from trainer.process import columns
 from trainer.process.exits import DISK_FULL
 from trainer.process.exits import UserError
 from trainer.process.extras import missing_package
+from trainer.process.plain_text import plain
 from trainer.storage.files import write_atomically
 from trainer.version import __version__
 
@@ -92,6 +93,12 @@ def check_output(path: pathlib.Path) -> None:
         )
 
 
+def _plain(value: Any) -> Any:
+    """Makes a name plain; what is markup is so already."""
+    is_name = isinstance(value, str) and not hasattr(value, "__html__")
+    return plain(value, keep="\n\t") if is_name else value
+
+
 def write(
     path: pathlib.Path,
     title: str,
@@ -118,6 +125,7 @@ def write(
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("trainer.reports"),
         autoescape=True,
+        finalize=_plain,
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
     )

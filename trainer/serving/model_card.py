@@ -5,6 +5,7 @@ what it was trained on, how good it is and where it is weak, and what it is not
 for. It says what is known from the run and nothing else.
 """
 
+import re
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from trainer.problem import baselines
 from trainer.problem.problems import type_of
 from trainer.process import columns
+from trainer.process.plain_text import plain
 
 
 class Format(NamedTuple):
@@ -22,6 +24,15 @@ class Format(NamedTuple):
     packages: tuple[str, ...] = ()
 
 
+# What makes more than text of a name in a line of Markdown, links too.
+_MARKS = re.compile(
+    r"[\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|://|www\."
+    r"|&(?=[#\w])|@(?=\w)"
+)
+_ENTITIES = {
+    mark: "".join(f"&#{ord(character)};" for character in mark)
+    for mark in [*"\\`*[]<>|~&$_@", "://", "www."]
+}
 FORMATS = {
     # The folder itself, so that TensorFlow Serving finds its versions.
     "saved_model": Format("."),
@@ -42,19 +53,20 @@ def text_of(card: dict[str, Any]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("trainer.serving"),
         autoescape=False,
+        finalize=_escaped,
         trim_blocks=True,
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
     filters: dict[str, Callable[..., str]] = {
         "between": lambda interval: columns.between(interval, nothing=""),
-        "cell": lambda text: text.replace("|", "\\|").replace("\n", " "),
+        "code": _code,
         "file": _file,
         "number": columns.number,
     }
     environment.filters.update(filters)
     (scores,) = card["run"]["evaluation"].values()
-    command = shlex.join(["python", *card["trained"]["command"][1:]])
+    command = _command(["python", *card["trained"]["command"][1:]])
     problem = card["data"]["problem"]
     beside = card["run"].get("baselines")
     return environment.get_template("model_card.md").render(
@@ -66,6 +78,37 @@ def text_of(card: dict[str, Any]) -> str:
         scores=scores,
         command=command,
     )
+
+
+def _escaped(value: Any) -> Any:
+    """Returns a text that Markdown shows as it is, on one line."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return _MARKS.sub(lambda found: _ENTITIES[found[0]], plain(value))
+
+
+def _code(text: str) -> Any:
+    """Returns a text to stand between backticks, as it is."""
+    import markupsafe
+
+    return markupsafe.Markup(plain(text).replace("`", "'").replace("<", "("))
+
+
+def _shell_word(word: str) -> str:
+    r"""Quotes a word; what would act on its reader is written as \u003c."""
+    acting = [c for c in word if plain(c) != c or c in "<`"]
+    if not acting:
+        return shlex.quote(word)
+    written = [
+        f"\\U{ord(c):08x}" if c in acting or c in "\\'" else c for c in word
+    ]
+    return f"$'{''.join(written)}'"
+
+
+def _command(words: list[str]) -> Any:
+    import markupsafe
+
+    return markupsafe.Markup(" ".join(map(_shell_word, words)))
 
 
 def _file(name: str) -> str:

@@ -6,6 +6,7 @@ import functools
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -13,12 +14,14 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
+from typing import cast
 from typing import NamedTuple
 
 import numpy as np
 
 from trainer.problem.problem import Problem
 from trainer.process.exits import UserError
+from trainer.process.plain_text import PlainBytes
 from trainer.storage.files import new_file
 
 FORMATS = ("csv", "jsonl", "npy")
@@ -30,6 +33,11 @@ _SUFFIXES = {
 }
 # Enough digits to give each float32 back.
 _NUMBER = "%.9g"
+# By which a cell begins that a spreadsheet reckons out (OWASP, CSV injection),
+# and cells that begin so and are none.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b",
+                   "\uff0d", "\uff20")  # fmt: skip
+_PLAIN = re.compile(r"[+-]?(\d[\d.,' ]*([eE][+-]?\d+)?\s?%?)?|-+|[+-]?inf")
 Kept = Iterable[tuple[str, ...]]
 Write = Callable[[np.ndarray, Kept], None]
 # From a row's answer, outputs and kept cells to its line.
@@ -43,11 +51,14 @@ class Form(NamedTuple):
       problem: the run's.
       top: how many of the most probable classes, or None for all in order.
       kept: names of the input's columns that stand before the answer.
+      is_verbatim: whether CSV holds cells as they are that a spreadsheet would
+        take for formulas.
     """
 
     problem: Problem
     top: int | None = None
     kept: tuple[str, ...] = ()
+    is_verbatim: bool = False
 
 
 def choose_format(output: str | None, wanted: str | None) -> str:
@@ -93,11 +104,18 @@ def check_output(output: str | None, inputs: list[Path]) -> None:
 def whole_or_absent(output: str | None) -> Iterator[BinaryIO]:
     """Opens a file that gets its name when all is written; or the terminal."""
     if output is None:
-        yield sys.stdout.buffer
+        yield _stdout()
         sys.stdout.buffer.flush()
         return
     with new_file(Path(output)) as file:
         yield file
+
+
+def _stdout() -> BinaryIO:
+    """Returns stdout for data, which a terminal alone must not obey."""
+    buffer = sys.stdout.buffer
+    is_shown = sys.stdout.isatty()
+    return cast(BinaryIO, PlainBytes(buffer)) if is_shown else buffer
 
 
 @contextlib.contextmanager
@@ -116,7 +134,7 @@ def writing(file: BinaryIO, kind: str, form: Form) -> Iterator[Write]:
             yield write
         return
     if kind == "csv":
-        file.write((_csv_line(_columns(form)) + "\n").encode())
+        file.write((_csv_line(form, _columns(form)) + "\n").encode())
     line = {"csv": _csv_row, "jsonl": _json_row}[kind](form)
 
     def write_lines(p: np.ndarray, kept: Kept) -> None:
@@ -177,15 +195,24 @@ def _own_columns(form: Form) -> list[str]:
     return [*form.problem.answer_columns, *form.problem.output_columns]
 
 
-def _csv_line(fields: Sequence[str]) -> str:
+def _csv_line(form: Form, fields: Sequence[str]) -> str:
+    if not form.is_verbatim:
+        fields = [_text_cell(field) for field in fields]
     held = io.StringIO()
-    csv.writer(held, lineterminator="").writerow(fields)
-    return held.getvalue()
+    # Quoted are fields that hold a character of the line's end.
+    csv.writer(held, lineterminator="\r\n").writerow(fields)
+    return held.getvalue().removesuffix("\r\n")
+
+
+def _text_cell(cell: str) -> str:
+    """Has a spreadsheet take no cell for a formula, as OWASP advises."""
+    is_formula = cell.startswith(_FORMULA_STARTS) and not _PLAIN.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
 
 
 def _csv_row(form: Form) -> Line:
     problem = form.problem
-    quoted = functools.cache(lambda cell: _csv_line([cell]))
+    quoted = functools.cache(lambda cell: _csv_line(form, [cell]))
     numbers = ",".join([_NUMBER] * problem.outputs)
 
     def top(answer: np.ndarray, row: np.ndarray) -> str:
@@ -201,7 +228,9 @@ def _csv_row(form: Form) -> Line:
     answers = top if form.top else plain
     if not form.kept:
         return lambda answer, row, kept: answers(answer, row)
-    return lambda answer, row, kept: f"{_csv_line(kept)},{answers(answer, row)}"
+    return lambda answer, row, kept: (
+        f"{_csv_line(form, kept)},{answers(answer, row)}"
+    )
 
 
 def _json_row(form: Form) -> Line:

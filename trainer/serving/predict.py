@@ -13,6 +13,7 @@ from trainer.process.arguments import Parser
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
+from trainer.process.plain_text import moving
 from trainer.serving import output
 from trainer.serving import rows
 from trainer.serving.ranges import Ranges
@@ -56,6 +57,12 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         help="columns of a table to write beside the answers, or all; one that"
         " is named as an answer becomes input.NAME. Names of rows, a first"
         " column without a name, are kept anyway",
+    )
+    parser.add_argument(
+        "--verbatim",
+        action="store_true",
+        help="write cells of CSV as they are that a spreadsheet would take for"
+        " formulas; by default an apostrophe stands before =, +, - and @",
     )
     parser.add_argument(
         "--array", metavar="NAME", help="which array of an .npz holds the rows"
@@ -102,7 +109,9 @@ def main(argv: list[str]) -> int:
         for path in paths
     ]
     kept = _kept_names(tables)
-    form = output.Form(stored.problem, arguments.top_k, kept)
+    form = output.Form(
+        stored.problem, arguments.top_k, kept, arguments.verbatim
+    )
     with start.eased():
         from trainer.serving.load import TrainedModel
 
@@ -171,4 +180,9 @@ def _progress(
     totals = [table.total for table in tables]
     total = None if None in totals else sum(filter(None, totals))
     bar = Progbar(total, unit_name="row")
-    return lambda done: bar.update(done, finalize=done == total)
+
+    def show(done: int) -> None:
+        with moving():
+            bar.update(done, finalize=done == total)
+
+    return show
