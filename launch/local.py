@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from launch.command_line import LauncherParser
 from launch.command_line import positive
 from launch.command_line import trainer_flags
+from launch.supervise.enclosure import Enclosure
 from launch.supervise.policy import Policy
 from launch.supervise.supervisor import supervise
 from launch.supervise.tee import Tee
@@ -26,9 +27,12 @@ from launch.supervise.workers import Worker
 from trainer.cluster.discovery import NUMBERS
 from trainer.cluster.discovery import SECRET
 from trainer.cluster.place import Cluster
+from trainer.flags import parse
 from trainer.process import output
+from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
+from trainer.storage.names import is_remote
 from trainer.storage.names import local_folder
 
 DESCRIPTION = """\
@@ -37,6 +41,8 @@ a worker dies or hangs. The trainer's arguments follow a lone --.
 
   strata launch local --num_workers=2 -- --config=mnist --data_dir=DIR
 """
+# Data that the trainer fetches where no folder of it is named.
+DOWNLOADED = ("mnist", "fashion_mnist")
 DEVICES = pathlib.Path("/dev")
 
 
@@ -63,6 +69,14 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         "go on with as few where a worker cannot come back; num_workers by"
         " default",
         type=positive,
+    )
+    parser.flag(
+        "--network",
+        "auto|host",
+        "auto gives several workers a loopback of their own, where the kernel"
+        " allows it and nothing is read from elsewhere; host this machine's",
+        choices=("auto", "host"),
+        default="auto",
     )
     parser.max_restarts()
     parser.start_secs()
@@ -126,6 +140,7 @@ class LocalJob:
       workdir: where the workers' lines are kept.
       gpu_shares: each worker's CUDA_VISIBLE_DEVICES, or [].
       first_index: by which the first worker is called.
+      network: that they share, or None for this machine's, and why it is that.
     """
 
     def __init__(
@@ -134,11 +149,13 @@ class LocalJob:
         workdir: pathlib.Path,
         gpu_shares: list[str],
         first_index: int,
+        network: tuple[Enclosure | None, str] = (None, ""),
     ) -> None:
         self._command = [*TRAINER, *arguments]
         self._workdir = workdir
         self._gpu_shares = gpu_shares
         self._first_index = first_index
+        self._enclosure, self._exposed = network
 
     def newest_step(self) -> int:
         """Returns the step of the newest checkpoint."""
@@ -148,9 +165,23 @@ class LocalJob:
         """Starts so many workers; they are all alike, whichever failed."""
         addresses = free_addresses(count)
         secret = secrets.token_hex()
+        if count > 1:
+            self._warn(addresses)
         return [
             self._worker(addresses, place, secret) for place in range(count)
         ]
+
+    def _warn(self, addresses: list[str]) -> None:
+        """Says once which ports are open to others."""
+        if not self._exposed:
+            return
+        ports = ", ".join(address.rpartition(":")[2] for address in addresses)
+        tell(
+            f"WARNING: TensorFlow listens on ports {ports} of all this"
+            f" machine's addresses ({self._exposed}); whoever reaches them can"
+            " read and write files as you: see docs/security.md"
+        )
+        self._exposed = ""
 
     def _worker(self, addresses: list[str], place: int, secret: str) -> Worker:
         index = self._first_index + place
@@ -160,6 +191,7 @@ class LocalJob:
             _environment(addresses, place, secret, self._gpu_shares),
             Tee(f"[{index}] ", output.worker_log(self._workdir, index)),
             has_terminal=index == 0 and sys.stdout.isatty(),
+            enclosure=self._enclosure,
         )
 
 
@@ -174,6 +206,40 @@ def _environment(
         environment["TF_CONFIG"] = Cluster(tuple(addresses), index).tf_config()
         environment[SECRET] = secret
     return environment
+
+
+def _network(
+    wanted: argparse.Namespace, arguments: list[str]
+) -> tuple[Enclosure | None, str]:
+    """Returns the workers' own network, or why they share this machine's."""
+    if wanted.num_workers == 1:
+        return None, ""
+    if wanted.network == "host":
+        return None, "--network=host"
+    if reason := _needs_net(arguments):
+        return None, reason
+    try:
+        return Enclosure(), ""
+    except OSError as error:
+        return None, f"this system allows them no network of their own: {error}"
+
+
+def _needs_net(arguments: list[str]) -> str:
+    """Says why the trainer needs more than a loopback; "" where it does not."""
+    given = trainer_flags(arguments)
+    for name in ("workdir", "data_dir", "init_from"):
+        place = getattr(given, name)
+        if place is not None and is_remote(place):
+            return f"--{name}={place} is in a bucket"
+    if given.data_dir is not None:
+        return ""
+    try:
+        source = parse(arguments)[1].data.source
+    except UserError as error:
+        return f"the config cannot be read: {error}"  # as the trainer tells
+    if source in DOWNLOADED:
+        return f"{source} may be downloaded, as there is no --data_dir"
+    return ""
 
 
 def own_index(environment: Mapping[str, str]) -> int:
@@ -208,7 +274,13 @@ def main(argv: list[str]) -> int:
     # Of a gs:// workdir each worker has a copy of its own.
     workdir = local_folder(given.run_workdir, f"worker_{first_index}")
     output.keep_in(output.supervisor_log(workdir))
-    job = LocalJob(arguments, workdir, gpu_shares, first_index)
+    job = LocalJob(
+        arguments,
+        workdir,
+        gpu_shares,
+        first_index,
+        _network(wanted, arguments),
+    )
     return supervise(
         Policy(
             num_workers,

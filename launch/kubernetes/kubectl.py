@@ -70,7 +70,8 @@ def _create(request: Request) -> int:
     text = to_yaml(objects(request))
     where = f" --namespace={request.namespace}" if request.namespace else ""
     instance = f"-l app.kubernetes.io/instance={request.name}"
-    kinds = "jobset" if request.tpu else "job,service"
+    own = "jobset" if request.tpu else "job,service"
+    kinds = f"{own},networkpolicy"
     remove = f"kubectl delete {kinds}{where} {instance}"
     # The cluster checks all of it before it makes any of it. Not `apply`,
     # which would change a job of the same name.

@@ -29,8 +29,8 @@ _PLAIN = re.compile(r"[A-Za-z][\w./-]+", re.ASCII)
 def objects(request: Request) -> list[Values]:
     """Returns the objects that run a job, in the order of their creation."""
     if request.tpu:
-        return [_job_set(request)]
-    return [_service(request), _job(request)]
+        return [_policy(request), _job_set(request)]
+    return [_policy(request), _service(request), _job(request)]
 
 
 def _metadata(request: Request, *, queued: bool) -> Values:
@@ -41,6 +41,24 @@ def _metadata(request: Request, *, queued: bool) -> Values:
     if queued and request.queue:
         metadata["labels"]["kueue.x-k8s.io/queue-name"] = request.queue
     return metadata
+
+
+def _policy(request: Request) -> Values:
+    """Lets the job's own pods reach each other, and none else reach them.
+
+    Whoever reaches TensorFlow's port reads and writes files in the pod. All
+    ports, as NCCL takes any. The cluster's network must enforce policies.
+    """
+    own = {"podSelector": {"matchLabels": labels(request.name)}}
+    spec: Values = {**own, "policyTypes": ["Ingress"]}
+    if request.nodes > 1:
+        spec["ingress"] = [{"from": [own]}]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": _metadata(request, queued=False),
+        "spec": spec,
+    }
 
 
 def _service(request: Request) -> Values:

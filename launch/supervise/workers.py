@@ -1,6 +1,7 @@
 """A job's processes: each with its output and heartbeat, and all together."""
 
 import ctypes
+import functools
 import os
 import pty
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import Sequence
 
+from launch.supervise.enclosure import Enclosure
 from launch.supervise.signals import Signals
 from launch.supervise.tee import Tee
 from trainer.process.awake import AwakeClock
@@ -50,6 +52,7 @@ class Worker:
         *,
         stdin: int = subprocess.DEVNULL,
         has_terminal: bool = False,
+        enclosure: Enclosure | None = None,
     ) -> None:
         self.index = index
         self.output = output
@@ -65,7 +68,7 @@ class Worker:
             stderr=subprocess.STDOUT,
             # Ctrl-C reaches the supervisor alone, which passes it on once.
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=functools.partial(_begin, enclosure),
         )
         os.close(beating)
         os.close(writing)
@@ -105,6 +108,14 @@ class Worker:
         code = self.poll()
         assert code is not None
         return code
+
+
+def _begin(enclosure: Enclosure | None) -> None:
+    """Makes ready the process that is to be a worker."""
+    if enclosure is not None:
+        enclosure.enter()
+    # Last: the kernel forgets it where rights change.
+    die_with_parent()
 
 
 def die_with_parent() -> None:

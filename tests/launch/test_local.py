@@ -385,6 +385,63 @@ def test_workers_share_a_secret_that_no_other_job_has(tmp_path, monkeypatch):
     assert not any(told[0] in word for _, words, *_ in seen for word in words)
 
 
+DIGITS = ["--config=digits", "--workdir=run"]
+MNIST = ["--config=mnist", "--workdir=run"]
+
+
+def network_of(flags, arguments):
+    wanted, given = local.read_flags([*flags, "--", *arguments])
+    return local._network(wanted, given)
+
+
+@pytest.mark.parametrize(
+    ("flags", "arguments", "words"),
+    [
+        (["--network=host"], DIGITS, "--network=host"),
+        ([], ["--config=digits", "--workdir=gs://a-b/c"], "in a bucket"),
+        ([], [*DIGITS, "--init_from=gs://a-b/c"], "in a bucket"),
+        ([], MNIST, "mnist may be downloaded"),
+        ([], ["--config=digits", "--config.seed=x"], "cannot be read"),
+    ],
+)
+def test_workers_that_need_more_than_a_loopback_have_it(
+    flags, arguments, words
+):
+    enclosure, reason = network_of(["--num_workers=2", *flags], arguments)
+    assert enclosure is None
+    assert words in reason
+
+
+def test_workers_that_need_no_more_have_a_loopback_alone(monkeypatch):
+    monkeypatch.setattr(local, "Enclosure", lambda: "own")
+    several = ["--num_workers=2"]
+    assert network_of(several, DIGITS) == ("own", "")
+    assert network_of(several, [*MNIST, "--data_dir=d"]) == ("own", "")
+    assert network_of([], DIGITS) == (None, "")
+
+
+def test_a_system_that_allows_no_network_is_told(monkeypatch):
+    def refuse():
+        raise OSError("Operation not permitted")
+
+    monkeypatch.setattr(local, "Enclosure", refuse)
+    enclosure, reason = network_of(["--num_workers=2"], DIGITS)
+    assert enclosure is None
+    assert "no network of their own: Operation not permitted" in reason
+
+
+def test_open_ports_are_named_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(local, "Worker", lambda *_, **__: None)
+    addresses = ["127.0.0.1:4001", "127.0.0.1:4002"]
+    monkeypatch.setattr(local, "free_addresses", lambda count: addresses)
+    job = local.LocalJob(["--config=x"], tmp_path, [], 0, (None, "why"))
+    job.start(2, None)
+    job.start(2, None)
+    told = capsys.readouterr().err
+    assert told.count("TensorFlow listens on ports 4001, 4002") == 1
+    assert "(why)" in told
+
+
 def workers_of(supervisor, index):
     """Finds the process of a worker by its TF_CONFIG."""
     found = []

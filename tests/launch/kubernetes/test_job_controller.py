@@ -26,7 +26,7 @@ def job(max_restarts=2):
         cpu="1",
         memory="1Gi",
     )
-    return objects(request)[1]["spec"]
+    return objects(request)[-1]["spec"]
 
 
 def all_leave(index):

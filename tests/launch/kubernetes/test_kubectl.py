@@ -52,7 +52,7 @@ def kubectl(tmp_path, monkeypatch):
 
 FINE = [[0, "my-cluster"], [0, ""], [0, ""]]
 REMOVE = (
-    "kubectl delete job,service --namespace=team -l"
+    "kubectl delete job,service,networkpolicy --namespace=team -l"
     " app.kubernetes.io/instance=mnist"
 )
 

@@ -120,7 +120,9 @@ def test_a_dry_run_touches_nothing_within_a_second(tmp_path, flags, switches):
     assert time.monotonic() - began < 1.0
     assert (done.returncode, done.stderr) == (0, "")
     kinds = [d["kind"] for d in yaml.safe_load_all(done.stdout)]
-    assert kinds == (["JobSet"] if flags else ["Service", "Job"])
+    assert kinds == (
+        ["NetworkPolicy", *(["JobSet"] if flags else ["Service", "Job"])]
+    )
     assert not os.listdir(tmp_path)
 
 

@@ -52,14 +52,15 @@ def validate_job_set(document):
 )
 def test_service_and_job_are_of_the_published_schemas(printed, flags):
     documents = printed(flags)
-    assert [d["kind"] for d in documents] == ["Service", "Job"]
+    assert [d["kind"] for d in documents] == ["NetworkPolicy", "Service", "Job"]
     for document in documents:
         validate(document)
 
 
 @pytest.mark.parametrize("queue", [None, "tpus"])
 def test_a_job_set_is_of_the_published_schema(printed, queue):
-    (document,) = printed({**TPU, "--queue": queue})
+    policy, document = printed({**TPU, "--queue": queue})
+    validate(policy)
     assert document["kind"] == "JobSet"
     validate_job_set(document)
 
@@ -78,7 +79,7 @@ def test_a_job_set_is_of_the_published_schema(printed, queue):
     ],
 )
 def test_a_misspelt_field_of_a_job_is_found(printed, path, right, wrong):
-    job = printed()[1]
+    job = printed()[-1]
     inner = job
     for step in path:
         inner = inner[step]
@@ -87,8 +88,21 @@ def test_a_misspelt_field_of_a_job_is_found(printed, path, right, wrong):
         validate(job)
 
 
+def test_none_but_a_jobs_own_pods_reach_them(printed):
+    policy, _, job = printed()
+    own = policy["spec"]["podSelector"]
+    assert policy["spec"]["policyTypes"] == ["Ingress"]
+    assert policy["spec"]["ingress"] == [{"from": [{"podSelector": own}]}]
+    pods = job["spec"]["template"]["metadata"]["labels"].items()
+    assert own["matchLabels"].items() <= pods
+    assert own["matchLabels"]["app.kubernetes.io/instance"] == "mnist"
+    # A worker alone, and a TPU's, is reached by nobody.
+    for flags in ({"--nodes": "1"}, TPU):
+        assert "ingress" not in printed(flags)[0]["spec"]
+
+
 def test_a_misspelt_field_of_a_job_set_is_found(printed):
-    (document,) = printed(TPU)
+    document = printed(TPU)[-1]
     document["spec"]["failurePolicys"] = document["spec"].pop("failurePolicy")
     with pytest.raises(AssertionError):
         validate_job_set(document)
@@ -106,7 +120,7 @@ def test_the_documented_command_prints_a_manifest(capsys):
 
 
 def test_what_a_job_holds(printed):
-    service, job = printed({"--max_restarts": "3", "--queue": "q"})
+    _, service, job = printed({"--max_restarts": "3", "--queue": "q"})
     spec = job["spec"]
     assert spec["completionMode"] == "Indexed"
     assert spec["completions"] == spec["parallelism"] == 4
@@ -158,26 +172,26 @@ def test_what_a_job_holds(printed):
 
 def test_a_flags_value_may_be_a_word_of_its_own(printed):
     trainer = ("--config", "mnist", "--workdir", "/shared/runs/mnist")
-    job = printed({}, trainer)[1]
+    job = printed({}, trainer)[-1]
     assert container_of(job)["args"][-4:] == list(trainer)
 
 
 def test_gpus_that_are_paid_for_must_be_seen(printed):
-    container = container_of(printed({"--gpus": "8"})[1])
+    container = container_of(printed({"--gpus": "8"})[-1])
     assert "--require_gpus=8" in container["args"]
     assert container["resources"]["limits"]["nvidia.com/gpu"] == 8
     assert container["volumeMounts"][1]["mountPath"] == "/dev/shm"
 
 
 def test_one_node_has_no_peers(printed):
-    container = container_of(printed({"--nodes": "1"})[1])
+    container = container_of(printed({"--nodes": "1"})[-1])
     assert "env" not in container
     assert not any("join_secs" in each for each in container["args"])
 
 
 def test_a_bucket_needs_no_volume(printed):
     trainer = ("--config=mnist", "--workdir=gs://bucket/runs/mnist")
-    job = printed({"--volume": None}, trainer)[1]
+    job = printed({"--volume": None}, trainer)[-1]
     assert "volumes" not in job["spec"]["template"]["spec"]
 
 
@@ -210,7 +224,7 @@ def test_arguments_arrive_as_they_are(texts):
         cpu="1",
         memory="1Gi",
     )
-    _, job = yaml.safe_load_all(to_yaml(objects(request)))
+    *_, job = yaml.safe_load_all(to_yaml(objects(request)))
     variables = {"STRATA_ADDRESSES": "x", "HOME": "/", "": "", "A": "y"}
     arrived = [expanded(a, variables) for a in container_of(job)["args"]]
     assert arrived == ["--max_restarts=1", "--", "--join_secs=900", *texts]
