@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from trainer.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from trainer.api.classifier import MLPClassifier as MLPClassifier
     from trainer.api.fit import fit as fit
+    from trainer.api.regressor import MLPRegressor as MLPRegressor
     from trainer.api.run import Run as Run
     from trainer.config import Config as Config
     from trainer.process.exits import UserError as UserError
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "Config": "trainer.config",
+    "MLPClassifier": "trainer.api.classifier",
+    "MLPRegressor": "trainer.api.regressor",
     "Run": "trainer.api.run",
     "TrainedModel": "trainer.serving.load",
     "UserError": "trainer.process.exits",

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from trainer.input import stored_rows
@@ -18,6 +19,7 @@ from trainer.sources import Split
 
 # A chunk that crosses to the device at once is kept below this.
 MOST_CHUNK_BYTES = 64 * 2**20
+_SHUFFLE_PAD = 498247692
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +105,30 @@ def rows_of_steps(
             max_index=plan.examples - 1,
         )
     return tf.where(real, tf.reshape(example, tf.shape(position)), -1)
+
+
+def shuffled(count: int, epochs: np.ndarray, seed: int) -> np.ndarray:
+    """Returns the order in which whole epochs take their examples.
+
+    Args:
+      count: of the examples.
+      epochs: int64 [epochs], their numbers.
+      seed: of a run.
+
+    Returns:
+      int64 [epochs, count], that of `rows_of_steps`.
+    """
+    position = tf.tile(tf.range(count, dtype=tf.int64), [len(epochs)])
+    # What `index_shuffle` makes of a seed; it takes no more than one.
+    pad, tail = (np.full_like(epochs, n) for n in (_SHUFFLE_PAD, seed))
+    seeds = np.repeat(np.stack([pad, epochs, tail], axis=1), count, axis=0)
+    order = tf.raw_ops.RandomIndexShuffle(
+        index=position,
+        seed=tf.constant(seeds, tf.uint32),
+        max_index=tf.constant(count - 1, tf.int64),
+        rounds=4,
+    )
+    return order.numpy().reshape(len(epochs), count)
 
 
 # AutoGraph would rewrite these functions, which have nothing for it to rewrite,

@@ -70,6 +70,7 @@ def previewer(
             chunk["examples"][0],
             chunk["first_row"],
             chunk["first_step"],
+            chunk["weight"][0] if "weight" in chunk else None,
         )
         if not is_single(strategy):
             gradients = context.all_reduce(

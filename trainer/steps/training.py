@@ -73,7 +73,8 @@ def training_loop(
 
     Returns:
       A function from a chunk of `pipeline.chunks` and this worker's float32
-      [flags] to what the chunk tells.
+      [flags] to what the chunk tells. Where the chunk has a "weight", float32
+      [K, rows], each row's loss is multiplied by it.
     """
     single = is_single(strategy)
     # XLA, by which a TPU runs all of a replica's step, knows no clock.
@@ -103,6 +104,7 @@ def training_loop(
             chunk["examples"][i],
             chunk["first_row"],
             chunk["first_step"] + tf.cast(i, tf.int64),
+            chunk["weight"][i] if "weight" in chunk else None,
         )
         if timed_workers:
             spent_secs = _now_secs(gradients) - began_secs[0]
@@ -210,7 +212,7 @@ def gradient_of(network: Network, options: StepOptions) -> Callable:
     if options.compiled == "parts" and options.augmentation.distorts:
         distort = tf.function(distort, jit_compile=True, autograph=False)
 
-    def of_rows(x, y, examples, first_row, step):
+    def of_rows(x, y, examples, first_row, step, row_weight):
         y = problem.targets(y)
         row = first_row + tf.range(x.shape[0])
         weight = tf.cast(row < examples, tf.float32)
@@ -219,6 +221,8 @@ def gradient_of(network: Network, options: StepOptions) -> Callable:
             x = network.normalization(distort(x, progress))
             p = network.model(x, training=True)
             losses = problem.row_losses(y, p)
+            if row_weight is not None:
+                losses = losses * row_weight
             # Divided by the rows of the global batch, known beforehand, so that
             # replicas and micro-batches need only be added.
             share = tf.reduce_sum(losses * weight) / tf.cast(
@@ -227,18 +231,26 @@ def gradient_of(network: Network, options: StepOptions) -> Callable:
         sums = problem.step_sums(y, p, losses, weight)
         return tape.gradient(share, variables), sums
 
-    def gradient(x, y, examples, first_row, step):
+    def gradient(x, y, examples, first_row, step, row_weight=None):
         if micro_batches == 1:
-            return of_rows(x, y, examples, first_row, step)
+            return of_rows(x, y, examples, first_row, step, row_weight)
         rows = x.shape[0] // micro_batches
         parts_x = tf.reshape(x, [-1, rows, *x.shape[1:]])
         parts_y = tf.reshape(y, [-1, rows, *y.shape[1:]])
+        parts_weight = (
+            None if row_weight is None else tf.reshape(row_weight, [-1, rows])
+        )
         added = [tf.zeros_like(v) for v in variables]
         sums = tf.zeros([width])
 
         def body(i, added, sums):
             more, more_sums = of_rows(
-                parts_x[i], parts_y[i], examples, first_row + i * rows, step
+                parts_x[i],
+                parts_y[i],
+                examples,
+                first_row + i * rows,
+                step,
+                None if parts_weight is None else parts_weight[i],
             )
             added = [a + m for a, m in zip(added, more, strict=True)]
             return i + 1, added, sums + more_sums

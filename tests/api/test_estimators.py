@@ -1,0 +1,180 @@
+"""Estimators, by scikit-learn's own tests of estimators and beside them."""
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_diabetes
+from sklearn.datasets import load_iris
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import trainer
+from tests import processes
+
+# See docs/python.md: networks are float32, and this wants 7 equal digits.
+FLOAT32 = {
+    "check_sample_weight_equivalence_on_dense_data": "float32 arithmetic",
+}
+# As scikit-learn's own tests shorten its networks.
+SHORT: Any = {"epochs": 20, "learning_rate": 0.01, "hidden_units": (16,)}
+ESTIMATORS: Any = (trainer.MLPClassifier, trainer.MLPRegressor)
+# Asks for a variable that SciPy reads as it is imported.
+ARRAY_API = """
+import trainer
+from sklearn.utils.estimator_checks import check_array_api_input
+for name in ("MLPClassifier", "MLPRegressor"):
+    check_array_api_input(
+        name,
+        getattr(trainer, name)(epochs=2),
+        array_namespace="numpy",
+        expect_only_array_outputs=False,
+    )
+print("checked")
+"""
+
+
+@parametrize_with_checks(
+    [kind(**SHORT) for kind in ESTIMATORS],
+    expected_failed_checks=lambda _: FLOAT32,
+)
+def test_scikit_learns_checks(estimator, check):
+    if "array_api" not in str(check):
+        check(estimator)
+
+
+@pytest.mark.slow
+def test_scikit_learns_check_of_arrays_of_other_kinds(monkeypatch):
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+    done = processes.start_python("-c", ARRAY_API)
+    assert "checked" in processes.finish(done)[1]
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_a_weight_counts_as_so_many_rows(kind):
+    random = np.random.RandomState(0)
+    x, y = random.rand(30, 4), random.randint(0, 3, 30)
+    weight = random.randint(0, 4, 30)
+    shape = {**SHORT, "batch_size": 128, "random_state": 0}
+    weighted = kind(**shape).fit(x, y, sample_weight=weight)
+    repeated = kind(**shape).fit(x.repeat(weight, axis=0), y.repeat(weight))
+    name = "predict_proba" if hasattr(kind, "predict_proba") else "predict"
+    found, wanted = (getattr(e, name)(x) for e in (weighted, repeated))
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    assert np.abs(found - getattr(kind(**shape).fit(x, y), name)(x)).max() > 0.1
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_parts_of_a_fit_are_the_fit(kind):
+    x, y = load_iris(return_X_y=True)
+    whole = kind(**SHORT | {"epochs": 3}, random_state=0).fit(x, y)
+    parts = kind(**SHORT, random_state=0)
+    more = {"classes": [0, 1, 2]} if hasattr(kind, "predict_proba") else {}
+    for _ in range(3):
+        parts.partial_fit(x, y, **more)
+    assert parts.loss_curve_ == whole.loss_curve_
+    np.testing.assert_array_equal(parts.predict(x), whole.predict(x))
+
+
+def test_a_fit_is_a_run_of_the_same_config(tmp_path):
+    x, y = load_breast_cancer(return_X_y=True)
+    fields: Any = {"epochs": 2, "learning_rate": 0.01, "dropout": 0.2}
+    found = trainer.MLPClassifier(**fields, random_state=0).fit(x, y)
+    run = trainer.fit(
+        trainer.Config(),
+        x=x,
+        y=y,
+        test=(x, y),
+        **fields,
+        seed=0,
+        global_batch_size=32,
+        optimizer__name="adam",
+        jit_compile=False,
+        log__report=False,
+        log__tensorboard=False,
+        workdir=tmp_path / "run",
+        verbose=False,
+    )
+    np.testing.assert_allclose(
+        found.predict_proba(x)[:, 1:], run.model.predict(x), atol=1e-3
+    )
+
+
+def test_frames_pipelines_and_what_scikit_learn_does_with_them():
+    frame, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    names = np.array(["malignant", "benign"])[y]
+    estimator = trainer.MLPClassifier(**SHORT, random_state=0)
+    scaler = MinMaxScaler().set_output(transform="pandas")
+    steps = make_pipeline(scaler, estimator)
+    assert cross_val_score(steps, frame, names, cv=3).min() > 0.9
+    steps.fit(frame, names)
+    assert list(steps[-1].feature_names_in_) == list(frame.columns)
+    assert list(steps.classes_) == ["benign", "malignant"]
+    again = pickle.loads(pickle.dumps(steps))
+    np.testing.assert_array_equal(
+        again.predict_proba(frame), steps.predict_proba(frame)
+    )
+    found = permutation_importance(steps, frame[:50], names[:50], n_repeats=1)
+    assert found.importances_mean.shape == (30,)
+    calibrated = CalibratedClassifierCV(steps, cv=2).fit(frame, names)
+    assert calibrated.score(frame, names) > 0.9
+
+
+@pytest.mark.slow
+def test_a_grid_is_searched_by_two_processes():
+    x, y = load_diabetes(return_X_y=True, as_frame=True)
+    steps = make_pipeline(
+        MinMaxScaler(), trainer.MLPRegressor(**SHORT, random_state=0)
+    )
+    grid = {"mlpregressor__hidden_units": [(8,), (8, 8)]}
+    search = GridSearchCV(steps, grid, cv=2, n_jobs=2).fit(x, y)
+    again = pickle.loads(pickle.dumps(search))
+    np.testing.assert_array_equal(again.predict(x), search.predict(x))
+    alone = GridSearchCV(clone(steps), grid, cv=2).fit(x, y)
+    np.testing.assert_allclose(
+        search.cv_results_["mean_test_score"],
+        alone.cv_results_["mean_test_score"],
+        atol=1e-5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"hidden_units": (0,)}, "must be widths of 1 or more"),
+        ({"optimizer": "adm"}, "did you mean adam?"),
+        ({"fields": {"data.target": "y"}}, "is no field of an estimator"),
+        ({"fields": {"model.l2": 0.1}}, "a parameter of its own"),
+        ({"fields": {"optimizer.rate": 0.1}}, "is not a field of the config"),
+        ({"fields": {"loss": "poisson"}}, "does not fit problem"),
+        ({"learning_rate": 1e30, "optimizer": "sgd"}, "lower learning_rate"),
+    ],
+)
+def test_a_wrong_parameter_is_told_in_a_line(parameters, words):
+    x, y = load_iris(return_X_y=True)
+    with pytest.raises(ValueError) as told:
+        trainer.MLPRegressor(**{**SHORT, **parameters}).fit(x * 1e9, y)
+    assert words in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_the_process_stays_as_it_was():
+    from tests.api.test_fit import state_of_process
+
+    x, y = load_iris(return_X_y=True)
+    before = state_of_process()
+    estimator = trainer.MLPClassifier(
+        **SHORT, fields={"optimizer.ema_decay": 0.9}, random_state=1
+    )
+    assert estimator.fit(pd.DataFrame(x).set_axis(list("abcd"), axis=1), y)
+    assert estimator.score(pd.DataFrame(x, columns=list("abcd")), y) > 0.8
+    assert state_of_process() == before

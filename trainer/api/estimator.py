@@ -1,0 +1,215 @@
+"""What both estimators share: parameters, normalisation and fits in memory.
+
+The network, its step and the order of rows are those of a run.
+
+A fit is held in memory, as arrays; nothing is written. Where a run in a folder
+is wanted, that is `trainer.fit`.
+"""
+
+import contextlib
+import numbers
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import validate_data
+
+from trainer.api import settings
+from trainer.config import Config
+from trainer.devices import start
+from trainer.process.exits import UserError
+
+# Fields of a config that have a meaning for a fit without a folder.
+_FIELDS = (
+    *("model.", "optimizer.", "loss", "focal_gamma", "label_smoothing"),
+    *("precision", "jit_compile"),
+)
+
+
+class MLPEstimator(BaseEstimator):
+    """What both estimators share: parameters, normalisation and fits."""
+
+    n_iter_: int
+    loss_curve_: list[float]
+    # Weights and the optimizer's own, as `Learner` keeps them.
+    _state: dict[str, np.ndarray] | None
+
+    def __init__(
+        self,
+        hidden_units: Sequence[int] | int = (128,),
+        *,
+        activation: str = "relu",
+        dropout: float = 0.0,
+        l2: float = 0.0,
+        optimizer: str = "adam",
+        learning_rate: float = 1e-3,
+        batch_size: int = 32,
+        epochs: int = 100,
+        random_state: Any = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.hidden_units = hidden_units
+        self.activation = activation
+        self.dropout = dropout
+        self.l2 = l2
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.random_state = random_state
+        self.fields = fields
+
+    def _config(self, problem: str) -> Config:
+        """Returns the config of a fit, as `trainer.fit` would take it.
+
+        Raises:
+          ValueError: a parameter breaks a rule of the config.
+        """
+        given = {
+            "problem": problem,
+            "model.hidden_units": self.hidden_units,
+            "model.activation": self.activation,
+            "model.dropout": self.dropout,
+            "model.l2": self.l2,
+            "optimizer.name": self.optimizer,
+            "optimizer.learning_rate": self.learning_rate,
+            "global_batch_size": self.batch_size,
+            "epochs": self.epochs,
+            # Done here, in 64 bits.
+            "data.normalization": "none",
+            "data.target_normalization": "none",
+        }
+        for name in self.fields or {}:
+            if not name.startswith(_FIELDS) or name in given:
+                raise ValueError(
+                    f"fields={self.fields!r}: {name!r} is no field of an"
+                    " estimator, or a parameter of its own; those of"
+                    " optimizer., model. and the loss are"
+                )
+        # To compile by XLA takes longer than most fits.
+        usual = {"jit_compile": False}
+        return settings.settled(
+            Config(), usual | given | {**(self.fields or {})}
+        )
+
+    def fit_rows(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        weight: np.ndarray,
+        problem: str,
+        outputs: int,
+        *,
+        is_part: bool = False,
+    ) -> None:
+        """Trains on checked rows; anew, or an epoch more where it is a part."""
+        with _told():
+            config = self._config(problem)
+        if not (is_part and hasattr(self, "_state")):
+            self._begin(x, weight)
+        epochs = 1 if is_part else self.epochs
+        total_steps = epochs * -(-len(x) // config.global_batch_size)
+        with _told(), _quietly(config.precision):
+            from trainer.api.learner import learner_of
+            from trainer.api.learner import Rows
+
+            learner = learner_of(config, x.shape[1], outputs, total_steps)
+            if self._state is None:
+                self._state = learner.begin(self._seed)
+            rows = Rows(
+                self._normalized(x),
+                y,
+                (weight / weight.mean()).astype(np.float32),
+            )
+            self._state, losses = learner.train(
+                self._state, rows, epochs, self.n_iter_, self._seed
+            )
+        self._fitted_as, self._outputs = config, outputs
+        self.n_iter_ += epochs
+        self.loss_curve_ = [*self.loss_curve_, *losses]
+
+    def _begin(self, x: np.ndarray, weight: np.ndarray) -> None:
+        self._seed = self.random_state
+        if not isinstance(self._seed, numbers.Integral):
+            random = check_random_state(self._seed)
+            self._seed = int(random.randint(2**31 - 1))
+        self._state = None
+        self._mean, self._std = moments_of(x, weight)
+        self.n_iter_, self.loss_curve_ = 0, []
+
+    def _normalized(self, x: np.ndarray) -> np.ndarray:
+        return ((x - self._mean) / self._std).astype(np.float32)
+
+    def outputs_of(self, x: Any) -> np.ndarray:
+        """Returns the network's outputs, float64 [rows, outputs]."""
+        check_is_fitted(self, "n_iter_")
+        x = validate_data(self, x, reset=False, dtype=np.float64)
+        config = self._fitted_as
+        with _quietly(config.precision):
+            from trainer.api.learner import learner_of
+
+            learner = learner_of(config, x.shape[1], self._outputs, 1)
+            assert self._state is not None, "it was fitted"
+            found = learner.predict(self._state, self._normalized(x))
+        return found.astype(np.float64)
+
+    def weighted(
+        self, x: np.ndarray, sample_weight: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns rows' weights, and which rows count at all.
+
+        Raises:
+          ValueError: one is below 0, or all are 0.
+        """
+        weight = _check_sample_weight(
+            sample_weight, x, dtype=np.float64, ensure_non_negative=True
+        )
+        counts = weight > 0
+        if not counts.any():
+            raise ValueError(
+                "Sample weights must contain at least one non-zero number."
+            )
+        return weight, counts
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Tells a mistake as scikit-learn does.
+
+    Raises:
+      ValueError: within, a parameter is wrong, or the loss is not finite.
+    """
+    try:
+        yield
+    except UserError as error:
+        raise ValueError(str(error)) from None
+    except FloatingPointError as error:
+        raise ValueError(f"{error}; lower learning_rate") from None
+
+
+@contextlib.contextmanager
+def _quietly(precision: str = "float32") -> Iterator[None]:
+    """Surrounds TensorFlow's work in a program that does other work, too."""
+    with start.restored(), start.shared():
+        from trainer.model import optimizers
+
+        with optimizers.precise(precision):
+            yield
+
+
+def moments_of(
+    x: np.ndarray, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns columns' weighted mean and deviation, 1 where there is none."""
+    with _quietly():
+        from trainer.input.moments import divisor
+
+    mean = np.average(x, axis=0, weights=weight)
+    std = np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weight))
+    return mean, divisor(mean, std).astype(np.float64)

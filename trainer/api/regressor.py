@@ -1,0 +1,98 @@
+"""Values, by scikit-learn's interface."""
+
+from typing import Any
+from typing import Self
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import validate_data
+
+from trainer.api.estimator import MLPEstimator
+from trainer.api.estimator import moments_of
+
+
+class MLPRegressor(RegressorMixin, MLPEstimator):
+    """A multilayer perceptron for values, as scikit-learn's estimators are.
+
+    Its parameters are those of `MLPClassifier`, `class_weight` left out.
+
+    Attributes:
+      n_iter_: epochs trained.
+      loss_curve_: mean training loss of each epoch, of values of deviation 1.
+    """
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+        """Trains anew.
+
+        Args:
+          X: numbers [rows, features], or a data frame of them.
+          y: values [rows] or [rows, outputs].
+          sample_weight: what each row counts in the loss, [rows].
+
+        Raises:
+          ValueError: a parameter is wrong.
+        """
+        self._train(X, y, sample_weight, is_part=False)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+        """Trains an epoch more on some rows.
+
+        Columns and values are normalised as the first rows' were.
+
+        Args:
+          X: as in `fit`.
+          y: as in `fit`.
+          sample_weight: as in `fit`.
+
+        Raises:
+          ValueError: a parameter is wrong.
+        """
+        self._train(X, y, sample_weight, is_part=True)
+        return self
+
+    def _train(
+        self,
+        X: Any,  # noqa: N803
+        y: Any,
+        sample_weight: Any,
+        *,
+        is_part: bool,
+    ) -> None:
+        is_anew = not is_part or not hasattr(self, "n_iter_")
+        x, y = validate_data(
+            self,
+            X,
+            y,
+            dtype=np.float64,
+            multi_output=True,
+            y_numeric=True,
+            reset=is_anew,
+        )
+        y = y.astype(np.float64)
+        weight, counts = self.weighted(x, sample_weight)
+        x, y, weight = x[counts], y[counts], weight[counts]
+        wide = y.reshape(len(y), -1)
+        if is_anew:
+            self._is_wide = y.ndim == 2
+            self._target_mean, self._target_std = moments_of(wide, weight)
+        scaled = (wide - self._target_mean) / self._target_std
+        outputs = scaled.shape[1]
+        self.fit_rows(
+            x,
+            scaled.astype(np.float32),
+            weight,
+            "regression",
+            outputs,
+            is_part=is_part,
+        )
+
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Returns each row's values, float64 [rows] or [rows, outputs]."""
+        values = self.outputs_of(X) * self._target_std + self._target_mean
+        return values if self._is_wide else values[:, 0]
