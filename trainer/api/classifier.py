@@ -81,7 +81,7 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
         """
         x, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
-        weight, counts = self.weighted(x, sample_weight)
+        weight, counts = self._weighted(x, sample_weight)
         x, y, weight = x[counts], y[counts], weight[counts]
         self.classes_ = unique_labels(y)
         if len(self.classes_) < 2:
@@ -137,7 +137,7 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
                 "class_weight='balanced' needs all rows at once; compute it,"
                 " and pass it as a dict"
             )
-        weight, counts = self.weighted(x, sample_weight)
+        weight, counts = self._weighted(x, sample_weight)
         x, y, weight = x[counts], y[counts], weight[counts]
         weight = weight * compute_sample_weight(self.class_weight, y)
         self._train(x, y, weight, is_part=True)
@@ -152,7 +152,7 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
         is_part: bool = False,
     ) -> None:
         count = len(self.classes_)
-        self.fit_rows(
+        self._fit_rows(
             x,
             np.searchsorted(self.classes_, y).astype(np.int32),
             weight,
@@ -163,7 +163,7 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Returns each class's chance, float64 [rows, classes]."""
-        chances = self.outputs_of(X)
+        chances = self._outputs_of(X)
         if chances.shape[1] == 1:
             return np.hstack([1 - chances, chances])
         return chances / chances.sum(axis=1, keepdims=True)

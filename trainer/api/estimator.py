@@ -98,7 +98,7 @@ class MLPEstimator(BaseEstimator):
             Config(), usual | given | {**(self.fields or {})}
         )
 
-    def fit_rows(
+    def _fit_rows(
         self,
         x: np.ndarray,
         y: np.ndarray,
@@ -146,7 +146,7 @@ class MLPEstimator(BaseEstimator):
     def _normalized(self, x: np.ndarray) -> np.ndarray:
         return ((x - self._mean) / self._std).astype(np.float32)
 
-    def outputs_of(self, x: Any) -> np.ndarray:
+    def _outputs_of(self, x: Any) -> np.ndarray:
         """Returns the network's outputs, float64 [rows, outputs]."""
         check_is_fitted(self, "n_iter_")
         x = validate_data(self, x, reset=False, dtype=np.float64)
@@ -159,7 +159,7 @@ class MLPEstimator(BaseEstimator):
             found = learner.predict(self._state, self._normalized(x))
         return found.astype(np.float64)
 
-    def weighted(
+    def _weighted(
         self, x: np.ndarray, sample_weight: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         """Returns rows' weights, and which rows count at all.

@@ -75,7 +75,7 @@ class MLPRegressor(RegressorMixin, MLPEstimator):
             reset=is_anew,
         )
         y = y.astype(np.float64)
-        weight, counts = self.weighted(x, sample_weight)
+        weight, counts = self._weighted(x, sample_weight)
         x, y, weight = x[counts], y[counts], weight[counts]
         wide = y.reshape(len(y), -1)
         if is_anew:
@@ -83,7 +83,7 @@ class MLPRegressor(RegressorMixin, MLPEstimator):
             self._target_mean, self._target_std = moments_of(wide, weight)
         scaled = (wide - self._target_mean) / self._target_std
         outputs = scaled.shape[1]
-        self.fit_rows(
+        self._fit_rows(
             x,
             scaled.astype(np.float32),
             weight,
@@ -94,5 +94,5 @@ class MLPRegressor(RegressorMixin, MLPEstimator):
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Returns each row's values, float64 [rows] or [rows, outputs]."""
-        values = self.outputs_of(X) * self._target_std + self._target_mean
+        values = self._outputs_of(X) * self._target_std + self._target_mean
         return values if self._is_wide else values[:, 0]
