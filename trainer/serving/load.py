@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +17,7 @@ from trainer.model import mlp
 from trainer.model import optimizers
 from trainer.model.network import Network
 from trainer.process.exits import UserError
+from trainer.serving import handed_rows
 from trainer.serving import rows
 
 # Batches that one call works off, and the most bytes of their rows.
@@ -89,14 +91,15 @@ class TrainedModel:
         """Rows of a batch by default: those of the run's own evaluation."""
         return self.stored.config.evaluation.global_batch_size
 
-    def predict(
-        self, x: np.ndarray, *, batch_size: int | None = None
-    ) -> np.ndarray:
+    def predict(self, x: Any, *, batch_size: int | None = None) -> np.ndarray:
         """Predicts from rows as they are stored, before normalisation.
 
         Args:
           x: numbers [rows, *shape] or [rows, features]; whatever their dtype,
-            their values are such as the run's stored dtype holds.
+            their values are such as the run's stored dtype holds. Of a run on
+            a table also a data frame or a dict of columns, in any order; a
+            list of dicts, or of cells in the order of the columns; or a dict
+            of cells, for one row.
           batch_size: rows worked off at once. At the batch size of the run's
             evaluation, the default, the numbers are those that were scored.
 
@@ -105,16 +108,14 @@ class TrainedModel:
           units. A binary problem has one column, the probability of class 1.
 
         Raises:
-          UserError: x has another shape, holds NaN or infinity, or values
-            that the stored dtype does not hold.
+          UserError: x has another shape, lacks a column, holds NaN or
+            infinity, or values that the stored dtype does not hold.
         """
-        table = rows.of_array("x", np.asarray(x), self._layout)
+        table = handed_rows.taken("x", x, self._layout)
         parts = list(self.predict_blocks(table, batch_size=batch_size))
         return np.concatenate(parts)
 
-    def classes(
-        self, x: np.ndarray, *, batch_size: int | None = None
-    ) -> np.ndarray:
+    def classes(self, x: Any, *, batch_size: int | None = None) -> np.ndarray:
         """Predicts each row's class, int64 [rows], or marks of a multilabel.
 
         Args:

@@ -22,6 +22,7 @@ from trainer.sources.checks import check_dtype
 from trainer.sources.opening import is_table
 from trainer.sources.opening import KINDS
 from trainer.sources.opening import refuse_kind
+from trainer.sources.table_file import TableFile
 
 # A name that is not a path, and that a terminal shows as it is.
 _PLAIN_NAME = re.compile(r"[^\x00-\x1f\x7f/\\:]+")
@@ -102,6 +103,16 @@ def of_array(name: str, array: np.ndarray, layout: Layout) -> Rows:
         return (np.asarray(array[s : s + block_rows]) for s in starts)
 
     return _checked(name, len(array), blocks, layout)
+
+
+def of_table(file: TableFile, layout: Layout) -> Rows:
+    """Takes rows from a table whose header was read.
+
+    Raises:
+      UserError: it lacks a column, or has as many as are no features.
+    """
+    table = table_rows.of_file(file, layout, None)
+    return _checked(str(file.path), None, table.blocks, layout)
 
 
 def _of_npz(path: Path, layout: Layout, array: str | None) -> Rows:

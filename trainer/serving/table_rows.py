@@ -13,7 +13,7 @@ from trainer.finished.trained_run import Layout
 from trainer.process.exits import UserError
 from trainer.serving import csv_numbers
 from trainer.sources import cells
-from trainer.sources.encoding import table_blocks
+from trainer.sources.encoding import file_blocks
 from trainer.sources.opening import holds_text
 from trainer.sources.opening import open_table
 from trainer.sources.table_file import Block
@@ -60,13 +60,18 @@ def open_rows(path: Path, layout: Layout, keep: str | None) -> TableRows:
         return TableRows(
             lambda rows: csv_numbers.blocks(path, layout.features, rows)
         )
-    file = open_table(path)
+    return of_file(open_table(path), layout, keep)
+
+
+def of_file(file: TableFile, layout: Layout, keep: str | None) -> TableRows:
+    """Takes the rows of a table whose header was read; see `open_rows`."""
+    encoding = layout.encoding
     kept = _kept_names(file, keep)
     if encoding is None:
         names = _features(file, layout, kept)
         rows = TableRows(lambda count: _numbers(file, names, count))
     else:
-        rows = TableRows(lambda count: table_blocks(path, encoding, count))
+        rows = TableRows(lambda count: file_blocks(file, encoding, count))
     if not kept:
         return rows
     return rows._replace(kept_names=kept, kept=lambda: _cells(file, kept))

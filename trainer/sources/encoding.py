@@ -28,6 +28,7 @@ from trainer.sources.readings import PlainNumbers
 from trainer.sources.readings import Reading
 from trainer.sources.readings import TEXTS
 from trainer.sources.table_column import TableColumn
+from trainer.sources.table_file import TableFile
 from trainer.sources.time_column import TimeColumn
 from trainer.sources.time_form import TimeForm
 
@@ -271,10 +272,17 @@ def table_blocks(
     Raises:
       UserError: a row cannot be taken, after the blocks before.
     """
-    held: list[np.ndarray] = []
-    for block in open_table(path).blocks():
+    return file_blocks(open_table(path), encoding, block_rows)
+
+
+def file_blocks(
+    file: TableFile, encoding: Encoding, block_rows: int
+) -> Iterator[np.ndarray]:
+    """Yields as `table_blocks`, of a table whose header was read."""
+    where, held = str(file.path), list[np.ndarray]()
+    for block in file.blocks():
         held.append(
-            encoding.encode(block.columns, where=str(path), lines=block.lines)
+            encoding.encode(block.columns, where=where, lines=block.lines)
         )
         while sum(map(len, held)) >= block_rows:
             joined = np.concatenate(held)
