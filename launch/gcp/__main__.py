@@ -1,5 +1,6 @@
 """`strata launch gcp`: jobs on Google Cloud's GPU and TPU machines."""
 
+import dataclasses
 import difflib
 import shutil
 import sys
@@ -56,6 +57,7 @@ def _make(kind: str, argv: list[str]) -> int:
     if not wanted.yes and not sys.stdin.isatty():
         plan.agreed(request)  # which raises, before anything is asked
     _check_tools()
+    request = _with_project(request, request.project or Client().project())
     launcher = _adopted(request)
     if launcher is None:
         if not wanted.yes and not plan.agreed(request):
@@ -63,6 +65,10 @@ def _make(kind: str, argv: list[str]) -> int:
             return FAILED
         launcher = Launcher(Client(), request, Signals(hears_hangup=False))
     return launcher.run(detach=wanted.detach, has_code=False)
+
+
+def _with_project(request: Request, project: str | None) -> Request:
+    return dataclasses.replace(request, project=project)
 
 
 def _check_tools() -> None:
@@ -97,6 +103,7 @@ def _adopted(request: Request) -> Launcher | None:
             f" launch gcp delete --name={request.name}"
         )
     # With its own code, not with today's.
+    before = _with_project(before, before.project or request.project)
     return Launcher(Client(), before, Signals(hears_hangup=False))
 
 

@@ -6,6 +6,7 @@ import re
 import shlex
 from typing import Any
 
+from launch.gcp import gcloud
 from launch.gcp.gcloud import Words
 from launch.programs import CHANGE_SECS
 from launch.programs import finish
@@ -20,6 +21,8 @@ _AGAIN = re.compile(
     r"|backendError|Service Unavailable|UNAVAILABLE",
     re.IGNORECASE,
 )
+# No later try changes that: this project may not have any.
+_NONE_ALLOWED = re.compile(r"Limit: 0(\.0+)?\b")
 _GONE = re.compile(
     r"not ?found|HTTPError 404|matched no objects|did not find", re.IGNORECASE
 )
@@ -45,7 +48,8 @@ class Answer:
 
     @property
     def may_succeed_later(self) -> bool:
-        return bool(_AGAIN.search(self.complaint))
+        may = _AGAIN.search(self.complaint)
+        return bool(may and not _NONE_ALLOWED.search(self.complaint))
 
     @property
     def is_missing(self) -> bool:
@@ -96,6 +100,23 @@ class Client:
                 " --dry_run"
             ) from None
         return Answer(done.returncode, done.stdout, done.stderr)
+
+    def project(self) -> str:
+        """Returns gcloud's own project.
+
+        A job keeps it: gcloud may be set to another one in the next minute, by
+        another terminal, and a machine would be looked for there.
+
+        Raises:
+          UserError: it is set to none.
+        """
+        name = self.need(gcloud.own_project()).strip()
+        if not name or name == "(unset)":
+            raise UserError(
+                "gcloud is set to no project; add --project=NAME, or run gcloud"
+                " config set project NAME"
+            )
+        return name
 
     def need(self, words: Words) -> str:
         """Runs a command that must succeed; returns its output.

@@ -94,6 +94,11 @@ class Control:
         )
         return True
 
+    @property
+    def has_log(self) -> bool:
+        """Whether the chief said anything by now."""
+        return self._shown_bytes > 0
+
     def show_log(self) -> None:
         """Prints what the chief said since it was last asked."""
         text = self._client.read(

@@ -11,6 +11,7 @@ from launch.gcp import gcloud
 from launch.gcp import gpus
 from launch.gcp import names
 from launch.gcp import tpus
+from launch.gcp.checkout import check_config
 from launch.gcp.request import Request
 from launch.gcp.revision import head
 from trainer.flags import joined
@@ -53,6 +54,16 @@ def read_flags(
     add("--bucket", "gs://BUCKET", "keeps the run; needed", required=True)
     add("--project", "NAME", "gcloud's own by default")
     add("--network", "NAME", "the project's default if not set")
+    add("--subnet", "NAME", "of the network, where it makes none by itself")
+    add(
+        "--service_account",
+        "EMAIL",
+        "that the machines act as; the project's default if not set",
+    )
+    add("--network_tag", "NAME", "of the machines, for the network's rules")
+    parser.switch(
+        "--no_external_ip", "give the machines no address of the internet"
+    )
     add(
         "--max_hours",
         "H",
@@ -141,11 +152,14 @@ def request_of(
             f"--project={wanted.project!r} must be a project's name, 6 to 30"
             " of a-z, 0-9 and -"
         )
-    names.check_network("--network", wanted.network)
+    for flag in ("network", "subnet", "network_tag"):
+        names.check_network(f"--{flag}", getattr(wanted, flag))
+    names.check_account("--service_account", wanted.service_account)
     name = names.check_name(wanted.name)
     bucket = names.bucket_of("--bucket", wanted.bucket)
     machines_of = _gpu_of if kind == gcloud.GPU else _tpu_of
     workdir, arguments = _check_arguments(arguments, f"{bucket}/{name}")
+    _check_detached(wanted)
     return Request(
         kind=kind,
         name=name,
@@ -158,9 +172,23 @@ def request_of(
         spot=wanted.spot,
         project=wanted.project,
         network=wanted.network,
+        subnet=wanted.subnet,
+        service_account=wanted.service_account,
+        network_tag=wanted.network_tag,
+        external_ip=not wanted.no_external_ip,
         max_restarts=wanted.max_restarts,
         **machines_of(wanted),
     )
+
+
+def _check_detached(wanted: argparse.Namespace) -> None:
+    several = getattr(wanted, "num_vms", 1) > 1
+    if wanted.detach and wanted.spot and several:
+        raise UserError(
+            f"--detach with --spot and --num_vms={wanted.num_vms}: nothing"
+            " would make a machine again that is taken away, and the others"
+            " would wait for it, and be paid; leave --detach or --spot out"
+        )
 
 
 def _gpu_of(wanted: argparse.Namespace) -> dict[str, Any]:
@@ -200,6 +228,7 @@ def _check_arguments(
 ) -> tuple[str, list[str]]:
     """Returns the workdir on gs://, and the trainer's other arguments."""
     given = trainer_flags(arguments)
+    check_config(given.config)
     for name in ("workdir", "data_dir", "init_from"):
         value = getattr(given, name)
         if value is not None:

@@ -13,6 +13,17 @@ PRICES = {
     GPU: "https://cloud.google.com/compute/gpus-pricing",
     TPU: "https://cloud.google.com/tpu/pricing",
 }
+# What a machine does itself: objects of the run, its own deletion, its log.
+# The API of TPUs knows no narrower scope than the last.
+SCOPES = {
+    GPU: "storage-rw,compute-rw,logging-write",
+    TPU: "https://www.googleapis.com/auth/cloud-platform",
+}
+
+
+def own_project() -> Words:
+    """Returns the command that tells gcloud's own project."""
+    return gcloud(None, "config", "get-value", "project")
 
 
 def gcloud(project: str | None, *words: str) -> Words:
@@ -70,7 +81,7 @@ def _create_gpu(
         "--instance-termination-action=DELETE",
         f"--max-run-duration={request.max_secs}s",
         "--no-restart-on-failure",
-        "--scopes=cloud-platform",
+        *_identity(request),
         f"--labels={LABEL}={request.name}",
         f"--metadata-from-file=startup-script={startup}",
     ]
@@ -80,9 +91,23 @@ def _interface(request: Request) -> str:
     wanted = []
     if request.network:
         wanted.append(f"network={request.network}")
+    if request.subnet:
+        wanted.append(f"subnet={request.subnet}")
+    if not request.external_ip:
+        wanted.append("no-address")
     if request.needs_gvnic:
         wanted.append("nic-type=GVNIC")
     return ",".join(wanted)
+
+
+def _identity(request: Request) -> Words:
+    """Says whom the machines act as, and what their network calls them."""
+    words = [f"--scopes={SCOPES[request.kind]}"]
+    if request.service_account:
+        words.append(f"--service-account={request.service_account}")
+    if request.network_tag:
+        words.append(f"--tags={request.network_tag}")
+    return words
 
 
 def _create_tpu(
@@ -98,7 +123,9 @@ def _create_tpu(
         f"--valid-until-duration={request.wait_secs}s",
         *(["--spot"] if request.spot else []),
         *([f"--network={request.network}"] if request.network else []),
-        "--scopes=https://www.googleapis.com/auth/cloud-platform",
+        *([f"--subnetwork={request.subnet}"] if request.subnet else []),
+        *([] if request.external_ip else ["--internal-ips"]),
+        *_identity(request),
         f"--labels={LABEL}={request.name}",
         f"--metadata-from-file=startup-script={startup}",
     ]
@@ -147,6 +174,18 @@ def delete(request: Request, zone: str) -> Words:
     return delete_gpus(request.project, zone, request.machines)
 
 
+def serial_output(
+    project: str | None, zone: str, machine: str, first_byte: int
+) -> Words:
+    """Returns the command that prints a machine's console from a byte on."""
+    return gcloud(
+        project,
+        *("compute", "instances", "get-serial-port-output", machine),
+        f"--zone={zone}",
+        f"--start={first_byte}",
+    )
+
+
 def upload(project: str | None, file: str, address: str) -> Words:
     return gcloud(project, "storage", "cp", file, address)
 
@@ -164,15 +203,27 @@ def read(project: str | None, address: str, first_byte: int = 0) -> Words:
     return gcloud(project, "storage", "cat", *wanted, address)
 
 
+def list_folder(project: str | None, address: str) -> Words:
+    """Returns the command that names what is in a folder, one a line."""
+    return gcloud(project, "storage", "ls", address)
+
+
 def fetch(project: str | None, address: str, folder: str) -> Words:
     return gcloud(project, "storage", "rsync", "--recursive", address, folder)
 
 
-def ssh(
-    kind: str, project: str | None, zone: str, machine: str, *more: str
-) -> Words:
-    """Returns the command that opens a shell on a machine."""
-    part = ["tpus", "tpu-vm"] if kind == TPU else []
+def ssh(request: Request, project: str | None, zone: str, *more: str) -> Words:
+    """Returns the command that opens a shell on a job's chief."""
+    is_tpu = request.kind == TPU
+    part = ["tpus", "tpu-vm"] if is_tpu else []
+    tunnel, track = [], []
+    if not request.external_ip:
+        tunnel = ["--tunnel-through-iap"]
+        track = ["alpha"] if is_tpu else []  # which alone has it for TPUs
     return gcloud(
-        project, "compute", *part, "ssh", machine, f"--zone={zone}", *more
+        project,
+        *track,
+        *("compute", *part, "ssh", request.machines[0], f"--zone={zone}"),
+        *tunnel,
+        *more,
     )

@@ -18,7 +18,7 @@ class Gpus:
     """What a machine has of GPUs.
 
     Attributes:
-      count: of each machine.
+      count: of each machine; 0 where its name does not tell.
       accelerator: as gcloud's `--accelerator` takes it, or None where the
         machine's type alone implies it.
       needs_gvnic: whether the machine takes that network card alone.
@@ -29,10 +29,18 @@ class Gpus:
     needs_gvnic: bool = False
 
 
-# Such as a2-highgpu-4g, which has 4; and g2 by its cores, 1 where not named.
-_COUNTED = re.compile(r"(a\d)-[a-z]+-([1-9]\d?)g")
-_G2 = re.compile(r"g2-standard-(\d+)")
-_G2_GPUS = {"24": 2, "48": 4, "96": 8}
+# Such as a2-highgpu-4g, which has 4; and g2 and g4 by their cores.
+_COUNTED = re.compile(r"(a\d+x?)-[a-z]+-([1-9]\d?)g(-.*)?")
+_BY_CORES = re.compile(r"(g[24])-standard-(\d+)")
+_GPUS = {
+    "g2": {"24": 2, "48": 4, "96": 8},
+    "g4": {"96": 2, "192": 4, "384": 8},
+}
+# Families that take GPUs by --accelerator, and those that take none.
+_BARE = re.compile(r"(n1|custom)-.*")
+_CPUS = re.compile(
+    r"(c[2-4][ad]?|e2|f1|g1|h[34]|m[1-4]|n[24]d?|t2[ad]|x4|z3)-.*"
+)
 _ACCELERATOR = re.compile(r"(?:type=)?([a-z0-9-]+)(?:,count=([1-9]\d?))?")
 # Family and project: Ubuntu 24.04 with NVIDIA's driver 580, Python 3.12 and
 # nothing else; CUDA's libraries come with tensorflow[and-cuda]. Still to be
@@ -52,28 +60,31 @@ def gpus_of(machine_type: str, accelerator: str | None) -> Gpus:
         type=nvidia-tesla-t4,count=2.
 
     Raises:
-      UserError: the machine would have none, or a number not known here.
+      UserError: the machine would have none.
     """
-    if machine_type.startswith("n1-"):
-        return _added(machine_type, accelerator)
-    counted = _COUNTED.fullmatch(machine_type)
-    g2 = _G2.fullmatch(machine_type)
-    if not counted and not g2:
+    if _CPUS.fullmatch(machine_type):
         raise UserError(
-            f"--machine_type={machine_type!r} is no known machine for GPUs;"
-            " name a2-KIND-Ng or a3-KIND-Ng with N GPUs, g2-standard-N, or"
+            f"--machine_type={machine_type!r} has no GPU and takes none; name"
+            " a2-KIND-Ng or a3-KIND-Ng with N GPUs, g2-standard-N, or"
             " n1-standard-N with --accelerator"
         )
-    if accelerator is not None:
+    if _BARE.fullmatch(machine_type):
+        return _added(machine_type, accelerator)
+    counted = _COUNTED.fullmatch(machine_type)
+    by_cores = _BY_CORES.fullmatch(machine_type)
+    if accelerator is None:
+        if counted:
+            return Gpus(int(counted[2]), needs_gvnic=counted[1] != "a2")
+        if by_cores:
+            return Gpus(_GPUS[by_cores[1]].get(by_cores[2], 1))
+        return Gpus(0)
+    if counted or by_cores:
         raise UserError(
             f"--accelerator={accelerator!r} does not fit"
             f" --machine_type={machine_type}, which has GPUs by itself; leave"
             " --accelerator out"
         )
-    if counted:
-        return Gpus(int(counted[2]), needs_gvnic=counted[1] != "a2")
-    assert g2 is not None
-    return Gpus(_G2_GPUS.get(g2[1], 1))
+    return _added(machine_type, accelerator)
 
 
 def _added(machine_type: str, accelerator: str | None) -> Gpus:

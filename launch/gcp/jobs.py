@@ -117,10 +117,9 @@ def tensorboard(argv: list[str]) -> int:
             )
         zone = alive[0].zone
     words = gcloud.ssh(
-        request.kind,
+        request,
         target.project,
         zone,
-        request.machines[0],
         f"--command={shlex.join(server)}",
         "--",
         "-t",  # so that it ends with the tunnel
@@ -208,6 +207,8 @@ def resume(argv: list[str]) -> int:
 def differing(before: Request, now: Request) -> list[str]:
     """Names what differs between a job's request and one of the same name."""
     may_differ = {"revision", "max_secs", "wait_secs", "zones", "max_restarts"}
+    if before.project is None:  # It was noted by an earlier version.
+        may_differ.add("project")
     old = json.loads(before.to_json())
     new = json.loads(now.to_json())
     return [k for k in old if k not in may_differ and old[k] != new[k]]

@@ -1,6 +1,7 @@
 """The launcher at work: makes a job's machines, follows it, removes them."""
 
 import contextlib
+import math
 import sys
 import time
 from typing import Any
@@ -12,6 +13,7 @@ from launch.gcp.control import say
 from launch.gcp.fleet import Fleet
 from launch.gcp.fleet import Machine
 from launch.gcp.machine import startup
+from launch.gcp.progress import Progress
 from launch.gcp.request import Request
 from launch.supervise.policy import FAILED
 from launch.supervise.signals import Signals
@@ -27,6 +29,8 @@ ROUNDS = 10
 STOP_SECS = 180.0
 # Machines are not made for less.
 LEAST_SECS = 600
+# For the machines to end by themselves once --max_hours are over.
+LATE_SECS = 600.0
 
 
 class LeavingError(Exception):
@@ -59,6 +63,8 @@ class Launcher:
             lambda secs: self._signals.take(secs) is not None,
         )
         self.control = Control(client, request)
+        self._progress = Progress(client, request)
+        self._zone = request.zones[0]
         # From the first machines on, this one's sleep included: what is made
         # again gets the rest alone.
         self._deadline: float | None = None
@@ -80,11 +86,13 @@ class Launcher:
         code, keeps = FAILED, False
         with self._signals.caught():
             try:
-                if self.there():
+                if machines := self.there():
+                    self._zone = machines[0].zone
                     say(f"{self._request.name} is there; following it")
                     self._deadline = boot_secs() + self._request.max_secs
                 else:
                     self.control.prepare(has_code)
+                    self._progress.begin()
                     self._make_missing()
                 if detach:
                     keeps = True
@@ -169,6 +177,7 @@ class Launcher:
         if self._signals.received:
             raise LeavingError
         if answer is None:
+            self._zone = zone
             self._deadline = self._deadline or boot_secs() + left_secs
             return None
         if not answer.may_succeed_later:
@@ -182,11 +191,14 @@ class Launcher:
             return self._request.max_secs
         left_secs = int(self._deadline - boot_secs())
         if left_secs < LEAST_SECS:
-            raise GcloudError(
-                "its time is up; strata launch gcp resume"
-                f" --name={self._request.name} goes on"
-            )
+            raise self._out_of_time()
         return left_secs
+
+    def _out_of_time(self) -> GcloudError:
+        return GcloudError(
+            "its time is up; strata launch gcp resume"
+            f" --name={self._request.name} goes on"
+        )
 
     def _wait(self, secs: float) -> None:
         if self._signals.take(secs) is not None:
@@ -200,6 +212,10 @@ class Launcher:
             self._try(self.control.show_log)
             if outcome is not None:
                 return self._explain(outcome)
+            if boot_secs() > (self._deadline or math.inf) + LATE_SECS:
+                raise self._out_of_time()
+            if not self.control.has_log:
+                self._try(lambda: self._progress.show_console(self._zone))
             if told_secs is not None:
                 # It was told to stop: its end is waited for, but not long.
                 if time.monotonic() - told_secs > STOP_SECS:
@@ -209,6 +225,8 @@ class Launcher:
                 if self._try(self.control.outcome) is not None:
                     continue
                 say("machines were taken away")
+                self._progress.show_console(self._zone)
+                self._progress.account_end()
                 self._make_missing()
             if self._signals.take(POLL_SECS) is None:
                 continue

@@ -8,7 +8,9 @@ from trainer.process.exits import UserError
 NAME_CHARS = 50
 MOST_HOURS = 24 * 7
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_ZONE = re.compile(r"[a-z]+-[a-z]+\d{1,2}-[a-z]")
+# The last part of a zone for AI alone is such as ai1a.
+_ZONE = re.compile(r"[a-z]+-[a-z]+\d{1,2}-([a-z]|ai\d{1,2}[a-z])")
+_ACCOUNT = re.compile(r"[a-z0-9][-a-z0-9]*@[a-z0-9.:-]+\.com")
 _BUCKET = re.compile(
     r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)*"
 )
@@ -70,6 +72,19 @@ def check_network(flag: str, text: str | None) -> None:
         raise UserError(
             f"{flag}={text!r} must be 63 or fewer of a-z, 0-9 and -, begin"
             " with a letter and not end with -"
+        )
+
+
+def check_account(flag: str, text: str | None) -> None:
+    """Checks the name of a service account; None is the project's default.
+
+    Raises:
+      UserError: it is of another form.
+    """
+    if text is not None and not _ACCOUNT.fullmatch(text):
+        raise UserError(
+            f"{flag}={text!r} must be a service account's address, such as"
+            " strata@PROJECT.iam.gserviceaccount.com"
         )
 
 

@@ -4,6 +4,7 @@ import shlex
 import sys
 
 from launch.confirmation import confirmed
+from launch.gcp import checkout
 from launch.gcp import gcloud
 from launch.gcp.machine import startup
 from launch.gcp.request import Request
@@ -13,7 +14,7 @@ SCRIPT = """\
 #!/usr/bin/env bash
 # Runs a Strata job on Google Cloud, and removes its machines however it ends.
 set -euo pipefail
-mkdir -p {folder}
+{project}mkdir -p {folder}
 cat > {folder}/startup.sh <<'STRATA_STARTUP'
 {startup}STRATA_STARTUP
 cat > {folder}/request.json <<'STRATA_REQUEST'
@@ -27,6 +28,13 @@ trap {delete} EXIT
 until {outcome} 2> /dev/null; do sleep 15; done
 mkdir -p {results}
 {fetch}
+"""
+
+
+# Asked once: in another terminal gcloud may be set to another one meanwhile.
+OWN_PROJECT = """\
+CLOUDSDK_CORE_PROJECT="$(gcloud config get-value project)"
+export CLOUDSDK_CORE_PROJECT
 """
 
 
@@ -68,6 +76,7 @@ def script(request: Request) -> str:
         request, zone, request.machines, f"{folder}/startup.sh"
     )
     return SCRIPT.format(
+        project="" if project else OWN_PROJECT,
         folder=folder,
         startup=startup.script(request, zone),
         request=request.to_json(),
@@ -91,20 +100,34 @@ def script(request: Request) -> str:
 def describe(request: Request) -> str:
     """Says what a job takes up, where, and for how long."""
     gpus = f" ({request.gpus} GPU(s) each)" if request.gpus else ""
+    project = f" of {request.project}" if request.project else ""
+    owner = request.service_account or "the project's default service account"
     market = "spot" if request.spot else "on demand"
     return (
         f"{request.name}: {request.num_vms} x {request.machine_type}{gpus},"
-        f" {market}, in {' or '.join(request.zones)}, at most"
+        f" {market}, in {' or '.join(request.zones)}{project}, at most"
         f" {request.max_secs / 3600:g} h each time they are made\n"
         f"  code of commit {request.revision[:12]}, results in"
         f" {request.workdir}\n"
+        f"  acting as {owner}\n"
         f"  price: {gcloud.PRICES[request.kind]}"
     )
 
 
 def remarks(request: Request, detach: bool) -> list[str]:
     """Returns what should be known beforehand."""
-    told = []
+    told = checkout.remark(request.revision)
+    if request.kind == gcloud.GPU and not request.gpus:
+        told.append(
+            f"note: how many GPUs {request.machine_type} has is not known here;"
+            " the trainer asks for one at least, and takes all that it sees"
+        )
+    if not request.external_ip:
+        told.append(
+            "note: --no_external_ip: the machines install packages from the"
+            " internet, so their network needs Cloud NAT, and Private Google"
+            " Access for the bucket"
+        )
     if request.kind == gcloud.TPU:
         told.append(
             "note: the provider sets no limit to a TPU VM's run time; a timer"

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from typing import Any
 
+from trainer.process.facts import LAUNCHER_VARIABLE
 from trainer.storage.names import CHIEF
 from trainer.storage.names import split_remote
 from trainer.storage.names import STAGING_VARIABLE
@@ -31,11 +32,15 @@ class Request:
       revision: commit whose code runs.
       arguments: of the trainer, without --workdir.
       spot: whether the provider may take the machines away.
-      gpus: of each machine.
+      gpus: of each machine; 0 where its type does not tell.
       accelerator: as `gcloud --accelerator` takes it, or None.
       needs_gvnic: whether the machine takes that network card alone.
-      project: or None for gcloud's own.
+      project: or None for gcloud's own, in a dry run alone.
       network: or None for the project's default.
+      subnet: likewise.
+      service_account: that the machines act as; None for the project's default.
+      network_tag: of the machines, for a network's rules; or None.
+      external_ip: whether the machines have addresses of the internet.
       disk_gb: of each machine's only disk.
       max_restarts: of a worker in a row without progress.
       wait_secs: how long a request for a TPU may wait in its queue.
@@ -58,6 +63,10 @@ class Request:
     needs_gvnic: bool = False
     project: str | None = None
     network: str | None = None
+    subnet: str | None = None
+    service_account: str | None = None
+    network_tag: str | None = None
+    external_ip: bool = True
     disk_gb: int = 100
     max_restarts: int = 10
     wait_secs: int = 6 * 3600
@@ -110,12 +119,12 @@ def from_json(text: str) -> Request:
 def job(request: Request, zone: str) -> dict[str, Any]:
     """Returns what a machine is told of its job."""
     arguments = [*request.arguments, f"--workdir={request.workdir}"]
-    environment = {STAGING_VARIABLE: STAGING}
+    environment = {STAGING_VARIABLE: STAGING, LAUNCHER_VARIABLE: "gcp"}
     if request.kind == "tpu":
         arguments.append("--tpu=local")
     else:
         # Never on the CPU of a machine that is paid for its GPUs.
-        arguments.append(f"--require_gpus={request.gpus}")
+        arguments.append(f"--require_gpus={request.gpus or 1}")
     if request.num_vms > 1:
         addresses = [f"{name}:{PORT}" for name in request.machines]
         environment["STRATA_ADDRESSES"] = ",".join(addresses)
@@ -123,6 +132,7 @@ def job(request: Request, zone: str) -> dict[str, Any]:
         arguments.insert(0, "--join_secs=1800")
     return {
         "kind": request.kind,
+        "project": request.project,
         "name": request.name,
         "zone": zone,
         "machines": request.machines,

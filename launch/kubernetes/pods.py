@@ -30,9 +30,7 @@ def pod_spec(request: Request) -> Values:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
+            **_user(request),
             "fsGroup": USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
@@ -51,6 +49,17 @@ def pod_spec(request: Request) -> Values:
     if volumes := [volume for volume, _ in _volumes(request)]:
         spec["volumes"] = volumes
     return spec
+
+
+def _user(request: Request) -> Values:
+    """Says whom a pod's processes are.
+
+    Those that drive a TPU raise their limit of locked memory, which takes a
+    capability that Kubernetes hands to root alone.
+    """
+    if request.tpu:
+        return {"runAsUser": 0, "runAsGroup": 0}
+    return {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER}
 
 
 def _volumes(request: Request) -> list[tuple[Values, Values]]:
@@ -82,7 +91,7 @@ def _container(request: Request) -> Values:
         "image": request.image,
         # One worker's supervisor: what ends by a peer's fault is started again
         # in its place, and the pod stays.
-        "command": ["python", "-m", "launch.local"],
+        "command": [*_unlocked(request), "python", "-m", "launch.local"],
         "args": [
             f"--max_restarts={request.max_restarts}",
             "--",
@@ -91,7 +100,7 @@ def _container(request: Request) -> Values:
         "resources": _resources(request),
         "securityContext": {
             "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
+            "capabilities": _capabilities(request),
         },
     }
     if request.nodes > 1:
@@ -106,6 +115,20 @@ def _container(request: Request) -> Values:
     if mounts := [mount for _, mount in _volumes(request)]:
         container["volumeMounts"] = mounts
     return container
+
+
+def _unlocked(request: Request) -> list[str]:
+    """Returns what takes the limit off before the rest of a command."""
+    # Of the kernel's own pages for the TPU: cloud.google.com/kubernetes-engine/
+    # docs/how-to/tpus.
+    raised = 'ulimit -l unlimited && exec "$@"'
+    return ["sh", "-c", raised, "sh"] if request.tpu else []
+
+
+def _capabilities(request: Request) -> Values:
+    """Says what a pod's root may do; DAC_OVERRIDE lets it write the volume."""
+    added = {"add": ["SYS_RESOURCE", "DAC_OVERRIDE"]} if request.tpu else {}
+    return {"drop": ["ALL"], **added}
 
 
 def _escaped(text: str) -> str:

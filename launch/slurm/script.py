@@ -30,6 +30,19 @@ def log_of(wanted: argparse.Namespace, number: str) -> str:
     return f"{wanted.name}-{number}.log"
 
 
+def gpus_of(options: list[str]) -> int | None:
+    """Returns how many GPUs a process sees by options of sbatch; or None."""
+    count = None
+    for option in options:
+        name, _, value = option.partition("=")
+        parts = value.split(",")[0].split(":")
+        is_gres = name == "--gres" and parts[0] == "gpu"
+        if is_gres or name in ("--gpus-per-node", "--gpus-per-task"):
+            # Such as a100:2, gpu:2 and a100, which is one.
+            count = int(parts[-1]) if parts[-1].isdecimal() else 1
+    return count
+
+
 def script(wanted: argparse.Namespace, arguments: list[str]) -> str:
     """Returns the sbatch script.
 
@@ -61,9 +74,9 @@ def script(wanted: argparse.Namespace, arguments: list[str]) -> str:
         "--",
         *arguments,
     ]
-    if wanted.gpus_per_node:
+    if gpus := wanted.gpus_per_node or gpus_of(wanted.option):
         # Never on the CPU of a node that was asked for its GPUs.
-        words.append(f"--require_gpus={wanted.gpus_per_node}")
+        words.append(f"--require_gpus={gpus}")
     return SCRIPT.format(
         stop_secs=wanted.stop_secs,
         directives="\n".join(

@@ -95,7 +95,7 @@ def join(
     """
     if place.workers == 1:
         return
-    with _own_address(place) as listener:
+    with _own_address(place, deadline_secs) as listener:
         if place.is_chief:
             # Room for strangers, who must keep nobody out.
             listener.listen(place.workers + MOST_UNPROVEN)
@@ -104,22 +104,41 @@ def join(
     _come(place, facts, workdir, deadline_secs)
 
 
-def _own_address(place: Cluster) -> socket.socket:
+def _resolved(place: Cluster, deadline_secs: float) -> tuple[Any, Any]:
+    """Returns the family and the address of this worker's own name.
+
+    A cluster's DNS may learn of a new pod's name some while after its start.
+
+    Raises:
+      ClusterError: it is known to nobody until the deadline.
+    """
+    host, port = split_address(place.addresses[place.index])
+    start, told = time.monotonic(), False
+    while True:
+        try:
+            family, *_, address = socket.getaddrinfo(
+                host, port, type=socket.SOCK_STREAM
+            )[0]
+            return family, address
+        except OSError as error:
+            if time.monotonic() - start >= deadline_secs:
+                raise ClusterError(
+                    f"the address of {place.name_of(place.index)}, this one,"
+                    f" cannot be resolved in {deadline_secs:.0f} s ({error})"
+                ) from error
+        if not told:
+            print(f"waiting for {host}, this worker, to be known", flush=True)
+            told = True
+        time.sleep(RETRY_SECS)
+
+
+def _own_address(place: Cluster, deadline_secs: float) -> socket.socket:
     """Binds the address that TensorFlow will listen on.
 
     Raises:
-      ClusterError: another process holds it.
+      ClusterError: another process holds it, or nobody knows it.
     """
-    host, port = split_address(place.addresses[place.index])
-    try:
-        family, *_, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM
-        )[0]
-    except OSError as error:
-        raise ClusterError(
-            f"the address of {place.name_of(place.index)}, this one, cannot be"
-            f" resolved ({error})"
-        ) from error
+    family, address = _resolved(place, deadline_secs)
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

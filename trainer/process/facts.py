@@ -9,6 +9,10 @@ import time
 
 from trainer.process.moments import boot_secs
 
+# A job that runs under one of these is started again by it.
+SCHEDULERS = ("SLURM_JOB_ID", "KUBERNETES_SERVICE_HOST")
+# Set by a launcher of ours that makes machines again.
+LAUNCHER_VARIABLE = "STRATA_LAUNCHER"
 # Stands for the start of the process where the system does not tell it.
 _IMPORTED = time.monotonic()
 
@@ -21,6 +25,11 @@ def command() -> list[str]:
 def is_hangup_ignored() -> bool:
     """Whether this process was started by nohup, or as a daemon is."""
     return signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+def is_started_again() -> bool:
+    """Whether someone starts this job again where it leaves for a while."""
+    return any(n in os.environ for n in (*SCHEDULERS, LAUNCHER_VARIABLE))
 
 
 def peak_memory_bytes() -> int:

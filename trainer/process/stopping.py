@@ -16,6 +16,7 @@ from trainer.process.exits import STOPPED
 from trainer.process.exits import STOPPED_BY_USER
 from trainer.process.facts import is_hangup_ignored
 from trainer.process.facts import process_age_secs
+from trainer.process.facts import SCHEDULERS
 
 # SIGHUP comes where a terminal is closed.
 _SIGNALS = {
@@ -24,8 +25,6 @@ _SIGNALS = {
     signal.SIGHUP: STOPPED,
     signal.SIGINT: STOPPED_BY_USER,
 }
-# A job that runs under one of these is started again by it.
-SCHEDULERS = ("SLURM_JOB_ID", "KUBERNETES_SERVICE_HOST")
 _CODES = (STOPPED, STOPPED_BY_USER)
 
 

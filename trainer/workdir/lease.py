@@ -19,6 +19,7 @@ from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import ClusterError
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
+from trainer.process.facts import is_started_again
 
 # A wait that is longer than this is told.
 TOLD_SECS = 10.0
@@ -80,10 +81,16 @@ class Store(abc.ABC):
             return value if isinstance(value, dict) else {}
         return {}
 
-    def in_use(self) -> UserError:
-        """Returns the error for one who may not have it."""
+    def in_use(self) -> UserError | ClusterError:
+        """Returns the error for one who may not have it.
+
+        Where a scheduler starts the job again it is one that passes: the holder
+        may be this very job, before it was queued again, on a node that is cut
+        off.
+        """
         holder = self.holder()
-        return UserError(
+        kind = ClusterError if is_started_again() else UserError
+        return kind(
             f"--workdir={self.name} is in use by process"
             f" {holder.get('process', 'unknown')} of"
             f" {holder.get('host', self.unknown_host)}; wait for it, or name"
@@ -110,6 +117,7 @@ class Lease:
 
         Raises:
           UserError: another live process holds it.
+          ClusterError: likewise, under a scheduler.
         """
         with self._store.opened():
             sign = self._store.sign()

@@ -63,6 +63,7 @@ class Session:
         self._home = home
         self.index = index_of(job, socket.gethostname())
         self._log = home / f"log-{self.index}.txt"
+        self._project = job["project"]
         self._stored_log = f"{job['control']}/{self._log.name}"
 
     def run(self) -> int:
@@ -72,7 +73,7 @@ class Session:
         with signals.caught():
             if not self._log.exists():
                 # What the machine before this one said.
-                run(_cp(self._stored_log, str(self._log)))
+                run(self._cp(self._stored_log, str(self._log)))
             with open(self._log, "ab", buffering=0) as log:
                 code = self._preflight(log)
                 if code == DONE and not signals.received:
@@ -124,24 +125,19 @@ class Session:
 
     def _train(self, log: IO[bytes], signals: Signals) -> int:
         """Runs the supervisor, and copies the log meanwhile."""
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "launch.local"),
-                f"--max_restarts={self._job['max_restarts']}",
-                "--",
-                *self._job["arguments"],
-            ],
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        words = [
+            f"--max_restarts={self._job['max_restarts']}",
+            "--",
+            *self._job["arguments"],
+        ]
+        process = _start(words, self._environment(), log)
         ended = threading.Event()
         copier = threading.Thread(target=self._copy_until, args=(ended,))
         copier.start()
         while process.poll() is None:
             if (number := signals.take(0.2)) is not None:
+                # First: it may be killed, or its machine, before it ends.
+                (self._home / CODE_FILE).write_text(LEFT)
                 process.send_signal(number)
                 if number == signal.SIGTERM:
                     ended.set()  # The last checkpoint is more urgent.
@@ -155,7 +151,7 @@ class Session:
 
     def _copy_log(self) -> None:
         if self._log.exists():
-            run(_cp(str(self._log), self._stored_log))
+            run(self._cp(str(self._log), self._stored_log))
 
     def end(self) -> None:
         """Says how the job ended and removes its machines, if it did.
@@ -194,7 +190,7 @@ class Session:
         # The first word stands.
         run(
             [
-                *_cp(str(file), f"{self._job['control']}/outcome.json"),
+                *self._cp(str(file), f"{self._job['control']}/outcome.json"),
                 "--no-clobber",
             ]
         )
@@ -202,13 +198,26 @@ class Session:
     def _remove(self, names: list[str]) -> None:
         zone = self._job["zone"]
         if self._job["kind"] == gcloud.TPU:
-            run(gcloud.delete_tpu(None, zone, self._job["name"]))
+            run(gcloud.delete_tpu(self._project, zone, self._job["name"]))
         else:
-            run(gcloud.delete_gpus(None, zone, names))
+            run(gcloud.delete_gpus(self._project, zone, names))
+
+    def _cp(self, source: str, destination: str) -> list[str]:
+        return gcloud.upload(self._project, source, destination)
 
 
-def _cp(source: str, destination: str) -> list[str]:
-    return gcloud.upload(None, source, destination)
+def _start(
+    words: list[str], environment: dict[str, str], log: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Starts the trainer's supervisor."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "launch.local", *words],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
 
 
 def index_of(job: dict[str, Any], host: str) -> int:

@@ -1,7 +1,8 @@
 """Tells a job that its machine is taken away. Runs on the machine, as root.
 
 Compute Engine sends a process nothing: it changes values of its metadata
-server, and pulls the plug some 30 s later.
+server. A spot machine is gone some 30 s later, and one with GPUs that is to be
+maintained an hour later, so that the job goes on for most of it.
 cloud.google.com/compute/docs/instances/spot and
 cloud.google.com/compute/docs/instances/monitor-plan-host-maintenance-event.
 Standard library alone.
@@ -25,8 +26,12 @@ CALM = {"preempted": ("FALSE",), "maintenance-event": ("NONE",)}
 # The server answers once a value changes, or after this long.
 CHANGE_SECS = 60
 RETRY_SECS = 1.0
-# systemd itself kills the job after 25 s.
-STOP_SECS = 120.0
+# systemd itself kills the job after 600 s.
+STOP_SECS = 620.0
+# The notice of maintenance is 3,600 s (so TensorFlow's own handler has it):
+# what is left after this is for the checkpoint.
+WORK_ON_SECS = 2700.0
+MAINTENANCE = "maintenance-event"
 
 
 def wait(server: str, name: str, retry_secs: float = RETRY_SECS) -> str:
@@ -72,8 +77,16 @@ def stop(unit: str) -> None:
         )
 
 
+def power_off() -> None:
+    """Ends this machine, which would idle until it is maintained, and be paid.
+
+    Its launcher, or who resumes the job, makes another one.
+    """
+    subprocess.run(["systemctl", "poweroff"], check=False)
+
+
 def main(server: str) -> int:
-    """Waits for the first sign, and stops the job."""
+    """Waits for the first sign that is urgent, and stops the job."""
     signs: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
 
     def watch(name: str) -> None:
@@ -82,8 +95,14 @@ def main(server: str) -> int:
     for name in CALM:
         threading.Thread(target=watch, args=(name,), daemon=True).start()
     name, value = signs.get()
+    if name == MAINTENANCE:
+        print(f"strata: {name} is {value}; working on for now", flush=True)
+        with contextlib.suppress(queue.Empty):
+            name, value = signs.get(timeout=WORK_ON_SECS)
     print(f"strata: {name} is {value}; stopping the job", flush=True)
     stop(UNIT)
+    if name == MAINTENANCE:
+        power_off()
     return 0
 
 

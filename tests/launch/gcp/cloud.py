@@ -58,6 +58,7 @@ class Cloud:
       errors: an operation that makes machines ends with the first of them,
         or is refused with it, where it holds a status.
       tpu_state: that a request for a TPU comes to be in.
+      console: what each machine's serial port said.
       hook: is shown each request before it is answered.
     """
 
@@ -68,6 +69,7 @@ class Cloud:
         self.objects: dict[tuple[str, str], bytes] = {}
         self.errors: list[Body] = []
         self.tpu_state = "ACTIVE"
+        self.console = ""
         self.hook: Callable[[Call], None] | None = None
         self.lock = threading.RLock()
         self.base = ""
@@ -227,6 +229,16 @@ class Cloud:
             return 200, self.machines[path]
         del self.machines[path]
         return 200, self._operation(zone, "delete", targetLink=self.base + path)
+
+    def serial_port(self, call: Call, zone: str, name: str) -> tuple[int, Any]:
+        first = int(call.query.get("start") or 0)
+        return 200, {
+            "kind": "compute#serialPortOutput",
+            "contents": self.console[first:],
+            "start": str(first),
+            "next": str(len(self.console)),
+            "selfLink": f"{self.base}{zone}/instances/{name}/serialPort",
+        }
 
     def operations(self, call: Call, zone: str) -> tuple[int, Any]:
         found = [
@@ -391,6 +403,7 @@ _ROUTES = [
     (f"{_ZONE}/instances", Cloud.instances),
     (f"{_ZONE}/instances/bulkInsert", Cloud.bulk),
     (f"{_ZONE}/instances/([^/]+)", Cloud.instance),
+    (f"{_ZONE}/instances/([^/]+)/serialPort", Cloud.serial_port),
     (f"{_ZONE}/operations", Cloud.operations),
     (f"{_ZONE}/operations/([^/]+)(/wait)?", Cloud.operation),
     (_ZONE, Cloud.zone),

@@ -31,8 +31,8 @@ def replaced(words, **given):
         (GPU, {"zone": "us-central1"}, "must be a zone such as us-central1-a"),
         (GPU, {"zone": "us-central1-a,us-east1-b"}, "must be one zone"),
         (GPU, {"zones": "us-central1-b,"}, "--zones='us-central1-b,' has ''"),
-        (GPU, {"machine_type": "a2-highgpu-0g"}, "is no known machine for"),
-        (GPU, {"machine_type": "e2-medium"}, "is no known machine for GPUs"),
+        (GPU, {"machine_type": "e2-medium"}, "has no GPU and takes none"),
+        (GPU, {"machine_type": "n2-standard-8"}, "has no GPU and takes none"),
         (GPU, {"machine_type": "n1-standard-8"}, "has no GPU by itself"),
         (GPU, {"accelerator": "nvidia-l4"}, "leave --accelerator out"),
         (
@@ -62,6 +62,9 @@ def replaced(words, **given):
         (GPU, {"max_restarts": "-1"}, "must be a whole number of 0 or more"),
         (GPU, {"project": "P"}, "--project='P' must be"),
         (GPU, {"network": "a b"}, "--network='a b' must be"),
+        (GPU, {"subnet": "a b"}, "--subnet='a b' must be"),
+        (GPU, {"network_tag": "A"}, "--network_tag='A' must be"),
+        (GPU, {"service_account": "me"}, "must be a service account's address"),
         (GPU, {"accelerator_type": "v2-8"}, "is not a flag of"),
         (TPU, {"accelerator_type": "v5e-7"}, "'v5e-7' is none of v2-8, v3-8"),
         (TPU, {"accelerator_type": "v5litepod-9"}, "did you mean v5litepod-"),
@@ -93,6 +96,14 @@ def test_a_mistake_is_one_line(kind, given, words, capsys):
     assert not shown.out
     assert words in shown.err
     assert shown.err.count("\n") == 1
+
+
+def test_a_detached_spot_job_of_several_machines_is_refused(capsys):
+    """Nothing would make its chief again, and its peers would wait, paid."""
+    words = [*GPU, "--detach", "--spot", "--num_vms=2"]
+    code, shown = show(capsys, words)
+    assert code == 2
+    assert "leave --detach or --spot out" in shown.err
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,27 @@ from launch.gcp import gpus
         ("g2-standard-24", 2, False),
         ("g2-standard-32", 1, False),
         ("g2-standard-96", 8, False),
+        ("g4-standard-48", 1, False),
+        ("g4-standard-384", 8, False),
+        ("a3-highgpu-1g", 1, True),
+        ("a3-megagpu-8g", 8, True),
+        ("a4-highgpu-8g", 8, True),
+        ("a4x-highgpu-4g", 4, True),
+        ("g7-standard-32", 0, False),
     ],
 )
 def test_a_machines_name_tells_its_gpus(machine_type, count, needs_gvnic):
     found = gpus.gpus_of(machine_type, None)
     assert found == gpus.Gpus(count, None, needs_gvnic)
+
+
+@pytest.mark.parametrize(
+    "machine_type",
+    ["n1-standard-64", "n1-highmem-8", "custom-8-53248", "n1-custom-8-53248"],
+)
+def test_gpus_are_added_to_any_machine_that_takes_them(machine_type):
+    added = gpus.gpus_of(machine_type, "type=nvidia-tesla-t4,count=4")
+    assert added == gpus.Gpus(4, "type=nvidia-tesla-t4,count=4")
 
 
 def test_gpus_are_added_to_a_machine_that_has_none():

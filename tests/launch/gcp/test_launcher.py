@@ -4,6 +4,7 @@ It proves what is sent and what follows each answer, not that Google accepts
 it: nothing here was ever run on Google's machines.
 """
 
+import functools
 import json
 import os
 import pathlib
@@ -169,6 +170,105 @@ def test_another_error_is_told_in_the_providers_words(cloud, capsys):
     (line,) = [x for x in shown.err.splitlines() if words in x]
     assert line.startswith("strata: job-0 cannot be made in us-central1-a")
     assert cloud.names() == []
+
+
+def test_a_quota_of_nothing_is_not_waited_for(cloud, capsys):
+    words = "Quota 'NVIDIA_A100_GPUS' exceeded.  Limit: 0.0 in region x."
+    cloud.errors = [{"code": "QUOTA_EXCEEDED", "message": words}] * 2
+    assert command.main([*GPU, *TRAINER]) == 1
+    shown = capsys.readouterr()
+    assert "Limit: 0.0" in shown.err
+    assert "trying again" not in shown.err
+    assert len(cloud.made()) == 1
+
+
+def test_a_job_stays_in_the_project_that_it_began_in(
+    cloud, capsys, monkeypatch
+):
+    """Whatever gcloud is set to meanwhile, in another terminal."""
+
+    def set_project():
+        monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", "other-project")
+
+    at_look(
+        cloud,
+        set_project,
+        lambda: cloud.take_away("job-0"),
+        lambda: finish(cloud),
+    )
+    assert command.main([*GPU, *TRAINER]) == 0, capsys.readouterr().err
+    assert cloud.names() == []
+    asked = "\n".join(call.path for call in cloud.calls)
+    assert "/projects/demo-project/zones/us-central1-a/instances" in asked
+    assert "other-project" not in asked
+    assert command.main(["delete", "--name=job"]) == 0
+    assert "other-project" not in "\n".join(c.path for c in cloud.calls)
+
+
+def test_machines_are_not_made_for_ever(cloud, capsys):
+    """As where they may not write to the bucket: each ends without a word."""
+    cloud.console = "boot\r\nstrata: set-up failed; its last lines:\r\n403\r\n"
+    gone = [lambda: cloud.take_away("job-0")] * 9
+    at_look(cloud, *gone)
+    assert command.main([*GPU, *TRAINER]) == 1
+    shown = capsys.readouterr().err
+    assert len(cloud.made()) == 3
+    assert cloud.names() == []
+    assert "job-0: set-up failed; its last lines:\n" in shown
+    assert "console: 403\n" in shown
+    assert "3 times in a row without a newer checkpoint" in shown
+
+
+def test_a_newer_checkpoint_is_reason_to_go_on(cloud, capsys):
+    def lose(step):
+        name = f"checkpoints/step_{step:08}/manifest.json"
+        cloud.put(f"gs://mine/job/{name}", b"{}")
+        cloud.take_away("job-0")
+
+    deeds = [functools.partial(lose, step) for step in (10, 10, 20, 20, 20)]
+    at_look(cloud, *deeds, lambda: finish(cloud))
+    assert command.main([*GPU, *TRAINER]) == 0, capsys.readouterr().err
+    assert len(cloud.made()) == 6
+
+
+def test_the_longest_time_is_kept_by_the_launcher_too(
+    cloud, capsys, monkeypatch
+):
+    """A TPU whose machine is dead deletes nothing."""
+    monkeypatch.setattr(launcher, "LATE_SECS", -86400.0)
+    assert command.main([*TPU, *TRAINER]) == 1
+    shown = capsys.readouterr().err
+    assert "its time is up" in shown
+    assert cloud.names() == []
+
+
+@pytest.mark.parametrize("kind", [GPU, TPU])
+def test_an_organisations_network_and_account_are_sent(kind, cloud, capsys):
+    account = "strata@demo-project.iam.gserviceaccount.com"
+    at_look(cloud, lambda: finish(cloud))
+    words = [
+        *kind,
+        "--network=vpc",
+        "--subnet=sub",
+        "--network_tag=strata",
+        f"--service_account={account}",
+        "--no_external_ip",
+    ]
+    assert command.main([*words, *TRAINER]) == 0, capsys.readouterr().err
+    (sent,) = cloud.made()
+    text = json.dumps(sent)
+    assert account in text
+    assert '"strata"' in text
+    assert "sub" in text
+    if kind is GPU:
+        (card,) = sent["networkInterfaces"]
+        assert card["subnetwork"].endswith("/subnetworks/sub")
+        assert "accessConfigs" not in card
+        assert sent["tags"] == {"items": ["strata"]}
+        assert "cloud-platform" not in text
+    else:
+        (node,) = sent["tpu"]["nodeSpec"]
+        assert not node["node"]["networkConfig"].get("enableExternalIps")
 
 
 def test_a_signal_stops_with_a_checkpoint(cloud, capsys):

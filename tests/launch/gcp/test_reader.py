@@ -13,13 +13,14 @@ from tests.launch.gcp.example import TRAINER
 # A launcher that only speaks; it waits for a word before it does.
 SCRIPT = """
 import sys
+from launch.gcp.fleet import Machine
 from launch.gcp.launcher import Launcher
 from launch.gcp.request import from_json
 from launch.supervise.signals import Signals
 
 class Speaking(Launcher):
     def there(self):
-        return [None]
+        return [Machine("gpu", "mnist-0", "a", "mnist", "RUNNING", "x")]
 
     def _follow(self):
         sys.stdin.readline()

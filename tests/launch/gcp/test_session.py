@@ -2,19 +2,25 @@
 
 import json
 import pathlib
+import re
 import shutil
+import signal
 import subprocess
 
 import pytest
 
 from launch.gcp.machine import session
 from launch.gcp.machine import startup
+from launch.supervise.policy import FAILED
+from launch.supervise.policy import FINAL
 from tests import forked
 from tests import processes
 from tests.faults import bucket as buckets
 from tests.faults import jobs
 from tests.launch.gcp import cloud as clouds
 from tests.launch.gcp.metadata import watch
+from trainer.process.exits import CLUSTER_FAILED
+from trainer.process.exits import DONE
 
 needs_gcloud = pytest.mark.skipif(
     not shutil.which("gcloud"), reason="Google's Cloud CLI is not here"
@@ -29,8 +35,11 @@ def test_the_units_are_as_systemd_reads_them(tmp_path):
     units = sorted(folder.glob("*.service"))
     assert len(units) == 3
     job = (folder / "strata.service").read_text()
-    assert "RestartPreventExitStatus=0 2 3 43 130\n" in job
-    assert "TimeoutStopSec=25\n" in job
+    kept = re.search(r"RestartPreventExitStatus=(.*)", job)[1]
+    # All that its own supervisor ends with, but for a request to leave.
+    ends = {DONE, FAILED, CLUSTER_FAILED, *FINAL}
+    assert set(map(int, kept.split())) == ends
+    assert "LimitMEMLOCK=infinity\n" in job
     assert "KillMode=mixed\n" in job
     if not shutil.which("systemd-analyze"):
         return
@@ -52,6 +61,7 @@ def test_the_units_are_as_systemd_reads_them(tmp_path):
 def job(**more):
     return {
         "kind": "gpu",
+        "project": "demo-project",
         "name": "job",
         "zone": "us-central1-a",
         "machines": ["job-0", "job-1"],
@@ -124,11 +134,41 @@ def test_what_an_end_removes(
     if code is not None:
         (tmp_path / "exit_code").write_text(code)
     one.end()
-    deleted = [words[4:-2] for words in ran if "delete" in words]
+    deleted = [words[4:-3] for words in ran if "delete" in words]
     told = [words for words in ran if f"{CONTROL}/outcome.json" in words]
     # systemctl, as it stands here, says that the unit has not failed for good.
     assert deleted == ([removed] if removed else [])
     assert len(told) == (index == 0 and bool(removed))
+
+
+def test_a_session_that_is_killed_as_it_leaves_removes_nothing(
+    tmp_path, monkeypatch
+):
+    """Its checkpoint took longer than the machine had."""
+    ran = []
+    monkeypatch.setattr(session, "run", recorder(ran, 0))
+    one = session.Session(job(), tmp_path)
+
+    class Stuck:
+        returncode = -9
+        looks = 0
+
+        def send_signal(self, number):
+            one.end()
+
+        def poll(self):
+            self.looks += 1
+            return None if self.looks < 2 else self.returncode
+
+    class Told:
+        received = (signal.SIGTERM,)
+
+        def take(self, secs):
+            return signal.SIGTERM
+
+    monkeypatch.setattr(session, "_start", lambda *_: Stuck())
+    one._train(None, Told())
+    assert not [words for words in ran if "delete" in words]
 
 
 def test_a_stale_lockfile_is_told_of_and_removed(tmp_path, capsys):

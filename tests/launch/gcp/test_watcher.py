@@ -40,6 +40,32 @@ def test_a_server_that_fails_is_asked_again(metadata):
     assert len(metadata.asked) == 4
 
 
+def test_a_maintained_machine_works_on_and_then_ends(
+    metadata, monkeypatch, capsys
+):
+    """It has an hour's notice; left idle, it would be paid for that hour."""
+    done = []
+    monkeypatch.setattr(watcher, "WORK_ON_SECS", 0.05)
+    monkeypatch.setattr(watcher, "stop", lambda unit: done.append(unit))
+    monkeypatch.setattr(watcher, "power_off", lambda: done.append("off"))
+    metadata.change("maintenance-event", "TERMINATE_ON_HOST_MAINTENANCE")
+    assert watcher.main(metadata.address) == 0
+    assert done == ["strata.service", "off"]
+    assert "working on for now" in capsys.readouterr().out
+
+
+def test_a_machine_that_is_taken_away_does_not_wait_for_maintenance(
+    metadata, monkeypatch
+):
+    done = []
+    monkeypatch.setattr(watcher, "WORK_ON_SECS", 600)
+    monkeypatch.setattr(watcher, "stop", lambda unit: done.append(unit))
+    metadata.change("maintenance-event", "TERMINATE_ON_HOST_MAINTENANCE")
+    metadata.change("preempted", "TRUE")
+    assert watcher.main(metadata.address) == 0
+    assert done == ["strata.service"]
+
+
 def test_the_unit_is_stopped_once(metadata, systemctl):
     job = subprocess.Popen(["sleep", "600"])
     (systemctl / "pid").write_text(str(job.pid))

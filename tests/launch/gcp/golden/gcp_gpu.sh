@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Runs a Strata job on Google Cloud, and removes its machines however it ends.
 set -euo pipefail
+CLOUDSDK_CORE_PROJECT="$(gcloud config get-value project)"
+export CLOUDSDK_CORE_PROJECT
 mkdir -p .strata/gcp/mnist
 cat > .strata/gcp/mnist/startup.sh <<'STRATA_STARTUP'
 #!/usr/bin/env bash
@@ -9,15 +11,25 @@ cat > .strata/gcp/mnist/startup.sh <<'STRATA_STARTUP'
 set -euo pipefail
 export PATH="$PATH:/snap/bin" DEBIAN_FRONTEND=noninteractive
 exec >> /var/log/strata-setup.log 2>&1
+# The launcher shows these lines, by the machine's console.
+say() { echo "strata: $*" | tee /dev/console || true; }
+# At a first boot the system itself holds apt's locks for minutes, and a service
+# may be away for a moment.
+patiently() {
+  for _ in {1..40}; do $* && return; sleep 15; done
+  return 1
+}
 
 mkdir -p /etc/strata
 cat > /etc/strata/job.json <<'STRATA_JOB'
-{"kind": "gpu", "name": "mnist", "zone": "us-central1-a", "machines": ["mnist-0"], "control": "gs://mine/.strata/mnist", "revision": "0000000000000000000000000000000000000000", "max_secs": 86400, "max_restarts": 10, "environment": {"STRATA_STAGING_DIR": "/srv/strata"}, "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist", "--workdir=gs://mine/mnist", "--require_gpus=1"]}
+{"kind": "gpu", "project": null, "name": "mnist", "zone": "us-central1-a", "machines": ["mnist-0"], "control": "gs://mine/.strata/mnist", "revision": "0000000000000000000000000000000000000000", "max_secs": 86400, "max_restarts": 10, "environment": {"STRATA_STAGING_DIR": "/srv/strata", "STRATA_LAUNCHER": "gcp"}, "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist", "--workdir=gs://mine/mnist", "--require_gpus=1"]}
 STRATA_JOB
 
 # A machine that cannot be set up costs as much as one that trains.
 give_up() {
   trap - ERR
+  say "set-up failed; its last lines:"
+  tail -n 15 /var/log/strata-setup.log | sed 's/^/strata: /' > /dev/console || true
   gcloud storage cp /var/log/strata-setup.log gs://mine/.strata/mnist/setup.log || true
   echo '{"code": 1, "place": "set-up", "log": "setup.log"}' |
     gcloud storage cp - gs://mine/.strata/mnist/outcome.json || true
@@ -26,26 +38,31 @@ give_up() {
 trap give_up ERR
 
 if [ ! -e /opt/strata/.ready ]; then
-  command -v gcloud || snap install google-cloud-cli --classic
-  apt-get -qq update
-  apt-get -qq install -y --no-install-recommends make python3-venv
+  say "setting up: system packages"
+  command -v gcloud || patiently snap install google-cloud-cli --classic
+  patiently apt-get -qq update
+  patiently apt-get -qq -o DPkg::Lock::Timeout=600 install -y \
+    --no-install-recommends make python3-venv
   id strata || useradd --uid 1900 --user-group --create-home strata
   mkdir -p /opt/strata /srv/strata
   chown strata: /srv/strata
+  say "setting up: the code of the job"
   gcloud storage cp gs://mine/.strata/mnist/code.tar.gz /tmp/code.tar.gz
   tar -xzf /tmp/code.tar.gz -C /opt/strata
   cd /opt/strata
+  say "setting up: some 5 GB of packages, which takes minutes"
   make setup PYTHON=python3
   .venv/bin/python -m uv pip install --python .venv/bin/python \
-    --no-build-isolation --constraint requirements.lock -e '.[gcs,gpu]'
+    --require-hashes -r launch/requirements-gpu.txt
   install -m 644 launch/gcp/machine/*.service /etc/systemd/system/
   systemctl daemon-reload
   touch .ready
 fi
+say "set up; starting the job"
 systemctl start strata-watcher.service strata.service
 STRATA_STARTUP
 cat > .strata/gcp/mnist/request.json <<'STRATA_REQUEST'
-{"kind": "gpu", "name": "mnist", "zones": ["us-central1-a"], "machine_type": "g2-standard-8", "image": ["ubuntu-accelerator-2404-amd64-with-nvidia-580", "ubuntu-os-accelerator-images"], "num_vms": 1, "max_secs": 86400, "bucket": "gs://mine", "workdir": "gs://mine/mnist", "revision": "0000000000000000000000000000000000000000", "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist"], "spot": false, "gpus": 1, "accelerator": null, "needs_gvnic": false, "project": null, "network": null, "disk_gb": 100, "max_restarts": 10, "wait_secs": 21600}
+{"kind": "gpu", "name": "mnist", "zones": ["us-central1-a"], "machine_type": "g2-standard-8", "image": ["ubuntu-accelerator-2404-amd64-with-nvidia-580", "ubuntu-os-accelerator-images"], "num_vms": 1, "max_secs": 86400, "bucket": "gs://mine", "workdir": "gs://mine/mnist", "revision": "0000000000000000000000000000000000000000", "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist"], "spot": false, "gpus": 1, "accelerator": null, "needs_gvnic": false, "project": null, "network": null, "subnet": null, "service_account": null, "network_tag": null, "external_ip": true, "disk_gb": 100, "max_restarts": 10, "wait_secs": 21600}
 STRATA_REQUEST
 git -C /home/me/strata archive --format=tar.gz 0000000000000000000000000000000000000000 > .strata/gcp/mnist/code.tar.gz
 gcloud storage cp .strata/gcp/mnist/code.tar.gz gs://mine/.strata/mnist/code.tar.gz --quiet
@@ -68,7 +85,7 @@ gcloud \
   --instance-termination-action=DELETE \
   --max-run-duration=86400s \
   --no-restart-on-failure \
-  --scopes=cloud-platform \
+  --scopes=storage-rw,compute-rw,logging-write \
   --labels=strata-job=mnist \
   --metadata-from-file=startup-script=.strata/gcp/mnist/startup.sh \
   --quiet

@@ -1,0 +1,90 @@
+"""What a job's machines come to, so that none are made and paid in vain."""
+
+import collections
+import re
+
+from launch.gcp import gcloud
+from launch.gcp.client import Client
+from launch.gcp.client import GcloudError
+from launch.gcp.control import say
+from launch.gcp.request import Request
+
+# Machines in a row that ended without a newer checkpoint, which one that is
+# taken away writes first.
+MOST_BARREN = 3
+CONSOLE_LINES = 20
+# By which the machine's own script begins what people should read.
+MARK = "strata: "
+_NEXT = re.compile(r"--start=(\d+)")
+
+
+class Progress:
+    """Watches what comes of a job's machines.
+
+    Args:
+      client: to ask by.
+      request: for the job.
+    """
+
+    def __init__(self, client: Client, request: Request) -> None:
+        self._client = client
+        self._request = request
+        self._newest = ""
+        self._barren = 0
+        self._next_byte = 0
+        self._console: collections.deque[str] = collections.deque(
+            maxlen=CONSOLE_LINES
+        )
+
+    def begin(self) -> None:
+        """Notes which checkpoint is there before machines are."""
+        self._newest = self._newest_checkpoint()
+
+    def account_end(self) -> None:
+        """Counts machines that ended before the job did.
+
+        Raises:
+          GcloudError: too many did in a row without a newer checkpoint; the
+            last lines of the newest one's console are shown before.
+        """
+        newest = self._newest_checkpoint()
+        self._barren = 0 if newest > self._newest else self._barren + 1
+        self._newest = max(newest, self._newest)
+        self._next_byte = 0
+        if self._barren < MOST_BARREN:
+            return
+        for line in self._console:
+            say(f"console: {line}")
+        raise GcloudError(
+            f"machines ended {self._barren} times in a row without a newer"
+            " checkpoint, so no more are made. May their service account write"
+            f" to {self._request.bucket}? strata launch gcp resume"
+            f" --name={self._request.name} tries again"
+        )
+
+    def _newest_checkpoint(self) -> str:
+        address = f"{self._request.workdir}/checkpoints/"
+        words = gcloud.list_folder(self._request.project, address)
+        names = (self._client.read(words) or "").split()
+        return max((n for n in names if "/step_" in n), default="")
+
+    def show_console(self, zone: str) -> None:
+        """Shows what the chief's machine says while it is set up.
+
+        A TPU VM has no console that could be asked.
+        """
+        if self._request.kind == gcloud.TPU:
+            return
+        project, chief = self._request.project, self._request.machines[0]
+        answer = self._client.ask(
+            gcloud.serial_output(project, zone, chief, self._next_byte)
+        )
+        if answer.code:
+            return  # It has none yet, or is gone.
+        if found := _NEXT.search(answer.complaint):
+            self._next_byte = int(found[1])
+        lines = [line.strip() for line in answer.text.splitlines()]
+        self._console.extend(line for line in lines if line)
+        for line in lines:
+            if MARK in line:
+                say(f"{chief}: {line.partition(MARK)[2]}")
