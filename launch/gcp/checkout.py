@@ -11,16 +11,21 @@ from trainer.process.exits import UserError
 
 # Of the changed files, that are named.
 NAMED = 3
+STATUS = ("status", "--porcelain", "-z", "--no-renames")
 
 
 def changes(root: pathlib.Path = ROOT) -> list[str]:
-    """Names files that differ from the commit, or are not in it.
+    """Names files that differ from the commit, and new ones of Python.
 
     Returns:
       Their paths below root; [] where git is not here to tell.
     """
-    said = _git(root, "status", "--porcelain", "-z", "--no-renames")
-    return [entry[3:] for entry in said.split("\0") if entry]
+    said = _git(root, *STATUS, "--untracked-files=all")
+    return [
+        entry[3:]
+        for entry in said.split("\0")
+        if entry and (entry[:2] != "??" or entry.endswith(".py"))
+    ]
 
 
 def remark(revision: str, root: pathlib.Path = ROOT) -> list[str]:
@@ -53,14 +58,13 @@ def check_config(config: str | None, root: pathlib.Path = ROOT) -> None:
             f"--config={config} is outside of {root}, whose commit is all that"
             " the machines get; put it into configs/ and commit it"
         )
-    below = path.relative_to(root).as_posix()
-    if below in _git(root, "status", "--porcelain", "-z", "-uall", "--", below):
-        state = _git(root, "ls-files", "--", below)
-        if not state:
-            raise UserError(
-                f"--config={config} is in no commit, and the machines get the"
-                " code of a commit; commit it first"
-            )
+    # Untracked, ignored, or added and not committed.
+    state = _git(root, *STATUS, "--untracked-files=all", "--ignored", str(path))
+    if state.startswith(("??", "!!", "A")):
+        raise UserError(
+            f"--config={config} is in no commit, and the machines get the code"
+            " of a commit; commit it first"
+        )
 
 
 def _git(root: pathlib.Path, *words: str) -> str:

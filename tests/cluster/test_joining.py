@@ -47,6 +47,33 @@ def test_one_worker_meets_nobody(tmp_path):
     joining.join(Cluster(), FACTS, tmp_path, 0.0)
 
 
+def test_a_pods_name_is_waited_for(tmp_path, monkeypatch, capsys):
+    """A cluster's DNS learns of it some seconds after the pod's start."""
+    ask, asked = socket.getaddrinfo, []
+
+    def slow(*words, **more):
+        asked.append(words)
+        if len(asked) < 4:
+            raise socket.gaierror(socket.EAI_NONAME, "not known")
+        return ask(*words, **more)
+
+    monkeypatch.setattr(joining, "RETRY_SECS", 0.01)
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    workers = places(2)
+    assert meet(workers, tmp_path) == [None, None]
+    assert "this worker, to be known" in capsys.readouterr().out
+
+
+def test_a_name_that_nobody_knows_is_told_in_time(tmp_path, monkeypatch):
+    def unknown(*words, **more):
+        raise socket.gaierror(socket.EAI_NONAME, "not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    (raised,) = meet(places(2)[:1], tmp_path, secs=0.05)
+    assert isinstance(raised, ClusterError)
+    assert "cannot be resolved in 0 s (" in str(raised)
+
+
 @pytest.mark.parametrize("field", ["config.seed", "code"])
 def test_a_worker_that_differs_is_named_with_the_field(tmp_path, field):
     workers = places(3)

@@ -13,6 +13,7 @@ from tests.faults import bucket as buckets
 from tests.faults.bucket import NAME
 from tests.faults.bucket import needs_client
 from tests.faults.bucket import PATH
+from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
 from trainer.storage.bucket import Folder
 from trainer.workdir import lease
@@ -48,6 +49,24 @@ def test_a_live_holder_keeps_the_lease(server, monkeypatch):
     assert server.names(PATH) == set()
     with lease_of(monkeypatch, "b").held():
         assert server.names(PATH) == {".lease"}
+
+
+@needs_client
+@pytest.mark.parametrize(
+    "variable", ["SLURM_JOB_ID", "KUBERNETES_SERVICE_HOST", "STRATA_LAUNCHER"]
+)
+def test_under_a_scheduler_a_live_holder_is_one_that_passes(
+    variable, server, monkeypatch
+):
+    """It may be this job, before it was queued again, on a node cut off."""
+    with lease_of(monkeypatch, "a").held():
+        monkeypatch.setenv(variable, "1")
+        second = lease_of(monkeypatch, "b")
+        with (
+            pytest.raises(ClusterError, match="is in use by process"),
+            second.held(),
+        ):
+            pytest.fail("held twice")
 
 
 @needs_client

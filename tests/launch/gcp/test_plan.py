@@ -79,6 +79,26 @@ def test_the_script_is_one_that_bash_reads(capsys):
         assert done.returncode == 0
 
 
+def test_apts_lock_is_waited_for(tmp_path, capsys):
+    """The system itself holds it for minutes at a machine's first boot."""
+    _, shown = show(capsys, GPU)
+    start = shown.out.index("patiently() {")
+    function = shown.out[start : shown.out.index("\n}\n", start) + 3]
+    script = f"""
+set -euo pipefail
+trap 'echo gave up' ERR
+sleep() {{ echo "slept $1"; }}
+apt-get() {{ echo "$@" >> asked; test $(wc -l < asked) -ge 3; }}
+{function}
+patiently apt-get -qq update
+"""
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "slept 15\n" * 2)
+    assert (tmp_path / "asked").read_text() == "-qq update\n" * 3
+
+
 @pytest.fixture
 def shell(tmp_path):
     """Runs a script with a gcloud and a git that note their words."""

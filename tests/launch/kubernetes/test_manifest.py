@@ -234,3 +234,22 @@ def test_arguments_arrive_as_they_are(texts):
 def test_what_readers_of_yaml_differ_in_is_quoted(text):
     assert to_yaml([{"key": text}]).startswith('key: "')
     assert to_yaml([{"key": text}]).isascii()
+
+
+def test_a_tpus_pod_may_lock_memory_and_no_other_pod_may(printed):
+    """By root with one capability more, as Google's guide has it."""
+    (document,) = printed(TPU)
+    (slice_job,) = document["spec"]["replicatedJobs"]
+    spec = slice_job["template"]["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    assert container["command"][:3] == [
+        *("sh", "-c", 'ulimit -l unlimited && exec "$@"')
+    ]
+    added = container["securityContext"]["capabilities"]["add"]
+    assert "SYS_RESOURCE" in added
+    assert spec["securityContext"]["runAsUser"] == 0
+    pod = printed({"--gpus": "1"})[1]["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    (own,) = pod["containers"]
+    assert own["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert own["command"][0] == "python"

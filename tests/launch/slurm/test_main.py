@@ -62,6 +62,29 @@ def test_the_script_says_what_is_asked(capsys):
     ]
 
 
+@pytest.mark.parametrize(
+    ("option", "gpus"),
+    [
+        ("--gpus-per-node=2", "2"),
+        ("--gpus-per-node=a100:4", "4"),
+        ("--gpus-per-task=1", "1"),
+        ("--gres=gpu:8", "8"),
+        ("--gres=gpu:h100:2,shard:1", "2"),
+        ("--gres=gpu", "1"),
+        ("--gres=gpu:h100", "1"),
+        ("--gres=license:2", None),
+        ("--constraint=a100", None),
+    ],
+)
+def test_gpus_that_an_option_asks_for_must_be_seen(option, gpus, capsys):
+    """Never on the CPU of a node that was asked for its GPUs."""
+    assert slurm.main([f"--option={option}", "--dry_run", "--", *TRAINER]) == 0
+    shown = capsys.readouterr().out
+    wanted = f"--require_gpus={gpus}" if gpus else None
+    found = [w for w in shown.split() if w.startswith("--require_gpus")]
+    assert found == ([wanted] if wanted else [])
+
+
 @settings(
     max_examples=20,
     deadline=None,
