@@ -55,9 +55,9 @@ def runtime_of(accelerator_type: str, runtime: str | None) -> str:
     if accelerator_type not in ONE_HOST:
         raise UserError(
             f"--accelerator_type={accelerator_type!r} is none of"
-            f" {', '.join(ONE_HOST)}, the TPUs of one host: on several hosts"
-            " all but the first run their image's own TensorFlow, which is"
-            " never the one that launch/requirements-tpu.txt locks;"
+            f" {', '.join(ONE_HOST)}, the TPUs of one host: several hosts are"
+            " driven by TensorFlow's servers on each of them, which crash or"
+            " hang in its last releases for TPUs (tensorflow#82208, #93618);"
             f" {_near(accelerator_type, ONE_HOST)}"
         )
     own = ONE_HOST[accelerator_type]

@@ -102,7 +102,8 @@ def slice_of(accelerator: str | None, topology: str | None) -> Slice | None:
     if topology not in CHIPS[accelerator]:
         raise UserError(
             f"--tpu_topology={topology} is no slice of one host of"
-            f" {accelerator}; those are {', '.join(CHIPS[accelerator])}, and on"
-            " Kubernetes nothing runs TensorFlow's servers on further hosts"
+            f" {accelerator}; those are {', '.join(CHIPS[accelerator])}, and"
+            " TensorFlow's servers on further hosts crash or hang in its last"
+            " releases for TPUs (tensorflow#82208, #93618)"
         )
     return Slice(accelerator, topology, CHIPS[accelerator][topology])

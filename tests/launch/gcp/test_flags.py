@@ -68,8 +68,12 @@ def replaced(words, **given):
         (GPU, {"accelerator_type": "v2-8"}, "is not a flag of"),
         (TPU, {"accelerator_type": "v5e-7"}, "'v5e-7' is none of v2-8, v3-8"),
         (TPU, {"accelerator_type": "v5litepod-9"}, "did you mean v5litepod-"),
-        (TPU, {"accelerator_type": "v5litepod-16"}, "on several hosts"),
-        (TPU, {"accelerator_type": "v4-32"}, "image's own TensorFlow"),
+        (TPU, {"accelerator_type": "v5litepod-16"}, "several hosts are"),
+        (
+            TPU,
+            {"accelerator_type": "v4-32"},
+            "crash or hang in its last",
+        ),
         (TPU, {"runtime_version": "nonsense"}, "'nonsense' is none of"),
         (
             TPU,

@@ -1,5 +1,6 @@
 """The session of a machine, run here."""
 
+import io
 import json
 import pathlib
 import re
@@ -13,6 +14,7 @@ from launch.gcp.machine import session
 from launch.gcp.machine import startup
 from launch.supervise.policy import FAILED
 from launch.supervise.policy import FINAL
+from launch.supervise.signals import Signals
 from tests import forked
 from tests import processes
 from tests.faults import bucket as buckets
@@ -160,14 +162,12 @@ def test_a_session_that_is_killed_as_it_leaves_removes_nothing(
             self.looks += 1
             return None if self.looks < 2 else self.returncode
 
-    class Told:
-        received = (signal.SIGTERM,)
-
+    class Told(Signals):
         def take(self, secs):
             return signal.SIGTERM
 
     monkeypatch.setattr(session, "_start", lambda *_: Stuck())
-    one._train(None, Told())
+    one._train(io.BytesIO(), Told())
     assert not [words for words in ran if "delete" in words]
 
 
