@@ -38,7 +38,7 @@ class Progress:
 
     def begin(self) -> None:
         """Notes which checkpoint is there before machines are."""
-        self._newest = self._newest_checkpoint()
+        self._newest = self._newest_checkpoint() or ""
 
     def account_end(self) -> None:
         """Counts machines that ended before the job did.
@@ -47,10 +47,12 @@ class Progress:
           GcloudError: too many did in a row without a newer checkpoint; the
             last lines of the newest one's console are shown before.
         """
+        self._next_byte = 0
         newest = self._newest_checkpoint()
+        if newest is None:
+            return
         self._barren = 0 if newest > self._newest else self._barren + 1
         self._newest = max(newest, self._newest)
-        self._next_byte = 0
         if self._barren < MOST_BARREN:
             return
         for line in self._console:
@@ -62,10 +64,15 @@ class Progress:
             f" --name={self._request.name} tries again"
         )
 
-    def _newest_checkpoint(self) -> str:
+    def _newest_checkpoint(self) -> str | None:
+        """Returns its address, "" for none; None where the bucket is away."""
         address = f"{self._request.workdir}/checkpoints/"
         words = gcloud.list_folder(self._request.project, address)
-        names = (self._client.read(words) or "").split()
+        try:
+            names = (self._client.read(words) or "").split()
+        except GcloudError as error:
+            say(f"{error}; going on")
+            return None
         return max((n for n in names if "/step_" in n), default="")
 
     def show_console(self, zone: str) -> None:

@@ -6,6 +6,7 @@ from launch.gcp import __main__ as command
 from launch.gcp import flags
 from launch.gcp import plan
 from tests.launch.gcp.example import GPU
+from tests.launch.gcp.example import TPU
 from tests.launch.gcp.example import TRAINER
 
 
@@ -29,6 +30,21 @@ def test_a_verbs_mistake_is_one_line(
     shown = capsys.readouterr()
     assert told in shown.err
     assert shown.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("example", [GPU, TPU])
+def test_a_machine_without_an_address_is_reached_through_iap(
+    example, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    words = [*example[1:], "--no_external_ip", "--", *TRAINER]
+    kind = example[0]
+    request = flags.request_of(kind, *flags.read_flags(kind, words))
+    folder = tmp_path / plan.local_folder("mnist")
+    folder.mkdir(parents=True)
+    (folder / "request.json").write_text(request.to_json())
+    assert command.main(["tensorboard", "--name=mnist", "--dry_run"]) == 0
+    assert " --tunnel-through-iap " in capsys.readouterr().out
 
 
 def test_a_verbs_commands_can_be_seen_alone(capsys, monkeypatch, tmp_path):
