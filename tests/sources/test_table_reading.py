@@ -1,5 +1,7 @@
 """The tables of all splits are read as the training file says."""
 
+import pytest
+
 from tests.sources.loading import HEADER
 from tests.sources.loading import load
 from tests.sources.loading import refusal
@@ -32,3 +34,35 @@ def test_splits_that_do_not_fit_are_refused(tmp_path):
     line = refusal(load, "files", tmp_path)
     assert "test.csv: column 'b' has 'x' in line 2" in line
     assert "training rows have numbers" in line
+
+
+PATIENTS = {
+    "texts that few rows share": lambda i: f"patient no. {i // 2}",
+    "texts and numbers": lambda i: f"{i // 2}{'ab'[i % 4 // 2] * (i % 3 > 1)}",
+    "days or months": lambda i: f"0{i // 60 + 1}/0{i // 20 % 3 + 1}/2024",
+    "prose": lambda i: "word " * 60 + str(i // 20),
+    "whole numbers beyond 2^53": lambda i: str(2**60 + i // 20),
+}
+
+
+@pytest.mark.parametrize("kind", PATIENTS)
+def test_groups_are_texts_whatever_they_look_like(tmp_path, kind):
+    names = [PATIENTS[kind](i) for i in range(200)]
+    rows = (f"{n},{i % 7},{'ab'[i % 2]}\n" for i, n in enumerate(names))
+    path = write(tmp_path, "patient,size,kind\n" + "".join(rows))
+    found = load("files", path, group="patient")
+    assert found.encoding.features == ("size",)
+    sides = [{names[i] for i in s.rows} for s in found.splits.values()]
+    assert not sides[0] & sides[1]
+    assert len(sides[0] | sides[1]) == len(set(names))
+
+
+def test_groups_in_files_of_two_splits_are_told(tmp_path):
+    head, rows = "patient,size,kind\n", "a1,1,x\nb2,2,y\nc3,3,x\nc3,3,y\n"
+    write(tmp_path, head + rows, "train.csv")
+    write(tmp_path, head + "d4,1,x\nc3,1,y\n", "test.csv")
+    (note,) = load("files", tmp_path, group="patient").notes
+    assert "test.csv has rows of 1 of its 2 groups of 'patient'" in note
+    assert note.startswith("WARNING") and "such as 'c3'" in note
+    write(tmp_path, head + "d4,1,x\ne5,1,y\n", "test.csv")
+    assert not load("files", tmp_path, group="patient").notes

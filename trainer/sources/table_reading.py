@@ -10,6 +10,7 @@ from trainer.sources.column_choice import wished_readings
 from trainer.sources.csv_table import read
 from trainer.sources.encoding import Encoding
 from trainer.sources.readings import Reading
+from trainer.sources.readings import TEXTS
 from trainer.sources.splits import SPLITS
 from trainer.sources.table_file import TableFile
 from trainer.sources.table_splits import Tables
@@ -22,7 +23,8 @@ def read_tables(
 ) -> Tables:
     """Reads the columns that are trained on from the files of all splits.
 
-    How columns are read is settled by the training file.
+    How columns are read is settled by the training file; groups are texts,
+    whatever they look like.
 
     Args:
       files: of all splits, whose headers were read.
@@ -41,14 +43,14 @@ def read_tables(
         names = chosen_columns(train, data)
         target = data.target or names[-1]
         wishes = wished_readings(train, data)
+        if data.group is not None:
+            wishes[data.group] = "text"
     else:
         names = [*(c.name for c in encoding.columns), encoding.target]
         target = encoding.target
         known, wide = encoding.readings, encoding.wide
         if data.group is not None:
-            check_columns(train, [data.group, target])
-            pair = read(train, [data.group, target], target=target)
-            known = {**known, data.group: pair.columns[data.group].reading}
+            known = {**known, data.group: TEXTS}
             names.append(data.group)
     tables = {}
     for split in sorted(files, key=SPLITS.index):

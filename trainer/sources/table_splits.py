@@ -47,20 +47,36 @@ class Tables:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was made of the files, a line each."""
-        return tuple(
-            f"{table.path.name}: {note}"
-            for table in self.tables.values()
-            for note in table.notes
+        return (
+            *(
+                f"{table.path.name}: {note}"
+                for table in self.tables.values()
+                for note in table.notes
+            ),
+            *self._leaks(),
         )
+
+    def _leaks(self) -> Iterator[str]:
+        """Yields what files of other splits share of the training groups."""
+        if self.group is None:
+            return
+        known = _texts(self.tables["train"].columns[self.group])
+        for split, table in self.tables.items():
+            theirs = _texts(table.columns[self.group])
+            if split != "train" and (shared := sorted(known & theirs)):
+                yield (
+                    f"WARNING: {table.path.name} has rows of {len(shared):,} of"
+                    f" its {len(theirs):,} groups of {self.group!r} in training"
+                    f" too, such as {shared[0]!r}: its score is too good; move"
+                    " them to one side"
+                )
 
     def problems(self) -> Iterator[tuple[Path, str, str]]:
         """Yields (path, column, problem) of what forbids to train."""
         for split, table in self.tables.items():
             for name, column in table.columns.items():
                 problem = column.problem
-                if name == self.group:
-                    problem = problem or column.left_out
-                elif column.left_out and not problem:
+                if column.left_out and not problem:
                     continue
                 needed = split == "train" or name == self.target
                 if needed and not problem and column.missing.all():
@@ -211,6 +227,13 @@ class Tables:
             encoding=encoding,
             notes=(*dataset.notes, *encoding.told),
         )
+
+
+def _texts(column: TableColumn) -> set[str]:
+    """Returns the different texts that a column's rows have."""
+    assert column.categories is not None, "groups are read as texts"
+    found = np.unique(column.values[~column.missing])
+    return {column.categories[index] for index in found}
 
 
 def _labels(
