@@ -187,6 +187,7 @@ def check_predict(name, content, make_run=a_run):
         load = mock.Mock(TrainedModel=Network)
         with (
             mock.patch.dict("sys.modules", {"trainer.serving.load": load}),
+            mock.patch("trainer.devices.start.eased", contextlib.nullcontext),
             mock.patch(
                 "trainer.finished.trained_run.read", lambda *_: make_run(here)
             ),
