@@ -151,7 +151,7 @@ DATA = [
     Row(
         "a target without a CSV",
         f"{DIGITS} --config.data.target=digit",
-        ("config.data.target='digit' names columns of a table",),
+        ("config.data.target='digit' is for columns of a table",),
     ),
     of_files(
         "NaN in the features",

@@ -118,7 +118,9 @@ def _code_of(run: Callable[[list[str]], int], argv: list[str]) -> int:
     try:
         return run(argv)
     except SystemExit as left:
-        return left.code if isinstance(left.code, int) else DONE
+        if left.code is None or isinstance(left.code, int):
+            return left.code or DONE
+        raise  # with words of its own, which Python prints
 
 
 def _is_reader_gone() -> bool:
