@@ -11,6 +11,7 @@ from launch.gcp.client import Answer
 from launch.gcp.client import Client
 from launch.gcp.client import GcloudError
 from launch.gcp.request import LABEL
+from launch.gcp.request import OWNER_LABEL
 from launch.gcp.request import Request
 
 # Of a TPU's request and of a machine: taken away, or about to be.
@@ -36,6 +37,7 @@ class Machine:
     job: str
     state: str
     type: str
+    owner: str = ""
 
     @property
     def is_ended(self) -> bool:
@@ -75,6 +77,7 @@ def _gpu(row: dict[str, Any]) -> Machine:
         job=row.get("labels", {}).get(LABEL, ""),
         state=row.get("status", "?"),
         type=row.get("machineType", "?"),
+        owner=row.get("labels", {}).get(OWNER_LABEL, ""),
     )
 
 
@@ -91,6 +94,7 @@ def _tpu(row: dict[str, Any]) -> Machine | None:
         job=job,
         state=row.get("state", {}).get("state", "?"),
         type=node.get("acceleratorType", "?"),
+        owner=node.get("labels", {}).get(OWNER_LABEL, ""),
     )
 
 

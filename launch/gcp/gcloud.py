@@ -4,6 +4,8 @@ Pure: nothing is started. `gcloud` 528 takes them all.
 """
 
 from launch.gcp.request import LABEL
+from launch.gcp.request import owner
+from launch.gcp.request import OWNER_LABEL
 from launch.gcp.request import Request
 
 Words = list[str]
@@ -82,7 +84,7 @@ def _create_gpu(
         f"--max-run-duration={request.max_secs}s",
         "--no-restart-on-failure",
         *_identity(request),
-        f"--labels={LABEL}={request.name}",
+        f"--labels={LABEL}={request.name},{OWNER_LABEL}={owner()}",
         f"--metadata-from-file=startup-script={startup}",
     ]
 
@@ -126,7 +128,7 @@ def _create_tpu(
         *([f"--subnetwork={request.subnet}"] if request.subnet else []),
         *([] if request.external_ip else ["--internal-ips"]),
         *_identity(request),
-        f"--labels={LABEL}={request.name}",
+        f"--labels={LABEL}={request.name},{OWNER_LABEL}={owner()}",
         f"--metadata-from-file=startup-script={startup}",
     ]
 

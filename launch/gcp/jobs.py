@@ -7,12 +7,14 @@ import sys
 import time
 from collections.abc import Callable
 
+from launch.confirmation import confirmed
 from launch.gcp import fleet
 from launch.gcp import gcloud
 from launch.gcp import launcher
 from launch.gcp import plan
 from launch.gcp.client import Client
 from launch.gcp.request import LABEL
+from launch.gcp.request import owner
 from launch.gcp.request import Request
 from launch.gcp.target import KINDS
 from launch.gcp.target import parser_of
@@ -43,9 +45,12 @@ def _listing(target: Target) -> list[gcloud.Words]:
 
 
 def _table(machines: list[fleet.Machine]) -> str:
-    rows = [("JOB", "MACHINE", "TYPE", "ZONE", "STATE")]
-    rows += [(m.job, m.name, m.type, m.zone, m.state) for m in machines]
-    return lay_out(rows, left=5)
+    rows = [("JOB", "MACHINE", "TYPE", "ZONE", "STATE", "MADE BY")]
+    rows += [
+        (m.job, m.name, m.type, m.zone, m.state, m.owner or "?")
+        for m in machines
+    ]
+    return lay_out(rows, left=6)
 
 
 def list_jobs(argv: list[str]) -> int:
@@ -160,7 +165,10 @@ def stop(argv: list[str]) -> int:
 
 
 def delete(argv: list[str]) -> int:
-    """Deletes a job's machines, at once, and looks whether they are gone."""
+    """Deletes a job's machines, at once, and looks whether they are gone.
+
+    Shows them first, as they may be another's of this name, and asks.
+    """
     target = target_of("delete", "Deletes a job's machines at once.", argv)
     name = target.flags.name
     if target.flags.dry_run:
@@ -172,12 +180,33 @@ def delete(argv: list[str]) -> int:
     crew = fleet.Fleet(
         target.client, target.project, name, target.kinds, _pause
     )
+    machines = crew.there()
+    if machines and not target.flags.yes and not _agreed(name, machines):
+        print("nothing was deleted", file=sys.stderr)
+        return FAILED
     remaining = crew.remove()
     for line in remaining:
         tell(f"LEFT BEHIND, and paid for: {line}")
     if not remaining:
         print(f"no machine of {name} is left")
     return FAILED if remaining else 0
+
+
+def _agreed(name: str, machines: list[fleet.Machine]) -> bool:
+    """Shows what would be deleted, and whose it is, and asks.
+
+    Raises:
+      UserError: nobody is at the terminal.
+    """
+    print(_table(machines), file=sys.stderr)
+    others = sorted({m.owner for m in machines} - {owner(), ""})
+    if others:
+        print(f"WARNING: made by {', '.join(others)}", file=sys.stderr)
+    return confirmed(
+        "delete them?",
+        f"--name={name} has {len(machines)} machine(s), and nobody is at the"
+        " terminal to ask; add --yes",
+    )
 
 
 def _pause(secs: float) -> bool:

@@ -1,7 +1,10 @@
 """What is asked of Google Cloud."""
 
 import dataclasses
+import getpass
 import json
+import os
+import re
 from typing import Any
 
 from trainer.process.facts import LAUNCHER_VARIABLE
@@ -9,7 +12,7 @@ from trainer.storage.names import CHIEF
 from trainer.storage.names import split_remote
 from trainer.storage.names import STAGING_VARIABLE
 
-LABEL = "strata-job"
+LABEL, OWNER_LABEL = "strata-job", "strata-owner"
 PORT = 2222
 # Where a machine keeps its copies of what is in buckets.
 STAGING = "/srv/strata"
@@ -99,6 +102,15 @@ class Request:
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
+
+
+def owner() -> str:
+    """Returns this user's name, as far as a label can hold it."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = str(os.getuid())
+    return re.sub(r"[^a-z0-9_-]", "-", name.lower())[:63]
 
 
 def from_json(text: str) -> Request:

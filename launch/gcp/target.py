@@ -98,6 +98,8 @@ def target_of(verb: str, text: str, argv: list[str]) -> Target:
     if verb == "resume":
         parser.add_argument("--detach", action="store_true", help="as before")
         parser.add_argument("--yes", action="store_true", help="do not ask")
+    if verb == "delete":
+        parser.add_argument("--yes", action="store_true", help="do not ask")
     if verb == "tensorboard":
         parser.add_argument("--port", type=int, default=6006, help="here")
     flags = read(parser, argv)

@@ -7,6 +7,12 @@ import pytest
 from tests.launch.gcp.metadata import Metadata
 
 
+@pytest.fixture(autouse=True)
+def me(monkeypatch):
+    """Who makes machines."""
+    monkeypatch.setenv("LOGNAME", "me")
+
+
 @pytest.fixture
 def metadata():
     server = Metadata()

@@ -4,7 +4,10 @@ import pytest
 
 from launch.gcp import __main__ as command
 from launch.gcp import flags
+from launch.gcp import fleet
+from launch.gcp import jobs
 from launch.gcp import plan
+from launch.gcp.request import owner
 from tests.launch.gcp.example import GPU
 from tests.launch.gcp.example import TPU
 from tests.launch.gcp.example import TRAINER
@@ -59,3 +62,30 @@ def test_a_verbs_commands_can_be_seen_alone(capsys, monkeypatch, tmp_path):
     for verb in ("status", "logs", "tensorboard", "stop", "delete", "resume"):
         assert command.main([verb, "--name=mnist", "--dry_run"]) == 0
         assert "gcloud " in capsys.readouterr().out
+
+
+def test_machines_of_others_are_shown_and_asked_about(monkeypatch, capsys):
+    asked = []
+
+    def confirmed(*words):
+        asked.append(words)
+        return False
+
+    monkeypatch.setattr(jobs, "confirmed", confirmed)
+    machine = fleet.Machine("gpu", "job-0", "z", "job", "RUNNING", "g2", "eve")
+    monkeypatch.setattr(fleet, "find", lambda *_: [machine])
+    assert command.main(["delete", "--name=job"]) == 1
+    told = capsys.readouterr().err
+    assert "job  job-0    g2    z     RUNNING  eve" in told
+    assert "WARNING: made by eve" in told
+    assert "nothing was deleted" in told
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("me", "me"), ("Eve.B@x", "eve-b-x"), ("e" * 99, "e" * 63)],
+)
+def test_an_owner_is_a_label(monkeypatch, name, label):
+    monkeypatch.setenv("LOGNAME", name)
+    assert owner() == label

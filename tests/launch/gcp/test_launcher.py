@@ -321,7 +321,11 @@ def test_a_deletion_that_fails_is_tried_again_and_told(cloud, capsys):
     assert "gcloud compute instances delete job-0 --zone=us-central1-a" in told
     assert "Deletion is not allowed" in told
     cloud.answer = answer
-    assert command.main(["delete", "--name=job"]) == 0
+    # Nobody is asked, so nothing is deleted.
+    assert command.main(["delete", "--name=job"]) == 2
+    assert "add --yes" in capsys.readouterr().err
+    assert cloud.names() == ["job-0"]
+    assert command.main(["delete", "--name=job", "--yes"]) == 0
     assert cloud.names() == []
 
 
@@ -431,6 +435,6 @@ def test_a_killed_launcher_leaves_nothing_that_delete_does_not(
         processes.kill_all(process)
     process.wait()
     cloud.hook = None
-    assert command.main(["delete", "--name=job"]) == 0
+    assert command.main(["delete", "--name=job", "--yes"]) == 0
     assert "no machine of job is left" in capsys.readouterr().out
     assert cloud.names() == []

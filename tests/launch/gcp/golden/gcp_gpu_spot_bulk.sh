@@ -90,7 +90,7 @@ gcloud \
   --max-run-duration=7200s \
   --no-restart-on-failure \
   --scopes=storage-rw,compute-rw,logging-write \
-  --labels=strata-job=mnist \
+  --labels=strata-job=mnist,strata-owner=me \
   --metadata-from-file=startup-script=.strata/gcp/mnist/startup.sh \
   --quiet \
   --project=our-project
