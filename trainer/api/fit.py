@@ -111,7 +111,8 @@ def fit(
         code = None if work is None else _train(work, stop)
         if code == DONE and settled.log.report:
             report.write_at_the_end(location.folder)
-        return Run(pathlib.Path(location.folder).expanduser())
+        path = pathlib.Path(location.folder).expanduser()
+        return Run(path, given, data_dir)
 
 
 def _train(work: Work, stop: Stop) -> int:

@@ -6,10 +6,14 @@ import pathlib
 from typing import Any
 from typing import TYPE_CHECKING
 
+from trainer.api.hushed import SilentDisplay
+from trainer.devices import start
 from trainer.finished import stored_run
+from trainer.finished import trained_run
 from trainer.finished.stored_run import StoredRun
 from trainer.reports import pages
 from trainer.reports import report
+from trainer.sources.given import Given
 from trainer.workdir import checkpoints
 
 if TYPE_CHECKING:
@@ -47,8 +51,15 @@ class Run:
       workdir: its folder.
     """
 
-    def __init__(self, workdir: pathlib.Path) -> None:
+    def __init__(
+        self,
+        workdir: pathlib.Path,
+        given: Given | None = None,
+        data_dir: str | None = None,
+    ) -> None:
+        """Takes a workdir, and what its run was trained on."""
         self.workdir = workdir
+        self._given, self._data_dir = given, data_dir
 
     @functools.cached_property
     def _stored(self) -> StoredRun:
@@ -91,9 +102,10 @@ class Run:
     @functools.cached_property
     def model(self) -> "TrainedModel":
         """The network whose scores these are; as `trainer.load` gives it."""
-        from trainer.serving.load import load
+        with start.restored(), start.shared():
+            from trainer.serving.load import load
 
-        return load(str(self.workdir))
+            return load(str(self.workdir))
 
     def report(self) -> Page:
         """Writes the run's page beside it, for a browser or a notebook.
@@ -105,6 +117,31 @@ class Run:
         path = self.workdir / report.NAME
         report.write(self._stored, path)
         return Page(path)
+
+    def export(self, formats: str = "saved_model,keras") -> pathlib.Path:
+        """Writes the network for other programs, as `strata export` does.
+
+        Args:
+          formats: of "saved_model", "keras", "tflite" and "onnx", parted by
+            commas.
+
+        Returns:
+          The folder, of which model_card.md tells what is in it.
+
+        Raises:
+          UserError: there is no such format, or its extra is not installed.
+        """
+        from trainer.serving import export
+        from trainer.serving import scored_data
+
+        names = export.chosen_formats(formats)
+        run = trained_run.read(str(self.workdir))
+        data = scored_data.load(run, self._data_dir, self._given)
+        with start.restored(), SilentDisplay().shown():
+            folder, _ = export.export(
+                run, data, names, given=self._given, starting=start.shared
+            )
+        return folder
 
     def __repr__(self) -> str:
         scores = "".join(

@@ -55,8 +55,8 @@ def restored() -> Iterator[None]:
     """Sets back what imports and runs change of a process of others.
 
     That is its environment, and the random numbers that are to come. And what
-    TensorFlow says of functions that are traced anew is not said: each run has
-    functions of its own.
+    TensorFlow says of functions that are traced anew, and for information, is
+    not said: each run has functions of its own.
     """
     environment, chance = dict(os.environ), random.getstate()
     logger = logging.getLogger("tensorflow")
@@ -72,7 +72,8 @@ def restored() -> Iterator[None]:
 
 
 def _is_news(line: logging.LogRecord) -> bool:
-    return "triggered tf.function retracing" not in line.getMessage()
+    is_retracing = "triggered tf.function retracing" in line.getMessage()
+    return line.levelno > logging.INFO and not is_retracing
 
 
 @contextlib.contextmanager

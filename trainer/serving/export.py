@@ -9,7 +9,9 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from trainer.serving.evaluate import evaluate
 from trainer.serving.model_card import FORMATS
 from trainer.serving.scored_data import ScoredData
 from trainer.sources.dataset import evenly_spaced
+from trainer.sources.given import Given
 from trainer.sources.opening import open_table
 from trainer.sources.table_folder import find_tables
 from trainer.storage import staging
@@ -70,30 +73,56 @@ def main(argv: list[str]) -> int:
       UserError: before anything is written under its final name.
     """
     arguments = _parse(argv)
-    formats = _formats(arguments.formats)
+    formats = chosen_formats(arguments.formats)
     run = trained_run.read(arguments.workdir, arguments.checkpoint)
     data = scored_data.load(run, arguments.data_dir)
+    with contextlib.redirect_stdout(sys.stderr):
+        folder, card = export(run, data, formats)
+    for name, agreement in card["agreement"].items():
+        print(
+            f"{name}: {agreement['rows']} rows compared, greatest difference"
+            f" {agreement['greatest_difference']:.1e}"
+        )
+    print(f"exported to {folder}", flush=True)
+    return 0
+
+
+def export(
+    run: TrainedRun,
+    data: ScoredData,
+    formats: Sequence[str],
+    *,
+    given: Given | None = None,
+    starting: Callable[
+        [], contextlib.AbstractContextManager[None]
+    ] = start.eased,
+) -> tuple[Path, dict[str, Any]]:
+    """Writes a run's network into a folder of its own.
+
+    Args:
+      run: at the checkpoint that is written.
+      data: whose test rows each format is compared on.
+      formats: from `chosen_formats`.
+      given: tables of a program's that `data` was made of.
+      starting: surrounds the start of TensorFlow.
+
+    Returns:
+      The folder, WORKDIR/export/N, and the model card's values.
+
+    Raises:
+      UserError: before anything is written under its final name.
+    """
     folder = run.workdir / "export"
     with _numbered(folder) as (aside, version):
-        with (
-            contextlib.redirect_stdout(sys.stderr),
-            start.eased(),
-            _unmarked(aside) as plain,
-        ):
-            card = _write(run, data, formats, plain)
+        with starting(), _unmarked(aside) as plain:
+            card = _write(run, data, formats, plain, given)
         card = {"version": version, **card, "files": checksums(aside)}
         (aside / "model_card.json").write_bytes(to_json(card))
         text = model_card.text_of(card)
         (aside / "model_card.md").write_bytes(text.encode())
         manifest = {"files": checksums(aside)}
         (aside / MANIFEST).write_bytes(to_json(manifest))
-    for name, agreement in card["agreement"].items():
-        print(
-            f"{name}: {agreement['rows']} rows compared, greatest difference"
-            f" {agreement['greatest_difference']:.1e}"
-        )
-    print(f"exported to {folder / str(version)}", flush=True)
-    return 0
+    return folder / str(version), card
 
 
 @contextlib.contextmanager
@@ -114,7 +143,12 @@ def _unmarked(folder: Path) -> Iterator[Path]:
     )
 
 
-def _formats(text: str) -> list[str]:
+def chosen_formats(text: str) -> list[str]:
+    """Returns the names of formats, parted by commas.
+
+    Raises:
+      UserError: there is no such format, or its extra is not installed.
+    """
     names = list(dict.fromkeys(text.split(",")))
     for name in names:
         if name not in FORMATS:
@@ -133,7 +167,11 @@ def _formats(text: str) -> list[str]:
 
 
 def _write(
-    run: TrainedRun, data: ScoredData, formats: list[str], aside: Path
+    run: TrainedRun,
+    data: ScoredData,
+    formats: Sequence[str],
+    aside: Path,
+    given: Given | None,
 ) -> dict[str, Any]:
     """Scores the run, writes each format, and returns the card's values."""
     import tensorflow as tf
@@ -150,7 +188,7 @@ def _write(
     }
     if "saved_model" in formats and run.encoding is not None:
         found_in["saved_model of cells"] = formats_lib.check_table(
-            model, aside, _some_cells(data)
+            model, aside, _some_cells(data, given)
         )
     agreement = {
         name: {
@@ -182,12 +220,17 @@ def _some_rows(data: ScoredData) -> np.ndarray:
     )
 
 
-def _some_cells(data: ScoredData) -> dict[str, tuple[str, ...]]:
+def _some_cells(
+    data: ScoredData, given: Given | None
+) -> dict[str, tuple[str, ...]]:
     """Cells of the first rows of a table, up to 1,000, by column."""
-    assert data.dataset.folder is not None
-    tables = find_tables(staging.localize(data.dataset.folder))
-    path = tables.get("test", tables["train"])
-    return next(open_table(path).blocks(COMPARED_ROWS)).columns
+    if given is not None:
+        table = given.tables.get("test", given.tables["train"])
+    else:
+        assert data.dataset.folder is not None
+        paths = find_tables(staging.localize(data.dataset.folder))
+        table = open_table(paths.get("test", paths["train"]))
+    return next(table.blocks(COMPARED_ROWS)).columns
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from trainer.problem.problem import Problem
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
 from trainer.sources import Split
+from trainer.sources.given import Given
 from trainer.storage.names import is_remote
 
 SPLITS = ("train", "validation", "test", "all")
@@ -52,24 +53,30 @@ class ScoredData:
         return splits[name]
 
 
-def load(run: TrainedRun, data_dir: str | None) -> ScoredData:
+def load(
+    run: TrainedRun, data_dir: str | None, given: Given | None = None
+) -> ScoredData:
     """Loads the run's own data, or that of another folder.
 
     Args:
       run: the run.
       data_dir: the folder; None for the one that the run was trained on.
+      given: a program's own arrays or tables, which stand for a folder.
 
     Raises:
       UserError: it cannot be read, or is of another shape or other classes;
         or the run's own is not to be read unasked.
     """
-    folder = data_dir or _recorded_folder(run)
+    folder = data_dir
+    if folder is None and given is None:
+        folder = _recorded_folder(run)
     dataset = sources.load(
         run.config.data,
         seed=run.config.seed,
         data_dir=folder,
         problem=run.problem.type,
         encoding=run.encoding,
+        given=given,
     )
     fingerprint = sources.fingerprint(dataset)
     _check_rows(run, dataset)
