@@ -78,6 +78,10 @@ class DataConfig:
     # has rows both in training and in a split that is held out. It is no
     # feature. None where each row stands for itself.
     group: str | None = None
+    # A table's column of what each row counts in the loss, 0 or more. It is no
+    # feature. Weights are scaled to a mean of 1 over the training rows; scores
+    # count each row once. None where all rows count alike.
+    weight: str | None = None
     # What becomes of a CSV file's numbers some of which lie more than 20
     # interquartile ranges from the training rows' median: "signed_log" takes
     # the logarithm of 1 + their distance from it in such ranges, with its sign;

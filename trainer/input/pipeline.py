@@ -107,6 +107,19 @@ def rows_of_steps(
     return tf.where(real, tf.reshape(example, tf.shape(position)), -1)
 
 
+def _weights(split: Split) -> tf.Tensor | None:
+    """Returns what rows count in the loss, 1 in the mean of those trained on.
+
+    Returns:
+      float32 [rows of x]; None where each counts as much.
+    """
+    if split.weights is None:
+        return None
+    where = slice(None) if split.rows is None else split.rows
+    mean = split.weights[where].mean()
+    return tf.constant((split.weights / (mean or 1.0)).astype(np.float32))
+
+
 def shuffled(count: int, epochs: np.ndarray, seed: int) -> np.ndarray:
     """Returns the order in which whole epochs take their examples.
 
@@ -155,7 +168,8 @@ def chunks(
       A dataset of {"x": stored dtype [K, rows, *shape], "y": [K, rows, ...],
       "examples": int32 [K] real rows of each global batch, "first_row": int32,
       "first_step": int64, "steps": int32}, where the first `steps` of the
-      K = plan.most_steps slots are used.
+      K = plan.most_steps slots are used; and "weight": float32 [K, rows] where
+      a split that is trained on has weights.
     """
     local = plan.replicas // context.num_input_pipelines
     first = context.input_pipeline_id * local
@@ -164,6 +178,7 @@ def chunks(
     rows_x = stored_rows.gather(split.x, at_random=at_random)
     rows_y = stored_rows.gather(split.y, at_random=at_random)
     rows = None if split.rows is None else tf.constant(split.rows)
+    weights = _weights(split) if at_random else None
 
     def next_chunk(step: tf.Tensor, _: tf.Tensor) -> tuple:
         end = plan.chunk_end(step, _least)
@@ -194,7 +209,11 @@ def chunks(
             return tf.reshape(flat, shape)
 
         examples = tf.cast(tf.minimum(left, plan.global_batch_size), tf.int32)
+        weighted = {}
+        if weights is not None:
+            weighted["weight"] = slots(tf.gather(weights, index))
         return {
+            **weighted,
             "x": slots(rows_x(index)),
             "y": slots(rows_y(index)),
             "examples": tf.ensure_shape(

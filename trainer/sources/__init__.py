@@ -134,7 +134,14 @@ def _check_augmented(data: DataConfig, dataset: Dataset) -> None:
 
 def _check_no_column(data: DataConfig) -> None:
     """Refuses columns that are named where no table has any."""
-    for field in ("target", "ignore", "read_as", "group", "heavy_tails"):
+    for field in (
+        "target",
+        "ignore",
+        "read_as",
+        "group",
+        "weight",
+        "heavy_tails",
+    ):
         value = getattr(data, field)
         if value != getattr(DataConfig, field):
             raise UserError(

@@ -29,8 +29,9 @@ def chosen_columns(file: TableFile, data: DataConfig) -> list[str]:
         _check_name(file, "ignore", name)
     if data.target is not None:
         _check_name(file, "target", data.target)
-    if data.group is not None:
-        _check_group(file, data, data.group, ignored)
+    for field in ("group", "weight"):
+        if getattr(data, field) is not None:
+            _check_beside(file, data, field, ignored)
     if data.target in ignored:
         raise UserError(
             f"config.data.target={data.target!r} is also in config.data.ignore;"
@@ -51,16 +52,23 @@ def chosen_columns(file: TableFile, data: DataConfig) -> list[str]:
     return chosen
 
 
-def _check_group(
-    file: TableFile, data: DataConfig, group: str, ignored: list[str]
+def _check_beside(
+    file: TableFile, data: DataConfig, field: str, ignored: list[str]
 ) -> None:
-    _check_name(file, "group", group)
+    """Checks a column that is read and is neither label nor feature."""
+    name = getattr(data, field)
+    _check_name(file, field, name)
     target = data.target or [n for n in file.names if n not in ignored][-1]
-    if group in ignored or group == target:
+    if name in ignored or name == target:
         raise UserError(
-            f"config.data.group={group!r} is also the label or ignored; a"
-            " group's column is read and is no feature: name another, or take"
-            " it out of config.data.ignore"
+            f"config.data.{field}={name!r} is also the label or ignored; a"
+            f" {field}'s column is read and is no feature: name another, or"
+            " take it out of config.data.ignore"
+        )
+    if data.group == data.weight:
+        raise UserError(
+            f"config.data.weight={name!r} is also config.data.group; name"
+            " another"
         )
 
 

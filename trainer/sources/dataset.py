@@ -23,12 +23,14 @@ class Split:
       rows: int64 [examples], the rows of x and y that are this split's, or
         None for all of them in order.
       groups: int64 [rows of x], which group each belongs to, or None.
+      weights: float64 [rows of x], what each counts in the loss, or None.
     """
 
     x: np.ndarray
     y: np.ndarray
     rows: np.ndarray | None = None
     groups: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     @property
     def examples(self) -> int:
@@ -94,7 +96,9 @@ def fingerprint(dataset: Dataset) -> str:
         sample = evenly_spaced(split.examples, FINGERPRINT_ROWS)
         rows = sample if split.rows is None else split.rows[sample]
         digest.update(f"{name} {split.examples}".encode())
-        for array in (split.x, split.y):
+        for array in (split.x, split.y, split.weights):
+            if array is None:
+                continue
             digest.update(f" {array.shape} {array.dtype.str} ".encode())
             digest.update(np.ascontiguousarray(array[rows]).tobytes())
     return digest.hexdigest()

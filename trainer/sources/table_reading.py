@@ -9,6 +9,7 @@ from trainer.sources.column_choice import chosen_columns
 from trainer.sources.column_choice import wished_readings
 from trainer.sources.csv_table import read
 from trainer.sources.encoding import Encoding
+from trainer.sources.readings import PLAIN
 from trainer.sources.readings import Reading
 from trainer.sources.readings import TEXTS
 from trainer.sources.splits import SPLITS
@@ -36,6 +37,11 @@ def read_tables(
       UserError: a file cannot be read, or has no such column.
     """
     train = files["train"]
+    # Rows that are scored alone may have none.
+    has_weight = data.weight is not None and (
+        encoding is None
+        or all(data.weight in f.columns for f in files.values())
+    )
     known: Mapping[str, Reading] | None = None
     wishes: dict[str, str] = {}
     wide: frozenset[str] = frozenset()
@@ -52,6 +58,9 @@ def read_tables(
         if data.group is not None:
             known = {**known, data.group: TEXTS}
             names.append(data.group)
+        if has_weight:
+            known = {**known, str(data.weight): PLAIN}
+            names.append(str(data.weight))
     tables = {}
     for split in sorted(files, key=SPLITS.index):
         check_columns(files[split], names)
@@ -77,4 +86,5 @@ def read_tables(
         train.how_parted,
         data.group,
         data.heavy_tails,
+        data.weight if has_weight else None,
     )

@@ -35,6 +35,8 @@ class Tables:
       group: the column that names groups of rows, which is no feature; or
         None.
       heavy_tails: what becomes of numbers of heavy tails, as the config says.
+      weight: the column of what rows count in the loss, which is no feature;
+        or None.
     """
 
     name: str
@@ -43,6 +45,12 @@ class Tables:
     how_parted: str
     group: str | None = None
     heavy_tails: str = "none"
+    weight: str | None = None
+
+    @property
+    def beside(self) -> set[str]:
+        """The columns that are neither features nor labels."""
+        return {n for n in (self.group, self.weight) if n is not None}
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -88,7 +96,7 @@ class Tables:
     def lack(self) -> str | None:
         """Says that there is no feature beside the label, where it is so."""
         table = self.tables["train"]
-        features = table.columns.keys() - {self.target, self.group}
+        features = table.columns.keys() - {self.target} - self.beside
         if features:
             return None
         return (
@@ -152,6 +160,7 @@ class Tables:
                     np.empty((table.rows, 0), np.float32),
                     y,
                     groups=self._groups(table),
+                    weights=self._weights(table) if split == "train" else None,
                 )
                 for (split, table), y in zip(
                     self.tables.items(), labels, strict=True
@@ -173,6 +182,31 @@ class Tables:
         groups[alone] = len(groups) + np.arange(len(alone))
         return groups
 
+    def _weights(self, table: Table) -> np.ndarray | None:
+        """Returns what each row counts in the loss.
+
+        Raises:
+          UserError: one that cannot be.
+        """
+        if self.weight is None:
+            return None
+        column = table.columns[self.weight]
+        where = f"{table.path}: column {self.weight!r}"
+        if column.categories is not None or column.values.dtype.kind != "f":
+            raise UserError(
+                f"{where} is config.data.weight and holds no numbers; name"
+                " another"
+            )
+        good = column.values >= 0  # a missing one is NaN
+        if not good.all() or not column.values.any():
+            rows = np.flatnonzero(~good)
+            found = f"{column.values[rows[0]]}" if len(rows) else "0 alone"
+            raise UserError(
+                f"{where} is config.data.weight and holds {found}; each must be"
+                " 0 or more, and some more than 0; correct it"
+            )
+        return column.values.astype(np.float64)
+
     def encode(self, dataset: Dataset, encoding: Encoding | None) -> Dataset:
         """Fills the rows of what `labelled` returned.
 
@@ -188,7 +222,7 @@ class Tables:
             features = {
                 name: column
                 for name, column in train.columns.items()
-                if name != self.group
+                if name not in self.beside
             }
             encoding = encoding_lib.fit(
                 features,
