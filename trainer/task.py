@@ -11,7 +11,6 @@ import sys
 from trainer import flags as flags_lib
 from trainer.cluster import discovery
 from trainer.devices import choice
-from trainer.devices import gpu_compiler
 from trainer.devices import start
 from trainer.flags import Flags
 from trainer.journal.display import Display
@@ -93,8 +92,7 @@ def _train(flags: Flags, work: Work, strategy_name: str, stop: Stop) -> int:
         tf.config.list_physical_devices()
     place = work.place
     strategies.prepare_devices(flags.cpu_devices, flags.require_gpus, place)
-    if work.config.jit_compile and tf.config.list_physical_devices("GPU"):
-        gpu_compiler.check(os.environ)
+    strategies.check_compiler(work.config.jit_compile)
     optimizers.set_precision(work.config.precision)
     # A peer may wait for as long as the chief's disk takes.
     patience_secs = LEAST_SECS if place.is_chief else FIRST_SECS

@@ -3,8 +3,10 @@
 import pathlib
 
 import pytest
+import tensorflow as tf
 
 from trainer.devices import gpu_compiler
+from trainer.devices import strategies
 from trainer.process.exits import UserError
 
 
@@ -47,3 +49,12 @@ def test_the_package_is_looked_for_beside_tensorflow():
     assert first.parts[-2:] == ("nvidia", "cuda_nvcc")
     assert (first.parents[1] / "tensorflow").is_dir()
     assert system == [pathlib.Path(each) for each in gpu_compiler.SYSTEM]
+
+
+def test_it_is_looked_for_where_a_gpu_is_compiled_for(cuda, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    strategies.check_compiler(True)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["x"])
+    strategies.check_compiler(False)
+    with pytest.raises(UserError, match="needs ptxas and libdevice"):
+        strategies.check_compiler(True)

@@ -126,6 +126,7 @@ def _train(work: Work, stop: Stop) -> int:
 
         tf.config.list_physical_devices()
     strategies.grow_memory()
+    strategies.check_compiler(work.config.jit_compile)
     with optimizers.precise(work.config.precision):
         return training.train(
             work,

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from trainer.cluster.place import Cluster
+from trainer.devices import gpu_compiler
 from trainer.process.exits import UserError
 
 TPU_CONNECT_SECS = 45.0
@@ -62,6 +63,12 @@ def grow_memory() -> None:
     for gpu in tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):
             tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def check_compiler(jit_compile: bool) -> None:
+    """Raises UserError where XLA is to compile for GPUs, and cannot."""
+    if jit_compile and tf.config.list_physical_devices("GPU"):
+        gpu_compiler.check(os.environ)
 
 
 def _nvidia_state(found: list[str]) -> str:
