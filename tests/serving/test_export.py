@@ -1,6 +1,7 @@
 """`strata export`: every format says what the trainer says."""
 
 import copy
+import csv
 import importlib.util
 import json
 import os
@@ -31,6 +32,7 @@ from trainer.process.exits import UserError
 from trainer.serving import export
 from trainer.serving import formats
 from trainer.serving import model_card
+from trainer.serving import predict
 
 ALL = "saved_model,keras,tflite,onnx"
 
@@ -366,3 +368,45 @@ def test_a_portable_model_is_standard_keras(trained):
     config = json.dumps(formats.portable(TrainedModel(run)).get_config())
     assert "trainer" not in config
     assert isinstance(formats.portable(TrainedModel(run)), keras.Model)
+
+
+@pytest.mark.slow
+def test_a_chosen_threshold_and_temperature_are_in_every_format(tmp_path):
+    random = np.random.RandomState(0)
+    x = random.randn(600, 3).round(3)
+    y = np.where(x[:, 0] + random.randn(600) > 2.2, "yes", "no")
+    rows = "".join(
+        f"{a},{b},{c},{left}\n" for (a, b, c), left in zip(x, y, strict=True)
+    )
+    (tmp_path / "customers.csv").write_text("a,b,c,left\n" + rows)
+    run = tmp_path / "run"
+    flags = ["--config=your_data", "--config.steps=200"]
+    flags += [f"--data_dir={tmp_path}/customers.csv", f"--workdir={run}"]
+    flags.append("--config.evaluation.temperature_scaling=True")
+    assert task.main(flags) == 0
+    decision = read_result(run)["decision"]
+    assert decision["threshold"] < 0.5
+    assert export.main([f"--workdir={run}", f"--formats={ALL}"]) == 0
+    folder = run / "export" / "1"
+    card = json.loads((folder / "model_card.json").read_text())
+    assert card["threshold"] == decision["threshold"]
+    told = (folder / "model_card.md").read_text()
+    assert f"1 where the chance is more than {decision['threshold']}" in told
+    # Which also holds the classes that it answers against ours.
+    answer = formats.open_tflite(load(run), folder / "model.tflite")
+    chances = answer(x.astype(np.float32))[:, 0]
+    assert ((chances > decision["threshold"]) & (chances < 0.5)).any()
+    written = tmp_path / "answers.csv"
+    assert (
+        predict.main(
+            [
+                f"--workdir={run}",
+                f"--input={tmp_path}/customers.csv",
+                f"--output={written}",
+            ]
+        )
+        == 0
+    )
+    answers = list(csv.DictReader(written.read_text().splitlines()))
+    told_yes = [row["class"] == "yes" for row in answers]
+    np.testing.assert_array_equal(told_yes, chances > decision["threshold"])

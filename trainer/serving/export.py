@@ -201,6 +201,9 @@ def _write(
     return {
         "run": found,
         "parameters": model.network.model.count_params(),
+        "threshold": run.problem.threshold
+        if run.problem.takes_threshold
+        else None,
         "data": {**run.data, "is_the_runs_own": data.is_own},
         "config": dataclasses.asdict(run.config),
         "trained": {

@@ -55,17 +55,20 @@ def write_saved_model(model: TrainedModel, path: Path) -> None:
 
 def open_saved_model(model: TrainedModel, path: Path) -> Predict:
     served = tf.saved_model.load(str(path)).signatures[SIGNATURE]
-    name = model.stored.problem.output_name
+    return lambda x: _outputs(model, served(inputs=tf.constant(x)))
 
-    def predict(x: np.ndarray) -> np.ndarray:
-        found = served(inputs=tf.constant(x))
-        outputs = found[name].numpy()
-        if "class" in found:
-            chosen = model.stored.problem.decide(outputs)
-            np.testing.assert_array_equal(found["class"].numpy(), chosen)
-        return outputs
 
-    return predict
+def _outputs(
+    model: TrainedModel, found: Mapping[str, np.ndarray | tf.Tensor]
+) -> np.ndarray:
+    """Returns what is served, once the classes were found to be those of it."""
+    problem = model.stored.problem
+    # TensorFlow Lite's arrays are its own, and change.
+    outputs = np.array(found[problem.output_name])
+    if "class" in found:
+        chosen = problem.decide(outputs)
+        np.testing.assert_array_equal(found["class"], chosen)
+    return outputs
 
 
 def portable(model: TrainedModel) -> keras.Model:
@@ -139,8 +142,7 @@ def open_tflite(model: TrainedModel, path: Path) -> Predict:
         warnings.filterwarnings("ignore", _DEPRECATED, UserWarning)
         interpreter = tf.lite.Interpreter(model_path=str(path))
     run = interpreter.get_signature_runner(SIGNATURE)
-    name = model.stored.problem.output_name
-    return lambda x: run(inputs=x)[name].copy()
+    return lambda x: _outputs(model, run(inputs=x))
 
 
 def write_onnx(model: TrainedModel, path: Path) -> None:
