@@ -7,12 +7,12 @@ from trainer.sources.category_column import CategoryColumn
 from trainer.sources.table_column import TableColumn
 
 
-def fit(texts, **known):
+def fit(texts, rare_rows=1, **known):
     categories = tuple(sorted(set(texts) - {""}))
     place = {text: index for index, text in enumerate(categories)} | {"": -1}
     values = np.array([place[text] for text in texts], np.int32)
     return category_column.fit(
-        "c", TableColumn(values, categories, **known), values
+        "c", TableColumn(values, categories, **known), values, rare_rows
     )
 
 
@@ -46,3 +46,18 @@ def test_no_more_than_the_most_frequent_have_a_feature():
     assert isinstance(column, CategoryColumn)
     assert len(column.features) == 1001
     assert column.categories[-1] == "t1099"
+
+
+def test_rare_texts_are_grouped_where_that_is_asked_for():
+    texts = ["a"] * 5 + ["b"] * 4 + ["c", "d"]
+    column = fit(texts, rare_rows=5)
+    assert isinstance(column, CategoryColumn)
+    assert column.features == ("c=a", "c rare")
+    assert "5 training rows or more" in column.told
+    features = np.empty((4, 2), np.float32)
+    column.write(column.read(["a", "b", "d", "new"]), features)
+    assert features.tolist() == [[1, 0], [0, 1], [0, 1], [0, 1]]
+    assert CategoryColumn.from_json(column.to_json()) == column
+    # Where none is rare, nothing is grouped.
+    assert fit(texts[:9], rare_rows=4) == fit(texts[:9])
+    assert "has no text that 6" in fit(texts, rare_rows=6)

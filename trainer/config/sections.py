@@ -88,6 +88,9 @@ class DataConfig:
     # "quantiles" their rank among the training rows, from -1 to 1; "none"
     # leaves them as they are.
     heavy_tails: str = ruled("none", one_of("none", "signed_log", "quantiles"))
+    # A table's texts in fewer training rows than this share one feature of
+    # their column, with texts that no training row has; 1 for none.
+    rare_rows: int = ruled(1, at_least(1))
     # What a row of each class counts in the loss: "balanced" for as much as all
     # other classes' rows, whatever their number, or such as "no=1,yes=5"; None
     # for 1.

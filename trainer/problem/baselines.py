@@ -20,7 +20,11 @@ from trainer.sources import Split
 # multiplied by, are more: it takes a second at most.
 MOST_FEATURES = 10_000_000
 MOST_PRODUCTS = 20_000_000
-RESAMPLES = 1000
+# How often rows are drawn again: of many rows less often, so that it takes a
+# tenth of a second, and fewer draws do.
+MOST_RESAMPLES = 1000
+LEAST_RESAMPLES = 100
+MOST_DRAWN_ROWS = 2_000_000
 # Rows beyond which no interval is told.
 MOST_RESAMPLED_ROWS = 100_000
 _BLOCK_VALUES = 4_000_000
@@ -192,8 +196,10 @@ def _draws(rows: int) -> Iterator[np.ndarray]:
         return
     random = np.random.RandomState(0)
     block = max(1, _BLOCK_VALUES // rows)
-    for start in range(0, RESAMPLES, block):
-        some = min(block, RESAMPLES - start)
+    draws = max(MOST_DRAWN_ROWS // rows, LEAST_RESAMPLES)
+    draws = min(draws, MOST_RESAMPLES)
+    for start in range(0, draws, block):
+        some = min(block, draws - start)
         drawn = random.randint(rows, size=(some, rows))
         place = drawn + np.arange(some)[:, None] * rows
         counts = np.bincount(place.ravel(), minlength=some * rows)

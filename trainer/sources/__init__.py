@@ -141,6 +141,7 @@ def _check_no_column(data: DataConfig) -> None:
         "group",
         "weight",
         "heavy_tails",
+        "rare_rows",
     ):
         value = getattr(data, field)
         if value != getattr(DataConfig, field):

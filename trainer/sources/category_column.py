@@ -32,12 +32,14 @@ class CategoryColumn(Column):
       name, marks_missing: of each column.
       categories: texts of the training rows, sorted.
       groups_rare: whether all other texts share a feature.
+      rare_rows: texts in fewer training rows are rare, where they are grouped.
     """
 
     name: str
     marks_missing: bool
     categories: tuple[str, ...]
     groups_rare: bool = False
+    rare_rows: int = RARE_ROWS
 
     @property
     def reading(self) -> Texts:
@@ -55,7 +57,8 @@ class CategoryColumn(Column):
         count = len(self.categories)
         return (
             f"{self.name!r} has a feature for each of the {count} texts that"
-            f" are in {RARE_ROWS} training rows or more, and one for all others"
+            f" are in {self.rare_rows} training rows or more, and one for all"
+            " others"
         )
 
     def read(self, texts: Sequence[str]) -> np.ndarray:
@@ -94,11 +97,12 @@ class CategoryColumn(Column):
             "marks_missing": self.marks_missing,
             "fill": 0.0,
         }
-        return (
-            {"kind": KIND, **plain, "groups_rare": True}
-            if (self.groups_rare)
-            else plain
-        )
+        if not self.groups_rare:
+            return plain
+        found = {"kind": KIND, **plain, "groups_rare": True}
+        if self.rare_rows != RARE_ROWS:
+            found["rare_rows"] = self.rare_rows
+        return found
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "CategoryColumn":
@@ -107,13 +111,21 @@ class CategoryColumn(Column):
             bool(value["marks_missing"]),
             tuple(map(str, value["categories"])),
             bool(value.get("groups_rare", False)),
+            int(value.get("rare_rows", RARE_ROWS)),
         )
 
 
 def fit(
-    name: str, column: TableColumn, values: np.ndarray
+    name: str, column: TableColumn, values: np.ndarray, rare_rows: int = 1
 ) -> CategoryColumn | str:
     """Settles a column of texts by its training rows, MISSING where missing.
+
+    Args:
+      name: of the column.
+      column: as it was read.
+      values: of its training rows.
+      rare_rows: texts in fewer of them are grouped, however few texts there
+        are; those of too many are grouped anyway.
 
     Returns:
       The column; or why it is left out.
@@ -128,11 +140,19 @@ def fit(
             f"has a text that no other training row has in {lone:,} of"
             f" {len(there):,}: names, ids or prose"
         )
-    groups_rare = len(found) > MOST_FREQUENT
-    if groups_rare:
-        order = np.lexsort((found, -counts))[:MOST_FREQUENT]
-        found = np.sort(found[order[counts[order] >= RARE_ROWS]])
-    if not len(found):
-        return f"has no text that {RARE_ROWS} training rows have"
-    texts = tuple(column.categories[index] for index in found)
-    return CategoryColumn(name, bool((values < 0).any()), texts, groups_rare)
+    least_rows = rare_rows
+    if len(found) > MOST_FREQUENT:
+        least_rows = max(rare_rows, RARE_ROWS)
+    order = np.lexsort((found, -counts))[:MOST_FREQUENT]
+    frequent = np.sort(found[order[counts[order] >= least_rows]])
+    if not len(frequent):
+        return f"has no text that {least_rows} training rows have"
+    texts = tuple(column.categories[index] for index in frequent)
+    groups_rare = len(frequent) < len(found)
+    return CategoryColumn(
+        name,
+        bool((values < 0).any()),
+        texts,
+        groups_rare,
+        least_rows if groups_rare else RARE_ROWS,
+    )

@@ -208,6 +208,7 @@ def fit(
     target: str,
     rows: np.ndarray | None,
     heavy_tails: str = "none",
+    rare_rows: int = 1,
 ) -> Encoding:
     """Settles how columns become features, from the training rows alone.
 
@@ -216,6 +217,7 @@ def fit(
       target: which of them is the label.
       rows: int64, the training rows; None for all.
       heavy_tails: of the config's section.
+      rare_rows: of it, too.
     """
     fitted: list[Column] = []
     left_out: list[tuple[str, str]] = []
@@ -223,7 +225,11 @@ def fit(
         if name == target:
             continue
         found = _fit(
-            name, column, slice(None) if rows is None else rows, heavy_tails
+            name,
+            column,
+            slice(None) if rows is None else rows,
+            heavy_tails,
+            rare_rows,
         )
         if isinstance(found, str):
             left_out.append((name, found))
@@ -245,6 +251,7 @@ def _fit(
     column: TableColumn,
     rows: np.ndarray | slice,
     heavy_tails: str,
+    rare_rows: int,
 ) -> Column | str:
     """Settles a column; returns why it is left out where it is."""
     if column.left_out:
@@ -256,7 +263,7 @@ def _fit(
         return time_column.fit(name, column, values)
     if isinstance(column.reading, PlainNumbers | NumberStyle):
         return number_column.fit(name, column, values, heavy_tails)
-    return category_column.fit(name, column, values)
+    return category_column.fit(name, column, values, rare_rows)
 
 
 def table_blocks(

@@ -87,4 +87,5 @@ def read_tables(
         data.group,
         data.heavy_tails,
         data.weight if has_weight else None,
+        data.rare_rows,
     )

@@ -37,6 +37,7 @@ class Tables:
       heavy_tails: what becomes of numbers of heavy tails, as the config says.
       weight: the column of what rows count in the loss, which is no feature;
         or None.
+      rare_rows: texts in fewer training rows share a feature.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Tables:
     group: str | None = None
     heavy_tails: str = "none"
     weight: str | None = None
+    rare_rows: int = 1
 
     @property
     def beside(self) -> set[str]:
@@ -229,6 +231,7 @@ class Tables:
                 target=self.target,
                 rows=dataset.splits["train"].rows,
                 heavy_tails=self.heavy_tails,
+                rare_rows=self.rare_rows,
             )
         width = len(encoding.features)
         if not width:
