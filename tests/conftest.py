@@ -5,6 +5,7 @@ import functools
 import os
 import pathlib
 import shutil
+import signal
 from collections.abc import Callable
 
 import hypothesis
@@ -16,6 +17,11 @@ from tests.faults import jobs
 pytest_plugins = ("tests.slowness",)
 IN_CI = os.environ.get("CI") == "true"
 DATA_DIR_VARIABLE = "STRATA_DATA_DIR"
+
+# Under `nohup`, tests of what a closed terminal ends would wait for ever: what
+# they start has no handler, and so the system's own way.
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 # TensorFlow's notes on the processor are no news in a test's output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
