@@ -2,6 +2,7 @@
 CONFIG ?= configs/digits.py
 PORT ?= 6006
 PAIRS ?= 5
+LOCKS := requirements.lock launch/requirements-gpu.txt launch/requirements-tpu.txt
 UV_VERSION := 0.13.9
 
 # What stands in the user's environment must not reach ours.
@@ -21,7 +22,7 @@ TESTS := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -r s \
 	$(if $(ROOM),'tests/$(ROOM)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all hooks fuzz soak attack lint format \
+.PHONY: audit sbom help setup train test test-all hooks fuzz soak attack lint format \
 	tensorboard clean lock tpu-check screenshots bench bench-smoke scale-check
 .SILENT:
 
@@ -134,6 +135,17 @@ tensorboard: $(STAMP)  ## show WORKDIR (runs) at http://127.0.0.1:6006
 
 screenshots: $(STAMP)  ## take the pictures of the docs anew, in Chromium
 	$(PY) -m tests.screenshots
+
+# In environments of their own, which uv keeps. What cannot be looked up fails.
+audit: $(STAMP)  ## look for known vulnerabilities of the locked packages
+	for lock in $(LOCKS); do \
+		echo "$$lock" && $(PY) -m uv tool run --from pip-audit==2.10.1 pip-audit \
+			--strict --disable-pip --require-hashes -r "$$lock" || exit; done
+
+sbom: $(STAMP)  ## write what a release holds: dist/strata.cdx.json
+	mkdir -p dist
+	$(PY) -m uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements \
+		--output-reproducible requirements.lock -o dist/strata.cdx.json
 
 clean:  ## remove build artefacts and caches; .venv* and runs stay
 	rm -rf build dist strata.egg-info .coverage* .hypothesis

@@ -1,4 +1,4 @@
-"""Attacks a run's files until so many attacks were made, and prints a table.
+"""Attacks a run, its meeting and its outputs so many times; prints a table.
 
   python -m tests.faults.attack --count=10000 [--seed=N] [--campaign=NAME]
 
@@ -19,7 +19,9 @@ from typing import NamedTuple
 
 from tests.faults import cuts
 from tests.faults import deletions
+from tests.faults import hellos
 from tests.faults import mutations
+from tests.faults import names
 
 
 class Attack(NamedTuple):
@@ -42,6 +44,8 @@ CAMPAIGNS: dict[str, Campaign] = {
     "mutations": lambda folder: mutations.Mutations(folder).attack,
     "deletions": lambda folder: deletions.Deletions(folder).attack,
     "cuts": lambda folder: cuts.Cuts(folder).attack,
+    "hellos": lambda folder: hellos.Hellos(folder).attack,
+    "names": lambda folder: names.Names(folder).attack,
 }
 
 
@@ -94,9 +98,9 @@ def main() -> int:
     print(f"seed {wanted.seed}", flush=True)
     one = wanted.only
     numbers = range(wanted.count) if one is None else range(one, one + 1)
-    names = [wanted.campaign] if wanted.campaign else list(CAMPAIGNS)
+    chosen = [wanted.campaign] if wanted.campaign else list(CAMPAIGNS)
     is_good = True
-    for name in names:
+    for name in chosen:
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder)
             found = list(attacks(name, path, wanted.seed, numbers))

@@ -10,6 +10,7 @@ import pytest
 
 from tests import processes
 from tests.faults import jobs
+from trainer.process import output
 
 LINES = 3000
 # Says LINES lines of a hundred characters for each that it is told, then leaves
@@ -130,3 +131,14 @@ def test_without_a_workdir_lines_wait_for_one(tmp_path):
     process.stdout.close()
     assert finish(process) == 42
     assert not (tmp_path / "run").exists()
+
+
+def test_a_link_in_a_logs_place_is_not_written_to(tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "theirs").write_bytes(b"theirs")
+    path = output.worker_log(tmp_path, 0)
+    path.symlink_to(tmp_path / "theirs")
+    log = output.Log(path)
+    log.write(b"ours")
+    log.close()
+    assert (tmp_path / "theirs").read_bytes() == b"theirs"

@@ -11,7 +11,9 @@ from tests.faults import attack
 from tests.faults import disk
 from tests.faults.cuts import Cuts
 from tests.faults.deletions import Deletions
+from tests.faults.hellos import Hellos
 from tests.faults.mutations import Mutations
+from tests.faults.names import Names
 from trainer.config import CheckpointConfig
 from trainer.storage.files import checksums
 from trainer.storage.files import make_folder
@@ -31,6 +33,14 @@ def failures(attacker, count):
 def test_no_reader_misses_what_a_run_removes_meanwhile(tmp_path):
     with contextlib.closing(Deletions(tmp_path)) as run:
         assert failures(run.attack, 60) == []
+
+
+def test_no_hello_ends_a_chief(tmp_path):
+    assert failures(Hellos(tmp_path).attack, 60) == []
+
+
+def test_no_name_acts(tmp_path):
+    assert failures(Names(tmp_path).attack, 20) == []
 
 
 @pytest.mark.slow

@@ -38,6 +38,11 @@ def supervisor_log(workdir: pathlib.Path) -> pathlib.Path:
     return workdir / "logs" / "supervisor.log"
 
 
+def _open_no_link(path: str, flags: int) -> int:
+    """Opens a file, and no link: who shares the folder could name another's."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
 class Log:
     """A file DIR/logs/NAME, which is written once there is a DIR.
 
@@ -66,7 +71,9 @@ class Log:
     def _open(self) -> None:
         if self._file is None and self.path and self.path.parents[1].is_dir():
             self.path.parent.mkdir(exist_ok=True)
-            self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115
+            self._file = open(  # noqa: SIM115
+                self.path, "ab", buffering=0, opener=_open_no_link
+            )
 
     def close(self) -> None:
         """Closes the file; what waits still is lost."""
