@@ -17,6 +17,7 @@ from launch.slurm.script import script
 from launch.slurm.script import submit
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
+from trainer.process.plain_text import exact
 
 DESCRIPTION = """\
 Submits a job to Slurm, a worker on each node. The trainer's arguments follow a
@@ -126,7 +127,8 @@ def main(argv: list[str]) -> int:
     check(wanted)
     text = script(wanted, arguments)
     if wanted.dry_run:
-        print(text, end="")
+        with exact():
+            print(text, end="")
         return 0
     number = submit(text)
     log = log_of(wanted, f"{number}_*" if is_array(wanted) else number)

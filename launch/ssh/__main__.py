@@ -26,6 +26,7 @@ from trainer.process import output
 from trainer.process.exits import INTERRUPTED
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
+from trainer.process.plain_text import exact
 from trainer.storage.names import local_folder
 
 DESCRIPTION = """\
@@ -149,10 +150,12 @@ def main(argv: list[str]) -> int:
     check(wanted)
     hosts = wanted.hosts
     if wanted.dry_run:
-        for host in hosts:
-            print(shlex.join(probe_command(wanted, host, arguments)))
-        for place in range(len(hosts)):
-            print(shlex.join(worker_command(wanted, hosts, place, arguments)))
+        with exact():
+            for host in hosts:
+                print(shlex.join(probe_command(wanted, host, arguments)))
+            for place in range(len(hosts)):
+                command = worker_command(wanted, hosts, place, arguments)
+                print(shlex.join(command))
         return 0
     output.keep_in(output.supervisor_log(local_folder(given.run_workdir)))
     job = RemoteJob(wanted, arguments)

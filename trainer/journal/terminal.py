@@ -10,7 +10,7 @@ from trainer.journal.printed import Printed
 from trainer.journal.writer import Subject
 from trainer.process import clock
 from trainer.process.columns import lay_out
-from trainer.process.plain_text import moving
+from trainer.process.plain_text import exact
 
 
 class Terminal(Printed):
@@ -35,7 +35,7 @@ class Terminal(Printed):
     def introduce(self) -> None:
         # Without its optimizer's variables, that a compiled model adds.
         model = self._model
-        with moving():
+        with exact():
             keras.Model(model.inputs, model.outputs, name="mlp").summary()
 
     def begin_chunk(self, step: int) -> None:
@@ -61,7 +61,7 @@ class Terminal(Printed):
             return
         # Stateful: shown as they are, not averaged once more.
         self._bar.stateful_metrics |= set(values)
-        with moving():
+        with exact():
             self._bar.update(
                 step - self._start, list(values.items()), finalize=is_last
             )

@@ -103,8 +103,11 @@ def beneath(stream: TextIO) -> TextIO:
 
 
 @contextmanager
-def moving() -> Iterator[None]:
-    """Lets through what moves the cursor: a bar, which holds no names."""
+def exact() -> Iterator[None]:
+    """Lets through a bar, which moves the cursor, or words for a shell.
+
+    What is written meanwhile holds no names but the user's own.
+    """
     before = sys.stdout
     sys.stdout = beneath(before)
     try:

@@ -13,7 +13,7 @@ from trainer.process.arguments import Parser
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
-from trainer.process.plain_text import moving
+from trainer.process.plain_text import exact
 from trainer.serving import output
 from trainer.serving import rows
 from trainer.serving.ranges import Ranges
@@ -182,7 +182,7 @@ def _progress(
     bar = Progbar(total, unit_name="row")
 
     def show(done: int) -> None:
-        with moving():
+        with exact():
             bar.update(done, finalize=done == total)
 
     return show

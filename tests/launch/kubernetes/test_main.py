@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
@@ -106,9 +105,10 @@ sys.exit(code)
 @pytest.mark.parametrize(
     "switches", [(), ("--dry_run",), ("--apply", "--dry_run")]
 )
-def test_a_dry_run_touches_nothing_within_a_second(tmp_path, flags, switches):
+def test_a_dry_run_touches_nothing_and_imports_nothing_heavy(
+    tmp_path, flags, switches
+):
     words = ["launch", "kubernetes", *command(flags, switches=switches)]
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-B", "-c", AUDITED, *words],
         cwd=tmp_path,
@@ -117,7 +117,6 @@ def test_a_dry_run_touches_nothing_within_a_second(tmp_path, flags, switches):
         text=True,
         check=False,
     )
-    assert time.monotonic() - began < 1.0
     assert (done.returncode, done.stderr) == (0, "")
     kinds = [d["kind"] for d in yaml.safe_load_all(done.stdout)]
     assert kinds == (

@@ -238,7 +238,7 @@ def test_what_readers_of_yaml_differ_in_is_quoted(text):
 
 def test_a_tpus_pod_may_lock_memory_and_no_other_pod_may(printed):
     """By root with one capability more, as Google's guide has it."""
-    (document,) = printed(TPU)
+    _, document = printed(TPU)
     (slice_job,) = document["spec"]["replicatedJobs"]
     spec = slice_job["template"]["spec"]["template"]["spec"]
     (container,) = spec["containers"]
@@ -248,7 +248,7 @@ def test_a_tpus_pod_may_lock_memory_and_no_other_pod_may(printed):
     added = container["securityContext"]["capabilities"]["add"]
     assert "SYS_RESOURCE" in added
     assert spec["securityContext"]["runAsUser"] == 0
-    pod = printed({"--gpus": "1"})[1]["spec"]["template"]["spec"]
+    pod = printed({"--gpus": "1"})[-1]["spec"]["template"]["spec"]
     assert pod["securityContext"]["runAsNonRoot"]
     (own,) = pod["containers"]
     assert own["securityContext"]["capabilities"] == {"drop": ["ALL"]}
