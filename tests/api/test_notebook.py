@@ -68,4 +68,4 @@ def test_nothing_is_said_that_was_not_asked_for(outputs):
             assert texts(found, "stdout") == "", source
     bars = texts(outputs[0][1], "stdout")
     assert "Epoch 1/" in bars
-    assert "\x1b" not in bars.replace("\x1b[1m", "").replace("\x1b[0m", "")
+    assert "\r" in bars or "\x08" in bars  # it moves

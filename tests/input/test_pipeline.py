@@ -264,3 +264,26 @@ def test_rows_of_a_map_are_those_of_the_array(tmp_path, rows):
     np.testing.assert_array_equal(
         stored_rows._reader(mapped)(index), array[index]
     )
+
+
+def test_whole_epochs_are_shuffled_as_their_steps_are():
+    examples, seed = 21, 7
+    plan = pipeline.Plan(
+        examples=examples,
+        global_batch_size=8,
+        replicas=1,
+        most_steps=3,
+        total_steps=9,
+        seed=seed,
+    )
+    found = pipeline.shuffled(examples, np.arange(1, 3), seed)
+    for epoch, order in enumerate(found, 1):
+        first, steps = (
+            tf.constant(3 * epoch, tf.int64),
+            tf.constant(3, tf.int64),
+        )
+        rows = pipeline.rows_of_steps(
+            plan, first, steps, tf.constant(0, tf.int64)
+        ).numpy()
+        np.testing.assert_array_equal(order, rows[rows >= 0])
+    assert sorted(found[0]) == list(range(examples))

@@ -49,7 +49,7 @@ def test_the_examples_of_the_public_names_hold(here):
 
 
 def test_public_names_are_there_and_documented():
-    for name in trainer._SERVED:
+    for name in trainer._MODULES:
         assert getattr(trainer, name).__doc__
     with pytest.raises(AttributeError, match="no attribute 'save'"):
         trainer.save  # noqa: B018
