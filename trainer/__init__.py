@@ -36,7 +36,13 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_MODULES[name]), name)
+    if not _MODULES[name].startswith("trainer.serving"):
+        return getattr(importlib.import_module(_MODULES[name]), name)
+    # It brings TensorFlow, whose start is not to be seen.
+    from trainer.devices import start
+
+    with start.restored(), start.shared():
+        return getattr(importlib.import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

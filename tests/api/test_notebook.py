@@ -69,3 +69,10 @@ def test_nothing_is_said_that_was_not_asked_for(outputs):
     bars = texts(outputs[0][1], "stdout")
     assert "Epoch 1/" in bars
     assert "\r" in bars or "\x08" in bars  # it moves
+
+
+@pytest.mark.slow
+def test_loading_a_run_says_nothing(trained):
+    words = f"import trainer; trainer.load({str(trained('binary'))!r})"
+    started = processes.start_python("-c", words)
+    assert processes.finish(started) == (0, "")

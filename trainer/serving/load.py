@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from trainer.devices import start
 from trainer.finished import trained_run
 from trainer.finished.trained_run import TrainedRun
 from trainer.input.normalization import Normalization
@@ -267,4 +268,7 @@ def load(
       >>> model.classes(rows).shape
       (2,)
     """
-    return TrainedModel(trained_run.read(str(workdir), checkpoint))
+    stored = trained_run.read(str(workdir), checkpoint)
+    with start.shared():  # the first look at the devices is not to be seen
+        tf.config.list_physical_devices()
+    return TrainedModel(stored)
