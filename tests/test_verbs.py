@@ -36,6 +36,8 @@ PLACES = {
     "launch slurm": "--dry_run -- --config=digits --data_dir {here}",
     "launch ssh": "--hosts=a --dry_run -- --config=digits --init_from={here}",
 }
+# What goes on where nobody reads it, since it works on something.
+GUARDED = ("train", "launch local", "launch ssh")
 OF_A_RUN = sorted(WORDS.keys() - {"inspect"})
 
 
@@ -76,7 +78,8 @@ def test_a_reader_that_leaves_ends_a_verb_as_shells_expect(verb, words_of):
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        assert end_of(words_of(verb), writing) == -signal.SIGPIPE
+        expected = exits.DONE if verb in GUARDED else -signal.SIGPIPE
+        assert end_of(words_of(verb), writing) == expected
     finally:
         os.close(writing)
 
@@ -85,7 +88,8 @@ def test_a_reader_that_leaves_ends_a_verb_as_shells_expect(verb, words_of):
 @pytest.mark.parametrize("verb", VERBS)
 def test_output_that_is_lost_on_a_full_disk_is_no_success(verb, words_of):
     with open(FULL, "wb") as full:
-        assert end_of(words_of(verb), full) == exits.CLUSTER_FAILED
+        expected = exits.DONE if verb in GUARDED else exits.CLUSTER_FAILED
+        assert end_of(words_of(verb), full) == expected
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

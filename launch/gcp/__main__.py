@@ -18,6 +18,7 @@ from launch.supervise.signals import Signals
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
+from trainer.process.plain_text import exact
 
 USAGE = """\
 usage: strata launch gcp VERB [flags]
@@ -52,7 +53,8 @@ def _make(kind: str, argv: list[str]) -> int:
                 file=sys.stderr,
             )
         print(plan.describe(request), file=sys.stderr)
-        print(plan.script(request), end="")
+        with exact():
+            print(plan.script(request), end="")
         return 0
     if not wanted.yes and not sys.stdin.isatty():
         plan.agreed(request)  # which raises, before anything is asked
