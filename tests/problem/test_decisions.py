@@ -26,11 +26,12 @@ CHANCES = np.clip(
     ],
 )
 def test_a_threshold_is_nearly_the_best_of_many_rows(metric, score):
-    marks, chances = drawn(20_000)
+    marks, chances = drawn(10_000)
     threshold = best_threshold(marks, chances, metric)
     own = score(marks, threshold < chances)
-    others = [score(marks, t < chances) for t in np.linspace(0, 1, 200)]
-    assert own == pytest.approx(max(others), abs=0.005)
+    places = np.linspace(0, 1, 100)
+    others = [score(marks, t < chances) for t in np.quantile(chances, places)]
+    assert own > max(others) - 0.01
 
 
 def drawn(
