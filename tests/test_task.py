@@ -25,7 +25,6 @@ from trainer.devices import start
 from trainer.devices import strategies
 from trainer.process import exits
 from trainer.process.exits import UserError
-from trainer.workdir.folder import Workdir
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -159,15 +158,13 @@ def test_help_asks_for_no_config_and_no_tensorflow(monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("Trains and scores")
 
 
-def test_a_finished_run_says_so(tmp_path, monkeypatch, capsys):
+def test_a_finished_run_says_so(trained, monkeypatch, capsys):
+    there = trained("multiclass")
     monkeypatch.setitem(sys.modules, "tensorflow", None)
-    there = Workdir(os.fspath(tmp_path))
-    there.start(parsed(), {})
-    there.write_json("result.json", {"status": "done", "step": 1230})
-    code = task.main(["--config=digits", f"--workdir={tmp_path}"])
-    assert code == 0
+    flags = ["--config=digits", "--config.epochs=2", f"--workdir={there}"]
+    assert task.main(flags) == 0
     printed = capsys.readouterr()
-    assert printed.out == f"{tmp_path} is finished at step 1230\n"
+    assert printed.out.endswith(f"{there} is finished at step 82\n")
 
 
 def test_a_defect_of_ours_is_not_hidden(monkeypatch):

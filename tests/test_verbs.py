@@ -21,7 +21,7 @@ FULL = pathlib.Path("/dev/full")
 WORDS = {
     "evaluate": "--workdir={run} --output={here}/scores.json",
     "predict": "--workdir={run} --input={here}/rows.npy",
-    "export": "--workdir={run} --formats=keras",
+    "export": "--workdir={here}/other --formats=keras",
     "inspect": "{here}/table.csv",
     "checkpoints": "{run} --verify --contents",
     "report": "{run} --output={here}/report.html",

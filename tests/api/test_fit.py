@@ -35,15 +35,15 @@ def state_of_process():
         random.getstate(),
         np.random.get_state()[1].tolist(),
         absl_flags.FLAGS.is_parsed(),
-        threading.active_count(),
         os.getcwd(),
     )
 
 
 def test_a_call_trains_the_commands_run(trained, tmp_path, capsys):
-    before = state_of_process()
+    before, threads = state_of_process(), set(threading.enumerate())
     run = fit_digits(tmp_path / "run")
     assert state_of_process() == before
+    assert set(threading.enumerate()) <= threads
     assert capsys.readouterr().out == ""
     command = trained("multiclass")
     for name in ("metrics.jsonl", "config.json"):

@@ -102,6 +102,7 @@ REFUSED = {
     "data.normalization": "whiten",
     "data.target_normalization": "scale",
     "data.heavy_tails": "cut",
+    "data.rare_rows": "-1",
     "data.augmentation.rotation_degrees": "-1",
     "data.augmentation.scale": "1",
     "data.augmentation.shear": "-0.1",
