@@ -21,7 +21,7 @@ FULL = pathlib.Path("/dev/full")
 WORDS = {
     "evaluate": "--workdir={run} --output={here}/scores.json",
     "predict": "--workdir={run} --input={here}/rows.npy",
-    "export": "--workdir={here}/other --formats=keras",
+    "export": "--workdir={run} --formats=keras",
     "inspect": "{here}/table.csv",
     "checkpoints": "{run} --verify --contents",
     "report": "{run} --output={here}/report.html",
@@ -53,13 +53,16 @@ def words_of(run, tmp_path):
     """From a verb to its words, and the folder that they write to."""
     here = tmp_path / "here"
 
-    def words(verb: str, workdir: pathlib.Path = run) -> list[str]:
+    def words(verb: str, workdir: pathlib.Path | None = None) -> list[str]:
         shutil.rmtree(here, ignore_errors=True)
         here.mkdir()
         (here / "table.csv").write_text(TABLE)
-        shutil.copytree(run, here / "other")
+        for name in ("own", "other"):
+            shutil.copytree(run, here / name)
         np.save(here / "rows.npy", np.zeros((9, 8, 8), np.uint8))
-        rest = WORDS.get(verb, "--help").format(run=workdir, here=here)
+        rest = WORDS.get(verb, "--help").format(
+            run=workdir or here / "own", here=here
+        )
         return [*verb.split(), *rest.split()]
 
     return words
