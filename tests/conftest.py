@@ -18,10 +18,12 @@ pytest_plugins = ("tests.slowness",)
 IN_CI = os.environ.get("CI") == "true"
 DATA_DIR_VARIABLE = "STRATA_DATA_DIR"
 
-# Under `nohup`, tests of what a closed terminal ends would wait for ever: what
-# they start has no handler, and so the system's own way.
+# Under `nohup` or "&" a shell has these ignored, and tests of what ends by them
+# would wait for ever: what they start has no handler, and so the system's own.
 if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *_: None)
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # TensorFlow's notes on the processor are no news in a test's output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
