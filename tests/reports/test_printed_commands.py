@@ -4,7 +4,6 @@ Each seed makes a small table of a shape that R's own data sets have: measures,
 counts, factors and dates, NA among them, labels of any kind, row names.
 """
 
-import contextlib
 import csv
 import datetime
 import gzip
@@ -14,7 +13,7 @@ import shlex
 
 import pytest
 
-from trainer import __main__ as command
+from tests.verbs import strata
 from trainer.reports.inspect import inspect
 
 SEEDS = range(40)
@@ -83,15 +82,6 @@ def write(draw, path):
     packs = path.suffix == ".gz"
     path.write_bytes(gzip.compress(content) if packs else content)
     return len(rows), named
-
-
-def strata(*words):
-    """Runs a verb; returns (exit code, stdout, stderr)."""
-    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
-    err = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = command.main([str(word) for word in words])
-    return code, out.buffer.getvalue().decode(), err.getvalue()
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 """Each kind of table in each verb that reads rows: the same as the CSV."""
 
 import bz2
-import contextlib
 import csv
 import gzip
 import io
@@ -15,7 +14,7 @@ import zstandard
 from pyarrow import feather
 from pyarrow import parquet
 
-from trainer import __main__ as command
+from tests.verbs import strata
 from trainer import sources
 from trainer.finished import trained_run
 from trainer.reports.inspect import inspect
@@ -122,15 +121,6 @@ def test_each_verb_takes_each_kind(flowers, table, tmp_path, name, verb):
     named[0][0] = "" if "parquet" not in name else "Unnamed: 0"
     KINDS[name](named, tmp_path / name)
     assert VERBS[verb](run, tmp_path / name) == VERBS[verb](run, original)
-
-
-def strata(*words):
-    """Runs a verb; returns (exit code, stdout, stderr)."""
-    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
-    err = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = command.main([str(word) for word in words])
-    return code, out.buffer.getvalue().decode(), err.getvalue()
 
 
 @pytest.fixture
