@@ -156,15 +156,35 @@ def _linear_outputs(
     split: Split,
     normalized: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    labels = train.labels()
-    model = linear.fit(
+    return linear_outputs(
+        problem,
         normalized(_rows(train)),
+        train.labels(),
+        normalized(_rows(split)),
+    )
+
+
+def linear_outputs(
+    problem: Problem, x: np.ndarray, labels: np.ndarray, others: np.ndarray
+) -> np.ndarray:
+    """Fits a linear model by the problem's own loss, and asks it of rows.
+
+    Args:
+      problem: whose last layer and loss the model has.
+      x: normalised rows to fit it on, float64 [rows, features].
+      labels: of these.
+      others: normalised rows to ask it of, float64 [others, features].
+
+    Returns:
+      Its outputs in the target's own units, [others, outputs].
+    """
+    model = linear.fit(
+        x,
         problem.in_loss_units(problem.as_outputs(labels)),
         problem.activation,
         problem.row_weights(labels),
     )
-    x = normalized(_rows(split))
-    return np.asarray(problem.in_units(model.predict(x)))
+    return np.asarray(problem.in_units(model.predict(others)))
 
 
 def _rows(split: Split) -> np.ndarray:

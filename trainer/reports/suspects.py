@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from trainer.problem import baselines
-from trainer.problem import linear
 from trainer.problem.problem import Problem
 from trainer.sources import Dataset
 from trainer.sources import Split
@@ -61,14 +60,10 @@ def find(problem: Problem, dataset: Dataset) -> list[Suspect]:
     def fitted(rows: np.ndarray, others: np.ndarray) -> float:
         mean, std = rows.mean(axis=0), rows.std(axis=0)
         std = np.where(std > 0, std, 1)
-        model = linear.fit(
-            (rows - mean) / std,
-            problem.in_loss_units(problem.as_outputs(y)),
-            problem.activation,
-            problem.row_weights(y),
+        outputs = baselines.linear_outputs(
+            problem, (rows - mean) / std, y, (others - mean) / std
         )
-        outputs = model.predict((others - mean) / std)
-        return score(np.asarray(problem.in_units(outputs)))
+        return score(outputs)
 
     shape = (len(truth), problem.outputs)
     guess = score(np.broadcast_to(problem.guess(y), shape))
