@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from trainer.process.exits import UserError
+from trainer.sources.given import as_array
 from trainer.sources.given import Given
 from trainer.sources.given import is_frame
 from trainer.sources.given import of_frame
@@ -101,12 +102,7 @@ def _name(split: str) -> str:
 
 def _array(name: str, values: Any) -> np.ndarray:
     """Returns an array; texts among objects become texts."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise UserError(
-            f"{name} is no array ({error}); give rows of equal length"
-        ) from None
+    array = as_array(name, values)
     if array.dtype.kind == "O" and all(
         isinstance(value, str) for value in array.reshape(-1).tolist()
     ):

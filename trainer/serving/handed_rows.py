@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from trainer.finished.trained_run import Layout
 from trainer.process.exits import UserError
 from trainer.serving import rows
 from trainer.serving.rows import Rows
 from trainer.sources.encoding import Encoding
+from trainer.sources.given import as_array
 from trainer.sources.given import is_frame
 from trainer.sources.given import of_frame
 
@@ -30,7 +29,7 @@ def taken(name: str, x: Any, layout: Layout) -> Rows:
     """
     frame = x if is_frame(x) else _columns_of(name, x, layout.encoding)
     if frame is None:
-        return rows.of_array(name, _array(name, x), layout)
+        return rows.of_array(name, as_array(name, x), layout)
     if isinstance(frame, Mapping) and all(map(_is_cell, frame.values())):
         frame = {key: [cell] for key, cell in frame.items()}
     return rows.of_table(of_frame(name, frame), layout)
@@ -79,12 +78,3 @@ def _of_dicts(
                 " must have the same columns; give None where there is no value"
             )
     return {key: [row[key] for row in x] for key in names}
-
-
-def _array(name: str, x: Any) -> np.ndarray:
-    try:
-        return np.asarray(x)
-    except ValueError as error:
-        raise UserError(
-            f"{name} is no array ({error}); give rows of equal length"
-        ) from None

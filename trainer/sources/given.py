@@ -65,6 +65,24 @@ class FrameTable(TableFile):
             )
 
 
+def as_array(name: str, values: Any) -> np.ndarray:
+    """Returns what a program hands over as an array.
+
+    Args:
+      name: of it, for messages.
+      values: an array, or nested lists.
+
+    Raises:
+      UserError: its rows are of several lengths.
+    """
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise UserError(
+            f"{name} is no array ({error}); give rows of equal length"
+        ) from None
+
+
 def is_frame(data: Any) -> bool:
     """Whether data has named columns: a data frame, or a dict of columns."""
     return isinstance(data, Mapping) or (
