@@ -149,15 +149,19 @@ class Harmed:
         self.process = self.spawn(command)
 
     def spawn(
-        self, command: list[str], tf_config: dict | None = None
+        self,
+        command: list[str],
+        tf_config: dict | None = None,
+        also: dict[str, str] | None = None,
     ) -> subprocess.Popen | forked.Run:
         """Starts a command with the trainer's arguments after it.
 
         Args:
           command: its words, or MODULE alone for a run of the fork server.
           tf_config: of the cluster, where there is one.
+          also: variables of its environment.
         """
-        environment = processes.environment_of(tf_config)
+        environment = processes.environment_of(tf_config) | (also or {})
         environment[trainer.VARIABLE] = os.fspath(self.folder)
         environment["PYTHONUNBUFFERED"] = "1"
         self._outputs.append(self.folder / f"output_{len(self._outputs)}.txt")

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import secrets
 import socket
 import subprocess
 import threading
@@ -13,6 +14,7 @@ from tests import forked
 from tests.faults.jobs import Harmed
 from tests.faults.jobs import Kind
 from tests.faults.jobs import MODULE
+from trainer.cluster.discovery import SECRET
 
 PORT = 2222
 
@@ -153,6 +155,8 @@ class Spread(Harmed):
     ) -> None:
         super().__init__(kind, folder)
         self._views = list(zip(addresses, prefixes, strict=True))
+        # The views differ, so that what they list proves nothing.
+        self._secret = secrets.token_hex()
         self.workers: list[subprocess.Popen | forked.Run] = []
 
     def start(self) -> None:
@@ -165,6 +169,7 @@ class Spread(Harmed):
                     "cluster": {"worker": addresses},
                     "task": {"type": "worker", "index": index},
                 },
+                {SECRET: self._secret},
             )
             for index, (addresses, prefix) in enumerate(self._views)
         ]

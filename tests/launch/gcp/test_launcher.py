@@ -144,7 +144,7 @@ def test_machines_that_are_taken_away_are_made_again(cloud, capsys):
     assert third["name"] == "job-0"
     asked = int(second["scheduling"]["maxRunDuration"]["seconds"])
     assert 86400 - 600 < asked < 86400
-    assert second["labels"] == {"strata-job": "job"}
+    assert second["labels"] == {"strata-job": "job", "strata-owner": "me"}
     assert second["scheduling"]["instanceTerminationAction"] == "DELETE"
     assert second["scheduling"]["provisioningModel"] == "SPOT"
 

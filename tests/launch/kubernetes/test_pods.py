@@ -112,7 +112,7 @@ def pods(tmp_path, network, capsys):
     volume = f"--volume=results:{folder}"
     trainer = (*jobs.TWO_SHORT.flags, f"--workdir={folder / 'run'}")
     assert kubernetes.main([*flags, volume, "--", *trainer]) == 0
-    _, job = yaml.safe_load_all(capsys.readouterr().out)
+    *_, job = yaml.safe_load_all(capsys.readouterr().out)
     with Pods(folder, network, job).cleaned_up() as made:
         yield made
 
