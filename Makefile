@@ -148,7 +148,7 @@ sbom: $(STAMP)  ## write what a release holds: dist/strata.cdx.json
 		--output-reproducible requirements.lock -o dist/strata.cdx.json
 
 clean:  ## remove build artefacts and caches; .venv* and runs stay
-	rm -rf build dist strata.egg-info .coverage* .hypothesis
+	rm -rf build dist strata_mlp.egg-info .coverage* .hypothesis
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find . -name '.venv*' -prune -o -name runs -prune -o -name .git -prune -o \
 		-name __pycache__ -type d -exec rm -rf {} +

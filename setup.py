@@ -7,12 +7,12 @@ import setuptools
 
 ROOT = pathlib.Path(__file__).parent
 
-# Read, not imported: the package's own dependencies are not there yet.
-VERSION = re.search(
-    r'^__version__ = "(.+)"$',
-    (ROOT / "trainer" / "version.py").read_text(encoding="utf-8"),
-    re.MULTILINE,
-)[1]
+
+def constant(file: str, name: str) -> str:
+    """Reads a text of a module; to import it takes what is not there yet."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return re.search(rf'^{name} = "(.+)"$', text, re.MULTILINE)[1]
+
 
 TENSORFLOW_BOUNDS = ">=2.20,<2.22"
 
@@ -57,8 +57,8 @@ LINT = [
 ]
 
 setuptools.setup(
-    name="strata",
-    version=VERSION,
+    name=constant("trainer/process/extras.py", "DISTRIBUTION"),
+    version=constant("trainer/version.py", "__version__"),
     description=(
         "One training job for multilayer perceptrons in TensorFlow, the same"
         " on a CPU, several devices and several machines"

@@ -117,7 +117,7 @@ def test_what_is_copied_is_enough_to_install(instructions, tmp_path):
     wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
     flags = ["--no-build-isolation", f"--wheel-dir={tmp_path}"]
     subprocess.run([*wheel, *flags, str(tree)], check=True)
-    (built,) = tmp_path.glob("strata-*.whl")
+    (built,) = tmp_path.glob("*.whl")
     held = set(zipfile.ZipFile(built).namelist())
     needed = {"launch/local.py", "trainer/task.py", "configs/mnist.py"}
     assert needed <= held

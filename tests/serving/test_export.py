@@ -290,7 +290,7 @@ def test_an_extra_that_is_missing_is_named(trained, capsys, monkeypatch):
     assert export.main(flags) == 2
     told = capsys.readouterr().err
     assert "needs tf2onnx" in told
-    assert "-m pip install tf2onnx" in told
+    assert "-m pip install 'strata-mlp[onnx]'" in told
 
 
 def test_a_folder_whose_name_is_a_pattern_to_tensorflow(

@@ -173,4 +173,4 @@ def test_a_package_that_is_missing_is_named_with_its_command(
     parquet.write_table(TABLE, tmp_path / "t.parquet")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     line = refusal(load, tmp_path)
-    assert line.endswith(f"{sys.executable} -m pip install pyarrow")
+    assert line.endswith(f"{sys.executable} -m pip install 'strata-mlp[arrow]'")

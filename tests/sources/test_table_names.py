@@ -221,4 +221,4 @@ def test_zstandard_is_named_where_it_is_missing(tmp_path, monkeypatch):
     path = write(tmp_path, zstandard.compress(b"a,y\n1,2\n"), "t.csv.zst")
     monkeypatch.setitem(sys.modules, "zstandard", None)
     line = refusal(load, path)
-    assert line.endswith(f"{sys.executable} -m pip install zstandard")
+    assert line.endswith(f"{sys.executable} -m pip install 'strata-mlp[zstd]'")

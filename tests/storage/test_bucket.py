@@ -20,7 +20,7 @@ def server(monkeypatch, tmp_path):
 
 def test_without_the_client_the_remedy_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "google.cloud", None)
-    with pytest.raises(UserError, match="-m pip install google-cloud-storage"):
+    with pytest.raises(UserError, match=r"-m pip install 'strata-mlp\[gcs\]'"):
         staging.localize(buckets.NAME)
 
 
