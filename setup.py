@@ -68,12 +68,11 @@ setuptools.setup(
     license="MIT",
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
-    packages=setuptools.find_packages(
-        include=["configs*", "launch*", "trainer*"]
-    ),
+    # trainer/configs and trainer/launch are links to the folders beside it.
+    packages=setuptools.find_packages(include=["trainer*"]),
     package_data={
-        "launch": ["gcp/machine/*.sh"],
         "trainer": ["py.typed", "*/templates/*"],
+        "trainer.launch": ["gcp/machine/*.sh"],
     },
     install_requires=[
         "absl-py>=2.1,<3",

@@ -4,8 +4,8 @@ import argparse
 import difflib
 from typing import Any
 
-from launch.supervise.policy import START_SECS
 from trainer import flags
+from trainer.launch.supervise.policy import START_SECS
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 

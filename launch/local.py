@@ -14,20 +14,20 @@ import socket
 import sys
 from collections.abc import Mapping
 
-from launch.command_line import LauncherParser
-from launch.command_line import positive
-from launch.command_line import trainer_flags
-from launch.supervise.enclosure import Enclosure
-from launch.supervise.policy import Policy
-from launch.supervise.supervisor import supervise
-from launch.supervise.tee import Tee
-from launch.supervise.trainer import newest_step
-from launch.supervise.trainer import TRAINER
-from launch.supervise.workers import Worker
 from trainer.cluster.discovery import NUMBERS
 from trainer.cluster.discovery import SECRET
 from trainer.cluster.place import Cluster
 from trainer.flags import parse
+from trainer.launch.command_line import LauncherParser
+from trainer.launch.command_line import positive
+from trainer.launch.command_line import trainer_flags
+from trainer.launch.supervise.enclosure import Enclosure
+from trainer.launch.supervise.policy import Policy
+from trainer.launch.supervise.supervisor import supervise
+from trainer.launch.supervise.tee import Tee
+from trainer.launch.supervise.trainer import newest_step
+from trainer.launch.supervise.trainer import TRAINER
+from trainer.launch.supervise.workers import Worker
 from trainer.process import output
 from trainer.process.exits import tell
 from trainer.process.exits import UserError

@@ -15,8 +15,8 @@ import zipfile
 import pytest
 from packaging.requirements import Requirement
 
-from launch.kubernetes.pods import USER
 from tests.processes import ROOT
+from trainer.launch.kubernetes.pods import USER
 
 DOCKERFILE = pathlib.Path(ROOT, "launch", "Dockerfile")
 
@@ -119,5 +119,9 @@ def test_what_is_copied_is_enough_to_install(instructions, tmp_path):
     subprocess.run([*wheel, *flags, str(tree)], check=True)
     (built,) = tmp_path.glob("*.whl")
     held = set(zipfile.ZipFile(built).namelist())
-    needed = {"launch/local.py", "trainer/task.py", "configs/mnist.py"}
+    needed = {
+        "trainer/configs/mnist.py",
+        "trainer/launch/local.py",
+        "trainer/task.py",
+    }
     assert needed <= held

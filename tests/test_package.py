@@ -14,6 +14,8 @@ from trainer import __main__ as command
 from trainer.process.extras import DISTRIBUTION
 
 ROOT = pathlib.Path(__file__).parents[1]
+# Where a wheel holds each folder.
+WHERE = {"configs": "trainer/", "launch": "trainer/", "trainer": ""}
 HEAVY = ("absl", "keras", "ml_collections", "numpy", "tensorflow")
 
 
@@ -92,12 +94,12 @@ def test_the_wheel_holds_the_packages_and_nothing_else(tmp_path):
     info = f"{name}-{trainer.__version__}.dist-info/"
     files = {name for name in held if not name.startswith(info)}
     sources = {
-        path.relative_to(ROOT).as_posix()
-        for package in ("configs", "launch", "trainer")
-        for path in (ROOT / package).rglob("*.py")
+        f"{below}{path.relative_to(ROOT).as_posix()}"
+        for folder, below in WHERE.items()
+        for path in (ROOT / folder).rglob("*.py")
     }
     others = {
-        "launch/gcp/machine/startup.sh",
+        "trainer/launch/gcp/machine/startup.sh",
         "trainer/py.typed",
         "trainer/reports/templates/page.html",
         "trainer/serving/templates/model_card.md",

@@ -13,7 +13,6 @@ import time
 
 import pytest
 
-import configs
 from tests.processes import environment_of
 from tests.runs import read_result
 from tests.runs import TRAINED
@@ -110,7 +109,7 @@ def test_the_last_of_two_flags_counts():
         ["--config", "digits", "--config.seed", "7"],
         ["--config.seed=7", "--config=digits"],
         ["-config=digits", "-config.seed=7"],
-        [f"--config={configs.__path__[0]}/digits.py", "--config.seed=7"],
+        [f"--config={flags_lib.CONFIGS}/digits.py", "--config.seed=7"],
     ],
     ids=["name", "words", "field first", "one dash", "file"],
 )

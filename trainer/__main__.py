@@ -55,20 +55,21 @@ VERBS = {
         "trainer.reports.tensorboard", "show the curves of a run, or of many"
     ),
     "launch local": Verb(
-        "launch.local", "run workers on this machine, and restart them"
+        "trainer.launch.local", "run workers on this machine, and restart them"
     ),
     "launch slurm": Verb(
-        "launch.slurm.__main__", "submit a job to Slurm, and requeue it"
+        "trainer.launch.slurm.__main__", "submit a job to Slurm, and requeue it"
     ),
     "launch gcp": Verb(
-        "launch.gcp.__main__", "run a job on Google Cloud's GPUs or TPUs"
+        "trainer.launch.gcp.__main__",
+        "run a job on Google Cloud's GPUs or TPUs",
     ),
     "launch ssh": Verb(
-        "launch.ssh.__main__",
+        "trainer.launch.ssh.__main__",
         "run workers on your own machines, and restart them",
     ),
     "launch kubernetes": Verb(
-        "launch.kubernetes.__main__",
+        "trainer.launch.kubernetes.__main__",
         "print or create what runs a job on Kubernetes",
     ),
 }

@@ -31,7 +31,7 @@ from trainer.process.exits import UserError
 from trainer.storage.names import check_place
 from trainer.storage.names import place
 
-CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
+CONFIGS = pathlib.Path(__file__).resolve().parent / "configs"
 # Flags that name a folder or file, here or of a bucket.
 PLACES = ("workdir", "data_dir", "init_from")
 _CONFIG_FLAG = re.compile(r"--?(?:no)?config\.([\w.]+)(?:=(.*))?", re.DOTALL)

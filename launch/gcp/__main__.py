@@ -5,16 +5,16 @@ import difflib
 import shutil
 import sys
 
-from launch.gcp import flags
-from launch.gcp import gcloud
-from launch.gcp import jobs
-from launch.gcp import plan
-from launch.gcp.client import Client
-from launch.gcp.client import GcloudError
-from launch.gcp.launcher import Launcher
-from launch.gcp.request import Request
-from launch.supervise.policy import FAILED
-from launch.supervise.signals import Signals
+from trainer.launch.gcp import flags
+from trainer.launch.gcp import gcloud
+from trainer.launch.gcp import jobs
+from trainer.launch.gcp import plan
+from trainer.launch.gcp.client import Client
+from trainer.launch.gcp.client import GcloudError
+from trainer.launch.gcp.launcher import Launcher
+from trainer.launch.gcp.request import Request
+from trainer.launch.supervise.policy import FAILED
+from trainer.launch.supervise.signals import Signals
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.process.exits import verb

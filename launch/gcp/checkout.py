@@ -4,9 +4,9 @@ import os
 import pathlib
 import shutil
 
-from launch.gcp.revision import ROOT
-from launch.programs import ASK_SECS
-from launch.programs import finish
+from trainer.launch.gcp.revision import ROOT
+from trainer.launch.programs import ASK_SECS
+from trainer.launch.programs import finish
 from trainer.process.exits import UserError
 
 # Of the changed files, that are named.

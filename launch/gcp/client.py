@@ -6,11 +6,11 @@ import re
 import shlex
 from typing import Any
 
-from launch.gcp import gcloud
-from launch.gcp.gcloud import Words
-from launch.programs import CHANGE_SECS
-from launch.programs import finish
-from launch.supervise.workers import die_with_parent
+from trainer.launch.gcp import gcloud
+from trainer.launch.gcp.gcloud import Words
+from trainer.launch.programs import CHANGE_SECS
+from trainer.launch.programs import finish
+from trainer.launch.supervise.workers import die_with_parent
 from trainer.process.exits import UserError
 
 # What the provider says where a later try, or another zone, may succeed.

@@ -6,15 +6,15 @@ import secrets
 import sys
 from typing import Any
 
-from launch.gcp import gcloud
-from launch.gcp import plan
-from launch.gcp.client import Client
-from launch.gcp.client import GcloudError
-from launch.gcp.request import from_json
-from launch.gcp.request import Request
-from launch.programs import CHANGE_SECS
-from launch.programs import COPY_SECS
-from launch.programs import finish
+from trainer.launch.gcp import gcloud
+from trainer.launch.gcp import plan
+from trainer.launch.gcp.client import Client
+from trainer.launch.gcp.client import GcloudError
+from trainer.launch.gcp.request import from_json
+from trainer.launch.gcp.request import Request
+from trainer.launch.programs import CHANGE_SECS
+from trainer.launch.programs import COPY_SECS
+from trainer.launch.programs import finish
 from trainer.storage.files import write_atomically
 
 

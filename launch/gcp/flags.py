@@ -4,17 +4,17 @@ import argparse
 import re
 from typing import Any
 
-from launch.command_line import LauncherParser
-from launch.command_line import positive
-from launch.command_line import trainer_flags
-from launch.gcp import gcloud
-from launch.gcp import gpus
-from launch.gcp import names
-from launch.gcp import tpus
-from launch.gcp.checkout import check_config
-from launch.gcp.request import Request
-from launch.gcp.revision import head
 from trainer.flags import joined
+from trainer.launch.command_line import LauncherParser
+from trainer.launch.command_line import positive
+from trainer.launch.command_line import trainer_flags
+from trainer.launch.gcp import gcloud
+from trainer.launch.gcp import gpus
+from trainer.launch.gcp import names
+from trainer.launch.gcp import tpus
+from trainer.launch.gcp.checkout import check_config
+from trainer.launch.gcp.request import Request
+from trainer.launch.gcp.revision import head
 from trainer.process.exits import UserError
 from trainer.storage.names import split_remote
 

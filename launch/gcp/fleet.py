@@ -6,13 +6,13 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from launch.gcp import gcloud
-from launch.gcp.client import Answer
-from launch.gcp.client import Client
-from launch.gcp.client import GcloudError
-from launch.gcp.request import LABEL
-from launch.gcp.request import OWNER_LABEL
-from launch.gcp.request import Request
+from trainer.launch.gcp import gcloud
+from trainer.launch.gcp.client import Answer
+from trainer.launch.gcp.client import Client
+from trainer.launch.gcp.client import GcloudError
+from trainer.launch.gcp.request import LABEL
+from trainer.launch.gcp.request import OWNER_LABEL
+from trainer.launch.gcp.request import Request
 
 # Of a TPU's request and of a machine: taken away, or about to be.
 _ENDED = (

@@ -3,10 +3,10 @@
 Pure: nothing is started. `gcloud` 528 takes them all.
 """
 
-from launch.gcp.request import LABEL
-from launch.gcp.request import owner
-from launch.gcp.request import OWNER_LABEL
-from launch.gcp.request import Request
+from trainer.launch.gcp.request import LABEL
+from trainer.launch.gcp.request import owner
+from trainer.launch.gcp.request import OWNER_LABEL
+from trainer.launch.gcp.request import Request
 
 Words = list[str]
 GPU, TPU = "gpu", "tpu"

@@ -6,17 +6,17 @@ import sys
 import time
 from typing import Any
 
-from launch.gcp.client import Client
-from launch.gcp.client import GcloudError
-from launch.gcp.control import Control
-from launch.gcp.control import say
-from launch.gcp.fleet import Fleet
-from launch.gcp.fleet import Machine
-from launch.gcp.machine import startup
-from launch.gcp.progress import Progress
-from launch.gcp.request import Request
-from launch.supervise.policy import FAILED
-from launch.supervise.signals import Signals
+from trainer.launch.gcp.client import Client
+from trainer.launch.gcp.client import GcloudError
+from trainer.launch.gcp.control import Control
+from trainer.launch.gcp.control import say
+from trainer.launch.gcp.fleet import Fleet
+from trainer.launch.gcp.fleet import Machine
+from trainer.launch.gcp.machine import startup
+from trainer.launch.gcp.progress import Progress
+from trainer.launch.gcp.request import Request
+from trainer.launch.supervise.policy import FAILED
+from trainer.launch.supervise.signals import Signals
 from trainer.process import output
 from trainer.process.exits import tell
 from trainer.process.exits import UserError

@@ -3,12 +3,12 @@
 import shlex
 import sys
 
-from launch.confirmation import confirmed
-from launch.gcp import checkout
-from launch.gcp import gcloud
-from launch.gcp.machine import startup
-from launch.gcp.request import Request
-from launch.gcp.revision import ROOT
+from trainer.launch.confirmation import confirmed
+from trainer.launch.gcp import checkout
+from trainer.launch.gcp import gcloud
+from trainer.launch.gcp.machine import startup
+from trainer.launch.gcp.request import Request
+from trainer.launch.gcp.revision import ROOT
 
 SCRIPT = """\
 #!/usr/bin/env bash

@@ -3,11 +3,11 @@
 import collections
 import re
 
-from launch.gcp import gcloud
-from launch.gcp.client import Client
-from launch.gcp.client import GcloudError
-from launch.gcp.control import say
-from launch.gcp.request import Request
+from trainer.launch.gcp import gcloud
+from trainer.launch.gcp.client import Client
+from trainer.launch.gcp.client import GcloudError
+from trainer.launch.gcp.control import say
+from trainer.launch.gcp.request import Request
 
 # Machines in a row that ended without a newer checkpoint, which one that is
 # taken away writes first.

@@ -4,7 +4,8 @@ import pathlib
 
 from trainer.process.exits import UserError
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Of the checkout, whose trainer/launch is a link to launch/.
+ROOT = pathlib.Path(__file__).parents[3].resolve()
 
 
 def head(root: pathlib.Path = ROOT) -> str:

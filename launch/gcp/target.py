@@ -4,16 +4,16 @@ import argparse
 import dataclasses
 import pathlib
 
-from launch.gcp import fleet
-from launch.gcp import gcloud
-from launch.gcp import names
-from launch.gcp import plan
-from launch.gcp.client import Client
-from launch.gcp.control import Control
-from launch.gcp.launcher import Launcher
-from launch.gcp.request import from_json
-from launch.gcp.request import Request
-from launch.supervise.signals import Signals
+from trainer.launch.gcp import fleet
+from trainer.launch.gcp import gcloud
+from trainer.launch.gcp import names
+from trainer.launch.gcp import plan
+from trainer.launch.gcp.client import Client
+from trainer.launch.gcp.control import Control
+from trainer.launch.gcp.launcher import Launcher
+from trainer.launch.gcp.request import from_json
+from trainer.launch.gcp.request import Request
+from trainer.launch.supervise.signals import Signals
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 

@@ -1,30 +1,30 @@
 """Runs a job on Kubernetes: prints its manifest, or hands it to kubectl.
 
 Kubernetes starts the pods, and new ones for those that it takes away; in each
-of them `python -m launch.local` starts one worker of the trainer again where it
-ends by a peer's fault.
+of them `python -m trainer.launch.local` starts one worker of the trainer again
+where it ends by a peer's fault.
 """
 
 import argparse
 import math
 import sys
 
-from launch.command_line import LauncherParser
-from launch.command_line import positive
-from launch.command_line import trainer_flags
-from launch.kubernetes import kubectl
-from launch.kubernetes.manifest import objects
-from launch.kubernetes.manifest import to_yaml
-from launch.kubernetes.names import bytes_of
-from launch.kubernetes.names import check_label
-from launch.kubernetes.names import check_name
-from launch.kubernetes.names import check_workdir
-from launch.kubernetes.names import cores_of
-from launch.kubernetes.names import has_digest
-from launch.kubernetes.names import volume_of
-from launch.kubernetes.request import Request
-from launch.kubernetes.request import Slice
-from launch.kubernetes.request import slice_of
+from trainer.launch.command_line import LauncherParser
+from trainer.launch.command_line import positive
+from trainer.launch.command_line import trainer_flags
+from trainer.launch.kubernetes import kubectl
+from trainer.launch.kubernetes.manifest import objects
+from trainer.launch.kubernetes.manifest import to_yaml
+from trainer.launch.kubernetes.names import bytes_of
+from trainer.launch.kubernetes.names import check_label
+from trainer.launch.kubernetes.names import check_name
+from trainer.launch.kubernetes.names import check_workdir
+from trainer.launch.kubernetes.names import cores_of
+from trainer.launch.kubernetes.names import has_digest
+from trainer.launch.kubernetes.names import volume_of
+from trainer.launch.kubernetes.request import Request
+from trainer.launch.kubernetes.request import Slice
+from trainer.launch.kubernetes.request import slice_of
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 

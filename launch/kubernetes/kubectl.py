@@ -4,14 +4,14 @@ import shutil
 import subprocess
 import sys
 
-from launch.confirmation import confirmed
-from launch.kubernetes.manifest import objects
-from launch.kubernetes.manifest import to_yaml
-from launch.kubernetes.request import Request
-from launch.programs import ASK_SECS
-from launch.programs import CHANGE_SECS
-from launch.programs import finish
-from launch.supervise.policy import FAILED
+from trainer.launch.confirmation import confirmed
+from trainer.launch.kubernetes.manifest import objects
+from trainer.launch.kubernetes.manifest import to_yaml
+from trainer.launch.kubernetes.request import Request
+from trainer.launch.programs import ASK_SECS
+from trainer.launch.programs import CHANGE_SECS
+from trainer.launch.programs import finish
+from trainer.launch.supervise.policy import FAILED
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 

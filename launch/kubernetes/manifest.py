@@ -9,12 +9,12 @@ from typing import Any
 
 import yaml
 
-from launch.kubernetes.pods import CONTAINER
-from launch.kubernetes.pods import pod_spec
-from launch.kubernetes.request import labels
-from launch.kubernetes.request import PORT
-from launch.kubernetes.request import Request
-from launch.supervise.policy import FINAL
+from trainer.launch.kubernetes.pods import CONTAINER
+from trainer.launch.kubernetes.pods import pod_spec
+from trainer.launch.kubernetes.request import labels
+from trainer.launch.kubernetes.request import PORT
+from trainer.launch.kubernetes.request import Request
+from trainer.launch.supervise.policy import FINAL
 from trainer.process.exits import STOPPED
 
 Values = dict[str, Any]

@@ -7,7 +7,7 @@ kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity
 import re
 from fractions import Fraction
 
-from launch.kubernetes.request import Volume
+from trainer.launch.kubernetes.request import Volume
 from trainer.process.exits import UserError
 
 LABEL_CHARS = 63

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from launch.kubernetes.request import addresses
-from launch.kubernetes.request import PORT
-from launch.kubernetes.request import Request
-from launch.tpu import tpu_environment
 from trainer.cluster.discovery import SECRET
+from trainer.launch.kubernetes.request import addresses
+from trainer.launch.kubernetes.request import PORT
+from trainer.launch.kubernetes.request import Request
+from trainer.launch.tpu import tpu_environment
 
 Values = dict[str, Any]
 
@@ -91,7 +91,12 @@ def _container(request: Request) -> Values:
         "image": request.image,
         # One worker's supervisor: what ends by a peer's fault is started again
         # in its place, and the pod stays.
-        "command": [*_unlocked(request), "python", "-m", "launch.local"],
+        "command": [
+            *_unlocked(request),
+            "python",
+            "-m",
+            "trainer.launch.local",
+        ],
         "args": [
             f"--max_restarts={request.max_restarts}",
             "--",

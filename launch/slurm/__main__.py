@@ -8,13 +8,13 @@ import pathlib
 import re
 import sys
 
-from launch.command_line import LauncherParser
-from launch.command_line import positive
-from launch.command_line import trainer_flags
-from launch.slurm.script import is_array
-from launch.slurm.script import log_of
-from launch.slurm.script import script
-from launch.slurm.script import submit
+from trainer.launch.command_line import LauncherParser
+from trainer.launch.command_line import positive
+from trainer.launch.command_line import trainer_flags
+from trainer.launch.slurm.script import is_array
+from trainer.launch.slurm.script import log_of
+from trainer.launch.slurm.script import script
+from trainer.launch.slurm.script import submit
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.process.plain_text import exact

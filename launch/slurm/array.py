@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from launch.command_line import trainer_flags
+from trainer.launch.command_line import trainer_flags
 
 # Stands for the task's id in the trainer's arguments, as in Slurm's own names
 # of files.

@@ -16,22 +16,22 @@ import time
 from typing import Any
 from typing import TypedDict
 
-from launch.command_line import LauncherParser
-from launch.command_line import trainer_flags
-from launch.programs import ASK_SECS
-from launch.programs import finish
-from launch.slurm.array import own_arguments
-from launch.slurm.array import own_number
-from launch.supervise.policy import FINAL
-from launch.supervise.policy import Leave
-from launch.supervise.policy import Policy
-from launch.supervise.policy import Restart
-from launch.supervise.policy import shell_code
-from launch.supervise.policy import Supervision
-from launch.supervise.signals import Signals
-from launch.supervise.trainer import newest_step
-from launch.supervise.trainer import TRAINER
 from trainer.cluster.discovery import SECRET
+from trainer.launch.command_line import LauncherParser
+from trainer.launch.command_line import trainer_flags
+from trainer.launch.programs import ASK_SECS
+from trainer.launch.programs import finish
+from trainer.launch.slurm.array import own_arguments
+from trainer.launch.slurm.array import own_number
+from trainer.launch.supervise.policy import FINAL
+from trainer.launch.supervise.policy import Leave
+from trainer.launch.supervise.policy import Policy
+from trainer.launch.supervise.policy import Restart
+from trainer.launch.supervise.policy import shell_code
+from trainer.launch.supervise.policy import Supervision
+from trainer.launch.supervise.signals import Signals
+from trainer.launch.supervise.trainer import newest_step
+from trainer.launch.supervise.trainer import TRAINER
 from trainer.process import output
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import DONE
@@ -73,7 +73,9 @@ class Stored(TypedDict):
 
 def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Returns the flags, and the trainer's arguments."""
-    parser = LauncherParser("python -m launch.slurm.batch", __doc__ or "")
+    parser = LauncherParser(
+        "python -m trainer.launch.slurm.batch", __doc__ or ""
+    )
     parser.max_restarts()
     parser.switch("--requeue", "where it pays to have the job wait again")
     return parser.read(argv)

@@ -3,10 +3,10 @@
 import argparse
 import shlex
 
-from launch.programs import CHANGE_SECS
-from launch.programs import finish
-from launch.programs import LATE
-from launch.supervise.trainer import module_command
+from trainer.launch.programs import CHANGE_SECS
+from trainer.launch.programs import finish
+from trainer.launch.programs import LATE
+from trainer.launch.supervise.trainer import module_command
 from trainer.process.exits import UserError
 
 SCRIPT = """\
@@ -68,7 +68,7 @@ def script(wanted: argparse.Namespace, arguments: list[str]) -> str:
     options = [f"--{k}={v}" for k, v in given.items() if v is not None]
     options.append("--requeue" if wanted.requeue else "--no-requeue")
     words = [
-        *module_command("launch.slurm.batch"),
+        *module_command("trainer.launch.slurm.batch"),
         f"--max_restarts={wanted.max_restarts}",
         *(["--requeue"] if wanted.requeue else []),
         "--",

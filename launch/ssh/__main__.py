@@ -1,7 +1,7 @@
 """Runs a job's workers on hosts that ssh reaches, and restarts them.
 
-On each host `python -m launch.ssh.host` runs one worker. This process watches
-their connections, as launch.local watches processes.
+On each host `python -m trainer.launch.ssh.host` runs one worker. This process
+watches their connections, as trainer.launch.local watches processes.
 """
 
 import argparse
@@ -12,16 +12,16 @@ import re
 import shlex
 import sys
 
-from launch.command_line import LauncherParser
-from launch.command_line import positive
-from launch.command_line import trainer_flags
-from launch.ssh.connections import RemoteJob
-from launch.ssh.openssh import is_loopback
-from launch.ssh.openssh import name_of
-from launch.ssh.openssh import probe_command
-from launch.ssh.openssh import worker_command
-from launch.supervise.policy import Policy
-from launch.supervise.supervisor import supervise
+from trainer.launch.command_line import LauncherParser
+from trainer.launch.command_line import positive
+from trainer.launch.command_line import trainer_flags
+from trainer.launch.ssh.connections import RemoteJob
+from trainer.launch.ssh.openssh import is_loopback
+from trainer.launch.ssh.openssh import name_of
+from trainer.launch.ssh.openssh import probe_command
+from trainer.launch.ssh.openssh import worker_command
+from trainer.launch.supervise.policy import Policy
+from trainer.launch.supervise.supervisor import supervise
 from trainer.process import output
 from trainer.process.exits import INTERRUPTED
 from trainer.process.exits import UserError

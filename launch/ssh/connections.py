@@ -11,16 +11,16 @@ import subprocess
 import time
 from typing import Any
 
-from launch.programs import ASK_SECS
-from launch.programs import finish
-from launch.ssh.openssh import is_loopback
-from launch.ssh.openssh import name_of
-from launch.ssh.openssh import probe_command
-from launch.ssh.openssh import SPEAK_SECS
-from launch.ssh.openssh import worker_command
-from launch.supervise.tee import Tee
-from launch.supervise.workers import Worker
 from trainer.cluster.discovery import SECRET
+from trainer.launch.programs import ASK_SECS
+from trainer.launch.programs import finish
+from trainer.launch.ssh.openssh import is_loopback
+from trainer.launch.ssh.openssh import name_of
+from trainer.launch.ssh.openssh import probe_command
+from trainer.launch.ssh.openssh import SPEAK_SECS
+from trainer.launch.ssh.openssh import worker_command
+from trainer.launch.supervise.tee import Tee
+from trainer.launch.supervise.workers import Worker
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import UserError
 from trainer.process.moments import boot_secs

@@ -20,17 +20,17 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from launch.command_line import LauncherParser
-from launch.command_line import not_negative
-from launch.command_line import trainer_flags
-from launch.supervise.policy import shell_code
-from launch.supervise.signals import Signals
-from launch.supervise.tee import Tee
-from launch.supervise.trainer import newest_step
-from launch.supervise.trainer import TRAINER
-from launch.supervise.workers import Worker
-from launch.supervise.workers import WorkerGroup
 from trainer.cluster.discovery import SECRET
+from trainer.launch.command_line import LauncherParser
+from trainer.launch.command_line import not_negative
+from trainer.launch.command_line import trainer_flags
+from trainer.launch.supervise.policy import shell_code
+from trainer.launch.supervise.signals import Signals
+from trainer.launch.supervise.tee import Tee
+from trainer.launch.supervise.trainer import newest_step
+from trainer.launch.supervise.trainer import TRAINER
+from trainer.launch.supervise.workers import Worker
+from trainer.launch.supervise.workers import WorkerGroup
 from trainer.process import output
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import leave
@@ -44,7 +44,7 @@ PASSED_ON = ("TERM", "USR1", "INT", "KILL")
 
 def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Returns the flags, and the trainer's arguments."""
-    parser = LauncherParser("python -m launch.ssh.host", __doc__ or "")
+    parser = LauncherParser("python -m trainer.launch.ssh.host", __doc__ or "")
     parser.add_argument("--index", type=not_negative, default=0)
     # 0 for any length, for whoever starts it by hand.
     parser.add_argument("--silence_secs", type=not_negative, default=0)

@@ -6,13 +6,13 @@ import ipaddress
 import os
 import shlex
 
-from launch.command_line import trainer_flags
-from launch.supervise.trainer import module_command
 from trainer.cluster.place import Cluster
+from trainer.launch.command_line import trainer_flags
+from trainer.launch.supervise.trainer import module_command
 
 CONNECT_SECS = 10
 # A host that is silent for so long is taken for cut off, by ssh here and by
-# launch.ssh.host there; each hears of the other so often.
+# trainer.launch.ssh.host there; each hears of the other so often.
 SILENCE_SECS, SPEAK_SECS = 30, 5
 OPTIONS = (
     "BatchMode=yes",
@@ -54,10 +54,10 @@ def probe_command(
 
 
 def _host_command(wanted: argparse.Namespace) -> list[str]:
-    """Returns the words that run launch.ssh.host; paths are as here."""
+    """Returns the words that run trainer.launch.ssh.host; paths are as here."""
     if wanted.directory == os.getcwd():
-        return module_command("launch.ssh.host", wanted.python)
-    return [wanted.python, "-m", "launch.ssh.host"]
+        return module_command("trainer.launch.ssh.host", wanted.python)
+    return [wanted.python, "-m", "trainer.launch.ssh.host"]
 
 
 def worker_command(

@@ -4,14 +4,14 @@ import sys
 from collections.abc import Callable
 from collections.abc import Sequence
 
-from launch.supervise.policy import code_when_told
-from launch.supervise.policy import FAILED
-from launch.supervise.policy import Leave
-from launch.supervise.policy import Policy
-from launch.supervise.policy import Supervision
-from launch.supervise.signals import Signals
-from launch.supervise.workers import Worker
-from launch.supervise.workers import WorkerGroup
+from trainer.launch.supervise.policy import code_when_told
+from trainer.launch.supervise.policy import FAILED
+from trainer.launch.supervise.policy import Leave
+from trainer.launch.supervise.policy import Policy
+from trainer.launch.supervise.policy import Supervision
+from trainer.launch.supervise.signals import Signals
+from trainer.launch.supervise.workers import Worker
+from trainer.launch.supervise.workers import WorkerGroup
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import tell
 

@@ -7,7 +7,8 @@ import sys
 
 from trainer.storage.names import step_of
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Holds the package trainer, in which a wheel has this one.
+ROOT = pathlib.Path(__file__).parents[3]
 
 
 def module_command(module: str, python: str = sys.executable) -> list[str]:

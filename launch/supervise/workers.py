@@ -9,9 +9,9 @@ import subprocess
 import threading
 from collections.abc import Sequence
 
-from launch.supervise.enclosure import Enclosure
-from launch.supervise.signals import Signals
-from launch.supervise.tee import Tee
+from trainer.launch.supervise.enclosure import Enclosure
+from trainer.launch.supervise.signals import Signals
+from trainer.launch.supervise.tee import Tee
 from trainer.process.awake import AwakeClock
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import ClusterError

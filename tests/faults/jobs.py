@@ -49,7 +49,7 @@ PLAIN = (
     "--config.checkpoint.every_secs=1",
 )
 LAUNCHER = (
-    "import sys; from launch import local;"
+    "import sys; from trainer.launch import local;"
     " local.TRAINER = (sys.executable, '-m', 'tests.faults.trainer');"
     " sys.exit(local.main(sys.argv[1:]))"
 )

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from typing import Any
 from typing import NamedTuple
 
-from launch.slurm import batch
 from tests import runs
 from trainer.finished import trained_run
+from trainer.launch.slurm import batch
 from trainer.process.exits import UserError
 from trainer.reports import checkpoints as listing
 from trainer.reports import compare

@@ -73,7 +73,7 @@ class Lab:
         names = ",".join(host.address for host in self.hosts)
         words = [
             *self.desk.enter(),
-            *(python, "-m", "launch.ssh", f"--hosts={names}"),
+            *(python, "-m", "trainer.launch.ssh", f"--hosts={names}"),
             *(f"--directory={ROOT}", f"--ssh_config={self.config}"),
             *arguments,
         ]

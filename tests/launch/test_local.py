@@ -12,12 +12,12 @@ import sys
 
 import pytest
 
-from launch import local
-from launch.supervise import workers
 from tests import forked
 from tests import processes
 from tests.faults import jobs
 from tests.launch.fake_trainer import PLAN
+from trainer.launch import local
+from trainer.launch.supervise import workers
 from trainer.process.exits import UserError
 
 ENDED_SECS = 30.0
@@ -241,7 +241,7 @@ def is_alive(pid):
 def start_fakes(tmp_path, workers, **streams):
     """Starts a supervisor of stand-ins, which follow tmp_path/plan.json."""
     script = (
-        "import sys; from launch import local;"
+        "import sys; from trainer.launch import local;"
         f"local.TRAINER = (sys.executable, {FAKE!r});"
         "sys.exit(local.main(sys.argv[1:]))"
     )

@@ -4,10 +4,10 @@ import signal
 
 import pytest
 
-from launch.programs import finish
-from launch.programs import LATE
 from tests.faults import jobs
 from tests.launch.test_local import is_alive
+from trainer.launch.programs import finish
+from trainer.launch.programs import LATE
 
 
 def test_a_program_that_answers_is_heard():

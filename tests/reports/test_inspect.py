@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs import your_data
 from tests import processes
 from tests.hostile import edited
 from tests.hostile import EDITS
@@ -22,6 +21,7 @@ from tests.hostile import npy_files
 from trainer import __main__ as command
 from trainer import flags as flags_lib
 from trainer import sources
+from trainer.configs import your_data
 from trainer.reports import inspect as inspect_lib
 from trainer.reports import sameness
 from trainer.sources import Dataset

@@ -16,16 +16,16 @@ import threading
 from typing import Any
 from typing import IO
 
-from launch.gcp import gcloud
-from launch.programs import ASK_SECS
-from launch.programs import CHANGE_SECS
-from launch.programs import finish
-from launch.supervise.policy import FAILED
-from launch.supervise.policy import FINAL
-from launch.supervise.policy import shell_code
-from launch.supervise.signals import Signals
-from launch.tpu import tpu_environment
 from trainer.cluster.discovery import SECRET
+from trainer.launch.gcp import gcloud
+from trainer.launch.programs import ASK_SECS
+from trainer.launch.programs import CHANGE_SECS
+from trainer.launch.programs import finish
+from trainer.launch.supervise.policy import FAILED
+from trainer.launch.supervise.policy import FINAL
+from trainer.launch.supervise.policy import shell_code
+from trainer.launch.supervise.signals import Signals
+from trainer.launch.tpu import tpu_environment
 from trainer.process.exits import DONE
 from trainer.process.exits import MISTAKE
 from trainer.process.exits import STOPPED
@@ -211,7 +211,7 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     """Starts the trainer's supervisor."""
     return subprocess.Popen(
-        [sys.executable, "-m", "launch.local", *words],
+        [sys.executable, "-m", "trainer.launch.local", *words],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=log,

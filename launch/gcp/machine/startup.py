@@ -4,10 +4,10 @@ import json
 import pathlib
 import shlex
 
-from launch.gcp import gcloud
-from launch.gcp.request import job
-from launch.gcp.request import Request
-from launch.gcp.request import STAGING
+from trainer.launch.gcp import gcloud
+from trainer.launch.gcp.request import job
+from trainer.launch.gcp.request import Request
+from trainer.launch.gcp.request import STAGING
 
 TEMPLATE = pathlib.Path(__file__).with_name("startup.sh")
 _INSTALL_GPU = """\

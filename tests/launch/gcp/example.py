@@ -1,6 +1,6 @@
 """Commands for a job, and what a dry run of one shows."""
 
-from launch.gcp import __main__ as command
+from trainer.launch.gcp import __main__ as command
 
 TRAINER = ("--config=mnist", "--data_dir=gs://mine/mnist")
 GPU = (

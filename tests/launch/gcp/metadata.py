@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 
-from launch.gcp.machine import watcher
+from trainer.launch.gcp.machine import watcher
 
 
 class Metadata:

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from launch.gcp import checkout
+from trainer.launch.gcp import checkout
 from trainer.process.exits import UserError
 
 

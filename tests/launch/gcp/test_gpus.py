@@ -2,7 +2,7 @@
 
 import pytest
 
-from launch.gcp import gpus
+from trainer.launch.gcp import gpus
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,15 @@
 
 import pytest
 
-from launch.gcp import __main__ as command
-from launch.gcp import flags
-from launch.gcp import fleet
-from launch.gcp import jobs
-from launch.gcp import plan
-from launch.gcp.request import owner
 from tests.launch.gcp.example import GPU
 from tests.launch.gcp.example import TPU
 from tests.launch.gcp.example import TRAINER
+from trainer.launch.gcp import __main__ as command
+from trainer.launch.gcp import flags
+from trainer.launch.gcp import fleet
+from trainer.launch.gcp import jobs
+from trainer.launch.gcp import plan
+from trainer.launch.gcp.request import owner
 
 
 @pytest.mark.parametrize(

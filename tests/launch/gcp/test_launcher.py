@@ -16,13 +16,13 @@ import time
 
 import pytest
 
-from launch.gcp import __main__ as command
-from launch.gcp import flags
-from launch.gcp import fleet
-from launch.gcp import launcher
 from tests import processes
 from tests.launch.gcp import cloud as clouds
 from tests.processes import ROOT
+from trainer.launch.gcp import __main__ as command
+from trainer.launch.gcp import flags
+from trainer.launch.gcp import fleet
+from trainer.launch.gcp import launcher
 
 pytestmark = [
     pytest.mark.slow,
@@ -384,7 +384,7 @@ def test_a_detached_job_is_taken_up_by_its_name(cloud, capsys):
 
 DRIVER = f"""
 import sys
-from launch.gcp import __main__ as command, flags, launcher
+from trainer.launch.gcp import __main__ as command, flags, launcher
 for name, secs in {SPEED!r}.items():
     setattr(launcher, name, secs)
 flags.head = lambda: "HEAD"

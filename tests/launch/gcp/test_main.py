@@ -4,11 +4,11 @@ import shlex
 
 import pytest
 
-from launch.gcp import __main__ as command
 from tests.launch.gcp.example import GPU
 from tests.launch.gcp.example import TPU
 from tests.launch.gcp.example import TRAINER
 from tests.launch.watched import run_watched
+from trainer.launch.gcp import __main__ as command
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_an_unknown_word_is_a_mistake(words, told, capsys):
 @pytest.mark.parametrize("words", [GPU, TPU])
 def test_a_dry_run_makes_no_process_and_no_connection(words):
     shown = run_watched(
-        "launch.gcp.__main__", *words, "--dry_run", "--", *TRAINER
+        "trainer.launch.gcp.__main__", *words, "--dry_run", "--", *TRAINER
     )
     assert shown.out.startswith("#!/usr/bin/env bash\n")
     assert shlex.split(shown.out.splitlines()[-1])[:3] == [

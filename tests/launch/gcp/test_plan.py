@@ -12,15 +12,15 @@ from hypothesis import HealthCheck
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from launch.gcp import flags
-from launch.gcp import plan
-from launch.gcp.request import from_json
 from tests.launch.gcp.example import GPU
 from tests.launch.gcp.example import show
 from tests.launch.gcp.example import TPU
 from tests.launch.gcp.example import TRAINER
 from tests.launch.words import WORDS
 from tests.processes import ROOT
+from trainer.launch.gcp import flags
+from trainer.launch.gcp import plan
+from trainer.launch.gcp.request import from_json
 
 GOLDEN = pathlib.Path(ROOT) / "tests/launch/gcp/golden"
 CASES = {

@@ -4,19 +4,19 @@ import os
 import subprocess
 import sys
 
-from launch.gcp import flags
-from launch.gcp import plan
 from tests import processes
 from tests.launch.gcp.example import GPU
 from tests.launch.gcp.example import TRAINER
+from trainer.launch.gcp import flags
+from trainer.launch.gcp import plan
 
 # A launcher that only speaks; it waits for a word before it does.
 SCRIPT = """
 import sys
-from launch.gcp.fleet import Machine
-from launch.gcp.launcher import Launcher
-from launch.gcp.request import from_json
-from launch.supervise.signals import Signals
+from trainer.launch.gcp.fleet import Machine
+from trainer.launch.gcp.launcher import Launcher
+from trainer.launch.gcp.request import from_json
+from trainer.launch.supervise.signals import Signals
 
 class Speaking(Launcher):
     def there(self):

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from launch.gcp import revision
+from trainer.launch.gcp import revision
 
 
 def test_the_commit_is_read_without_git(tmp_path):

@@ -10,17 +10,17 @@ import subprocess
 
 import pytest
 
-from launch.gcp.machine import session
-from launch.gcp.machine import startup
-from launch.supervise.policy import FAILED
-from launch.supervise.policy import FINAL
-from launch.supervise.signals import Signals
 from tests import forked
 from tests import processes
 from tests.faults import bucket as buckets
 from tests.faults import jobs
 from tests.launch.gcp import cloud as clouds
 from tests.launch.gcp.metadata import watch
+from trainer.launch.gcp.machine import session
+from trainer.launch.gcp.machine import startup
+from trainer.launch.supervise.policy import FAILED
+from trainer.launch.supervise.policy import FINAL
+from trainer.launch.supervise.signals import Signals
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import DONE
 
@@ -218,7 +218,7 @@ def test_the_preflights_step_adds_up_over_replicas():
 
 DRIVER = """
 import json, pathlib, sys
-from launch.gcp.machine import session
+from trainer.launch.gcp.machine import session
 session.LOG_SECS = float(sys.argv[3])
 session.socket.gethostname = lambda: sys.argv[4]
 one = session.Session(json.loads(sys.argv[1]), pathlib.Path(sys.argv[2]))

@@ -10,11 +10,11 @@ import shutil
 
 import pytest
 
-from launch.gcp import __main__ as command
-from launch.gcp import flags
-from launch.gcp import fleet
-from launch.gcp import launcher
 from tests.launch.gcp import cloud as clouds
+from trainer.launch.gcp import __main__ as command
+from trainer.launch.gcp import flags
+from trainer.launch.gcp import fleet
+from trainer.launch.gcp import launcher
 
 pytestmark = [
     pytest.mark.slow,

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from launch.gcp.machine import watcher
 from tests.launch.gcp.metadata import watch
+from trainer.launch.gcp.machine import watcher
 
 
 @pytest.mark.parametrize(

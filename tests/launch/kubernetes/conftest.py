@@ -3,9 +3,9 @@
 import pytest
 import yaml
 
-from launch.kubernetes import __main__ as kubernetes
 from tests.launch.kubernetes.example import command
 from tests.launch.kubernetes.example import TRAINER
+from trainer.launch.kubernetes import __main__ as kubernetes
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@
 
 import pytest
 
-from launch.kubernetes.manifest import objects
-from launch.kubernetes.pods import JOIN_SECS
-from launch.kubernetes.request import Request
 from tests.launch.kubernetes.job_controller import End
 from tests.launch.kubernetes.job_controller import JobController
 from tests.launch.kubernetes.job_controller import KILLED
 from tests.launch.kubernetes.job_controller import MOST_DELAY_SECS
+from trainer.launch.kubernetes.manifest import objects
+from trainer.launch.kubernetes.pods import JOIN_SECS
+from trainer.launch.kubernetes.request import Request
 
 NODES = 8
 PREEMPTIONS = 20

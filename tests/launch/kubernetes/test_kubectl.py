@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from launch.kubernetes import __main__ as kubernetes
-from launch.kubernetes import kubectl as kubectl_lib
 from tests.launch.kubernetes.example import assert_one_line
 from tests.launch.kubernetes.example import command
+from trainer.launch.kubernetes import __main__ as kubernetes
+from trainer.launch.kubernetes import kubectl as kubectl_lib
 
 # Notes its words and what it is given, and ends as the plan says.
 KUBECTL = """\

@@ -7,12 +7,12 @@ import sys
 import pytest
 import yaml
 
-from launch.kubernetes import __main__ as kubernetes
 from tests.launch.kubernetes.example import assert_one_line
 from tests.launch.kubernetes.example import command
 from tests.launch.kubernetes.example import TPU
 from tests.launch.kubernetes.example import TRAINER
 from tests.processes import ROOT
+from trainer.launch.kubernetes import __main__ as kubernetes
 
 BAD = [
     ({"--name": "MNIST"}, "--name='MNIST' must be 53 or fewer of a-z"),

@@ -12,16 +12,16 @@ import yaml
 from hypothesis import strategies
 from kubeflow_trainer_api.models import JobsetV1alpha2JobSet
 
-from launch.kubernetes import __main__ as kubernetes
-from launch.kubernetes.manifest import objects
-from launch.kubernetes.manifest import to_yaml
-from launch.kubernetes.request import Request
 from tests.launch.kubernetes.example import container_of
 from tests.launch.kubernetes.example import DIGEST
 from tests.launch.kubernetes.example import expanded
 from tests.launch.kubernetes.example import TPU
 from tests.launch.kubernetes.example import TRAINER
 from tests.processes import ROOT
+from trainer.launch.kubernetes import __main__ as kubernetes
+from trainer.launch.kubernetes.manifest import objects
+from trainer.launch.kubernetes.manifest import to_yaml
+from trainer.launch.kubernetes.request import Request
 
 LATEST = str(kubernetes_validate.latest_version())
 # The first version in which pod failure policies are there for good.
@@ -161,7 +161,7 @@ def test_what_a_job_holds(printed):
     path = "metadata.labels['batch.kubernetes.io/controller-uid']"
     source = {"fieldRef": {"fieldPath": path}}
     assert secret == {"name": "STRATA_JOB_SECRET", "valueFrom": source}
-    assert container["command"] == ["python", "-m", "launch.local"]
+    assert container["command"] == ["python", "-m", "trainer.launch.local"]
     assert container["args"] == [
         "--max_restarts=3",
         "--",

@@ -13,12 +13,12 @@ import subprocess
 import pytest
 import yaml
 
-from launch.kubernetes import __main__ as kubernetes
 from tests import forked
 from tests.faults import jobs
 from tests.faults.network import hosts
 from tests.launch.kubernetes.example import expanded
 from tests.processes import ROOT
+from trainer.launch.kubernetes import __main__ as kubernetes
 
 pytestmark = pytest.mark.slow
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from launch.command_line import trainer_flags
-from launch.slurm import __main__ as slurm
-from launch.slurm import array
-from launch.slurm import batch as slurm_batch
+from trainer.launch.command_line import trainer_flags
+from trainer.launch.slurm import __main__ as slurm
+from trainer.launch.slurm import array
+from trainer.launch.slurm import batch as slurm_batch
 from trainer.storage import json_files
 
 TRAINER = ["--config=fake", "--workdir=run"]

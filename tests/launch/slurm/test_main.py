@@ -10,10 +10,10 @@ from hypothesis import HealthCheck
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from launch.slurm import __main__ as slurm
 from tests.launch.watched import run_watched
 from tests.launch.words import as_flags
 from tests.launch.words import WORDS
+from trainer.launch.slurm import __main__ as slurm
 
 TRAINER = ["--config=fake", "--workdir=run"]
 
@@ -53,7 +53,7 @@ def test_the_script_says_what_is_asked(capsys):
         "exec",
         sys.executable,
         "-m",
-        "launch.slurm.batch",
+        "trainer.launch.slurm.batch",
         "--max_restarts=10",
         "--requeue",
         "--",
@@ -169,6 +169,6 @@ def test_what_sbatch_says_is_told(tmp_path, capsys, monkeypatch):
 
 def test_a_dry_run_makes_no_process_and_no_connection():
     words = ("--dry_run", "--", "--config=mnist")
-    shown = run_watched("launch.slurm.__main__", *words)
+    shown = run_watched("trainer.launch.slurm.__main__", *words)
     assert not shown.err
     assert shown.out.startswith("#!/usr/bin/env bash\n")

@@ -12,7 +12,7 @@ from tests.faults import slurm
 pytestmark = pytest.mark.slow
 
 FLAGS = jobs.TWO_SHORT.flags
-LAUNCH = ("-m", "launch.slurm", "--nodes=2")
+LAUNCH = ("-m", "trainer.launch.slurm", "--nodes=2")
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from launch.ssh import __main__ as ssh
-from launch.ssh import connections
-from launch.supervise import workers
 from tests import processes
 from tests.faults import jobs
 from tests.launch import fake_trainer
 from tests.launch.fake_trainer import PLAN
+from trainer.launch.ssh import __main__ as ssh
+from trainer.launch.ssh import connections
+from trainer.launch.supervise import workers
 
 FAKE = fake_trainer.__file__
 # Runs the command's last word in a shell of its own, as sshd does; while there
@@ -47,7 +47,7 @@ PYTHON = """\
 #!{python}
 import sys
 sys.path.insert(0, {root!r})
-from launch.ssh import host
+from trainer.launch.ssh import host
 from trainer.process.exits import leave
 host.TRAINER = (sys.executable, {fake!r})
 host._address_of = {names}.get
@@ -152,8 +152,9 @@ def test_a_host_whose_worker_fails_first_is_left_out(lab, tmp_path, capfd):
 def launch(words):
     """Starts a launcher with the fixture's short times."""
     script = (
-        "import sys; from launch.ssh import __main__ as ssh, connections;"
-        "from launch.supervise import workers;"
+        "import sys; from trainer.launch.ssh import __main__ as ssh;"
+        "from trainer.launch.ssh import connections;"
+        "from trainer.launch.supervise import workers;"
         "workers.PEER_GRACE_SECS = 0.3; connections.KILL_SECS = 2.0;"
         "connections.FRESH_SECS = 0.0;"
         "sys.exit(ssh.main(sys.argv[1:]))"

@@ -19,7 +19,8 @@ def remote(tmp_path):
 
     def start(trainer, *flags, said=None):
         script = (
-            "import sys; from launch.ssh import host; host.STOP_SECS = 0.5;"
+            "import sys; from trainer.launch.ssh import host;"
+            "host.STOP_SECS = 0.5;"
             f"host.TRAINER = (sys.executable, '-c', {trainer!r});"
             "host.leave(host.main(sys.argv[1:]))"
         )

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from launch.ssh import __main__ as ssh
-from launch.ssh import openssh
 from tests.launch.watched import run_watched
 from tests.launch.words import as_flags
 from tests.launch.words import WORDS
+from trainer.launch.ssh import __main__ as ssh
+from trainer.launch.ssh import openssh
 
 
 def write_tool(path, text):
@@ -87,8 +87,8 @@ def test_a_dry_run_prints_all_commands(capfd):
     assert [shlex.split(line)[-2] for line in lines] == ["me@a", "b"] * 2
     assert all(line.startswith(f"ssh -T{options} ") for line in lines)
     assert shlex.split(lines[0])[-1] == (
-        "cd '/a b/$(x)' && exec python3 -m launch.ssh.host --probe=runs/x"
-        " --hosts=a,b"
+        "cd '/a b/$(x)' && exec python3 -m trainer.launch.ssh.host"
+        " --probe=runs/x --hosts=a,b"
     )
     words = shlex.split(shlex.split(lines[3])[-1])
     assert words[:5] == ["cd", "/a b/$(x)", "&&", "exec", "env"]
@@ -97,7 +97,13 @@ def test_a_dry_run_prints_all_commands(capfd):
         "task": {"type": "worker", "index": 1},
     }
     assert words[6:] == [
-        *("python3", "-m", "launch.ssh.host", "--index=1", "--silence_secs=30"),
+        *(
+            "python3",
+            "-m",
+            "trainer.launch.ssh.host",
+            "--index=1",
+            "--silence_secs=30",
+        ),
         *("--start_secs=300", "--", "--config=x"),
     ]
 
@@ -131,6 +137,6 @@ def test_the_trainers_arguments_arrive_intact(words, tmp_path, capfd):
 
 def test_a_dry_run_makes_no_process_and_no_connection():
     words = ("--hosts=a,b", "--dry_run", "--", "--config=mnist")
-    shown = run_watched("launch.ssh.__main__", *words)
+    shown = run_watched("trainer.launch.ssh.__main__", *words)
     assert not shown.err
     assert shown.out.startswith("ssh -T ")

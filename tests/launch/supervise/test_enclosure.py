@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from launch.supervise import enclosure as enclosures
-from launch.supervise.enclosure import Enclosure
+from trainer.launch.supervise import enclosure as enclosures
+from trainer.launch.supervise.enclosure import Enclosure
 
 LISTEN = """
 import socket, sys

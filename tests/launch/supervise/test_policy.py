@@ -8,12 +8,12 @@ from hypothesis.stateful import precondition
 from hypothesis.stateful import rule
 from hypothesis.stateful import RuleBasedStateMachine
 
-from launch.supervise.policy import code_when_told
-from launch.supervise.policy import FINAL
-from launch.supervise.policy import Leave
-from launch.supervise.policy import Policy
-from launch.supervise.policy import Restart
-from launch.supervise.policy import Supervision
+from trainer.launch.supervise.policy import code_when_told
+from trainer.launch.supervise.policy import FINAL
+from trainer.launch.supervise.policy import Leave
+from trainer.launch.supervise.policy import Policy
+from trainer.launch.supervise.policy import Restart
+from trainer.launch.supervise.policy import Supervision
 
 RETRIED = (-9, -15, 1, 42, 75)
 

@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 
-from launch.supervise.trainer import module_command
-from launch.supervise.trainer import ROOT
+from trainer.launch.supervise.trainer import module_command
+from trainer.launch.supervise.trainer import ROOT
 
 
 def test_files_named_like_modules_are_not_taken_for_them(tmp_path, monkeypatch):

@@ -4,10 +4,10 @@ import signal
 
 import pytest
 
-from launch.supervise.signals import Signals
-from launch.supervise.workers import HUNG_SECS
-from launch.supervise.workers import UNKILLABLE_SECS
-from launch.supervise.workers import WorkerGroup
+from trainer.launch.supervise.signals import Signals
+from trainer.launch.supervise.workers import HUNG_SECS
+from trainer.launch.supervise.workers import UNKILLABLE_SECS
+from trainer.launch.supervise.workers import WorkerGroup
 from trainer.process.awake import AwakeClock
 from trainer.process.exits import ClusterError
 
