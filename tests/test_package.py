@@ -9,6 +9,8 @@ import sys
 import types
 import zipfile
 
+import pytest
+
 import trainer
 from trainer import __main__ as command
 from trainer.process.extras import DISTRIBUTION
@@ -53,11 +55,49 @@ def test_python_m_trainer_is_the_command():
     assert done.stdout == f"strata {trainer.__version__}\n"
 
 
-def test_an_unknown_verb_is_one_line_with_the_nearest(capsys):
-    assert command.main(["trian"]) == 2
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("trian", "'trian' is no verb; did you mean train?"),
+        (
+            "launch slrum",
+            "'launch slrum' is no verb; did you mean launch slurm",
+        ),
+        ("versoin", "did you mean version?"),
+        ("help trian", "did you mean train?"),
+        ("zzz", "'zzz' is no verb; see strata --help"),
+    ],
+)
+def test_an_unknown_verb_is_one_line_with_the_nearest(words, told, capsys):
+    assert command.main(words.split()) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err == "strata: 'trian' is no verb; did you mean train?\n"
+    assert captured.err.startswith("strata: ")
+    assert told in captured.err
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "begin"),
+    [
+        ("", "usage: strata VERB"),
+        ("help", "usage: strata VERB"),
+        ("-h", "usage: strata VERB"),
+        ("launch", "usage: strata launch WHERE"),
+        ("launch --help", "usage: strata launch WHERE"),
+        ("help launch", "usage: strata launch WHERE"),
+        ("help train", "Trains and scores"),
+        ("help report", "usage: strata report WORKDIR"),
+        ("help launch local", "usage: strata launch local"),
+        ("help launch gcp", "usage: strata launch gcp VERB"),
+        ("help launch gcp gpu", "usage: strata launch gcp gpu"),
+        ("version", f"strata {trainer.__version__}\n"),
+        ("--version", f"strata {trainer.__version__}\n"),
+    ],
+)
+def test_help_is_there_for_each_word(words, begin, capsys):
+    assert command.main(words.split()) == 0
+    assert capsys.readouterr().out.startswith(begin)
 
 
 def test_a_verb_gets_the_words_after_it(monkeypatch):

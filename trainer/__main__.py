@@ -4,16 +4,19 @@ A verb's module is imported when the verb is asked for and not before, so that
 the command answers at once.
 """
 
-import difflib
 import importlib
 import sys
 from typing import NamedTuple
 from typing import NoReturn
 
 from trainer.process import interruption
+from trainer.process.arguments import nearest
 from trainer.process.exits import leave
+from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.version import __version__
+
+LAUNCH = "launch"
 
 
 class Verb(NamedTuple):
@@ -75,17 +78,18 @@ VERBS = {
 }
 
 
-def usage() -> str:
-    """Returns the text of `strata --help`."""
-    width = max(map(len, VERBS))
-    lines = [f"  {name:{width}}  {VERBS[name].summary}" for name in VERBS]
+def usage(group: str = "") -> str:
+    """Returns the text of `strata --help`, or of `strata launch --help`."""
+    named = [name for name in VERBS if name.startswith(group)]
+    width = max(map(len, named))
+    lines = [f"  {name:{width}}  {VERBS[name].summary}" for name in named]
     return "\n".join(
         [
-            "usage: strata VERB [flags]",
+            f"usage: strata {f'{group} WHERE' if group else 'VERB'} [flags]",
             "",
             *lines,
             "",
-            "strata VERB --help tells a verb's flags; strata --version, the"
+            "strata help VERB tells a verb's flags; strata version, the"
             " version.",
         ]
     )
@@ -107,22 +111,30 @@ def main(words: list[str]) -> int:
       words: those after `strata`.
 
     Returns:
-      The exit code: that of the verb, or 2 for a verb that there is not.
+      The exit code: that of the verb.
+
+    Raises:
+      UserError: there is no such verb.
     """
-    if not words or words[0] in ("-h", "--help"):
+    first, rest = words[:1], words[1:]
+    if first == ["help"] and rest:
+        # Launchers' own verbs have a help, too.
+        return main([*rest, "--help"])
+    if first in ([], ["help"], ["-h"], ["--help"]):
         print(usage())
         return 0
-    # A verb is one word or two.
-    size = 2 if " ".join(words[:2]) in VERBS else 1
-    name, rest = " ".join(words[:size]), words[size:]
-    if name == "--version":
+    if first in (["version"], ["--version"]):
         print(f"strata {__version__}")
         return 0
+    if first == [LAUNCH] and rest[:1] in ([], ["-h"], ["--help"]):
+        print(usage(LAUNCH))
+        return 0
+    # A verb is one word or two.
+    size = 2 if first == [LAUNCH] else 1
+    name, rest = " ".join(words[:size]), words[size:]
     if name not in VERBS:
-        near = difflib.get_close_matches(name, VERBS, n=1)
-        remedy = f"did you mean {near[0]}?" if near else "see strata --help"
-        print(f"strata: {name!r} is no verb; {remedy}", file=sys.stderr)
-        return 2
+        remedy = nearest(name, [*VERBS, "help", "version"])
+        raise UserError(f"{name!r} is no verb; {remedy or 'see strata --help'}")
     return importlib.import_module(VERBS[name].module).main(rest)
 
 

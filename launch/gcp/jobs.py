@@ -18,7 +18,6 @@ from trainer.launch.gcp.request import owner
 from trainer.launch.gcp.request import Request
 from trainer.launch.gcp.target import KINDS
 from trainer.launch.gcp.target import parser_of
-from trainer.launch.gcp.target import read
 from trainer.launch.gcp.target import Target
 from trainer.launch.gcp.target import target_of
 from trainer.launch.supervise.policy import FAILED
@@ -55,7 +54,9 @@ def _table(machines: list[fleet.Machine]) -> str:
 
 def list_jobs(argv: list[str]) -> int:
     """Lists the machines of all jobs, by their label."""
-    flags = read(parser_of("list", "Lists the machines of all jobs."), argv)
+    flags = parser_of("list", "Lists the machines of all jobs.").parse_args(
+        argv
+    )
     if flags.dry_run:
         return _show(
             gcloud.list_gpus(flags.project, None),

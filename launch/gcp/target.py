@@ -79,13 +79,6 @@ def parser_of(verb: str, text: str) -> Parser:
     return parser
 
 
-def read(parser: Parser, argv: list[str]) -> argparse.Namespace:
-    flags, rest = parser.parse_known_args(argv)
-    if rest:
-        raise UserError(f"{rest[0]!r} is not a flag of {parser.prog}")
-    return flags
-
-
 def target_of(verb: str, text: str, argv: list[str]) -> Target:
     """Reads a verb's flags, and finds the job's request.
 
@@ -102,7 +95,7 @@ def target_of(verb: str, text: str, argv: list[str]) -> Target:
         parser.add_argument("--yes", action="store_true", help="do not ask")
     if verb == "tensorboard":
         parser.add_argument("--port", type=int, default=6006, help="here")
-    flags = read(parser, argv)
+    flags = parser.parse_args(argv)
     names.check_name(flags.name)
     client = Client()
     return Target(client, flags, _request(client, flags))

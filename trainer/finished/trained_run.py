@@ -1,6 +1,5 @@
 """A run at one of its checkpoints, read without TensorFlow."""
 
-import argparse
 import dataclasses
 import math
 import os
@@ -12,6 +11,7 @@ import numpy as np
 
 from trainer.finished import stored_run
 from trainer.finished.stored_run import StoredRun
+from trainer.process.arguments import Parser
 from trainer.sources import Encoding
 from trainer.storage.names import step_of
 from trainer.workdir import checkpoints
@@ -84,11 +84,9 @@ class TrainedRun(StoredRun):
         return self.problem.labels
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
+def add_flags(parser: Parser) -> None:
     """Adds the flags that say which weights of which run are meant."""
-    parser.add_argument(
-        "--workdir", metavar="DIR", required=True, help="folder of the run"
-    )
+    parser.workdir()
     parser.add_argument(
         "--checkpoint",
         metavar="NAME",

@@ -17,7 +17,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser(
         "strata checkpoints", "Lists a run's checkpoints, oldest first."
     )
-    parser.add_argument("workdir", help="folder of the run")
+    parser.workdir()
     parser.add_argument(
         "--verify",
         action="store_true",

@@ -36,7 +36,7 @@ SURROUNDINGS = ("revision", "processor", "topology", "packages")
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser("strata compare", DESCRIPTION)
-    parser.add_argument("workdirs", nargs="+", metavar="WORKDIR", help="runs")
+    parser.about("workdir", "WORKDIR", "folder of a run", is_many=True)
     parser.add_argument(
         "--output", metavar="FILE", type=local_place, help="an HTML file too"
     )
@@ -69,7 +69,7 @@ def main(argv: list[str]) -> int:
     if page:
         pages.check_possible()
         pages.check_output(page)
-    runs = read(arguments.workdirs)
+    runs = read(arguments.workdir)
     tables = [
         differences(runs),
         final_scores(runs),

@@ -42,7 +42,7 @@ _PLAIN = re.compile(r"(?!(?:True|False|None)$)[A-Za-z_][\w.-]*")
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser("strata inspect", DESCRIPTION)
-    parser.add_argument("data", metavar="DATA", help="folder, or a table")
+    parser.about("data_dir", "DATA", "a table, or a folder")
     parser.add_argument(
         "--target",
         metavar="COLUMN",
@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
       UserError: the data cannot be read.
     """
     arguments = _parse(argv)
-    found = inspect(arguments.data, arguments.target)
+    found = inspect(arguments.data_dir, arguments.target)
     if arguments.format == "json":
         print(json.dumps(found, indent=2, allow_nan=False))
         return 0

@@ -37,7 +37,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser(
         "strata report", "Writes a run as one HTML file that needs no network."
     )
-    parser.add_argument("workdir", help="folder of the run")
+    parser.workdir()
     parser.add_argument(
         "--output",
         metavar="FILE",

@@ -23,12 +23,12 @@ def main(argv: list[str]) -> int:
     parser = Parser(
         "strata tensorboard", "Shows the curves of a run, or of many runs."
     )
-    parser.add_argument(
-        "folder",
-        nargs="?",
-        type=place,
+    parser.about(
+        "workdir",
+        "FOLDER",
+        "of a run, or of many; runs if not set",
         default="runs",
-        help="of runs; runs if not set",
+        convert=place,
     )
     parser.add_argument("--port", type=int, default=6006, help="6006 if unset")
     parser.add_argument(
@@ -37,16 +37,16 @@ def main(argv: list[str]) -> int:
         help="address to listen on; this machine alone if unset",
     )
     wanted = parser.parse_args(argv)
-    if not is_remote(wanted.folder) and not holds_run(wanted.folder):
+    if not is_remote(wanted.workdir) and not holds_run(wanted.workdir):
         raise UserError(
-            f"{wanted.folder} holds no run that TensorBoard could show; name a"
+            f"{wanted.workdir} holds no run that TensorBoard could show; name a"
             " run's workdir, or a folder of them"
         )
     _check_free(wanted.host, wanted.port)
     command = [
         # -P: not a tensorboard.py of the current folder.
         *(sys.executable, "-P", "-m", "tensorboard.main"),
-        f"--logdir={wanted.folder}",
+        f"--logdir={wanted.workdir}",
         f"--host={wanted.host}",
         f"--port={wanted.port}",
     ]

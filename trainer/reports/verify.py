@@ -44,7 +44,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         "Checks what a run wrote against its checksums: JSON files, lines,"
         " checkpoints and exports. Code 1 where something was altered.",
     )
-    parser.add_argument("workdir", help="folder of the run")
+    parser.workdir()
     return parser.parse_args(argv)
 
 
