@@ -1,7 +1,7 @@
 """What the launchers' command lines have in common."""
 
 import argparse
-import difflib
+import os
 from typing import Any
 
 from trainer import flags
@@ -81,14 +81,7 @@ class LauncherParser(Parser):
         place = argv.index("--") if "--" in argv else len(argv)
         own, rest = self.parse_known_args(argv[:place])
         if rest:
-            flag = rest[0].partition("=")[0]
-            known = [w for a in self._actions for w in a.option_strings]
-            near = difflib.get_close_matches(flag, known, n=1)
-            remedy = f"did you mean {near[0]}?" if near else "see --help."
-            raise UserError(
-                f"{rest[0]!r} is not a flag of {self.prog}; {remedy} The"
-                " trainer's arguments follow a lone --"
-            )
+            self.refuse(rest[0], "; the trainer's arguments follow a lone --")
         return own, argv[place + 1 :]
 
 
@@ -109,4 +102,29 @@ def trainer_flags(arguments: list[str]) -> flags.Flags:
             "--help, after the lone --, has the trainer do nothing else; see"
             " strata train --help"
         )
+    return found
+
+
+def checked_flags(
+    arguments: list[str], *, files_are_here: bool = True
+) -> flags.Flags:
+    """Reads the trainer's arguments and the config that they name.
+
+    Args:
+      arguments: of the trainer.
+      files_are_here: whether a file that is not on this machine is nowhere.
+
+    Raises:
+      UserError: the trainer would refuse them, before it sees any data.
+    """
+    found = trainer_flags(arguments)
+    config = found.config or ""
+    is_name = not config.endswith(flags.CONFIG_FILES) and "/" not in config
+    if files_are_here or is_name or os.path.isfile(config):
+        try:
+            flags.parse(arguments)
+        except UserError as error:
+            raise UserError(
+                f"{error}; nothing was started or submitted"
+            ) from error
     return found

@@ -18,6 +18,7 @@ from trainer.cluster.discovery import NUMBERS
 from trainer.cluster.discovery import SECRET
 from trainer.cluster.place import Cluster
 from trainer.flags import parse
+from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.command_line import positive
 from trainer.launch.command_line import trainer_flags
@@ -257,7 +258,7 @@ def main(argv: list[str]) -> int:
     """
     output.guard()
     wanted, arguments = read_flags(argv)
-    given = trainer_flags(arguments)
+    given = checked_flags(arguments)
     num_workers = wanted.num_workers
     min_workers = wanted.min_workers or num_workers
     if min_workers > num_workers:

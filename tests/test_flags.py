@@ -20,6 +20,8 @@ from trainer.process.exits import UserError
             ["--config.model.skip_connections", "x"],
         ),
         (["--", "x", ""], ["--", "x", ""]),
+        (["runs/two", "--config", "x"], ["--workdir=runs/two", "--config=x"]),
+        (["gs://bucket/it"], ["--workdir=gs://bucket/it"]),
     ],
 )
 def test_a_flag_and_its_value_become_one_word(words, expected):
@@ -69,3 +71,53 @@ def test_names_in_a_flag_are_taken_as_they_are(value, names):
 
 def test_an_empty_word_is_no_flag():
     assert flags.read(["--config=x", ""]).config == "x"
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("--epochs=3", "--config.epochs"),
+        ("--epoch=3", "--config.epochs"),
+        ("--noepochs", "--config.epochs"),
+        ("--learning_rate=3", "--config.optimizer.learning_rate"),
+        ("--batch_size=3", "--config.global_batch_size"),
+        ("--workdri=x", "--workdir"),
+    ],
+)
+def test_an_unknown_flag_is_told_with_the_nearest(word, meant):
+    with pytest.raises(UserError, match=rf"did you mean {meant}\?"):
+        flags.read(["--config=x", word])
+
+
+def test_a_config_is_known_by_its_file_or_by_its_run():
+    names = ["a/b.py", "a/b.yaml", "a/b/config.json", "config.json", "mnist"]
+    found = [flags.Flags(config=name).config_name for name in names]
+    assert found == ["b", "b", "b", "config", "mnist"]
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A workdir with nothing but a config."""
+    (tmp_path / "config.json").write_text('{"epochs": 7, "checksum": "x"}')
+    return tmp_path
+
+
+def test_a_run_goes_on_by_its_workdir_alone(own):
+    found, config = flags.parse([f"{own}", "--config.seed=3"])
+    assert found.run_workdir == str(own)
+    assert (config.epochs, config.seed) == (7, 3)
+
+
+def test_fields_are_set_over_a_document(own):
+    words = ["--config.steps=9", "--config.model.hidden_units=5"]
+    _, config = flags.parse([f"--config={own}/config.json", *words])
+    assert (config.epochs, config.steps) == (None, 9)
+    assert config.model.hidden_units == (5,)
+
+
+def test_a_document_keeps_the_rules(tmp_path):
+    (tmp_path / "own.yaml").write_text("epochs: 0")
+    with pytest.raises(
+        UserError, match=r"config\.epochs=0 must be more than 0"
+    ):
+        flags.parse([f"--config={tmp_path}/own.yaml"])

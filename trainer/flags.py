@@ -22,6 +22,8 @@ from absl import flags as absl_flags
 
 from trainer.cluster import discovery
 from trainer.config import Config
+from trainer.config import documents
+from trainer.config.documents import is_document
 from trainer.config.validation import validate
 from trainer.config.values import assign
 from trainer.config.values import fields
@@ -34,6 +36,9 @@ from trainer.storage.names import place
 CONFIGS = pathlib.Path(__file__).resolve().parent / "configs"
 # Flags that name a folder or file, here or of a bucket.
 PLACES = ("workdir", "data_dir", "init_from")
+CONFIG_FILES = (".py", *documents.SUFFIXES)
+# The config in a run's workdir.
+OF_RUN = "config.json"
 _CONFIG_FLAG = re.compile(r"--?(?:no)?config\.([\w.]+)(?:=(.*))?", re.DOTALL)
 
 USAGE = """\
@@ -45,6 +50,7 @@ usage: python -m trainer.task --config=FILE [flags]
   python -m trainer.task --config=configs/digits.py
   python -m trainer.task --config=mnist --data_dir=DIR --config.epochs=10
   python -m trainer.task --config=digits --cpu_devices=2 --workdir=runs/two
+  python -m trainer.task runs/two                (goes on with that run)
 
 shipped configs:
 {configs}
@@ -93,11 +99,13 @@ class Flags:
     """Where and how a job runs; what it trains is the config's."""
 
     config: str | None = _flag(
-        "Config file, or the name of a shipped config. Needed.", value="FILE"
+        "Config file (.py, .yaml or .json, also a run's own config.json), or"
+        " the name of a shipped config. Needed where the workdir holds no run.",
+        value="FILE",
     )
     workdir: str | None = _flag(
         "Folder of the run, or gs://BUCKET/PATH. By default runs/<config"
-        " name>.",
+        " name>. A word with a / in it says it, too.",
         value="DIR",
     )
     data_dir: str | None = _flag(
@@ -171,9 +179,14 @@ class Flags:
     @property
     def run_workdir(self) -> str:
         """The folder of the run: the one given, or the config's own."""
-        return self.workdir or os.path.join(
-            "runs", pathlib.Path(self.config or "").stem
-        )
+        return self.workdir or os.path.join("runs", self.config_name)
+
+    @property
+    def config_name(self) -> str:
+        """By which people know the config: its file's, or its run's."""
+        path = pathlib.Path(self.config or "")
+        is_of_run = path.name == OF_RUN and path.parent.name
+        return path.parent.name if is_of_run else path.stem
 
     @property
     def profiled(self) -> tuple[int, int] | None:
@@ -308,11 +321,14 @@ class _Words(typing.NamedTuple):
 def joined(argv: list[str]) -> list[str]:
     """Makes one word, --NAME=VALUE, of each flag whose value is the next word.
 
+    A workdir that stands alone becomes one, too.
+
     Args:
       argv: the command line without the program's name.
 
     Raises:
-      UserError: a flag that must have a value is the last word.
+      UserError: a flag that must have a value is the last word, or a config
+        stands alone.
     """
     kinds: dict[str, Any] = {f.name: _plain_type(f.type) for f in _FLAGS}
     kinds |= {
@@ -328,8 +344,23 @@ def joined(argv: list[str]) -> list[str]:
             if value is None:
                 raise UserError(f"Missing value for flag {word}")
             word = f"{word}={value}"
-        found.append(word)
+        found.append(_with_flag(word))
     return found
+
+
+def _with_flag(word: str) -> str:
+    """Returns a word, --workdir= before it where it is a folder by its looks.
+
+    Raises:
+      UserError: it is a config by its looks.
+    """
+    if word.startswith("-") or not word:
+        return word
+    if word in shipped_configs() or word.endswith(CONFIG_FILES):
+        raise UserError(
+            f"{word!r} is not a flag; did you mean --config={word}?"
+        )
+    return f"--workdir={word}" if "/" in word else word
 
 
 def _split(argv: list[str]) -> _Words:
@@ -359,23 +390,41 @@ def _read(words: _Words) -> Flags:
     try:
         # An empty word is a shell's empty variable, in quotes.
         rest = values(["task", *filter(None, words.others)])
+    except absl_flags.UnrecognizedFlagError as error:
+        raise _unknown_flag(error.flagname) from error
     except absl_flags.Error as error:
         raise UserError(_first_and_last_line(error)) from error
     if len(rest) > 1:
         raise UserError(
-            f"{rest[1]!r} is not a flag; flags look like --name=value"
+            f"{rest[1]!r} is not a flag; flags look like --name=value, and a"
+            " workdir has a / in it, such as runs/two"
         )
     given: dict[str, Any] = {name: values[name].value for name in names}
     found = Flags(words.config, **given)
     for name in PLACES:
         if given[name] is not None:
             check_place(given[name])
+    if found.config is None and found.workdir is not None:
+        own = os.path.join(os.path.expanduser(found.workdir), OF_RUN)
+        found.config = own if os.path.isfile(own) else None
     if found.config is None and not found.help:
         raise UserError(
             "--config is missing; name a file, or one of"
             f" {', '.join(shipped_configs())}"
         )
     return found
+
+
+def _unknown_flag(name: str) -> UserError:
+    """Returns the error for a flag that there is not, with the nearest."""
+    paths = [path for path, _, _ in fields(Config())]
+    # By the last part of its path, as people call a field.
+    leaves = {path.rpartition(".")[2]: path for path in reversed(paths)}
+    known = {field.name: field.name for field in _FLAGS}
+    known = {leaf: f"config.{path}" for leaf, path in leaves.items()} | known
+    near = difflib.get_close_matches(name, known, n=1)
+    remedy = f"did you mean --{known[near[0]]}?" if near else "see --help"
+    return UserError(f"--{name} is not a flag of the trainer; {remedy}")
 
 
 def _of_fields(
@@ -424,18 +473,9 @@ def _config(file: str, words: list[str], nones: list[str]) -> Config:
     Raises:
       UserError: it cannot be read, or breaks a rule.
     """
-    from ml_collections import config_flags
-
-    values = absl_flags.FlagValues()
-    config_flags.DEFINE_config_file("config", None, "", flag_values=values)
-    wanted: Any = values["config"]
-    arguments = ["task", f"--config={file}", *words]
-    # config_flags looks for overrides in the process's own command line.
-    wanted._sys_argv = arguments
+    written = documents.read(file) if is_document(file) else None
     try:
-        values(arguments)
-        # A file that could not be opened is told of at the first look.
-        getattr(wanted.value, "epochs", None)
+        wanted = _config_flag(file, words, written)
     except absl_flags.Error as error:
         raise UserError(_first_and_last_line(error)) from error
     except Exception as error:  # whatever the config file raises
@@ -448,6 +488,31 @@ def _config(file: str, words: list[str], nones: list[str]) -> Config:
         assign(config, dict.fromkeys(nones))
         choose_length(config, [*wanted.override_values, *nones])
     return validate(config)
+
+
+def _config_flag(file: str, words: list[str], written: Config | None) -> Any:
+    """Returns ml_collections' flag of a config with fields set.
+
+    Args:
+      file: of Python, where nothing is written.
+      words: that set fields.
+      written: what a document holds.
+    """
+    from ml_collections import config_flags
+
+    values = absl_flags.FlagValues()
+    # It looks for overrides in these words, not in the process's own.
+    arguments = ["task", *([] if written else [f"--config={file}"]), *words]
+    given: dict[str, Any] = {"flag_values": values, "sys_argv": arguments}
+    if written:
+        config_flags.DEFINE_config_dataclass("config", written, **given)
+    else:
+        config_flags.DEFINE_config_file("config", None, "", **given)
+    values(arguments)
+    wanted: Any = values["config"]
+    # A file that could not be opened is told of at the first look.
+    getattr(wanted.value, "epochs", None)
+    return wanted
 
 
 def _first_and_last_line(error: Exception) -> str:

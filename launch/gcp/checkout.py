@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 
+from trainer.flags import CONFIG_FILES
 from trainer.launch.gcp.revision import ROOT
 from trainer.launch.programs import ASK_SECS
 from trainer.launch.programs import finish
@@ -50,7 +51,7 @@ def check_config(config: str | None, root: pathlib.Path = ROOT) -> None:
     Raises:
       UserError: it is another folder's, or in no commit.
     """
-    if config is None or not config.endswith(".py"):
+    if config is None or not config.endswith(CONFIG_FILES):
         return  # A shipped one's name.
     path = pathlib.Path(os.path.abspath(config))
     if not path.is_relative_to(root):

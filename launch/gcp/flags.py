@@ -5,9 +5,9 @@ import re
 from typing import Any
 
 from trainer.flags import joined
+from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.command_line import positive
-from trainer.launch.command_line import trainer_flags
 from trainer.launch.gcp import gcloud
 from trainer.launch.gcp import gpus
 from trainer.launch.gcp import names
@@ -227,7 +227,7 @@ def _check_arguments(
     arguments: list[str], default_workdir: str
 ) -> tuple[str, list[str]]:
     """Returns the workdir on gs://, and the trainer's other arguments."""
-    given = trainer_flags(arguments)
+    given = checked_flags(arguments)
     check_config(given.config)
     for name in ("workdir", "data_dir", "init_from"):
         value = getattr(given, name)

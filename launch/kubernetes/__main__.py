@@ -9,9 +9,9 @@ import argparse
 import math
 import sys
 
+from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.command_line import positive
-from trainer.launch.command_line import trainer_flags
 from trainer.launch.kubernetes import kubectl
 from trainer.launch.kubernetes.manifest import objects
 from trainer.launch.kubernetes.manifest import to_yaml
@@ -96,7 +96,8 @@ def request_of(wanted: argparse.Namespace, arguments: list[str]) -> Request:
     check_label("--namespace", wanted.namespace)
     check_label("--queue", wanted.queue)
     volume = volume_of("--volume", wanted.volume)
-    check_workdir(trainer_flags(arguments).run_workdir, volume)
+    given = checked_flags(arguments, files_are_here=False)
+    check_workdir(given.run_workdir, volume)
     _check_arguments(arguments)
     _check_amounts(wanted)
     return Request(

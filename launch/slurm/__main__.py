@@ -4,13 +4,15 @@ Writes the sbatch script; what happens in the allocation is batch.py's.
 """
 
 import argparse
-import pathlib
 import re
 import sys
 
+from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.command_line import positive
 from trainer.launch.command_line import trainer_flags
+from trainer.launch.slurm.array import first_task
+from trainer.launch.slurm.array import own_arguments
 from trainer.launch.slurm.script import is_array
 from trainer.launch.slurm.script import log_of
 from trainer.launch.slurm.script import script
@@ -120,10 +122,11 @@ def main(argv: list[str]) -> int:
       UserError: a flag that is unknown or of the wrong kind.
     """
     wanted, arguments = read_flags(argv)
+    checked_flags(own_arguments(arguments, first_task(wanted.option)))
     given = trainer_flags(arguments)
     if wanted.name is None:
-        stem = pathlib.Path(given.config or "").stem
-        wanted.name = "strata-" + re.sub(r"[^\w.-]", "_", stem)
+        name = re.sub(r"[^\w.-]", "_", given.config_name)
+        wanted.name = f"strata-{name}"
     check(wanted)
     text = script(wanted, arguments)
     if wanted.dry_run:

@@ -1,5 +1,6 @@
 """A task of a job array: its own number, and a workdir of its own."""
 
+import re
 from collections.abc import Mapping
 
 from trainer.launch.command_line import trainer_flags
@@ -19,6 +20,18 @@ def own_number(environment: Mapping[str, str]) -> str:
         return environment["SLURM_JOB_ID"]
     array = environment["SLURM_ARRAY_JOB_ID"]
     return f"{array}_{environment['SLURM_ARRAY_TASK_ID']}"
+
+
+def first_task(options: list[str]) -> dict[str, str]:
+    """Returns the variable of an array's first task; {} where there is none.
+
+    Args:
+      options: of sbatch.
+    """
+    for option in options:
+        if match := re.match(r"--array=(\d+)", option):
+            return {"SLURM_ARRAY_TASK_ID": match[1]}
+    return {}
 
 
 def own_arguments(

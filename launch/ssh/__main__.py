@@ -12,9 +12,9 @@ import re
 import shlex
 import sys
 
+from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.command_line import positive
-from trainer.launch.command_line import trainer_flags
 from trainer.launch.ssh.connections import RemoteJob
 from trainer.launch.ssh.openssh import is_loopback
 from trainer.launch.ssh.openssh import name_of
@@ -146,7 +146,7 @@ def main(argv: list[str]) -> int:
     """
     output.guard()
     wanted, arguments = read_flags(argv)
-    given = trainer_flags(arguments)
+    given = checked_flags(arguments, files_are_here=False)
     check(wanted)
     hosts = wanted.hosts
     if wanted.dry_run:

@@ -9,7 +9,7 @@ FLAGS = [
     Row(
         "unknown flag",
         f"{DIGITS} --epochs=3",
-        ("strata: Unknown command line flag 'epochs'",),
+        ("--epochs is not a flag", "did you mean --config.epochs?"),
     ),
     Row("ill-typed flag", f"{DIGITS} --devices=two", ("--devices=two", "int")),
     Row("no CPU devices", f"{DIGITS} --cpu_devices=0", ("--cpu_devices=0",)),
@@ -17,6 +17,13 @@ FLAGS = [
     Row("flag without value", f"{DIGITS} --devices", ("devices",)),
     Row("no such flag file", f"{DIGITS} --flagfile={{here}}/no", ("here/no",)),
     Row("positional argument", f"{DIGITS} 30", ("'30' is not a flag",)),
+    Row("a config alone", "mnist", ("did you mean --config=mnist?",)),
+    Row(
+        "a config's file alone",
+        "{here}/own.py",
+        ("did you mean --config=", "own.py?"),
+    ),
+    Row("a workdir of no run", "{here}/run", ("--config is missing",)),
 ]
 
 CONFIGS = [

@@ -10,4 +10,4 @@ WORDS = strategies.text(
 def as_flags(words):
     """Has a flag hold each word, by turns joined to it and apart."""
     for place, word in enumerate(words):
-        yield from ["--data_dir", word] if place % 2 else [f"--data_dir={word}"]
+        yield from ["--tpu", word] if place % 2 else [f"--tpu={word}"]

@@ -114,7 +114,7 @@ def test_a_detached_spot_job_of_several_machines_is_refused(capsys):
     ("trainer", "words"),
     [
         ((), "--config is missing"),
-        (("--config=mnist", "--plan=x"), "flag 'plan'"),
+        (("--config=mnist", "--plan=x"), "--plan is not a flag"),
         (("--config=mnist", "--workdir=runs/x"), "must be --workdir=gs://..."),
         (("--config=mnist", "--workdir", "runs/x"), "must be --workdir=gs://"),
         (("--config=mnist", "--data_dir=/data"), "must be --data_dir=gs://"),

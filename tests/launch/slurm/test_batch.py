@@ -14,7 +14,7 @@ from trainer.launch.slurm import array
 from trainer.launch.slurm import batch as slurm_batch
 from trainer.storage import json_files
 
-TRAINER = ["--config=fake", "--workdir=run"]
+TRAINER = ["--config=digits", "--workdir=run"]
 # Stands in for Slurm: srun acts a line of plan.txt a time, "SRUN_CODE CHIEF
 # STEP": the chief's own code or -, the checkpoint that it leaves behind or -.
 SRUN = """\
@@ -108,11 +108,11 @@ def test_a_chief_that_is_done_is_enough(batch):
 def test_a_flags_value_may_be_a_word_of_its_own(batch, capsys):
     """The chief's last words and the newest step are the trainer's."""
     plan = [f"75 75 {step}" for step in (1, 2, 3)]
-    trainer = ["--config", "fake", "--workdir", "run"]
+    trainer = ["--config", "digits", "--workdir", "run"]
     flags = ("--max_restarts=1",)
     assert batch(*plan, "137 0 4", flags=flags, trainer=trainer) == (0, 4, 0)
     assert slurm.main(["--dry_run", "--", *trainer]) == 0
-    assert "--job-name=strata-fake\n" in capsys.readouterr().out
+    assert "--job-name=strata-digits\n" in capsys.readouterr().out
 
 
 def test_without_requeue_a_stopped_job_ends(batch):

@@ -106,7 +106,7 @@ def test_a_job_goes_on_after_its_time_limit(lab, calm, tmp_path):
 
 def test_a_wrong_config_fails_once(lab, tmp_path):
     workdir = tmp_path / "run"
-    wrong = (*FLAGS, "--config.optimizer.name=adm")
+    wrong = (*FLAGS, "--config.problem=binary")
     number = start(
         lab, workdir, "--requeue", trainer=wrong, python=sys.executable
     )

@@ -82,7 +82,7 @@ def lab(tmp_path, monkeypatch):
             f"--directory={tmp_path}",
             *flags,
             "--",
-            "--config=fake",
+            "--config=digits",
             f"--workdir={tmp_path / 'run'}",
         ]
 

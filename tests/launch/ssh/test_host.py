@@ -24,7 +24,7 @@ def remote(tmp_path):
             f"host.TRAINER = (sys.executable, '-c', {trainer!r});"
             "host.leave(host.main(sys.argv[1:]))"
         )
-        words = [*flags, "--", "--config=x", f"--workdir={tmp_path}"]
+        words = [*flags, "--", "--config=digits", f"--workdir={tmp_path}"]
         process = subprocess.Popen(
             [sys.executable, "-c", script, *words],
             cwd=processes.ROOT,
