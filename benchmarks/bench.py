@@ -28,7 +28,7 @@ from benchmarks import turns
 from benchmarks.bench_table import COURSE
 from benchmarks.bench_table import FLOORS
 from benchmarks.bench_table import OURS
-from trainer.train import record
+from trainer.process import surroundings
 
 ROOT = pathlib.Path(__file__).parents[1]
 PEERS = str(ROOT / ".venv-bench" / "bin" / "python")
@@ -187,7 +187,7 @@ def to_accuracy(data_dir: str, seeds: int) -> dict[str, list[Ran]]:
 def machine() -> dict[str, Any]:
     """Says what was measured on."""
     return {
-        "processor": record.processor(),
+        "processor": surroundings.processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "load": os.getloadavg(),

@@ -6,8 +6,8 @@ import shlex
 from trainer.launch.programs import CHANGE_SECS
 from trainer.launch.programs import finish
 from trainer.launch.programs import LATE
-from trainer.launch.supervise.trainer import module_command
 from trainer.process.exits import UserError
+from trainer.process.surroundings import module_command
 
 SCRIPT = """\
 #!/usr/bin/env bash

@@ -8,7 +8,7 @@ import shlex
 
 from trainer.cluster.place import Cluster
 from trainer.launch.command_line import trainer_flags
-from trainer.launch.supervise.trainer import module_command
+from trainer.process.surroundings import module_command
 
 CONNECT_SECS = 10
 # A host that is silent for so long is taken for cut off, by ssh here and by

@@ -7,7 +7,6 @@ import math
 import os
 import pathlib
 import platform
-import subprocess
 import time
 from typing import Any
 
@@ -19,12 +18,13 @@ from trainer.input.moments import MOST_MOMENT_BYTES
 from trainer.input.moments import row_bytes_of
 from trainer.problem.problem import Problem
 from trainer.process.facts import command
+from trainer.process.surroundings import cores
+from trainer.process.surroundings import processor
+from trainer.process.surroundings import revision
 from trainer.sources import Dataset
 from trainer.version import __version__
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "tensorboard")
-# As Linux calls them, the widest first.
-VECTORS = ("amx_tile", "avx512f", "avx2", "avx")
 # Features of a table beyond which their ranges are not kept.
 MOST_RANGES = 1000
 # Where one of these differs between two starts, bits may differ too.
@@ -52,7 +52,7 @@ def collect(
         "host": platform.node(),
         "processor": processor(),
         "threads": {
-            "cores": _cores(),
+            "cores": cores(),
             **{
                 name: os.environ[name]
                 for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
@@ -151,56 +151,8 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return [name for name in BIT_FIELDS if before.get(name) != now[name]]
 
 
-def revision() -> str | None:
-    """Returns the checkout's commit, "+" added where it is changed; or None."""
-    folder = pathlib.Path(__file__).resolve().parents[2]
-    if not (folder / ".git").exists():
-        return None
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        ).stdout.strip()
-
-    try:
-        commit = git("rev-parse", "HEAD")
-        changed = git("status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return commit + ("+" if changed else "")
-
-
 def _version(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _cores() -> int | None:
-    """Counts the cores that this process may use, where the system tells."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
-
-
-def processor() -> str:
-    """Names the processor and its widest vectors, as Linux tells them.
-
-    Libraries choose their kernels by the vectors, and a model's name does not
-    tell them: "AMD EPYC" is of several generations, whose bits differ.
-    """
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    pairs = (line.partition(":") for line in lines)
-    told = {key.strip(): value.strip() for key, _, value in pairs}
-    name = told.get("model name") or platform.processor()
-    flags = told.get("flags", "").split()
-    widest = next((v for v in VECTORS if v in flags), None)
-    return f"{name}, {widest}" if widest else name

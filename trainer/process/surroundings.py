@@ -1,0 +1,70 @@
+"""What a process stands on: its code, its processor and its cores."""
+
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+
+# Holds the package trainer: a checkout, or site-packages.
+ROOT = pathlib.Path(__file__).parents[2]
+# As Linux calls them, the widest first.
+VECTORS = ("amx_tile", "avx512f", "avx2", "avx")
+
+
+def module_command(module: str, python: str = sys.executable) -> list[str]:
+    """Returns the words that run a module of Strata's from this folder.
+
+    Python would look into the current folder first, and find a trainer.py that
+    a user has there. With -P it does not, and need not but where Strata itself
+    stands there.
+    """
+    stands_here = os.path.samefile(os.curdir, ROOT)
+    return [python, *([] if stands_here else ["-P"]), "-m", module]
+
+
+def revision() -> str | None:
+    """Returns the checkout's commit, "+" added where it is changed; or None."""
+    if not (ROOT / ".git").exists():
+        return None
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(ROOT), *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        changed = git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def cores() -> int | None:
+    """Counts the cores that this process may use, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+def processor() -> str:
+    """Names the processor and its widest vectors, as Linux tells them.
+
+    Libraries choose their kernels by the vectors, and a model's name does not
+    tell them: "AMD EPYC" is of several generations, whose bits differ.
+    """
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    pairs = (line.partition(":") for line in lines)
+    told = {key.strip(): value.strip() for key, _, value in pairs}
+    name = told.get("model name") or platform.processor()
+    flags = told.get("flags", "").split()
+    widest = next((v for v in VECTORS if v in flags), None)
+    return f"{name}, {widest}" if widest else name
