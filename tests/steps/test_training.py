@@ -7,9 +7,9 @@ from tests import stepping
 from trainer.steps import training
 
 
-@pytest.mark.parametrize("is_tpu", [False, True])
-def test_a_tpus_step_asks_no_clock(is_tpu, monkeypatch):
-    """XLA, by which a TPU runs all of it, has no kernel for one."""
+@pytest.mark.parametrize("kind", ["CPU", "GPU", "TPU"])
+def test_only_a_cpus_step_asks_a_clock(kind, monkeypatch):
+    """A TPU's XLA has no kernel for one, and a GPU would wait for the host."""
     strategy = tf.distribute.get_strategy()
     asked, clock = [], tf.timestamp
 
@@ -19,9 +19,10 @@ def test_a_tpus_step_asks_no_clock(is_tpu, monkeypatch):
 
     monkeypatch.setattr(training, "is_single", lambda strategy: False)
     monkeypatch.setattr(tf, "timestamp", noted)
-    if is_tpu:
-        monkeypatch.setattr(tf.distribute, "TPUStrategy", type(strategy))
+    monkeypatch.setattr(
+        type(strategy.extended), "worker_devices", (f"/device:{kind}:0",)
+    )
     config = stepping.config_of({"steps": 1, "jit_compile": False})
     losses, _ = stepping.run_steps(config, strategy)
     assert losses.shape == (1,)
-    assert bool(asked) is not is_tpu
+    assert bool(asked) is (kind == "CPU")

@@ -104,6 +104,8 @@ class Learner:
             augmentation=config.data.augmentation,
             compiled="step" if config.jit_compile else "none",
             total_steps=total_steps,
+            in_pieces=config.jit_compile
+            and bool(tf.config.list_logical_devices("GPU")),
         )
         self._train_chunk = training.training_loop(
             tf.distribute.get_strategy(), self._network, options, Cluster()

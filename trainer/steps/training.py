@@ -16,6 +16,7 @@ from trainer.config import OptimizerConfig
 from trainer.model.augmentation import augment
 from trainer.model.chance import chance
 from trainer.model.network import Network
+from trainer.steps import pieces
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +26,9 @@ class StepOptions:
     `compiled` tells what XLA compiles: "step", all of it; "parts", the
     distortions and the update alone, since on CPUs TensorFlow's own bfloat16
     products are several times as fast as XLA's; "none".
+
+    `in_pieces` has XLA know how long its loops are; see `pieces`. On a CPU that
+    gains nothing, and its second and third compilation cost a start's time.
     """
 
     seed: int
@@ -32,6 +36,7 @@ class StepOptions:
     augmentation: AugmentationConfig
     compiled: Literal["step", "parts", "none"]
     total_steps: int
+    in_pieces: bool = False
 
 
 def is_single(strategy: tf.distribute.Strategy) -> bool:
@@ -47,7 +52,7 @@ class Told(NamedTuple):
       flags: float32 [flags], more than 0 where a worker's was.
       own_secs: float32 [workers], the seconds that each one's replicas spent on
         their own work, waiting for the others left out, or [0] for a single
-        replica and on a TPU.
+        replica and where no CPU does that work.
       learning_rate: float32 scalar, of the step that comes. A schedule that is
         asked outside of a compiled function takes a millisecond.
     """
@@ -77,9 +82,10 @@ def training_loop(
       [K, rows], each row's loss is multiplied by it.
     """
     single = is_single(strategy)
-    # XLA, by which a TPU runs all of a replica's step, knows no clock.
-    is_timed = not single and not isinstance(
-        strategy, tf.distribute.TPUStrategy
+    # XLA, by which a TPU runs all of a replica's step, knows no clock; a GPU
+    # would wait for the host's within each step.
+    is_timed = not single and all(
+        "CPU" in device for device in strategy.extended.worker_devices
     )
     timed_workers = place.workers if is_timed else 0
     gradient = gradient_of(network, options)
@@ -126,7 +132,7 @@ def training_loop(
     def loop(chunk: dict, flags: tf.Tensor) -> Told:
         local = strategy.experimental_local_results
         slots = local(chunk["x"])[0].shape[0]
-        steps = local(chunk["steps"])[0]
+        steps = slots if options.in_pieces else local(chunk["steps"])[0]
 
         def body(i, sums, raised, own_secs):
             step_sums, raised, step_secs = (
@@ -152,11 +158,12 @@ def training_loop(
         rate = network.optimizer.learning_rate
         return Told(sums.stack(), raised, own_secs, rate)
 
-    return tf.function(
+    program = tf.function(
         loop,
         jit_compile=options.compiled == "step" and single,
         autograph=False,
     )
+    return pieces.InPieces(program) if options.in_pieces else program
 
 
 def _update(network: Network, options: StepOptions) -> Callable:

@@ -13,10 +13,10 @@ def step_options(job: Job) -> training.StepOptions:
     """Settles how a step is made, on the kind of devices that there are."""
     config = job.config
     compiled: Literal["step", "parts", "none"] = "none"
+    gpus = tf.config.list_logical_devices("GPU")
     # A TPU's strategy has XLA compile each replica's program by itself; a
     # function that asks for it within has no compiler on the TPU's host.
     if config.jit_compile and job.strategy_name != "tpu":
-        gpus = tf.config.list_logical_devices("GPU")
         is_slow = config.precision == "bfloat16" and not gpus
         compiled = "parts" if is_slow else "step"
     return training.StepOptions(
@@ -25,6 +25,9 @@ def step_options(job: Job) -> training.StepOptions:
         augmentation=config.data.augmentation,
         compiled=compiled,
         total_steps=job.epochs.total_steps,
+        in_pieces=bool(
+            gpus and compiled == "step" and training.is_single(job.strategy)
+        ),
     )
 
 
