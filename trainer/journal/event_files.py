@@ -15,6 +15,8 @@ from tensorboard.plugins.pr_curve import summary as pr_curve
 from tensorboard.plugins.scalar import summary_v2 as scalar
 from tensorflow.core.util import event_pb2
 
+from trainer.process.plain_text import plain
+
 # The folder whose parts the splits' folders are: a run's own, to TensorBoard.
 RUN = ""
 
@@ -53,7 +55,7 @@ class EventFiles:
         # One event for all: `tf.summary.scalar` costs a millisecond for each.
         summary = summary_pb2.Summary()
         for name, value in values.items():
-            summary.MergeFrom(scalar.scalar_pb(name, value))
+            summary.MergeFrom(scalar.scalar_pb(plain(name), value))
         self._raw(summary, split, step)
 
     def config(self, values: dict[str, object]) -> None:
@@ -100,7 +102,7 @@ class EventFiles:
         self, name: str, step: int, words: str, split: str = "train"
     ) -> None:
         with self._writer(split).as_default(step):
-            tf.summary.text(name, words)
+            tf.summary.text(plain(name), plain(words, keep="\n"))
 
     def histograms(self, step: int, arrays: dict[str, np.ndarray]) -> None:
         with self._writer("train").as_default(step):
@@ -121,7 +123,7 @@ class EventFiles:
         """
         hits, false, rest, missed = counts
         raw = pr_curve.raw_data_pb(
-            name,
+            plain(name),
             *(hits, false, rest, missed),
             precision=hits / np.maximum(1, hits + false),
             recall=hits / np.maximum(1, hits + missed),
@@ -143,7 +145,10 @@ class EventFiles:
         """
         with self._writer(split).as_default(step):
             tf.summary.image(
-                name, pictures, max_outputs=len(pictures), description=words
+                name,
+                pictures,
+                max_outputs=len(pictures),
+                description=plain(words),
             )
 
     def graph(self, model: keras.Model) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from trainer.journal.writer import Line
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
+from trainer.process.no_link import no_link
 from trainer.storage.files import sync_folder
 from trainer.storage.files import write_atomically
 from trainer.workdir import lines
@@ -29,7 +30,7 @@ class MetricsLog:
         data = b"".join(line + b"\n" for line in kept)
         if data != (path.read_bytes() if path.exists() else b""):
             write_atomically(path, data)
-        self._file = open(path, "ab")  # noqa: SIM115
+        self._file = open(path, "ab", opener=no_link)  # noqa: SIM115
         sync_folder(path.parent)
 
     def write(self, line: bytes) -> None:

@@ -17,6 +17,8 @@ from typing import Any
 from typing import BinaryIO
 from typing import TextIO
 
+from trainer.process.exits import UserError
+from trainer.process.no_link import no_link
 from trainer.process.plain_text import beneath
 from trainer.process.plain_text import Plain
 
@@ -38,11 +40,6 @@ def supervisor_log(workdir: pathlib.Path) -> pathlib.Path:
     return workdir / "logs" / "supervisor.log"
 
 
-def _open_no_link(path: str, flags: int) -> int:
-    """Opens a file, and no link: who shares the folder could name another's."""
-    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
-
-
 class Log:
     """A file DIR/logs/NAME, which is written once there is a DIR.
 
@@ -61,7 +58,7 @@ class Log:
 
     def write(self, data: bytes | memoryview) -> None:
         """Appends to the file, or waits for it."""
-        with self._lock, contextlib.suppress(OSError):
+        with self._lock, contextlib.suppress(OSError, UserError):
             self._waiting += data[: MOST_WAITING_BYTES - len(self._waiting)]
             self._open()
             if self._file is not None:
@@ -72,7 +69,7 @@ class Log:
         if self._file is None and self.path and self.path.parents[1].is_dir():
             self.path.parent.mkdir(exist_ok=True)
             self._file = open(  # noqa: SIM115
-                self.path, "ab", buffering=0, opener=_open_no_link
+                self.path, "ab", buffering=0, opener=no_link
             )
 
     def close(self) -> None:

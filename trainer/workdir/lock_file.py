@@ -11,6 +11,7 @@ from typing import Any
 from typing import TextIO
 
 from trainer.process.exits import UserError
+from trainer.process.no_link import no_link
 from trainer.storage.files import make_folder
 from trainer.workdir.lease import LostError
 from trainer.workdir.lease import Store
@@ -42,7 +43,9 @@ class LockFile(Store):
         """Holds the lock of the file, which is made."""
         make_folder(self._path.parent)
         self._is_new = not self._path.exists()
-        with open(self._path, "a+", encoding="utf-8") as self._file:
+        with open(
+            self._path, "a+", encoding="utf-8", opener=no_link
+        ) as self._file:
             self._lock(self._file, fcntl.LOCK_EX)
             yield
 
