@@ -36,8 +36,9 @@ def test_a_last_cell_may_span_the_rest_of_its_line():
         (0.00123456, "0.001235"),
         (1.23456e-9, "1.235e-09"),
         (999.99, "999.9900"),
-        (4033.44783, "4033.45"),
-        (123456.7, "123457"),
+        (4033.44783, "4,033.45"),
+        (573921.4, "573,921"),
+        (-5739214.0, "-5,739,210"),
         (float("nan"), "nan"),
         (float("inf"), "inf"),
     ],
@@ -45,6 +46,22 @@ def test_a_last_cell_may_span_the_rest_of_its_line():
 def test_a_number_has_four_digits_or_more(value, words):
     assert columns.number(value) == words
     assert columns.shown(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (573900.4, "573,900"),
+        (5739214, "5,739,000"),
+        (1234.5, "1,234"),
+        (3.14159, "3.142"),
+        (0.000123456, "0.0001235"),
+        (0, "0"),
+        (float("-inf"), "-inf"),
+    ],
+)
+def test_a_rounded_number_is_as_people_write_it(value, words):
+    assert columns.rounded(value) == words
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,17 @@ def number(value: float) -> str:
     size = abs(value)
     if 0 < size < 0.01:
         return f"{value:.4g}"
-    return f"{value:.4f}" if size < 1e3 else f"{value:.6g}"
+    return f"{value:.4f}" if size < 1e3 else _written(value, 6)
+
+
+def rounded(value: float) -> str:
+    """Four digits as people write them: 574,000, and no 5.74e+05."""
+    return _written(value, 4)
+
+
+def _written(value: float, digits: int) -> str:
+    """So many digits, with commas between thousands."""
+    return f"{float(f'{value:.{digits}g}'):,.15g}"
 
 
 def between(interval: Sequence[float] | None, *, nothing: str = "–") -> str:
