@@ -62,6 +62,14 @@ def written(browser: webdriver.Chrome) -> str:
     return browser.execute_script(_WRITTEN)
 
 
+def prefer(browser: webdriver.Chrome, scheme: str) -> None:
+    """Shows pages as to a user who prefers "light" or "dark" ones."""
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [feature]}
+    )
+
+
 def save(browser: webdriver.Chrome, path: str | os.PathLike) -> None:
     """Saves a picture of the page once it no longer changes."""
     seen = [b""]

@@ -89,7 +89,7 @@ def test_a_bar_is_let_through_and_a_guarded_stream_is_plain(capfdbinary):
 def drawings_of(names):
     curves = {name: ([1, 2], [1.0, 2.0]) for name in names}
     yield drawings.lines("loss", curves)
-    yield drawings.matrix(names, [[1] * len(names)] * len(names))
+    yield drawings.matrix(names, np.ones((len(names), len(names)), int))
     yield drawings.timeline([(0.0, 1.0, name) for name in names])
     yield drawings.bars("share", dict.fromkeys(names, 1.0))
 

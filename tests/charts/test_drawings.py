@@ -1,5 +1,6 @@
 """What is drawn stands where it belongs, and the words say the same."""
 
+import numpy as np
 from matplotlib.colors import to_hex
 
 from trainer.charts import drawings
@@ -44,15 +45,43 @@ def test_a_curve_shows_restarts_and_begins_where_it_is_told():
     assert plain.get_legend() is None
 
 
+def test_an_axis_has_numbers_as_people_write_them():
+    curve = {"a": ([0, 4_000_000], [0.0, 0.25])}
+    axes = axes_of(drawings.lines("s", curve))
+    formatted = axes.xaxis.get_major_formatter().format_ticks([574_000, 1e6])
+    assert formatted == ["574,000", "1,000,000"]
+    assert axes.yaxis.get_major_formatter().format_ticks([0.3]) == ["0.3"]
+
+
 def test_a_matrix_has_a_row_for_each_true_class():
-    drawing = drawings.matrix(["no", "yes"], [[8, 2], [0, 7]])
+    drawing = drawings.matrix(["no", "yes"], np.array([[8, 2], [0, 1007]]))
     axes = axes_of(drawing)
-    assert drawing.words == "Confusion matrix: 15 of 17 rows on the diagonal"
-    assert texts_of(axes) == {"8": (0, 0), "2": (1, 0), "7": (1, 1)}
-    (image,) = axes.images
-    assert image.get_array().tolist() == [[0.8, 0.2], [0, 1]]
+    told = "Confusion matrix: 1,015 of 1,017 rows on the diagonal"
+    assert drawing.words == told
+    assert texts_of(axes) == {"8": (0, 0), "2": (1, 0), "1,007": (1, 1)}
     assert [t.get_text() for t in axes.get_yticklabels()] == ["no", "yes"]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["no", "yes"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+    assert axes.yaxis_inverted()
+
+
+def test_a_matrix_shows_what_is_wrong_by_another_colour():
+    (image,) = axes_of(
+        drawings.matrix(["a", "b"], np.array([[96, 4], [0, 0]]))
+    ).images
+    (right, wrong), (none, empty) = image.get_array()
+    assert to_hex(right[:3]) == to_hex(empty[:3]) == drawings.COLOURS[0]
+    assert to_hex(wrong[:3]) == to_hex(none[:3]) == drawings.WRONG
+    opaque = [right[3], wrong[3], none[3], empty[3]]
+    # 4 in 100 would not be seen; their square root is.
+    np.testing.assert_allclose(opaque, [0.96, 0.2, 0, 0])
+
+
+def test_a_matrix_of_many_classes_has_no_names():
+    counts = np.eye(31, dtype=int)
+    axes = axes_of(drawings.matrix([str(i) for i in range(31)], counts))
+    assert not axes.texts
+    assert not [t.get_text() for t in axes.get_xticklabels() if t.get_text()]
 
 
 def test_points_are_true_then_predicted():
@@ -63,11 +92,17 @@ def test_points_are_true_then_predicted():
     assert drawing.words.endswith("from 0.5 to 2")
 
 
-def test_calibration_is_right_by_told():
-    bins = [{"mean_probability": 0.7, "right": 0.6}]
+def test_calibration_is_right_by_told_and_sized_by_rows():
+    bins = [
+        {"mean_probability": 0.7, "right": 0.6, "rows": 400},
+        {"mean_probability": 0.9, "right": 0.8, "rows": 200},
+        {"mean_probability": 0.5, "right": 0.0, "rows": 1},
+    ]
     drawing = drawings.calibration(bins, 0.1)
-    _, found = axes_of(drawing).lines
-    assert found.get_xydata().tolist() == [[0.7, 0.6]]
+    (dots,) = axes_of(drawing).collections
+    assert dots.get_offsets().tolist() == [[0.7, 0.6], [0.9, 0.8], [0.5, 0]]
+    least, most = drawings.POINT_AREAS
+    assert dots.get_sizes().tolist() == [most, most / 2, least]
     assert drawing.words.endswith("error 0.1000")
 
 

@@ -10,10 +10,12 @@ from trainer.charts import rendering
 
 DRAWN = {
     "lines": lambda: drawings.lines("loss", {"a": ([1, 2], [3.0, 1.0])}),
-    "matrix": lambda: drawings.matrix(["no", "yes"], [[8, 1], [0, 7]]),
+    "matrix": lambda: drawings.matrix(
+        ["no", "yes"], np.array([[8, 1], [0, 7]])
+    ),
     "points": lambda: drawings.points([[1.0, 1.5], [2.0, 1.8]]),
     "calibration": lambda: drawings.calibration(
-        [{"mean_probability": 0.7, "right": 0.6}], 0.1
+        [{"mean_probability": 0.7, "right": 0.6, "rows": 9}], 0.1
     ),
     "timeline": lambda: drawings.timeline([(0.0, 9.0, "<done>")]),
     "bars": lambda: drawings.bars("seconds", {"train": 2.0, "save": 0.5}),
@@ -35,6 +37,9 @@ def test_an_svg_has_words_and_ids_of_its_own(name):
     outer = re.search("<svg[^>]*>", first)[0]
     assert "viewBox" in outer
     assert not re.search("(width|height)=", outer)
+    # A dark page has an ink and a paper of its own.
+    assert "currentColor" in first
+    assert not {drawings.INK, drawings.FAINT} & set(re.findall("#.{6}", first))
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -45,3 +50,17 @@ def test_pixels_show_what_was_drawn(name):
     assert pixels.dtype == np.uint8
     assert pixels.shape == (int(height), int(width), 3)
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 10
+
+
+def test_matrices_of_the_same_classes_are_drawn_quickly_and_alike():
+    labels = ["a", "$b^2$", "c"]
+    draw = rendering.MatrixPixels(labels)
+    first, second = np.diag([5, 6, 7]), np.array([[1, 2, 3]] * 3)
+    for counts in (first, second, first):
+        whole = rendering.pixels_of(drawings.matrix(labels, counts))
+        found = draw(counts)
+        assert found.dtype == np.uint8
+        assert found.shape == whole.shape
+        # The same but for lines of the frame, which the cells lie over.
+        differs = (found.astype(int) - whole).any(axis=2).mean()
+        assert differs < 0.05

@@ -16,6 +16,8 @@ from trainer.reports import report
 
 pytestmark = pytest.mark.slow
 WIDTHS_PIXELS = (360, 1200)
+SCHEMES = ("light", "dark")
+_PAPER = "return getComputedStyle(document.body).backgroundColor"
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +47,13 @@ def check(browser, path):
     assert browser.get_log("browser") == []
     others = [u for u in requests(browser) if not u.startswith("data:")]
     assert set(others) == {path.as_uri()}
-    found = Axe().run(browser)["violations"]
-    grave = [v for v in found if v["impact"] in ("serious", "critical")]
-    assert not grave, json.dumps(grave, indent=1)
+    papers = set()
+    for scheme in SCHEMES:
+        browsers.prefer(browser, scheme)
+        papers.add(browser.execute_script(_PAPER))
+        found = Axe().run(browser)["violations"]
+        assert not found, json.dumps(found, indent=1)
+    assert len(papers) == len(SCHEMES)
 
 
 @pytest.mark.parametrize("problem", TRAINED)
@@ -67,7 +73,7 @@ def test_a_comparison_opens(browser, trained, tmp_path):
 TABS = {
     "timeseries": ("loss", "accuracy"),
     "scalars": ("loss", "learning_rate", "norms"),
-    "custom_scalars": ("First",),
+    "custom_scalars": ("Scores", "Training"),
     "images": ("confusion_matrix", "most_wrong", "first_images"),
     "graphs": ("mlp",),
     "distributions": ("gradient",),

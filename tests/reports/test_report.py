@@ -15,6 +15,7 @@ from tests.runs import TRAINED
 from trainer import task
 from trainer.finished import stored_run
 from trainer.process import columns
+from trainer.reports import heading
 from trainer.reports import pages
 from trainer.reports import report
 
@@ -87,6 +88,68 @@ def test_a_page_that_fails_leaves_the_run_done(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(report, "write", fail)
     assert task.main([*QUICK, f"--workdir={tmp_path}/run"]) == 0
     assert "no report was made: ValueError('no ink')" in capsys.readouterr().err
+
+
+def test_without_its_extra_a_run_says_that_it_has_no_page(
+    run_copy, monkeypatch, capsys
+):
+    monkeypatch.setattr(pages, "PACKAGE", "no_such_ink")
+    report.write_at_the_end(str(run_copy))
+    told = capsys.readouterr().err
+    assert told.startswith("no report was made: a page needs no_such_ink")
+    assert told.count("\n") == 1
+    assert not (run_copy / report.NAME).exists()
+
+
+TITLES = {
+    "binary": "breast_cancer: malignant or benign from 30 numbers",
+    "multiclass": "digits: one of 10 classes from images of 8 × 8 pixels",
+    "multilabel": "digits_attributes: even, closed loop, more than four, prime"
+    " from images of 8 × 8 pixels",
+    "regression": "diabetes: a value from 10 numbers",
+    "bounded_regression": "digits_ink: a value from images of 4 × 8 pixels",
+    "count": "digits_pixels: a value from images of 4 × 8 pixels",
+}
+
+
+@pytest.mark.parametrize("problem", TRAINED)
+def test_a_page_says_what_was_learnt(trained, problem):
+    run = stored_run.read(str(trained(problem)))
+    assert heading.title(run) == TITLES[problem]
+    assert f"<h1>{TITLES[problem]}</h1>" in page_of(trained(problem))
+
+
+def test_a_page_says_how_well_and_from_what(trained):
+    run = stored_run.read(str(trained("multiclass")))
+    right = run.final["accuracy"]
+    score = heading.score(run)
+    assert score.startswith(f"{100 * right:.2f} % of 359 test rows are right")
+    low, high = run.intervals["accuracy"] or ()
+    assert score.endswith(f" (95 %: {100 * low:.2f} to {100 * high:.2f} %)")
+    lead = heading.lead(run)
+    assert "trained on 1,294 rows, with 144 validation rows and 359" in lead
+    assert "Done after 2 epochs (82 steps)" in lead
+    assert "process(es)" not in lead
+
+
+def test_a_rate_that_stays_and_a_lone_start_are_not_drawn(run_copy):
+    assert report.main([str(run_copy)]) == 0
+    page = page_of(run_copy)
+    assert "learning rate by step" not in page
+    assert "Each start of the run" not in page
+    assert "No held-out rows were scored" not in page
+
+
+def test_a_rate_that_changes_is_drawn_and_a_missing_curve_is_told(run_copy):
+    run = stored_run.read(str(run_copy))
+    train = [line for line in run.timing if "learning_rate" in line]
+    lines = [{**x, "learning_rate": 1 / x["step"]} for x in train]
+    known = [x for x in run.metrics if x["split"] != "validation"]
+    vars(run).update(timing=lines, metrics=known)
+    report.write(run, run_copy / report.NAME)
+    page = page_of(run_copy)
+    assert "learning rate by step" in page
+    assert "No held-out rows were scored" in page
 
 
 def test_restarts_are_marked(run_copy):

@@ -1,16 +1,25 @@
 """What is drawn of a run, each with words for who cannot see it."""
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import Any
 from typing import NamedTuple
 
 import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
+from trainer.process.columns import rounded
 from trainer.process.plain_text import plain
 
+# Of text and lines, which a page draws in colours of its own: they are a dark
+# page's, too. No other colour may be one of these.
+INK, FAINT = "#1a1a1a", "#dcdcdc"
 # Of the process, and no matter of style.
 _NOT_OURS = ("backend", "backend_fallback", "interactive")
 STYLE: dict[Any, Any] = {
@@ -29,15 +38,32 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#dddddd",
+    "axes.axisbelow": True,
+    "axes.edgecolor": INK,
+    "axes.facecolor": "none",
+    "axes.labelcolor": INK,
+    "figure.facecolor": "none",
+    "grid.color": FAINT,
     "legend.frameon": False,
+    "savefig.facecolor": "none",
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
 }
 # Told apart by those who see few colours (Okabe & Ito 2008), and by dashes.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 DASHES = ("-", "--", "-.", ":")
-SIZE = (6.4, 3.2)
+# Of a mistake: as dark as the blue of what is right, so that white is read on
+# both.
+WRONG = "#b2182b"
+# So small that its text is read on a telephone.
+SIZE = (4.8, 2.7)
 # The line of what is perfect.
-PERFECT: dict[str, Any] = {"color": "#777777", "dashes": (3, 3)}
+PERFECT: dict[str, Any] = {"color": "#808080", "dashes": (3, 3)}
+# Areas of the points of the fewest and of the most rows, in square points.
+POINT_AREAS = (12.0, 160.0)
+# Classes of a matrix beyond which names and counts would not be read.
+MOST_NAMED = 30
 
 
 class Drawing(NamedTuple):
@@ -59,7 +85,12 @@ def _blank(
     """Yields a figure of so many inches and its axes, in our style."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
-        yield figure, figure.subplots()
+        axes = figure.subplots()
+        yield figure, axes
+        for axis in (axes.xaxis, axes.yaxis):
+            # Names stand where they were put.
+            if isinstance(axis.get_major_formatter(), ScalarFormatter):
+                axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
 
 
 def lines(
@@ -90,48 +121,91 @@ def lines(
                 marker="o" if len(steps) < 3 else None,
             )
         for place in marks or []:
-            axes.axvline(place, color="#555555", linewidth=0.8, dashes=(2, 2))
+            axes.axvline(place, color="#808080", linewidth=0.8, dashes=(2, 2))
         axes.set(xlabel=x, ylabel=title)
         if from_zero:
             axes.set_ylim(bottom=0)
         if len(curves) > 1:
             axes.legend()
     told = "; ".join(
-        f"{name} from {y[0]:.4g} to {y[-1]:.4g}"
+        f"{name} from {rounded(y[0])} to {rounded(y[-1])}"
         for name, (_, y) in curves.items()
         if y
     )
     return Drawing(figure, f"{title} by {x}: {told}")
 
 
-def matrix(labels: list[str], counts: list[list[int]]) -> Drawing:
-    """Draws a confusion matrix, shaded by each true class's share."""
+def matrix(labels: Sequence[str], counts: np.ndarray) -> Drawing:
+    """Draws a confusion matrix, int64 [classes, classes], true class down."""
+    drawing = matrix_frame(labels)
+    matrix_cells(drawing.figure.axes[0], counts)
+    return drawing._replace(words=matrix_words(counts))
+
+
+def matrix_words(counts: np.ndarray) -> str:
+    """Says what matters in a confusion matrix."""
+    return (
+        f"Confusion matrix: {counts.trace():,} of {counts.sum():,} rows on the"
+        " diagonal"
+    )
+
+
+def matrix_frame(labels: Sequence[str]) -> Drawing:
+    """Draws a confusion matrix without its cells."""
     classes = len(labels)
-    side = min(8.0, max(4.8, 2.0 + 0.42 * classes))
+    side = min(7.5, max(3.4, 1.4 + 0.32 * classes))
     with _blank((side, side)) as (figure, axes):
-        shares = [[n / max(1, sum(row)) for n in row] for row in counts]
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         axes.grid(visible=False)
-        few = classes <= 30
+        few = classes <= MOST_NAMED
         places = range(classes) if few else []
         names = [_name(label) for label in labels] if few else []
         axes.set_xticks(places, names, rotation=45)
         axes.set_yticks(places, names)
-        axes.set(xlabel="predicted", ylabel="true")
-        for i, row in enumerate(counts if few else []):
-            for j, count in enumerate(row):
-                if count:
-                    shade = "white" if shares[i][j] > 0.5 else "#111111"
-                    axes.text(
-                        j, i, str(count), color=shade, ha="center", va="center",
-                        fontsize=8,
-                    )  # fmt: skip
-    right = sum(counts[i][i] for i in range(classes))
-    total = sum(map(sum, counts))
-    return Drawing(
-        figure,
-        f"Confusion matrix: {right} of {total} rows on the diagonal",
-    )
+        axes.set(xlabel="predicted", ylabel="true", aspect="equal")
+        axes.set(xlim=(-0.5, classes - 0.5), ylim=(classes - 0.5, -0.5))
+        edges = np.arange(1, classes if few else 1) - 0.5
+        axes.set_xticks(edges, minor=True)
+        axes.set_yticks(edges, minor=True)
+        axes.grid(which="minor")
+        axes.tick_params(which="minor", length=0)
+    return Drawing(figure, "Confusion matrix")
+
+
+def matrix_cells(axes: Axes, counts: np.ndarray) -> list[Artist]:
+    """Draws the cells of a confusion matrix; returns what was drawn.
+
+    They are shaded by each true class's share: blue what is right; what is
+    wrong is red, by the square root of its share, so that few are seen.
+    """
+    colours = shades(counts)
+    drawn: list[Artist] = [axes.imshow(colours)]
+    if len(counts) > MOST_NAMED:
+        return drawn
+    for i, j in np.argwhere(counts):
+        drawn.append(
+            axes.text(
+                j, i, f"{counts[i, j]:,}",
+                color="white" if colours[i, j, 3] > 0.5 else INK,
+                ha="center", va="center", fontsize=7,
+            )
+        )  # fmt: skip
+    return drawn
+
+
+def shades(counts: np.ndarray) -> np.ndarray:
+    """Returns the cells' colours: opaque for many rows, clear for none.
+
+    Args:
+      counts: int64 [classes, classes], true class down and predicted across.
+
+    Returns:
+      float64 [classes, classes, 4].
+    """
+    shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    right = np.eye(len(counts), dtype=bool)[..., None]
+    colours = np.where(right, to_rgb(COLOURS[0]), to_rgb(WRONG))
+    opaque = np.where(right, shares[..., None], np.sqrt(shares)[..., None])
+    return np.concatenate([colours, opaque], axis=2)
 
 
 def points(pairs: list[list[float]]) -> Drawing:
@@ -144,22 +218,30 @@ def points(pairs: list[list[float]]) -> Drawing:
         axes.set(xlabel="true", ylabel="predicted")
     return Drawing(
         figure,
-        f"{len(pairs)} predicted values against the true ones, from {low:.4g}"
-        f" to {high:.4g}",
+        f"{len(pairs)} predicted values against the true ones, from"
+        f" {rounded(low)} to {rounded(high)}",
     )
 
 
 def calibration(bins: list[dict[str, Any]], error: float) -> Drawing:
-    """Draws the share of right rows against the probability told."""
+    """Draws the share of right rows against the probability told.
+
+    A point is as large as its rows are many: few say little.
+    """
+    rows = np.array([b["rows"] for b in bins], float)
+    least, most = POINT_AREAS
     with _blank((4.8, 3.6)) as (figure, axes):
         axes.plot([0, 1], [0, 1], **PERFECT)
-        axes.plot(
+        axes.scatter(
             [b["mean_probability"] for b in bins],
             [b["right"] for b in bins],
+            s=np.maximum(least, most * rows / max(1.0, rows.max(initial=0))),
             color=COLOURS[0],
-            marker="o",
+            alpha=0.8,
+            clip_on=False,
         )
         axes.set(xlabel="probability told", ylabel="share right")
+        axes.set(xlim=(0, 1), ylim=(0, 1))
     return Drawing(
         figure, f"Calibration: expected calibration error {error:.4f}"
     )
@@ -172,7 +254,7 @@ def timeline(attempts: list[tuple[float, float, str]]) -> Drawing:
       attempts: (began, ended, how it ended), in seconds since the first.
     """
     height = 0.9 + 0.32 * len(attempts)
-    with _blank((6.4, height)) as (figure, axes):
+    with _blank((SIZE[0], height)) as (figure, axes):
         for number, (began, ended, how) in enumerate(attempts):
             axes.barh(number, ended - began, left=began, color=COLOURS[0])
             axes.text(ended, number, f" {_name(how)}", va="center", fontsize=8)
@@ -193,7 +275,7 @@ def timeline(attempts: list[tuple[float, float, str]]) -> Drawing:
 def bars(title: str, values: dict[str, float]) -> Drawing:
     """Draws a bar for each value, the greatest first."""
     order = sorted(values.items(), key=lambda item: -item[1])
-    with _blank((6.4, 0.9 + 0.28 * len(order))) as (figure, axes):
+    with _blank((SIZE[0], 0.9 + 0.28 * len(order))) as (figure, axes):
         axes.barh(
             [_name(name) for name, _ in order],
             [value for _, value in order],
@@ -201,5 +283,5 @@ def bars(title: str, values: dict[str, float]) -> Drawing:
         )
         axes.invert_yaxis()
         axes.set(xlabel=title)
-    told = ", ".join(f"{name} {value:.3g}" for name, value in order)
+    told = ", ".join(f"{name} {rounded(value)}" for name, value in order)
     return Drawing(figure, f"{title}: {told}")

@@ -5,17 +5,23 @@ import io
 import re
 import warnings
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from trainer.charts import drawings
 from trainer.charts.drawings import Drawing
+from trainer.charts.drawings import FAINT
+from trainer.charts.drawings import INK
 from trainer.charts.drawings import STYLE
 from trainer.process.plain_text import plain
 
-PIXELS_PER_INCH = 80
+PIXELS_PER_INCH = 100
+# A dark page has a light ink.
+PAGE_COLOURS = {INK: "currentColor", FAINT: "var(--faint)"}
 _numbers = iter(range(10**9))
 
 
@@ -30,8 +36,8 @@ def _styled() -> Iterator[None]:
 def svg_of(drawing: Drawing) -> str:
     """Returns a drawing as SVG to stand inside a page.
 
-    It is named for screen readers, and its ids are its own among those of one
-    process.
+    It is named for screen readers, its ids are its own among those of one
+    process, and its text and lines have the page's own colours.
     """
     file = io.StringIO()
     with _styled():
@@ -45,6 +51,8 @@ def svg_of(drawing: Drawing) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    for colour, own in PAGE_COLOURS.items():
+        svg = svg.replace(f": {colour}", f": {own}")
     return svg.replace(
         "<svg",
         f'<svg role="img" aria-label="{html.escape(plain(drawing.words))}"',
@@ -53,9 +61,43 @@ def svg_of(drawing: Drawing) -> str:
 
 
 def pixels_of(drawing: Drawing) -> np.ndarray:
-    """Returns a drawing as an image, uint8 [height, width, 3]."""
+    """Returns a drawing as an image on white, uint8 [height, width, 3]."""
     with _styled():
-        drawing.figure.set_dpi(PIXELS_PER_INCH)
-        canvas = FigureCanvasAgg(drawing.figure)
+        canvas = _canvas_of(drawing)
         canvas.draw()
+    return _pixels(canvas)
+
+
+class MatrixPixels:
+    """Confusion matrices of the same classes as images on white.
+
+    What they have in common is drawn once (matplotlib calls that blitting), so
+    that each costs some milliseconds.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._frame = drawings.matrix_frame(labels)
+        with _styled():
+            self._canvas = _canvas_of(self._frame)
+            self._canvas.draw()
+        self._empty = self._canvas.copy_from_bbox(self._frame.figure.bbox)
+
+    def __call__(self, counts: np.ndarray) -> np.ndarray:
+        """Returns uint8 [height, width, 3] of int64 [classes, classes]."""
+        (axes,) = self._frame.figure.axes
+        self._canvas.restore_region(self._empty)
+        with _styled():
+            for artist in drawings.matrix_cells(axes, counts):
+                axes.draw_artist(artist)
+                artist.remove()
+        return _pixels(self._canvas)
+
+
+def _canvas_of(drawing: Drawing) -> FigureCanvasAgg:
+    drawing.figure.set_dpi(PIXELS_PER_INCH)
+    drawing.figure.set_facecolor("white")
+    return FigureCanvasAgg(drawing.figure)
+
+
+def _pixels(canvas: FigureCanvasAgg) -> np.ndarray:
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -92,10 +92,15 @@ class StoredRun:
         }
 
     @property
+    def final_split(self) -> str | None:
+        """The split whose score is the run's; None while the run goes on."""
+        return next(reversed(self.result.get("evaluation", {})), None)
+
+    @property
     def final(self) -> dict[str, float]:
         """The last split's final scores; {} while the run goes on."""
-        evaluation = self.result.get("evaluation", {})
-        return next(reversed(evaluation.values()), {})
+        split = self.final_split
+        return self.result["evaluation"][split] if split else {}
 
     @property
     def intervals(self) -> dict[str, list[float] | None]:

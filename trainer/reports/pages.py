@@ -40,9 +40,9 @@ class Table(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A PNG in base64, and words that say all that matters in it."""
+    """PNGs in base64, and words that say all that matters in them."""
 
-    png: str
+    pngs: list[str]
     words: str
 
 

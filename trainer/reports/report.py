@@ -13,10 +13,12 @@ from trainer.finished.stored_run import StoredRun
 from trainer.problem import baselines
 from trainer.process import columns
 from trainer.process.arguments import Parser
+from trainer.process.exits import UserError
 from trainer.process.exits import verb
+from trainer.reports import answers
+from trainer.reports import heading
 from trainer.reports import pages
 from trainer.reports.pages import Chart
-from trainer.reports.pages import Picture
 from trainer.reports.pages import Section
 from trainer.reports.pages import Table
 from trainer.storage.names import local_place
@@ -72,61 +74,48 @@ def write(run: StoredRun, path: pathlib.Path) -> None:
     """
     pages.write(
         path,
-        f"{run.name}: {run.record['data']['name']}",
-        _lead(run),
+        heading.title(run),
+        heading.lead(run),
         [
             _learning(run),
             _beside(run),
-            _classes(run),
-            _mistakes(run),
-            _values(run),
+            answers.classes(run),
+            answers.mistakes(run),
+            answers.values(run),
             _time(run),
             _config(run),
             _origin(run),
         ],
-        _score(run),
+        heading.score(run),
     )
 
 
 def write_at_the_end(workdir: str) -> None:
-    """Writes a page beside a run's result, where the extra is installed.
+    """Writes a page beside a run's result.
 
     The run is done and its result stands: whatever goes wrong is told, and
     changes nothing.
     """
-    if not pages.is_possible():
-        return
     try:
+        pages.check_possible()
         run = stored_run.read(workdir)
         write(run, run.workdir / NAME)
+    except UserError as error:
+        print(f"no report was made: {error}", file=sys.stderr)
     except Exception as error:
         print(f"no report was made: {error!r}", file=sys.stderr)
 
 
-def _score(run: StoredRun) -> str:
-    value = run.final.get(run.problem.score)
-    if value is None:
-        return ""
-    interval = run.intervals.get(run.problem.score)
-    told = f" (95 %: {columns.between(interval)})" if interval else ""
-    held = run.result.get("baselines", {}).values()
-    if not all(map(baselines.beats_guessing, held)):
-        told += ", no better than guessing"
-    return f"{run.problem.score} {columns.shown(value)}{told}"
+def _timed(run: StoredRun, name: str) -> tuple[list, list]:
+    """Returns (steps, values) of what timing.jsonl holds."""
+    lines = [line for line in run.timing if name in line]
+    return [line["step"] for line in lines], [line[name] for line in lines]
 
 
-def _lead(run: StoredRun) -> str:
-    data, topology = run.record["data"], run.record["topology"]
-    rows = ", ".join(f"{n:,} {name}" for name, n in data["examples"].items())
-    if not run.result:
-        status = "not finished"
-    else:
-        status = f"{run.result['status']} at step {run.result['step']:,}"
-    return (
-        f"{run.problem.type} on {data['name']} ({rows} rows); {status}, on"
-        f" {topology['workers']} worker(s) and {topology['replicas']}"
-        f" replica(s) of {run.record['processor']}."
-    )
+def _is_watched(run: StoredRun) -> bool:
+    """Whether rows that are not trained on were scored on the way."""
+    held = [split for split in run.splits if split != "train"]
+    return any(len(run.curve(split, "loss")[0]) > 1 for split in held)
 
 
 def _curves(run: StoredRun, metric: str) -> dict[str, tuple[list, list]]:
@@ -143,19 +132,17 @@ def _learning(run: StoredRun) -> Section:
             drawn = drawings.lines(metric, curves, marks=run.restart_steps)
             marked = "; a dashed line is a restart" * bool(run.restart_steps)
             section.charts.append(Chart(drawn, f"{metric} by step{marked}"))
-    for name, words in {
-        "learning_rate": "learning rate by step",
-        "examples_per_sec": "examples per second by step",
-    }.items():
-        lines = [line for line in run.timing if name in line]
-        if lines:
-            curve = (
-                [line["step"] for line in lines],
-                [line[name] for line in lines],
-            )
-            title = name.replace("_", " ")
-            drawn = drawings.lines(title, {title: curve}, from_zero=True)
-            section.charts.append(Chart(drawn, words))
+    steps, rates = _timed(run, "learning_rate")
+    if len(set(rates)) > 1:
+        curve = {"learning rate": (steps, rates)}
+        drawn = drawings.lines("learning rate", curve, from_zero=True)
+        section.charts.append(Chart(drawn, "learning rate by step"))
+    if len(section.charts) and not _is_watched(run):
+        section.text = (
+            "No held-out rows were scored on the way:"
+            " --config.data.validation_fraction=0.1 holds some out, and"
+            " --config.evaluation.test_each_time=true scores the test rows."
+        )
     if run.result:
         scores = run.result["evaluation"]
         metrics = list(dict.fromkeys(m for s in scores.values() for m in s))
@@ -188,89 +175,6 @@ def _beside(run: StoredRun) -> Section:
     return section
 
 
-def _classes(run: StoredRun) -> Section:
-    from trainer.charts import drawings
-
-    detail = run.detail
-    section = Section(f"Classes ({detail.get('split')} split)")
-    confusion = detail.get("confusion", {})
-    per_class = detail.get("per_class", [])
-    if "matrix" in confusion:
-        labels = [row["class"] for row in per_class]
-        section.charts.append(
-            Chart(
-                drawings.matrix(labels, confusion["matrix"]),
-                "Confusion matrix: true class down, predicted across",
-            )
-        )
-    if "calibration" in detail:
-        found = detail["calibration"]
-        section.charts.append(
-            Chart(
-                drawings.calibration(found["bins"], found["ece"]),
-                f"Calibration: expected error {columns.shown(found['ece'])};"
-                " dashed is perfect",
-            )
-        )
-    if curves := [c for c in detail.get("curves", []) if c["recall"]]:
-        named = {c["label"]: (c["recall"], c["precision"]) for c in curves[:8]}
-        section.charts.append(
-            Chart(
-                drawings.lines("precision", named, x="recall"),
-                "Precision by recall",
-            )
-        )
-    names = ["class", "precision", "recall", "f1", "support"]
-    if per_class:
-        rows = [
-            [
-                *(row[name] for name in names),
-                columns.between(row["precision_interval"]),
-                columns.between(row["recall_interval"]),
-            ]
-            for row in per_class
-        ]
-        head = [*names, "precision (95 %)", "recall (95 %)"]
-        section.tables.append(Table("Per class", head, rows))
-    return section
-
-
-def _mistakes(run: StoredRun) -> Section:
-    section = Section(f"Worst mistakes ({run.detail.get('split')} split)")
-    found = run.detail.get("mistakes", [])
-    pictures = [row for row in found if row["picture"]]
-    section.pictures = [
-        Picture(
-            row["picture"],
-            f"{row['true']}, taken for {row['predicted']}"
-            f" ({columns.shown(row['how_wrong'])}); row {row['row']}",
-        )
-        for row in pictures
-    ]
-    if found and not pictures:
-        rows = [
-            [row["row"], row["true"], row["predicted"], row["how_wrong"]]
-            for row in found
-        ]
-        head = ["row", "true", "predicted", "how wrong"]
-        section.tables = [Table("Rows it was surest of", head, rows)]
-    return section
-
-
-def _values(run: StoredRun) -> Section:
-    from trainer.charts import drawings
-
-    section = Section(f"Values ({run.detail.get('split')} split)")
-    if points := run.detail.get("points"):
-        words = "Predicted by true value; dashed is perfect"
-        section.charts = [Chart(drawings.points(points), words)]
-    if outputs := run.detail.get("per_output"):
-        head = list(outputs[0])
-        rows = [list(row.values()) for row in outputs]
-        section.tables = [Table("Per output", head, rows)]
-    return section
-
-
 def _time(run: StoredRun) -> Section:
     from trainer.charts import drawings
 
@@ -286,7 +190,12 @@ def _time(run: StoredRun) -> Section:
         )
         drawn = drawings.bars("seconds", spent)
         section.charts.append(Chart(drawn, "Where the wall time went"))
-    if starts := run.starts:
+    steps, speeds = _timed(run, "examples_per_sec")
+    if steps:
+        curve = {"examples per second": (steps, speeds)}
+        drawn = drawings.lines("examples per second", curve, from_zero=True)
+        section.charts.append(Chart(drawn, "Speed by step"))
+    if len(starts := run.starts) > 1:
         drawn = drawings.timeline(
             [(began, ended, _end(code)) for began, ended, code in starts]
         )

@@ -1,0 +1,93 @@
+"""The part of a run's page on its answers: classes, mistakes and values."""
+
+import numpy as np
+
+from trainer.finished.stored_run import StoredRun
+from trainer.process import columns
+from trainer.reports.pages import Chart
+from trainer.reports.pages import Picture
+from trainer.reports.pages import Section
+from trainer.reports.pages import Table
+
+
+def classes(run: StoredRun) -> Section:
+    from trainer.charts import drawings
+
+    detail = run.detail
+    section = Section(f"Classes ({detail.get('split')} split)")
+    confusion = detail.get("confusion", {})
+    per_class = detail.get("per_class", [])
+    if "matrix" in confusion:
+        labels = [row["class"] for row in per_class]
+        section.charts.append(
+            Chart(
+                drawings.matrix(labels, np.array(confusion["matrix"])),
+                "Confusion matrix: true class down, predicted across",
+            )
+        )
+    if "calibration" in detail:
+        found = detail["calibration"]
+        section.charts.append(
+            Chart(
+                drawings.calibration(found["bins"], found["ece"]),
+                f"Calibration: expected error {columns.shown(found['ece'])};"
+                " dashed is perfect, and a larger point is of more rows",
+            )
+        )
+    if curves := [c for c in detail.get("curves", []) if c["recall"]]:
+        named = {c["label"]: (c["recall"], c["precision"]) for c in curves[:8]}
+        section.charts.append(
+            Chart(
+                drawings.lines("precision", named, x="recall"),
+                "Precision by recall",
+            )
+        )
+    names = ["class", "precision", "recall", "f1", "support"]
+    if per_class:
+        rows = [
+            [
+                *(row[name] for name in names),
+                columns.between(row["precision_interval"]),
+                columns.between(row["recall_interval"]),
+            ]
+            for row in per_class
+        ]
+        head = [*names, "precision (95 %)", "recall (95 %)"]
+        section.tables.append(Table("Per class", head, rows))
+    return section
+
+
+def mistakes(run: StoredRun) -> Section:
+    section = Section(f"Worst mistakes ({run.detail.get('split')} split)")
+    found = run.detail.get("mistakes", [])
+    pictures = [row for row in found if row["picture"]]
+    section.pictures = [
+        Picture(
+            [row["picture"]],
+            f"{row['true']}, taken for {row['predicted']}"
+            f" ({columns.shown(row['how_wrong'])}); row {row['row']}",
+        )
+        for row in pictures
+    ]
+    if found and not pictures:
+        rows = [
+            [row["row"], row["true"], row["predicted"], row["how_wrong"]]
+            for row in found
+        ]
+        head = ["row", "true", "predicted", "how wrong"]
+        section.tables = [Table("Rows it was surest of", head, rows)]
+    return section
+
+
+def values(run: StoredRun) -> Section:
+    from trainer.charts import drawings
+
+    section = Section(f"Values ({run.detail.get('split')} split)")
+    if points := run.detail.get("points"):
+        words = "Predicted by true value; dashed is perfect"
+        section.charts = [Chart(drawings.points(points), words)]
+    if outputs := run.detail.get("per_output"):
+        head = list(outputs[0])
+        rows = [list(row.values()) for row in outputs]
+        section.tables = [Table("Per output", head, rows)]
+    return section
