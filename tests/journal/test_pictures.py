@@ -10,6 +10,8 @@ import tensorflow as tf
 from sklearn import metrics as sk
 
 from tests.curves import events
+from trainer.charts import rendering
+from trainer.journal import matrices
 from trainer.journal import pictures
 from trainer.problem import curves
 from trainer.problem import problems
@@ -37,6 +39,7 @@ def test_classes_are_counted_as_scikit_learn_does():
     table = found.texts["confusion_counts"].splitlines()[2:]
     counts = [[int(n) for n in row.split("|")[2:-1]] for row in table]
     np.testing.assert_array_equal(counts, sk.confusion_matrix(truth, guess))
+    np.testing.assert_array_equal(found.matrix, counts)
 
 
 @pytest.mark.parametrize("name, outputs", [("binary", 1), ("multilabel", 3)])
@@ -57,13 +60,34 @@ def test_curves_are_scikit_learns_at_their_thresholds(name, outputs):
             assert counts[:, place].tolist() == [hits, false, rest, missed]
 
 
-def test_a_shaded_matrix_is_dark_where_the_rows_are():
-    pixels = pictures.shaded(np.array([[9, 0], [3, 1]]))
-    size = len(pixels)
-    assert pixels.shape == (240, 240, 3)
-    assert pixels[1, size - 1].tolist() == [255, 255, 255]
-    darkness = 255 - pixels.astype(int).sum(axis=2) / 3
-    assert darkness[1, 1] > darkness[-1, 1] > darkness[-1, -1] > 0
+def matrices_drawn(labels, counts_of):
+    shown = []
+    drawn = matrices.Matrices(labels, lambda *what: shown.append(what))
+    for split, step in counts_of:
+        drawn.add(split, step, np.full((2, 2), step))
+    drawn.finish()
+    return shown
+
+
+def test_matrices_are_drawn_ever_more_rarely_and_the_last_at_the_end():
+    steps = range(10, 110, 10)
+    scored = [(split, n) for n in steps for split in ("validation", "test")]
+    shown = matrices_drawn(("a", "b"), scored)
+    for split in ("validation", "test"):
+        of_split = [step for name, step, _ in shown if name == split]
+        assert of_split == [10, 20, 40, 80, 100]
+    last = rendering.MatrixPixels(("a", "b"))(np.full((2, 2), 100))
+    np.testing.assert_array_equal(shown[-1][2], last)
+
+
+def test_a_last_matrix_is_not_drawn_twice():
+    shown = matrices_drawn(("a", "b"), [("test", 7)])
+    assert [where[:2] for where in shown] == [("test", 7)]
+
+
+def test_without_its_extra_no_matrix_is_drawn(monkeypatch):
+    monkeypatch.setattr(matrices, "has_charts", lambda: False)
+    assert matrices_drawn(("a", "b"), [("test", 7)]) == []
 
 
 SHOWN = {

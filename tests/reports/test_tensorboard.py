@@ -10,18 +10,22 @@ import pytest
 from tests import browser
 from tests.faults import jobs
 from trainer import task
+from trainer.config import ScheduleConfig
 from trainer.reports import tensorboard
 
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory):
-    """Returns a function that asks a TensorBoard of one run, stopped once."""
+    """Returns a function that asks a TensorBoard of one run.
+
+    It was stopped once, and then made longer.
+    """
     folder = tmp_path_factory.mktemp("board")
-    flags = ["--config=digits", "--config.epochs=3", f"--workdir={folder}/run"]
+    flags = ["--config=digits", f"--workdir={folder}/run"]
     (folder / "run").mkdir()
     (folder / "run" / "STOP").touch()
-    assert task.main(flags) == 43
-    assert task.main(flags) == 0
+    assert task.main([*flags, "--config.epochs=2"]) == 43
+    assert task.main([*flags, "--config.epochs=3"]) == 0
     with browser.serving(folder) as board:
         jobs.wait_for("TensorBoard", lambda: is_read(board.ask))
         yield board.ask, folder / "run"
@@ -130,6 +134,7 @@ def test_hyperparameters_stand_beside_every_splits_scores(board):
         colParams=[],
     )
     (group,) = told["sessionGroups"]
+    assert group["hparams"]["epochs"] == 3  # not those of the first start
     assert group["hparams"]["model.hidden_units"] == "[128, 64]"
     scores = {
         (value["name"]["group"], value["name"]["tag"]): value["value"]
@@ -139,6 +144,27 @@ def test_hyperparameters_stand_beside_every_splits_scores(board):
     for split in ("validation", "test"):
         wanted = result["evaluation"][split]["accuracy"]
         assert scores[(split, "accuracy")] == pytest.approx(wanted, rel=1e-6)
+
+
+def test_the_charts_that_matter_stand_first(board):
+    ask, _ = board
+    first, *_ = ask("plugins_listing")
+    assert first == "custom_scalars"
+    layout = ask("plugin/custom_scalars/layout")
+    shown = {
+        category["title"]: [chart["title"] for chart in category["chart"]]
+        for category in layout["category"]
+    }
+    assert shown == {
+        "Scores": ["loss", "accuracy"],
+        "Training": ["examples_per_sec"],  # the rate is the same throughout
+    }
+
+
+def test_a_rate_that_changes_has_a_chart():
+    assert ScheduleConfig().is_constant
+    assert not ScheduleConfig(name="cosine").is_constant
+    assert not ScheduleConfig(warmup_fraction=0.1).is_constant
 
 
 def test_pictures_and_tables_stand_behind_each_score(board):
@@ -194,18 +220,6 @@ def test_three_kills_leave_one_unbroken_curve(tmp_path):
         assert [step for _, step, _ in looked] == list(
             range(1, job.result()["step"] + 1, 200)
         )
-
-
-def test_the_charts_that_matter_stand_first(board):
-    ask, _ = board
-    layout = ask("plugin/custom_scalars/layout")
-    (category,) = layout["category"]
-    assert [chart["title"] for chart in category["chart"]] == [
-        "loss",
-        "accuracy",
-        "learning_rate",
-        "examples_per_sec",
-    ]
 
 
 @pytest.mark.slow

@@ -211,6 +211,11 @@ class ScheduleConfig:
         ),
     )
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether the learning rate is the same at each step."""
+        return self.name == "constant" and not self.warmup_fraction
+
 
 @dataclasses.dataclass
 class OptimizerConfig:

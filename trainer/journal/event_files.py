@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 from typing import Any
 
 import keras
@@ -19,6 +20,8 @@ from trainer.process.plain_text import plain
 
 # The folder whose parts the splits' folders are: a run's own, to TensorBoard.
 RUN = ""
+# How TensorFlow's names of event files begin.
+EVENTS = "events.out.tfevents."
 
 
 class EventFiles:
@@ -39,6 +42,7 @@ class EventFiles:
         """
         self._folder = folder
         self._step = step
+        self._earlier = list(folder.glob(f"{EVENTS}*"))
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
     def _writer(self, split: str) -> tf.summary.SummaryWriter:
@@ -78,21 +82,30 @@ class EventFiles:
         """Tells the HParams tab that the run is done."""
         self._raw(hparams.session_end_pb(hparams.api_pb2.STATUS_SUCCESS))
 
-    def layout(self, tags: list[str]) -> None:
+    def layout(self, categories: dict[str, list[str]]) -> None:
         """Puts charts first that matter first.
 
         Args:
-          tags: of scalars, each a chart of all splits.
+          categories: tags of scalars by the category that they stand in, each
+            a chart of all splits.
         """
-        charts = [
-            layout_pb2.Chart(
-                title=tag,
-                multiline=layout_pb2.MultilineChartContent(tag=[f"^{tag}$"]),
-            )
-            for tag in tags
-        ]
-        first = layout_pb2.Category(title="First", chart=charts)
-        self._raw(custom_scalars.pb(layout_pb2.Layout(category=[first])))
+        layout = layout_pb2.Layout(
+            category=[
+                layout_pb2.Category(title=title, chart=map(_chart, tags))
+                for title, tags in categories.items()
+            ]
+        )
+        self._raw(custom_scalars.pb(layout))
+
+    def drop_earlier(self) -> None:
+        """Removes what earlier starts said of the run as a whole.
+
+        TensorBoard would show their config and layout, and no newer ones:
+        those of a run that was made longer.
+        """
+        self._writers[RUN].flush()
+        for path in self._earlier:
+            path.unlink(missing_ok=True)
 
     def _raw(self, summary: Any, split: str = RUN, step: int = 0) -> None:
         with self._writer(split).as_default(step):
@@ -169,6 +182,11 @@ class EventFiles:
     def close(self) -> None:
         for writer in self._writers.values():
             writer.close()
+
+
+def _chart(tag: str) -> layout_pb2.Chart:
+    content = layout_pb2.MultilineChartContent(tag=[f"^{re.escape(tag)}$"])
+    return layout_pb2.Chart(title=tag, multiline=content)
 
 
 def _drop_after(writer: tf.summary.SummaryWriter, step: int) -> None:

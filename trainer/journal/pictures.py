@@ -12,9 +12,6 @@ from trainer.problem.problem import Problem
 
 # A chart for each of more classes would hide the others.
 MOST_CLASSES = 20
-_SIDE_PIXELS = 240
-_GREY = 210
-_BLUE = np.array([8, 48, 107])
 
 
 @dataclasses.dataclass
@@ -26,6 +23,7 @@ class Diagnostics:
       curves: int64 [4, thresholds], as `EventFiles.precision_recall` takes it.
       pictures: (uint8 [images, height, width, channels], what they show).
       texts: Markdown.
+      matrix: counts of confusions, int64 [classes, classes], or None.
     """
 
     scalars: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -34,6 +32,12 @@ class Diagnostics:
         default_factory=dict
     )
     texts: dict[str, str] = dataclasses.field(default_factory=dict)
+    matrix: np.ndarray | None = None
+
+
+def has_charts() -> bool:
+    """Whether the extra "report" is installed."""
+    return importlib.util.find_spec("matplotlib") is not None
 
 
 def numbers(
@@ -55,43 +59,15 @@ def numbers(
     if "calibration" in found:
         diagnostics.scalars["calibration_error"] = found["calibration"]["ece"]
     if "confusion" in found and "matrix" in found["confusion"]:
-        matrix = np.array(found["confusion"]["matrix"])
-        diagnostics.pictures["confusion_matrix"] = (
-            shaded(matrix)[None],
-            "True class down, predicted across; dark where the class's share is"
-            " large (its square root, so that few mistakes are seen).",
-        )
+        diagnostics.matrix = np.array(found["confusion"]["matrix"])
         diagnostics.texts["confusion_counts"] = _as_table(
-            problem.labels, matrix
+            problem.labels, diagnostics.matrix
         )
     shown = itertools.islice(problem.chances(outputs, truth), MOST_CLASSES)
     for name, marks, chances in shown:
         tag = f"precision_recall/{name}"
         diagnostics.curves[tag] = threshold_counts(marks, chances)
     return diagnostics
-
-
-def shaded(matrix: np.ndarray) -> np.ndarray:
-    """Draws a confusion matrix by each true class's shares.
-
-    By hand, as it is drawn at each evaluation: half a millisecond for ten
-    classes, where the page's own, with its counts and names, takes 370.
-
-    Args:
-      matrix: int64 [classes, classes].
-
-    Returns:
-      uint8 [pixels, pixels, 3], white for none and dark blue for all.
-    """
-    share = matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True))
-    # Few mistakes must still be seen.
-    share = np.sqrt(share)[..., None]
-    pixels = np.round(255 - share * (255 - _BLUE)).astype(np.uint8)
-    zoom = max(1, _SIDE_PIXELS // len(matrix))
-    pixels = pixels.repeat(zoom, axis=0).repeat(zoom, axis=1)
-    if zoom > 4:  # a line between two classes
-        pixels[::zoom] = pixels[:, ::zoom] = _GREY
-    return pixels
 
 
 def _as_table(labels: tuple[str, ...], matrix: np.ndarray) -> str:
@@ -125,7 +101,7 @@ def drawings(found: dict[str, Any]) -> Diagnostics:
         )
         pictures = np.stack([m["picture"] for m in shown])
         diagnostics.pictures["most_wrong"] = (pictures, told)
-    if importlib.util.find_spec("matplotlib") is not None:
+    if has_charts():
         diagnostics.pictures |= _charts(found)
     return diagnostics
 
@@ -136,17 +112,17 @@ def _charts(found: dict[str, Any]) -> dict[str, tuple[np.ndarray, str]]:
     from trainer.charts.drawings import points
     from trainer.charts.rendering import pixels_of
 
-    charts = {}
+    drawn = {}
     if "calibration" in found:
         bins, error = (found["calibration"][k] for k in ("bins", "ece"))
-        charts["calibration"] = (
+        drawn["calibration"] = (
             pixels_of(calibration(bins, error))[None],
             f"Expected calibration error {error:.4f}; the grey line is"
             " perfect.",
         )
     if "points" in found:
-        charts["predicted_by_true"] = (
+        drawn["predicted_by_true"] = (
             pixels_of(points(found["points"]))[None],
             f"{len(found['points'])} rows; the grey line is perfect.",
         )
-    return charts
+    return drawn

@@ -8,9 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.config.values import flatten
+from trainer.journal import matrices
 from trainer.journal import pictures
 from trainer.journal.event_files import EventFiles
 from trainer.journal.first_images import first_images
+from trainer.journal.matrices import Matrices
 from trainer.journal.pictures import Diagnostics
 from trainer.journal.writer import Line
 from trainer.journal.writer import Subject
@@ -25,12 +27,18 @@ class TensorBoard(Writer):
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         self._files = EventFiles(subject.workdir.path, subject.first_step)
+        self._matrices = Matrices(
+            subject.network.problem.labels,
+            lambda split, step, pixels: self._files.pictures(
+                split, step, "confusion_matrix", pixels[None], matrices.WORDS
+            ),
+        )
 
     def introduce(self) -> None:
         subject, files = self._subject, self._files
-        score = subject.network.problem.score
         files.config(flatten(subject.config))
-        files.layout(["loss", score, "learning_rate", "examples_per_sec"])
+        files.layout(_layout(subject))
+        files.drop_earlier()
         files.text("reproduce", 0, f"`{shlex.join(command())}`")
         step = subject.first_step
         if step:
@@ -61,11 +69,15 @@ class TensorBoard(Writer):
     def outputs(self, split: str, step: int, outputs: np.ndarray) -> None:
         truth = self._subject.dataset.splits[split].labels()
         problem = self._subject.network.problem
-        self._show(split, step, pictures.numbers(problem, outputs, truth))
+        found = pictures.numbers(problem, outputs, truth)
+        self._show(split, step, found)
+        if found.matrix is not None:
+            self._matrices.add(split, step, found.matrix)
 
     def mistakes(
         self, split: str, step: int, find: Callable[[], dict[str, Any]]
     ) -> None:
+        self._matrices.finish()
         self._show(split, step, pictures.drawings(find()))
 
     def _show(self, split: str, step: int, found: Diagnostics) -> None:
@@ -94,3 +106,16 @@ class TensorBoard(Writer):
 
     def close(self) -> None:
         self._files.close()
+
+
+def _layout(subject: Subject) -> dict[str, list[str]]:
+    """Says which charts are seen first; a constant rate is none of them."""
+    problem = subject.network.problem
+    schedule = subject.config.optimizer.schedule
+    rate = [] if schedule.is_constant else ["learning_rate"]
+    return {
+        "Scores": list(
+            dict.fromkeys(["loss", problem.score, *problem.metrics])
+        ),
+        "Training": [*rate, "examples_per_sec"],
+    }

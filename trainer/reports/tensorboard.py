@@ -1,6 +1,7 @@
 """`strata tensorboard FOLDER`: the curves of a run, or of a folder of runs."""
 
 import os
+import pathlib
 import socket
 import sys
 
@@ -11,6 +12,7 @@ from trainer.storage.names import is_remote
 from trainer.storage.names import place
 
 EVENTS = "events.out.tfevents."
+BOARD = pathlib.Path(__file__).with_name("board.py")
 
 
 @verb
@@ -44,8 +46,8 @@ def main(argv: list[str]) -> int:
         )
     _check_free(wanted.host, wanted.port)
     command = [
-        # -P: not a tensorboard.py of the current folder.
-        *(sys.executable, "-P", "-m", "tensorboard.main"),
+        # -P: not a tensorboard.py of the current folder, or of the script's.
+        *(sys.executable, "-P", str(BOARD)),
         f"--logdir={wanted.workdir}",
         f"--host={wanted.host}",
         f"--port={wanted.port}",
