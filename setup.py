@@ -81,6 +81,7 @@ setuptools.setup(
         "ml_collections>=1.1,<2",
         "msgspec>=0.19,<1",
         "numpy>=1.26,<3",
+        "packaging>=24",
         "PyYAML>=6,<7",
         "scikit-learn>=1.5,<2",
         f"tensorboard{TENSORFLOW_BOUNDS}",

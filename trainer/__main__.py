@@ -14,9 +14,11 @@ from trainer.process.arguments import nearest
 from trainer.process.exits import leave
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
+from trainer.process.surroundings import ROOT
 from trainer.version import __version__
 
 LAUNCH = "launch"
+FIELDS = "trainer/config/sections.py"
 
 
 class Verb(NamedTuple):
@@ -57,6 +59,15 @@ VERBS = {
     "tensorboard": Verb(
         "trainer.reports.tensorboard", "show the curves of a run, or of many"
     ),
+    "init": Verb(
+        "trainer.workbench.project", "write a first project of your own"
+    ),
+    "doctor": Verb(
+        "trainer.workbench.doctor", "say what this machine has and lacks"
+    ),
+    "completion": Verb(
+        "trainer.workbench.completion", "have your shell complete these words"
+    ),
     "launch local": Verb(
         "trainer.launch.local", "run workers on this machine, and restart them"
     ),
@@ -89,8 +100,9 @@ def usage(group: str = "") -> str:
             "",
             *lines,
             "",
-            "strata help VERB tells a verb's flags; strata version, the"
-            " version.",
+            "strata help VERB tells a verb's flags; strata help config, a"
+            " config's fields;",
+            "strata version, the version.",
         ]
     )
 
@@ -117,6 +129,9 @@ def main(words: list[str]) -> int:
       UserError: there is no such verb.
     """
     first, rest = words[:1], words[1:]
+    if words == ["help", "config"]:
+        print((ROOT / FIELDS).read_text(encoding="utf-8"), end="")
+        return 0
     if first == ["help"] and rest:
         # Launchers' own verbs have a help, too.
         return main([*rest, "--help"])

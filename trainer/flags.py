@@ -59,7 +59,8 @@ Any field of the config is set by --config.FIELD=VALUE, such as
   --config.optimizer.learning_rate=3e-4
   --config.model.hidden_units=512,256
   --config.optimizer.clip_norm=none
-The fields, their defaults and meanings stand in trainer/config/sections.py.
+`strata help config` shows all fields, their defaults and meanings: the file
+trainer/config/sections.py.
 
 flags:
 {flags}

@@ -52,7 +52,7 @@ CONFIGS = [
     Row(
         "a field like no other",
         f"{DIGITS} --config.zzz=1",
-        ("config.zzz ", "trainer/config/sections.py"),
+        ("config.zzz ", "strata help config"),
     ),
     Row("an int of text", f"{DIGITS} --config.seed=x", ("config.seed=x",)),
     Row(

@@ -25,7 +25,7 @@ def fields(
             if not isinstance(value, field.type):  # type: ignore[arg-type]
                 raise UserError(
                     f"config.{path}={value!r} must be a"
-                    f" {field.type.__name__}; see trainer/config/sections.py"  # type: ignore[union-attr]
+                    f" {field.type.__name__}; see strata help config"  # type: ignore[union-attr]
                 )
             yield from fields(value, path + ".")
         else:
@@ -105,6 +105,6 @@ def unknown_field(path: str) -> UserError:
     remedy = (
         f"did you mean config.{near[0]}?"
         if near
-        else "trainer/config/sections.py lists them"
+        else "strata help config lists them"
     )
     return UserError(f"config.{path} is not a field of the config; {remedy}")

@@ -1,0 +1,1 @@
+"""What a user has before a run: this machine, a first project, a shell."""
