@@ -1,23 +1,18 @@
-"""The `strata` command and what an installed wheel holds."""
+"""The `strata` command: its verbs, its help and what it imports."""
 
 import importlib.util
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import types
-import zipfile
 
 import pytest
 
 import trainer
 from trainer import __main__ as command
-from trainer.process.extras import DISTRIBUTION
 
 ROOT = pathlib.Path(__file__).parents[1]
-# Where a wheel holds each folder.
-WHERE = {"configs": "trainer/", "launch": "trainer/", "trainer": ""}
 HEAVY = ("absl", "keras", "ml_collections", "numpy", "tensorflow")
 
 
@@ -117,32 +112,3 @@ def test_a_verb_gets_the_words_after_it(monkeypatch):
 def test_verbs_name_modules_that_exist():
     for verb in command.VERBS.values():
         assert importlib.util.find_spec(verb.module) is not None
-
-
-def test_the_wheel_holds_the_packages_and_nothing_else(tmp_path):
-    tree = tmp_path / "tree"
-    unwanted = shutil.ignore_patterns(
-        ".*", "__pycache__", "*.egg-info", "build", "dist", "runs"
-    )
-    shutil.copytree(ROOT, tree, ignore=unwanted)
-    program = [sys.executable, "-m", "pip", "wheel", f"--wheel-dir={tmp_path}"]
-    flags = ["--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*program, *flags, str(tree)], check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    held = set(zipfile.ZipFile(wheel).namelist())
-    name = DISTRIBUTION.replace("-", "_")
-    info = f"{name}-{trainer.__version__}.dist-info/"
-    files = {name for name in held if not name.startswith(info)}
-    sources = {
-        f"{below}{path.relative_to(ROOT).as_posix()}"
-        for folder, below in WHERE.items()
-        for path in (ROOT / folder).rglob("*.py")
-    }
-    others = {
-        "trainer/launch/gcp/machine/startup.sh",
-        "trainer/py.typed",
-        "trainer/reports/templates/page.html",
-        "trainer/serving/templates/model_card.md",
-    }
-    assert files == sources | others
-    assert {info + "entry_points.txt", info + "licenses/LICENSE"} <= held
