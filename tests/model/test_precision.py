@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tests import stepping
 from tests.stepping import ALL_AT_ONCE
+from trainer.model import optimizers
 from trainer.steps import training
 from trainer.train import plan as plan_lib
 
@@ -69,3 +70,48 @@ def test_nothing_in_a_tpus_program_asks_for_xla_itself():
     )
     on_tpu = dataclasses.replace(job, strategy_name="tpu")
     assert plan_lib.step_options(on_tpu).compiled == "none"
+
+
+@pytest.mark.parametrize(
+    "precision, gpu, warning",
+    [
+        ("tf32", None, "'tf32' has no effect without a GPU: products are"),
+        ("bfloat16", None, None),
+        ("bfloat16", (7, 5), "on Tesla X, whose compute capability is 7.5 and"),
+        ("tf32", (7, 0), "'tf32' has no effect on Tesla X, whose compute"),
+        ("float32", (7, 5), None),
+        ("bfloat16", (8, 0), None),
+        ("bfloat16", (), None),
+    ],
+)
+def test_a_precision_that_a_device_lacks_is_told(
+    precision, gpu, warning, monkeypatch, capsys
+):
+    details = {"device_name": "Tesla X", "compute_capability": gpu}
+    gpus = [] if gpu is None else ["/physical_device:GPU:0"]
+    monkeypatch.setattr(
+        tf.config, "list_physical_devices", lambda kind=None: gpus
+    )
+    monkeypatch.setattr(
+        tf.config.experimental,
+        "get_device_details",
+        # What a driver of another kind tells.
+        lambda gpu: details if details["compute_capability"] else {},
+    )
+    with optimizers.precise(precision):
+        told = capsys.readouterr().out
+    assert told.startswith("WARNING: config.precision=") is bool(warning)
+    assert (warning or "") in told
+
+
+def test_gpus_run_a_single_replicas_chunk_in_pieces(monkeypatch):
+    job = stepping.job_of(
+        stepping.config_of({"steps": 1}), tf.distribute.get_strategy()
+    )
+    assert not plan_lib.step_options(job).in_pieces
+    monkeypatch.setattr(
+        tf.config, "list_logical_devices", lambda kind: ["/device:GPU:0"]
+    )
+    assert plan_lib.step_options(job).in_pieces
+    monkeypatch.setattr(training, "is_single", lambda strategy: False)
+    assert not plan_lib.step_options(job).in_pieces

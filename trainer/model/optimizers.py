@@ -8,6 +8,10 @@ import tensorflow as tf
 
 from trainer.config import OptimizerConfig
 
+# The first compute capability whose tensor cores take bfloat16 and
+# TensorFloat-32. On older ones XLA makes float32 of both.
+TENSOR_CORES_SINCE = (8, 0)
+
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """Warm-up, then constant, cosine, linear or piecewise decay.
@@ -139,13 +143,28 @@ def set_precision(precision: str) -> None:
     """Allows TensorFloat-32 products only where the config asks for them.
 
     Args:
-      precision: the config's. A warning tells where "tf32" has no effect.
+      precision: the config's. A warning tells where it has no effect.
     """
-    allowed = precision == "tf32"
-    tf.config.experimental.enable_tensor_float_32_execution(allowed)
-    if allowed and not tf.config.list_physical_devices("GPU"):
+    tf.config.experimental.enable_tensor_float_32_execution(precision == "tf32")
+    if reason := _no_effect(precision):
         print(
-            "WARNING: config.precision='tf32' has no effect without a GPU:"
+            f"WARNING: config.precision={precision!r} has no effect {reason}:"
             " products are float32",
             flush=True,
         )
+
+
+def _no_effect(precision: str) -> str | None:
+    """Says where a precision is none of the devices'; None where it is."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if precision == "tf32" and not gpus:
+        return "without a GPU"
+    for gpu in gpus if precision != "float32" else []:
+        details = tf.config.experimental.get_device_details(gpu)
+        capability = details.get("compute_capability", TENSOR_CORES_SINCE)
+        if capability < TENSOR_CORES_SINCE:
+            return (
+                f"on {details.get('device_name')}, whose compute capability is"
+                f" {'.'.join(map(str, capability))} and not 8.0"
+            )
+    return None
