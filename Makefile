@@ -17,13 +17,15 @@ UV_PIP := $(PY) -m uv pip
 STAMP := .venv/.complete
 BENCH_STAMP := .venv-bench/.complete
 TPU_STAMP := .venv-tpu-check/.complete
+GPU_STAMP := .venv-gpu-check/.complete
 
 TESTS := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -r s \
 	$(if $(ROOM),'tests/$(ROOM)')
 
 .DEFAULT_GOAL := help
 .PHONY: audit sbom help setup train test test-all hooks fuzz soak attack lint format \
-	tensorboard clean lock tpu-check screenshots bench bench-smoke scale-check
+	tensorboard clean lock tpu-check gpu-check screenshots bench bench-smoke \
+	scale-check
 .SILENT:
 
 help:
@@ -91,10 +93,42 @@ $(TPU_STAMP): benchmarks/tpu_check_requirements.txt $(STAMP)
 
 tpu-check: $(TPU_STAMP)  ## compile CONFIG's step for TPUs, without one
 	hlo=$$(mktemp) && trap 'rm -f "$$hlo"' EXIT && \
-		TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m benchmarks.tpu_lowering "$$hlo" \
+		TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m benchmarks.lowering "$$hlo" \
 		--config='$(CONFIG)' $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') \
 		$(ARGS) && \
 		.venv-tpu-check/bin/python -m benchmarks.tpu_check "$$hlo"
+
+# TensorFlow's wheel holds the compiler and its headers, and NVIDIA's ptxas and
+# libdevice; without a C++ compiler, JAX's comes in its place.
+TF := .venv/lib/python*/site-packages/tensorflow
+$(GPU_STAMP): benchmarks/gpu_compile.cc benchmarks/gpu_check_requirements.txt \
+		launch/requirements-gpu.txt $(STAMP)
+	rm -f $@
+	$(PY) -m venv --clear .venv-gpu-check
+	if command -v '$(CXX)' > /dev/null; then \
+		echo 'Building the GPU compiler in .venv-gpu-check, once (a minute) ...' && \
+		awk '/^[a-z]/ { is_nvcc = /^nvidia-cuda-nvcc-cu12==/ } is_nvcc' \
+			launch/requirements-gpu.txt > .venv-gpu-check/nvcc.txt && \
+		$(UV_PIP) install --quiet --python .venv-gpu-check/bin/python \
+			--require-hashes -r .venv-gpu-check/nvcc.txt && \
+		tf=$$(echo "$$PWD"/$(TF)) && '$(CXX)' -std=c++17 -w -DNDEBUG \
+			-D_GLIBCXX_USE_CXX11_ABI=1 -DEIGEN_MAX_ALIGN_BYTES=64 \
+			-I"$$tf/include" -I"$$tf/include/external/highwayhash" \
+			-I"$$tf/include/external/farmhash_archive/src" $< \
+			-o .venv-gpu-check/bin/gpu_compile -L"$$tf" -Wl,--no-as-needed \
+			-l:libtensorflow_cc.so.2 -l:libtensorflow_framework.so.2 \
+			-Wl,-rpath,"$$tf"; \
+	else \
+		echo 'Installing the GPU compiler into .venv-gpu-check, once (1.2 GB) ...' && \
+		$(UV_PIP) install --quiet --python .venv-gpu-check/bin/python \
+			--require-hashes -r benchmarks/gpu_check_requirements.txt; \
+	fi
+	touch $@
+
+gpu-check: $(GPU_STAMP)  ## compile CONFIG's step for TARGETS (h100,a100,l4,t4), without one
+	TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m benchmarks.gpu_check .venv-gpu-check \
+		'$(TARGETS)' --config='$(CONFIG)' \
+		$(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(ARGS)
 
 $(BENCH_STAMP): benchmarks/peers/requirements.txt $(STAMP)
 	rm -f $@
@@ -161,6 +195,10 @@ lock: $(STAMP)  ## choose the newest allowed versions: requirements.lock
 		--upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' \
 		-o benchmarks/tpu_check_requirements.txt
+	$(UV_PIP) compile --quiet benchmarks/gpu_check_requirements.in --universal \
+		--upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' \
+		-o benchmarks/gpu_check_requirements.txt
 	$(UV_PIP) compile --quiet benchmarks/peers/requirements.in --universal \
 		--upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' -o benchmarks/peers/requirements.txt

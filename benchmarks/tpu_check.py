@@ -26,27 +26,14 @@ os.environ |= {
 
 import jax
 import numpy as np
-from jax._src.interpreters import mlir as jax_mlir
 from jax._src.lib import xla_client
 from jax.experimental import topologies
-from jaxlib import _hlo
-from jaxlib.mlir import ir
 
 from benchmarks import hlo_text
+from benchmarks import stablehlo
 
 TOPOLOGIES = ("v5e:2x2", "v4:2x2x2")
 MIB = 1 << 20
-
-
-def to_stablehlo(text: str) -> ir.Module:
-    """Parses HLO text into what the compiler takes."""
-    # StableHLO has no copy; a reshape to the same shape is one.
-    module = _hlo.hlo_module_from_text(text.replace(" copy(", " reshape("))
-    computation = _hlo.XlaComputation(module.as_serialized_hlo_module_proto())
-    return ir.Module.parse(
-        xla_client._xla.mlir.xla_computation_to_mlir_module(computation),
-        context=jax_mlir.make_ir_context(),
-    )
 
 
 def compile_for(topology: str, text: str) -> tuple[Any, Any]:
@@ -67,7 +54,7 @@ def compile_for(topology: str, text: str) -> tuple[Any, Any]:
         np.array([[0]])
     )
     program = device.client.compile(
-        to_stablehlo(text), xla_client.DeviceList((device,)), options
+        stablehlo.parse(text), xla_client.DeviceList((device,)), options
     )
     return device, program
 

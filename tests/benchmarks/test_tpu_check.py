@@ -34,11 +34,11 @@ ENTRY %main (p: f32[4], n: s32[]) -> s32[] {
 @pytest.fixture(scope="module")
 def step(tmp_path_factory):
     """The HLO of a small step in which most features are at work."""
-    from benchmarks import tpu_lowering
+    from benchmarks import lowering
     from tests.faults.jobs import FULL
 
     path = tmp_path_factory.mktemp("hlo") / "step.hlo"
-    assert tpu_lowering.main([str(path), *FULL, "--config.epochs=2"]) == 0
+    assert lowering.main([str(path), *FULL, "--config.epochs=2"]) == 0
     return path
 
 
