@@ -17,6 +17,8 @@ def constant(file: str, name: str) -> str:
 TENSORFLOW_BOUNDS = ">=2.20,<2.22"
 
 TEST = [
+    # Before the "!" stands when it was made, and after it Grafana's version.
+    "grafana-foundation-sdk>=1769699998!10.1",
     "hypothesis>=6.100",
     "ipykernel>=6.29,<8",
     "kubeflow-trainer-api>=2.3,<3",
@@ -48,8 +50,12 @@ ARROW = ["pyarrow>=20,<27"]
 ZSTD = ["zstandard>=0.23,<1"]
 # A run as a page.
 REPORT = ["matplotlib>=3.9,<4"]
+# A run's numbers for Prometheus.
+METRICS = ["prometheus-client>=0.22,<1"]
 # TensorBoard's tab for the traces of --profile_steps.
 PROFILE = ["xprof>=2.20,<3"]
+# The extras that tests need, too.
+WITH = ARROW + GCS + METRICS + ONNX + REPORT + ZSTD
 LINT = [
     "mypy>=1.15",
     "ruff>=0.12",
@@ -91,12 +97,13 @@ setuptools.setup(
         "arrow": ARROW,
         "gpu": GPU,
         "gcs": GCS,
+        "metrics": METRICS,
         "onnx": ONNX,
         "profile": PROFILE,
         "report": REPORT,
-        "test": TEST + ARROW + GCS + ONNX + REPORT + ZSTD,
+        "test": TEST + WITH,
         "lint": LINT,
-        "dev": TEST + ARROW + GCS + ONNX + REPORT + ZSTD + LINT,
+        "dev": TEST + WITH + LINT,
         "zstd": ZSTD,
     },
     entry_points={"console_scripts": ["strata = trainer.__main__:command"]},

@@ -27,6 +27,8 @@ PARTS = {
         [*TRAINER, "--config.checkpoint.every_secs=1e6"],
     ),
     "tensorboard": (TRAINER, [*TRAINER, "--config.log.tensorboard=false"]),
+    # What a Prometheus asks of it counts where one runs, by ops/prometheus.yml.
+    "prometheus": ([*TRAINER, "--metrics_port=9095"], TRAINER),
     "metrics": (TRAINER, [sys.executable, "-m", "benchmarks.loss_alone"]),
     # It stands before the trainer, and is no flag of it.
     "supervision": (

@@ -13,6 +13,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Mapping
+from collections.abc import Sequence
 
 from trainer.cluster.discovery import NUMBERS
 from trainer.cluster.discovery import SECRET
@@ -22,6 +23,7 @@ from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.command_line import positive
 from trainer.launch.command_line import trainer_flags
+from trainer.launch.supervise import metrics
 from trainer.launch.supervise.enclosure import Enclosure
 from trainer.launch.supervise.policy import Policy
 from trainer.launch.supervise.supervisor import supervise
@@ -142,6 +144,7 @@ class LocalJob:
       gpu_shares: each worker's CUDA_VISIBLE_DEVICES, or [].
       first_index: by which the first worker is called.
       network: that they share, or None for this machine's, and why it is that.
+      sockets: at which each worker's numbers are asked for, or [].
     """
 
     def __init__(
@@ -151,12 +154,14 @@ class LocalJob:
         gpu_shares: list[str],
         first_index: int,
         network: tuple[Enclosure | None, str] = (None, ""),
+        sockets: Sequence[socket.socket] = (),
     ) -> None:
         self._command = [*TRAINER, *arguments]
         self._workdir = workdir
         self._gpu_shares = gpu_shares
         self._first_index = first_index
         self._enclosure, self._exposed = network
+        self._sockets = sockets
 
     def newest_step(self) -> int:
         """Returns the step of the newest checkpoint."""
@@ -193,6 +198,7 @@ class LocalJob:
             Tee(f"[{index}] ", output.worker_log(self._workdir, index)),
             has_terminal=index == 0 and sys.stdout.isatty(),
             enclosure=self._enclosure,
+            metrics=self._sockets[place] if self._sockets else None,
         )
 
 
@@ -272,6 +278,9 @@ def main(argv: list[str]) -> int:
     if each and not names:
         arguments.append(f"--cpu_devices={each}")
     first_index = own_index(os.environ) if num_workers == 1 else 0
+    registry, sockets = metrics.listen(
+        given.metrics_host, given.metrics_port, num_workers
+    )
     # Of a gs:// workdir each worker has a copy of its own.
     workdir = local_folder(given.run_workdir, f"worker_{first_index}")
     output.keep_in(output.supervisor_log(workdir))
@@ -281,6 +290,7 @@ def main(argv: list[str]) -> int:
         gpu_shares,
         first_index,
         _network(wanted, arguments),
+        sockets,
     )
     return supervise(
         Policy(
@@ -291,6 +301,7 @@ def main(argv: list[str]) -> int:
         ),
         job.start,
         job.newest_step,
+        registry,
     )
 
 

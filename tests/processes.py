@@ -1,5 +1,6 @@
 """Starts the processes that tests watch, on this machine alone."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -23,6 +24,17 @@ def free_ports(count):
     for each in sockets:
         each.close()
     return ports
+
+
+def free_ports_in_a_row(count):
+    """Returns the first of ports that follow one another, all free."""
+    while True:
+        (first,) = free_ports(1)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
+            for port in range(first, first + count):
+                address = "127.0.0.1", port
+                held.enter_context(socket.create_server(address))
+            return first
 
 
 def start(module, *arguments, tf_config=None):

@@ -30,6 +30,7 @@ from trainer.config.values import fields
 from trainer.config.values import unknown_field
 from trainer.devices.choice import STRATEGIES
 from trainer.process.exits import UserError
+from trainer.process.exposition import LOOPBACK
 from trainer.storage.names import check_place
 from trainer.storage.names import place
 
@@ -169,6 +170,18 @@ class Flags:
         "Seconds between two lines of progress where stdout is no terminal.",
         30.0,
         least=0.0,
+    )
+    metrics_port: int | None = _flag(
+        "Show the run's numbers to Prometheus at http://127.0.0.1:N/metrics."
+        " Under strata launch local the supervisor's stand there, and those of"
+        " worker I at N + 1 + I. Needs the extra metrics.",
+        least=1,
+    )
+    metrics_host: str = _flag(
+        "Address of this machine at which --metrics_port is; whoever reaches"
+        " it may read the numbers.",
+        LOOPBACK,
+        value="ADDRESS",
     )
     profile_steps: str | None = _flag(
         "FIRST:LAST, such as 100:110: steps whose trace is kept for"

@@ -15,6 +15,8 @@ from trainer.devices import start
 from trainer.flags import Flags
 from trainer.journal.display import Display
 from trainer.journal.json_lines import JsonDisplay
+from trainer.journal.outlets import Outlets
+from trainer.process import exposition
 from trainer.process import heartbeat
 from trainer.process import output
 from trainer.process.exits import DONE
@@ -53,6 +55,11 @@ def run(argv: list[str], stop: Stop) -> int:
     display = JsonDisplay() if is_json else Display(flags.log_secs)
     with display.shown():
         start.check_packages()
+        outlets = Outlets(
+            metrics=exposition.opened(
+                flags.metrics_host, flags.metrics_port, os.environ
+            )
+        )
         place = discovery.enter(flags.cluster, os.environ)
         strategy_name = choice.fit_strategy(
             flags.strategy, place, flags.devices, flags.tpu
@@ -66,6 +73,7 @@ def run(argv: list[str], stop: Stop) -> int:
                 location,
                 display,
                 data_dir=flags.data_dir,
+                outlets=outlets,
                 init_from=flags.init_from,
                 join_secs=flags.join_secs,
                 profile_steps=flags.profiled,

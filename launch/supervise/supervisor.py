@@ -3,7 +3,9 @@
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from trainer.launch.supervise.metrics import Numbers
 from trainer.launch.supervise.policy import code_when_told
 from trainer.launch.supervise.policy import FAILED
 from trainer.launch.supervise.policy import Leave
@@ -15,13 +17,19 @@ from trainer.launch.supervise.workers import WorkerGroup
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import tell
 
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
 # From how many workers to start, and which one failed first last time, to those
 # that were started: none where so few can be had that it does not pay.
 Starter = Callable[[int, int | None], Sequence[Worker]]
 
 
 def supervise(
-    policy: Policy, start: Starter, newest_step: Callable[[], int]
+    policy: Policy,
+    start: Starter,
+    newest_step: Callable[[], int],
+    registry: "CollectorRegistry | None" = None,
 ) -> int:
     """Runs the job to its end; returns the exit code.
 
@@ -29,11 +37,13 @@ def supervise(
       policy: how long to try.
       start: starts the workers.
       newest_step: of the newest checkpoint.
+      registry: shows the numbers of it; None for nobody.
 
     Raises:
       ClusterError: a worker does not end, though it was killed.
     """
     state = Supervision(policy, step=newest_step())
+    numbers = registry and Numbers(registry, state, newest_step)
     signals = Signals()
     with signals.caught():
         while True:
@@ -41,7 +51,11 @@ def supervise(
                 start(state.workers, state.first_failed),
                 start_secs=policy.start_secs,
             )
+            if numbers:
+                numbers.started(group.workers)
             codes, failed = group.watch(signals)
+            if numbers:
+                numbers.ended(codes)
             if signals.received:
                 return _leave_as_told(signals, codes)
             index = None if failed is None else group.workers[failed].index

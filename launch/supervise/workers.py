@@ -5,6 +5,7 @@ import functools
 import os
 import pty
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from trainer.process.exits import ClusterError
 from trainer.process.exits import DONE
 from trainer.process.exits import STOPPED
 from trainer.process.exits import STOPPED_BY_USER
+from trainer.process.exposition import METRICS_FD
 from trainer.process.heartbeat import HEARTBEAT_FD
 
 PEER_GRACE_SECS = 10.0
@@ -53,16 +55,34 @@ class Worker:
         stdin: int = subprocess.DEVNULL,
         has_terminal: bool = False,
         enclosure: Enclosure | None = None,
+        metrics: socket.socket | None = None,
     ) -> None:
+        """Starts it.
+
+        Args:
+          index: by which people call it.
+          command: its words.
+          environment: its variables.
+          output: copies what it prints.
+          stdin: what it reads.
+          has_terminal: whether its output is a terminal's.
+          enclosure: the network that it is put into; None for this process's.
+          metrics: the socket at which its numbers are asked for.
+        """
         self.index = index
         self.output = output
         # A terminal for its progress bar.
         reading, writing = pty.openpty() if has_terminal else os.pipe()
         listening, beating = os.pipe()
+        environment = {**environment, HEARTBEAT_FD: str(beating)}
+        handed = [beating]
+        if metrics is not None:
+            environment[METRICS_FD] = str(metrics.fileno())
+            handed.append(metrics.fileno())
         self._process = subprocess.Popen(
             command,
-            env={**environment, HEARTBEAT_FD: str(beating)},
-            pass_fds=[beating],
+            env=environment,
+            pass_fds=handed,
             stdin=stdin,
             stdout=writing,
             stderr=subprocess.STDOUT,

@@ -22,7 +22,7 @@ SUBJECT: Any = types.SimpleNamespace(
     epochs=Epochs(examples=400, global_batch_size=10, total_steps=80),
     bar_steps=40,
 )
-LINE = Line(3, 1, "train", {"loss": 0.5}, {"rate": 0.1}, 1.0)
+LINE = Line(3, 1, "train", {"loss": 0.5}, {"rate": 0.1}, {"train": 1.0})
 
 
 @pytest.mark.slow

@@ -38,7 +38,7 @@ def log(tmp_path):
 
 
 def line(step, split="train", loss=1.0):
-    return Line(step, 0, split, {"loss": loss}, {"speed": 2.0}, 3.0)
+    return Line(step, 0, split, {"loss": loss}, {"speed": 2.0}, {"train": 3.0})
 
 
 def told(tmp_path):

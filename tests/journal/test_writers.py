@@ -9,6 +9,7 @@ from trainer import task
 from trainer.cluster.place import Cluster
 from trainer.journal import writers as writers_lib
 from trainer.journal.display import Display
+from trainer.journal.outlets import NOWHERE
 from trainer.journal.writer import Line
 from trainer.journal.writer import Writer
 from trainer.journal.writers import Writers
@@ -67,7 +68,7 @@ def test_a_line_that_one_has_is_told_by_none():
     scratch = Scratch()
     writers = Writers([scratch, Once()])
     for step in (5, 6):
-        writers.line(Line(step, 1, "test", {"loss": 1.0}, {}, 1.0))
+        writers.line(Line(step, 1, "test", {"loss": 1.0}, {}, {}))
     assert [line.step for name, line in scratch.heard if name == "line"] == [6]
 
 
@@ -119,8 +120,8 @@ def test_the_log_section_says_who_is_told(monkeypatch):
     monkeypatch.setattr(Display, "writer", lambda self, subject: None)
     log = types.SimpleNamespace(report=False, tensorboard=False)
     subject = types.SimpleNamespace(config=types.SimpleNamespace(log=log))
-    writers_lib.open_writers(subject, Display())  # type: ignore[arg-type]
+    writers_lib.open_writers(subject, Display(), NOWHERE)  # type: ignore[arg-type]
     log.report = log.tensorboard = True
-    writers_lib.open_writers(subject, Display())  # type: ignore[arg-type]
+    writers_lib.open_writers(subject, Display(), NOWHERE)  # type: ignore[arg-type]
     always = ["MetricsLines", "FirstImages"]
     assert made == [*always, *always, "MistakesFile", "TensorBoard"]

@@ -223,6 +223,7 @@ def test_a_containers_gpus_are_counted_from_0(monkeypatch, tmp_path):
         (["--", "--config=digits", "--workdir"], "Missing value for flag"),
         (["--", "--config=digits", "--help"], "see strata train --help"),
         (["x", "--", "--config=digits"], "'x' is not a flag"),
+        (["--", "--config=digits", "--metrics_port=70000"], "=70000 must be"),
     ],
 )
 def test_a_mistake_is_one_line(arguments, words, capfd):

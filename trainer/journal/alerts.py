@@ -28,6 +28,11 @@ WINDOW_SECS = 3.0
 _RATE = "lower config.optimizer.learning_rate or set config.optimizer.clip_norm"
 
 
+def name_of(line: str) -> str:
+    """Returns the name that an alert's line begins with."""
+    return line.partition(" ")[0]
+
+
 class Alerts:
     """Remembers what was seen, and what was told."""
 

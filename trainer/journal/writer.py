@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trainer.config import Config
 from trainer.input.epochs import Epochs
+from trainer.process import clock
 from trainer.sources import Dataset
 from trainer.workdir.folder import Workdir
 
@@ -29,6 +30,7 @@ class Subject:
       epochs: how its steps fall into epochs.
       first_step: that this process goes on from; 0 for a new run.
       bar_steps: between the ends of two bars of progress.
+      restarts: starts of the run before this one.
     """
 
     config: Config
@@ -38,6 +40,7 @@ class Subject:
     epochs: Epochs
     first_step: int
     bar_steps: int
+    restarts: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Line:
       split: whose rows were scored.
       values: loss and metrics.
       extra: of "train", the rate, the speed and the memory.
-      run_secs: that the run has worked, restarts included.
+      secs: wall time of the run by category, restarts included.
     """
 
     step: int
@@ -58,7 +61,12 @@ class Line:
     split: str
     values: dict[str, float]
     extra: dict[str, float]
-    run_secs: float
+    secs: dict[str, float]
+
+    @property
+    def run_secs(self) -> float:
+        """Seconds that the run has worked."""
+        return clock.worked(self.secs)
 
 
 class Writer:
@@ -88,7 +96,7 @@ class Writer:
         """
 
     def alert(self, step: int, words: str) -> None:
-        """Something goes wrong, as `words` say."""
+        """Something goes wrong, as `words` say: its name first."""
 
     def is_new(self, line: Line) -> bool:
         """Returns whether a line may be told: no writer hears it otherwise."""
@@ -128,6 +136,14 @@ class Writer:
 
     def sync(self) -> None:
         """What was told so far must last."""
+
+    def saved(self, step: int, secs: float) -> None:
+        """A checkpoint is whole; told by the thread that wrote it.
+
+        Args:
+          step: that it is of.
+          secs: that the writing took.
+        """
 
     def stop(self) -> None:
         """No step is taken any more."""

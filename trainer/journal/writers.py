@@ -11,18 +11,22 @@ from trainer.journal.display import Display
 from trainer.journal.first_images import FirstImages
 from trainer.journal.metrics_log import MetricsLines
 from trainer.journal.mistakes_file import MistakesFile
+from trainer.journal.outlets import Outlets
 from trainer.journal.tensorboard import TensorBoard
 from trainer.journal.writer import Line
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
 
 
-def open_writers(subject: Subject, display: Display) -> "Writers":
+def open_writers(
+    subject: Subject, display: Display, outlets: Outlets
+) -> "Writers":
     """Opens all that a run wants to be told in; a new writer is a line here.
 
     Args:
       subject: the run.
       display: what stdout holds.
+      outlets: where else it is told of.
     """
     log = subject.config.log
     table: tuple[tuple[bool, Callable[[Subject], Writer]], ...] = (
@@ -32,7 +36,26 @@ def open_writers(subject: Subject, display: Display) -> "Writers":
         (log.tensorboard, TensorBoard),
         (True, display.writer),
     )
-    return Writers([make(subject) for is_wanted, make in table if is_wanted])
+    made = [make(subject) for is_wanted, make in table if is_wanted]
+    return Writers([*made, *_of_each_worker(subject, outlets)])
+
+
+def open_workers_writers(subject: Subject, outlets: Outlets) -> "Writers":
+    """Opens what a worker that is not the chief is told of in.
+
+    Args:
+      subject: the run.
+      outlets: where it is told of.
+    """
+    return Writers(_of_each_worker(subject, outlets))
+
+
+def _of_each_worker(subject: Subject, outlets: Outlets) -> list[Writer]:
+    if outlets.metrics is None:
+        return []
+    from trainer.journal.prometheus import Prometheus
+
+    return [Prometheus(subject, outlets.metrics)]
 
 
 class Writers(Writer):
@@ -80,6 +103,10 @@ class Writers(Writer):
     def goodput(self, step: int, secs: dict[str, float]) -> None:
         for writer in self._writers:
             writer.goodput(step, secs)
+
+    def saved(self, step: int, secs: float) -> None:
+        for writer in self._writers:
+            writer.saved(step, secs)
 
     def sync(self) -> None:
         for writer in self._writers:

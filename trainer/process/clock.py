@@ -97,12 +97,6 @@ class Clock:
         self.epoch_secs.append(now - self._epoch_began)
         self._epoch_began = now
 
-    def run_secs(self) -> float:
-        """Returns the seconds that the run has worked, restarts included."""
-        secs = self.goodput()
-        idle = sum(secs.get(name, 0.0) for name in (PAUSED, "downtime"))
-        return sum(secs.values()) - idle
-
     def goodput(self) -> dict[str, float]:
         """Returns seconds by category, those of earlier starts added."""
         awake = self._awake_secs() - self._began
@@ -116,6 +110,12 @@ class Clock:
             now[PAUSED] = slept
         names = sorted(self._before.keys() | now.keys())
         return {n: self._before.get(n, 0.0) + now.get(n, 0.0) for n in names}
+
+
+def worked(secs: dict[str, float]) -> float:
+    """Returns the seconds that a run has worked, of those by category."""
+    idle = sum(secs.get(name, 0.0) for name in (PAUSED, "downtime"))
+    return sum(secs.values()) - idle
 
 
 def share(secs: dict[str, float]) -> float:

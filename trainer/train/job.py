@@ -8,6 +8,8 @@ from trainer.cluster.place import Cluster
 from trainer.config import Config
 from trainer.input.epochs import Epochs
 from trainer.journal.display import Display
+from trainer.journal.outlets import NOWHERE
+from trainer.journal.outlets import Outlets
 from trainer.problem.problem import Problem
 from trainer.process.facts import process_age_secs
 from trainer.process.moments import Moment
@@ -33,6 +35,7 @@ class Work:
       place: of this process in the job.
       init_from: a run whose weights a new run begins with.
       display: how the terminal is told.
+      outlets: where else the run is told of.
       profile_steps: (first, last) of the steps to trace, or None.
       age_secs: tells how long ago this start of the job began: with its
         process, or by a call in one that does other work, too.
@@ -46,6 +49,7 @@ class Work:
     place: Cluster = dataclasses.field(default_factory=Cluster)
     init_from: Workdir | None = None
     display: Display = dataclasses.field(default_factory=Display)
+    outlets: Outlets = NOWHERE
     profile_steps: tuple[int, int] | None = None
     age_secs: Callable[[], float] = process_age_secs
 

@@ -4,6 +4,7 @@ import dataclasses
 import time
 
 from trainer.journal.writer import Subject
+from trainer.journal.writers import open_workers_writers
 from trainer.journal.writers import open_writers
 from trainer.journal.writers import Writers
 from trainer.model.network import Network
@@ -23,7 +24,7 @@ from trainer.workdir.folder import STOP_FILE
 
 
 class Keeping:
-    """Keeps nothing, and tells nobody.
+    """Keeps nothing, and tells nobody but those who ask each worker.
 
     Attributes:
       writers: that are told what happens.
@@ -31,8 +32,11 @@ class Keeping:
       profile_steps: (first, last) of the steps to trace, or None.
     """
 
-    def __init__(self) -> None:
-        self.writers = Writers([])
+    def __init__(self, job: Job, network: Network, state: State) -> None:
+        """Takes what is worked on, what is trained, and where it stands."""
+        self.writers: Writers = open_workers_writers(
+            _subject(job, network, state), job.outlets
+        )
         self.spent_secs: dict[str, float] = {}
         self.profile_steps: tuple[int, int] | None = None
 
@@ -82,16 +86,9 @@ class ChiefKeeping(Keeping):
             n: state.goodput.get(n, 0.0) + lost.get(n, 0.0) for n in names
         }
         self.writers = open_writers(
-            Subject(
-                config=job.config,
-                dataset=job.dataset,
-                network=network,
-                workdir=self._workdir,
-                epochs=job.epochs,
-                first_step=state.step,
-                bar_steps=job.due.bar.every_steps[0],
-            ),
+            _subject(job, network, state, self._attempt.attempt - 1),
             job.display,
+            job.outlets,
         )
         self.writers.introduce()
         checkpoints.clean(self._workdir.checkpoints)
@@ -99,6 +96,7 @@ class ChiefKeeping(Keeping):
             self._workdir.checkpoints,
             self._config,
             PortableModel(job.config, network).save,
+            self.writers.saved,
         )
         self._saved_secs = time.monotonic()
 
@@ -145,6 +143,21 @@ class ChiefKeeping(Keeping):
     def close(self) -> None:
         self.writers.close()
         self._saver.close()
+
+
+def _subject(
+    job: Job, network: Network, state: State, restarts: int = 0
+) -> Subject:
+    return Subject(
+        config=job.config,
+        dataset=job.dataset,
+        network=network,
+        workdir=job.workdir,
+        epochs=job.epochs,
+        first_step=state.step,
+        bar_steps=job.due.bar.every_steps[0],
+        restarts=restarts,
+    )
 
 
 def _note_what_runs(job: Job, state: State) -> None:

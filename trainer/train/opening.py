@@ -44,7 +44,7 @@ def opened(
         most_outputs=mistakes.MOST_VALUES,
     )
     is_chief = job.place.is_chief
-    keeping = ChiefKeeping(job, network, state) if is_chief else Keeping()
+    keeping = (ChiefKeeping if is_chief else Keeping)(job, network, state)
     writers = keeping.writers
     clock = Clock(
         keeping.spent_secs, watchdog.clock.secs, age_secs=job.age_secs

@@ -7,6 +7,8 @@ from trainer.cluster import joining
 from trainer.cluster.place import Cluster
 from trainer.config import Config
 from trainer.journal.display import Display
+from trainer.journal.outlets import NOWHERE
+from trainer.journal.outlets import Outlets
 from trainer.problem import problems
 from trainer.problem.problem import Problem
 from trainer.problem.problems import from_record
@@ -27,6 +29,7 @@ def prepare(
     display: Display,
     *,
     data_dir: str | None,
+    outlets: Outlets = NOWHERE,
     init_from: str | None = None,
     join_secs: float = 0.0,
     profile_steps: tuple[int, int] | None = None,
@@ -41,6 +44,7 @@ def prepare(
       location: where the run's files stand.
       display: what stdout holds.
       data_dir: where the source's files stand.
+      outlets: where the run is told of beside its workdir.
       init_from: workdir of a run whose weights a new run begins with.
       join_secs: for which peers are waited for.
       profile_steps: (first, last) of the steps to trace, or None.
@@ -87,6 +91,7 @@ def prepare(
         place=place,
         init_from=other,
         display=display,
+        outlets=outlets,
         profile_steps=profile_steps,
         age_secs=age_secs,
     )

@@ -165,7 +165,7 @@ class Run:
             **worker_secs,
             **_device_memory(),
         }
-        epoch, secs = self.epochs.epoch_of(step), self.clock.run_secs()
+        epoch, secs = self.epochs.epoch_of(step), self.clock.goodput()
         self.writers.line(Line(step, epoch, "train", values, extra, secs))
 
     def save_where_due(self, *, is_wanted: bool) -> None:

@@ -196,7 +196,7 @@ class Scoring:
                 split,
                 values={k: v for k, v in values.items() if k != "examples"},
                 extra={},
-                run_secs=self._clock.run_secs(),
+                secs=self._clock.goodput(),
             )
         )
 

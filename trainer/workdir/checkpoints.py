@@ -13,6 +13,7 @@ import errno
 import os
 import pathlib
 import shutil
+import time
 from collections.abc import Callable
 from typing import Any
 from typing import TypeVar
@@ -287,10 +288,21 @@ class Saver:
         folder: pathlib.Path,
         config: CheckpointConfig,
         save_model: Callable[[pathlib.Path, dict[str, np.ndarray]], None],
+        tell: Callable[[int, float], None] = lambda step, secs: None,
     ) -> None:
+        """Has nothing to write yet.
+
+        Args:
+          folder: of all checkpoints.
+          config: which of them are kept.
+          save_model: writes a .keras file of the arrays.
+          tell: is told of each checkpoint that is whole: its step, and the
+            seconds that it took.
+        """
         self._folder = folder
         self._config = config
         self._save_model = save_model
+        self._tell = tell
         self._thread = concurrent.futures.ThreadPoolExecutor(1)
         self._pending: concurrent.futures.Future | None = None
 
@@ -324,7 +336,9 @@ class Saver:
         scalars: dict[str, Any],
         best_step: int | None,
     ) -> None:
+        began_secs = time.monotonic()
         write(self._folder, step, arrays, scalars, self._save_model)
+        self._tell(step, time.monotonic() - began_secs)
         steps = [s for s in steps_in(self._folder) if s <= step]
         every = self._config.keep_every_steps
         for old in steps[: -self._config.keep]:

@@ -1,0 +1,64 @@
+"""A process's numbers over HTTP: where they are, and who cannot disturb."""
+
+import socket
+import sys
+import urllib.request
+
+import pytest
+
+from trainer.process import exposition
+from trainer.process.exits import UserError
+
+
+def read(listening):
+    host, port = listening.getsockname()[:2]
+    with urllib.request.urlopen(f"http://{host}:{port}/metrics") as answer:
+        return answer.read().decode()
+
+
+def test_it_is_off_unless_asked_for():
+    assert exposition.opened(exposition.LOOPBACK, None, {}) is None
+
+
+def test_a_process_shows_its_own_memory():
+    listening = exposition.listen(exposition.LOOPBACK, 0)
+    exposition.serve(listening)
+    assert "\nprocess_resident_memory_bytes " in read(listening)
+
+
+def test_a_supervisors_socket_goes_before_the_port():
+    listening = exposition.listen(exposition.LOOPBACK, 0)
+    port = listening.getsockname()[1]
+    handed = {exposition.METRICS_FD: str(listening.detach())}
+    exposition.opened(exposition.LOOPBACK, 1, handed)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        assert b"process_cpu_seconds_total" in answer.read()
+
+
+def test_who_says_nothing_or_hangs_up_holds_up_nobody(capfd):
+    listening = exposition.listen(exposition.LOOPBACK, 0)
+    exposition.serve(listening)
+    silent = socket.create_connection(listening.getsockname())
+    for words in (b"GET /metrics HTTP/1.1\r\n\r\n", b"\xff\0\r\n\r\n"):
+        with socket.create_connection(listening.getsockname()) as rude:
+            rude.sendall(words)
+    assert "process_open_fds" in read(listening)
+    silent.close()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_port_that_cannot_be_had_is_a_mistake():
+    with socket.create_server((exposition.LOOPBACK, 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"--metrics_port={port} on"):
+            exposition.listen(exposition.LOOPBACK, port)
+    with pytest.raises(UserError, match="=70000 must be up to 65535"):
+        exposition.listen(exposition.LOOPBACK, 70_000)
+    with pytest.raises(UserError, match="another address by --metrics_host"):
+        exposition.listen("192.0.2.1", 0)
+
+
+def test_a_missing_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    with pytest.raises(UserError, match='needs the extra "metrics"'):
+        exposition.listen(exposition.LOOPBACK, 0)

@@ -1,0 +1,21 @@
+"""Where a run is told of beside its workdir and the terminal."""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outlets:
+    """What flags ask for; nothing by default.
+
+    Attributes:
+      metrics: shows numbers to Prometheus, each worker's its own.
+    """
+
+    metrics: "CollectorRegistry | None" = None
+
+
+NOWHERE = Outlets()
