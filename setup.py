@@ -89,9 +89,11 @@ setuptools.setup(
         "numpy>=1.26,<3",
         "packaging>=24",
         "PyYAML>=6,<7",
+        "requests>=2.32,<3",
         "scikit-learn>=1.5,<2",
         f"tensorboard{TENSORFLOW_BOUNDS}",
         f"tensorflow{TENSORFLOW_BOUNDS}",
+        "urllib3>=2,<3",
     ],
     extras_require={
         "arrow": ARROW,

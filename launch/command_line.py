@@ -85,6 +85,15 @@ class LauncherParser(Parser):
         return own, argv[place + 1 :]
 
 
+def without_flag(arguments: list[str], name: str) -> list[str]:
+    """Takes a flag that has a value out of the trainer's arguments."""
+    return [
+        word
+        for word in flags.joined(arguments)
+        if word.partition("=")[0] not in (f"--{name}", f"-{name}")
+    ]
+
+
 def trainer_flags(arguments: list[str]) -> flags.Flags:
     """Reads the trainer's arguments as the trainer does.
 

@@ -23,6 +23,7 @@ from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.command_line import positive
 from trainer.launch.command_line import trainer_flags
+from trainer.launch.command_line import without_flag
 from trainer.launch.supervise import metrics
 from trainer.launch.supervise.enclosure import Enclosure
 from trainer.launch.supervise.policy import Policy
@@ -32,6 +33,7 @@ from trainer.launch.supervise.trainer import newest_step
 from trainer.launch.supervise.trainer import TRAINER
 from trainer.launch.supervise.workers import Worker
 from trainer.process import output
+from trainer.process.ending import ending
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
@@ -265,6 +267,7 @@ def main(argv: list[str]) -> int:
     output.guard()
     wanted, arguments = read_flags(argv)
     given = checked_flags(arguments)
+    arguments = without_flag(arguments, "on_end")
     num_workers = wanted.num_workers
     min_workers = wanted.min_workers or num_workers
     if min_workers > num_workers:
@@ -292,17 +295,15 @@ def main(argv: list[str]) -> int:
         _network(wanted, arguments),
         sockets,
     )
-    return supervise(
-        Policy(
-            num_workers,
-            min_workers,
-            wanted.max_restarts,
-            start_secs=wanted.start_secs,
-        ),
-        job.start,
-        job.newest_step,
-        registry,
+    policy = Policy(
+        num_workers,
+        min_workers,
+        wanted.max_restarts,
+        start_secs=wanted.start_secs,
     )
+    with ending(given.on_end, given.run_workdir) as end:
+        end.code = supervise(policy, job.start, job.newest_step, registry)
+    return end.code
 
 
 if __name__ == "__main__":

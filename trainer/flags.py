@@ -183,6 +183,17 @@ class Flags:
         LOOPBACK,
         value="ADDRESS",
     )
+    on_alert: str | None = _flag(
+        "URL that each alert is posted to as JSON, or a command that the shell"
+        " runs, the JSON at its stdin. It has 10 s and is tried three times;"
+        " whatever becomes of it, the run goes on.",
+        value="URL|COMMAND",
+    )
+    on_end: str | None = _flag(
+        "The same of the job's end, by whichever exit code; under strata launch"
+        " local and ssh the supervisor's.",
+        value="URL|COMMAND",
+    )
     profile_steps: str | None = _flag(
         "FIRST:LAST, such as 100:110: steps whose trace is kept for"
         " TensorBoard, and profile.txt says where their time went.",

@@ -10,6 +10,8 @@ import sys
 
 from trainer import flags as flags_lib
 from trainer.cluster import discovery
+from trainer.cluster.place import Cluster
+from trainer.config import Config
 from trainer.devices import choice
 from trainer.devices import start
 from trainer.flags import Flags
@@ -19,6 +21,7 @@ from trainer.journal.outlets import Outlets
 from trainer.process import exposition
 from trainer.process import heartbeat
 from trainer.process import output
+from trainer.process.ending import ending
 from trainer.process.exits import DONE
 from trainer.process.exits import leave
 from trainer.process.exits import verb
@@ -58,34 +61,49 @@ def run(argv: list[str], stop: Stop) -> int:
         outlets = Outlets(
             metrics=exposition.opened(
                 flags.metrics_host, flags.metrics_port, os.environ
-            )
+            ),
+            on_alert=flags.on_alert,
         )
         place = discovery.enter(flags.cluster, os.environ)
-        strategy_name = choice.fit_strategy(
-            flags.strategy, place, flags.devices, flags.tpu
-        )
-        with open_location(flags.run_workdir, place) as location:
-            folder = pathlib.Path(location.folder).expanduser()
-            output.keep_in(output.worker_log(folder, place.index))
-            work = preparation.prepare(
-                config,
-                place,
-                location,
-                display,
-                data_dir=flags.data_dir,
-                outlets=outlets,
-                init_from=flags.init_from,
-                join_secs=flags.join_secs,
-                profile_steps=flags.profiled,
-            )
-            if work is None:
-                return DONE
-            code = _train(flags, work, strategy_name, stop)
-            if code == DONE and place.is_chief and config.log.report:
-                from trainer.reports import report
+        on_end = flags.on_end if place.is_chief else None
+        with ending(on_end, flags.run_workdir) as end:
+            end.code = _run_at(place, flags, config, display, outlets, stop)
+        return end.code
 
-                report.write_at_the_end(str(work.workdir.path))
-            return code
+
+def _run_at(
+    place: Cluster,
+    flags: Flags,
+    config: Config,
+    display: Display,
+    outlets: Outlets,
+    stop: Stop,
+) -> int:
+    strategy_name = choice.fit_strategy(
+        flags.strategy, place, flags.devices, flags.tpu
+    )
+    with open_location(flags.run_workdir, place) as location:
+        folder = pathlib.Path(location.folder).expanduser()
+        output.keep_in(output.worker_log(folder, place.index))
+        work = preparation.prepare(
+            config,
+            place,
+            location,
+            display,
+            data_dir=flags.data_dir,
+            outlets=outlets,
+            init_from=flags.init_from,
+            join_secs=flags.join_secs,
+            profile_steps=flags.profiled,
+        )
+        if work is None:
+            return DONE
+        code = _train(flags, work, strategy_name, stop)
+        if code == DONE and place.is_chief and config.log.report:
+            from trainer.reports import report
+
+            report.write_at_the_end(str(work.workdir.path))
+        return code
 
 
 def _train(flags: Flags, work: Work, strategy_name: str, stop: Stop) -> int:

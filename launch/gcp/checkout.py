@@ -6,9 +6,9 @@ import shutil
 
 from trainer.flags import CONFIG_FILES
 from trainer.launch.gcp.revision import ROOT
-from trainer.launch.programs import ASK_SECS
-from trainer.launch.programs import finish
 from trainer.process.exits import UserError
+from trainer.process.programs import ASK_SECS
+from trainer.process.programs import finish
 
 # Of the changed files, that are named.
 NAMED = 3

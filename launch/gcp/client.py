@@ -8,10 +8,10 @@ from typing import Any
 
 from trainer.launch.gcp import gcloud
 from trainer.launch.gcp.gcloud import Words
-from trainer.launch.programs import CHANGE_SECS
-from trainer.launch.programs import finish
 from trainer.launch.supervise.workers import die_with_parent
 from trainer.process.exits import UserError
+from trainer.process.programs import CHANGE_SECS
+from trainer.process.programs import finish
 
 # What the provider says where a later try, or another zone, may succeed.
 _AGAIN = re.compile(

@@ -12,9 +12,9 @@ from trainer.launch.gcp.client import Client
 from trainer.launch.gcp.client import GcloudError
 from trainer.launch.gcp.request import from_json
 from trainer.launch.gcp.request import Request
-from trainer.launch.programs import CHANGE_SECS
-from trainer.launch.programs import COPY_SECS
-from trainer.launch.programs import finish
+from trainer.process.programs import CHANGE_SECS
+from trainer.process.programs import COPY_SECS
+from trainer.process.programs import finish
 from trainer.storage.files import write_atomically
 
 

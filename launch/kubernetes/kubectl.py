@@ -8,12 +8,12 @@ from trainer.launch.confirmation import confirmed
 from trainer.launch.kubernetes.manifest import objects
 from trainer.launch.kubernetes.manifest import to_yaml
 from trainer.launch.kubernetes.request import Request
-from trainer.launch.programs import ASK_SECS
-from trainer.launch.programs import CHANGE_SECS
-from trainer.launch.programs import finish
 from trainer.launch.supervise.policy import FAILED
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
+from trainer.process.programs import ASK_SECS
+from trainer.process.programs import CHANGE_SECS
+from trainer.process.programs import finish
 
 
 def describe(request: Request, context: str) -> str:

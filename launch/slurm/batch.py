@@ -19,8 +19,6 @@ from typing import TypedDict
 from trainer.cluster.discovery import SECRET
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.command_line import trainer_flags
-from trainer.launch.programs import ASK_SECS
-from trainer.launch.programs import finish
 from trainer.launch.slurm.array import own_arguments
 from trainer.launch.slurm.array import own_number
 from trainer.launch.supervise.policy import FINAL
@@ -37,6 +35,8 @@ from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import DONE
 from trainer.process.exits import STOPPED
 from trainer.process.exits import verb
+from trainer.process.programs import ASK_SECS
+from trainer.process.programs import finish
 from trainer.storage import json_files
 from trainer.storage.files import to_json
 from trainer.storage.files import write_atomically

@@ -3,10 +3,10 @@
 import argparse
 import shlex
 
-from trainer.launch.programs import CHANGE_SECS
-from trainer.launch.programs import finish
-from trainer.launch.programs import LATE
 from trainer.process.exits import UserError
+from trainer.process.programs import CHANGE_SECS
+from trainer.process.programs import finish
+from trainer.process.programs import LATE
 from trainer.process.surroundings import module_command
 
 SCRIPT = """\

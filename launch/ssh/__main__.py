@@ -15,6 +15,7 @@ import sys
 from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.command_line import positive
+from trainer.launch.command_line import without_flag
 from trainer.launch.ssh.connections import RemoteJob
 from trainer.launch.ssh.openssh import is_loopback
 from trainer.launch.ssh.openssh import name_of
@@ -23,6 +24,7 @@ from trainer.launch.ssh.openssh import worker_command
 from trainer.launch.supervise.policy import Policy
 from trainer.launch.supervise.supervisor import supervise
 from trainer.process import output
+from trainer.process.ending import ending
 from trainer.process.exits import INTERRUPTED
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
@@ -147,6 +149,7 @@ def main(argv: list[str]) -> int:
     output.guard()
     wanted, arguments = read_flags(argv)
     given = checked_flags(arguments, files_are_here=False)
+    arguments = without_flag(arguments, "on_end")
     check(wanted)
     hosts = wanted.hosts
     if wanted.dry_run:
@@ -174,7 +177,9 @@ def main(argv: list[str]) -> int:
         wanted.max_restarts,
         start_secs=wanted.start_secs,
     )
-    return supervise(policy, job.start, job.newest_step)
+    with ending(given.on_end, given.run_workdir) as end:
+        end.code = supervise(policy, job.start, job.newest_step)
+    return end.code
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ import time
 from typing import Any
 
 from trainer.cluster.discovery import SECRET
-from trainer.launch.programs import ASK_SECS
-from trainer.launch.programs import finish
 from trainer.launch.ssh.openssh import is_loopback
 from trainer.launch.ssh.openssh import name_of
 from trainer.launch.ssh.openssh import probe_command
@@ -24,6 +22,8 @@ from trainer.launch.supervise.workers import Worker
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import UserError
 from trainer.process.moments import boot_secs
+from trainer.process.programs import ASK_SECS
+from trainer.process.programs import finish
 
 CONNECTION_FAILED = 255
 # A probe of the hosts that is no older needs no other.

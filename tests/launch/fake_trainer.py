@@ -33,6 +33,7 @@ def main(arguments):
     index = index_of(os.environ)
     workdir.mkdir(parents=True, exist_ok=True)
     start = len(list(workdir.glob(f"started_{index}_*")))
+    (workdir / f"arguments_{index}").write_text("\n".join(arguments))
     # Whole as soon as it is there, for those who wait for it.
     aside = workdir / f".{index}_{start}"
     aside.write_text(str(os.getpid()))

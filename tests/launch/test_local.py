@@ -127,6 +127,15 @@ def test_a_flags_value_may_be_a_word_of_its_own(fake, tmp_path):
     assert (workdir / "logs/worker_0.log").exists()
 
 
+def test_the_end_is_told_once_whatever_its_workers_did(fake, tmp_path):
+    (tmp_path / "plan.json").write_text(json.dumps([[[1, 3]], [[43, 5]]]))
+    words = ["--config=fake", f"--workdir={tmp_path}/run"]
+    tell = f'echo "$STRATA_EVENT_STATUS" >> {tmp_path}/told'
+    assert local.main(["--", *words, "--on_end", tell]) == 43
+    assert (tmp_path / "told").read_text() == "stopped\n"
+    assert "on_end" not in (tmp_path / "run/arguments_0").read_text()
+
+
 @pytest.mark.parametrize("variable", ["STRATA_WORKER", "JOB_COMPLETION_INDEX"])
 def test_a_machines_worker_is_called_by_its_number(
     variable, fake, capfd, monkeypatch

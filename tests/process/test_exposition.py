@@ -60,5 +60,5 @@ def test_a_port_that_cannot_be_had_is_a_mistake():
 
 def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    with pytest.raises(UserError, match='needs the extra "metrics"'):
+    with pytest.raises(UserError, match="Strata's extra metrics"):
         exposition.listen(exposition.LOOPBACK, 0)

@@ -13,9 +13,11 @@ class Outlets:
 
     Attributes:
       metrics: shows numbers to Prometheus, each worker's its own.
+      on_alert: a URL or a command that is told of alerts.
     """
 
     metrics: "CollectorRegistry | None" = None
+    on_alert: str | None = None
 
 
 NOWHERE = Outlets()

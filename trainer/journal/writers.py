@@ -29,12 +29,14 @@ def open_writers(
       outlets: where else it is told of.
     """
     log = subject.config.log
+    on_alert = outlets.on_alert
     table: tuple[tuple[bool, Callable[[Subject], Writer]], ...] = (
         (True, MetricsLines),
         (True, FirstImages),
         (log.report, MistakesFile),
         (log.tensorboard, TensorBoard),
         (True, display.writer),
+        (on_alert is not None, lambda run: _alert_hook(run, on_alert)),
     )
     made = [make(subject) for is_wanted, make in table if is_wanted]
     return Writers([*made, *_of_each_worker(subject, outlets)])
@@ -48,6 +50,12 @@ def open_workers_writers(subject: Subject, outlets: Outlets) -> "Writers":
       outlets: where it is told of.
     """
     return Writers(_of_each_worker(subject, outlets))
+
+
+def _alert_hook(subject: Subject, target: str | None) -> Writer:
+    from trainer.journal.alert_hook import AlertHook
+
+    return AlertHook(subject, target or "")
 
 
 def _of_each_worker(subject: Subject, outlets: Outlets) -> list[Writer]:

@@ -15,6 +15,7 @@ from trainer.process import plain_text
 
 # Exit codes, for supervisors and schedulers: see the README.
 DONE = 0
+DEFECT = 1
 MISTAKE = 2
 DIVERGED = 3
 STOPPED = 42
@@ -121,6 +122,18 @@ def _code_of(run: Callable[[list[str]], int], argv: list[str]) -> int:
         if left.code is None or isinstance(left.code, int):
             return left.code or DONE
         raise  # with words of its own, which Python prints
+
+
+def code_of(error: BaseException) -> int:
+    """Returns the code that a command ends by where this ends it."""
+    if isinstance(error, UserError):
+        return MISTAKE
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    is_outside = isinstance(error, Exception) and is_of_disk(error)
+    if is_outside or isinstance(error, ClusterError):
+        return CLUSTER_FAILED
+    return DEFECT
 
 
 def _is_reader_gone() -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from typing import TYPE_CHECKING
 
 from trainer.process.exits import UserError
+from trainer.process.extras import missing_package
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -26,9 +27,8 @@ def check_possible() -> None:
     try:
         import prometheus_client  # noqa: F401
     except ImportError:
-        raise UserError(
-            '--metrics_port needs the extra "metrics"; install it by pip'
-            ' install "strata[metrics]"'
+        raise missing_package(
+            "--metrics_port", "prometheus-client", "metrics"
         ) from None
 
 

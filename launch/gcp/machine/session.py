@@ -18,9 +18,6 @@ from typing import IO
 
 from trainer.cluster.discovery import SECRET
 from trainer.launch.gcp import gcloud
-from trainer.launch.programs import ASK_SECS
-from trainer.launch.programs import CHANGE_SECS
-from trainer.launch.programs import finish
 from trainer.launch.supervise.policy import FAILED
 from trainer.launch.supervise.policy import FINAL
 from trainer.launch.supervise.policy import shell_code
@@ -29,6 +26,9 @@ from trainer.launch.tpu import tpu_environment
 from trainer.process.exits import DONE
 from trainer.process.exits import MISTAKE
 from trainer.process.exits import STOPPED
+from trainer.process.programs import ASK_SECS
+from trainer.process.programs import CHANGE_SECS
+from trainer.process.programs import finish
 
 LOG_SECS = 30.0
 # A TPU that hangs as it is initialised is told of by nothing else.

@@ -6,8 +6,8 @@ import pytest
 
 from tests.faults import jobs
 from tests.launch.test_local import is_alive
-from trainer.launch.programs import finish
-from trainer.launch.programs import LATE
+from trainer.process.programs import finish
+from trainer.process.programs import LATE
 
 
 def test_a_program_that_answers_is_heard():

@@ -1,6 +1,7 @@
 """Programs of others, each with a time limit.
 
-gcloud, kubectl, ssh and Slurm's ask servers that may never answer.
+gcloud, kubectl, ssh and Slurm's ask servers that may never answer, and what a
+user names may do anything.
 """
 
 import contextlib
@@ -8,6 +9,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import IO
 
@@ -28,6 +30,7 @@ def finish(
     text: str | None = None,
     stdout: int | IO[bytes] = subprocess.PIPE,
     before: Callable[[], None] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Runs a program to its end, or ends it.
 
@@ -40,6 +43,7 @@ def finish(
       text: for its stdin; none by default.
       stdout: a file for its output, in place of the result's.
       before: is called in its process before it begins.
+      environment: its variables; this process's by default.
 
     Returns:
       Its exit code and what it said; of one that took too long LATE, and that
@@ -57,6 +61,7 @@ def finish(
         errors="replace",
         start_new_session=True,
         preexec_fn=before,
+        env=environment,
     )
     try:
         said, complaint = process.communicate(text, timeout=limit_secs)
