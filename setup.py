@@ -52,10 +52,18 @@ ZSTD = ["zstandard>=0.23,<1"]
 REPORT = ["matplotlib>=3.9,<4"]
 # A run's numbers for Prometheus.
 METRICS = ["prometheus-client>=0.22,<1"]
+# Runs and exports behind HTTP.
+SERVE = [
+    *METRICS,
+    "httptools>=0.6.3,<1",
+    "starlette>=0.46,<2",
+    "uvicorn>=0.34,<1",
+    "uvloop>=0.21,<1",
+]
 # TensorBoard's tab for the traces of --profile_steps.
 PROFILE = ["xprof>=2.20,<3"]
 # The extras that tests need, too.
-WITH = ARROW + GCS + METRICS + ONNX + REPORT + ZSTD
+WITH = ARROW + GCS + ONNX + REPORT + SERVE + ZSTD
 LINT = [
     "mypy>=1.15",
     "ruff>=0.12",
@@ -103,6 +111,7 @@ setuptools.setup(
         "onnx": ONNX,
         "profile": PROFILE,
         "report": REPORT,
+        "serve": SERVE,
         "test": TEST + WITH,
         "lint": LINT,
         "dev": TEST + WITH + LINT,

@@ -41,6 +41,9 @@ VERBS = {
     "export": Verb(
         "trainer.serving.export", "write a run's model for other programs"
     ),
+    "serve": Verb(
+        "trainer.server.serve", "answer requests by runs and exports"
+    ),
     "inspect": Verb(
         "trainer.reports.inspect", "say what data holds, before training"
     ),

@@ -183,19 +183,21 @@ class TrainedModel:
         first = 0
         for block in blocks:
             look(block)
-            outputs = self._outputs(block, batch_size)
-            finite = np.isfinite(outputs).all(axis=1)
-            if not finite.all():
-                raise UserError(
-                    f"{name}: row {first + int(np.argmin(finite))} has values"
-                    " so large that the network's output is not finite;"
-                    " correct the row or leave it out"
-                )
+            outputs = self.outputs_of(block, batch_size)
+            rows.check_outputs(name, outputs, first)
             yield outputs
             first += len(block)
 
-    def _outputs(self, block: np.ndarray, batch_size: int) -> np.ndarray:
-        """Returns float32 [rows, outputs] of one block."""
+    def outputs_of(self, block: np.ndarray, batch_size: int) -> np.ndarray:
+        """Returns the outputs of rows that were checked.
+
+        Args:
+          block: as they are stored, [rows, *shape].
+          batch_size: rows worked off at once.
+
+        Returns:
+          float32 [rows, outputs], which may not be finite.
+        """
         batches = -(-len(block) // batch_size)
         missing = batches * batch_size - len(block)
         if missing:

@@ -241,12 +241,12 @@ def _json_row(form: Form) -> Line:
         return {
             "top": [
                 {"class": problem.labels[i], "probability": p}
-                for i, p in zip(best, _digits(row[best]), strict=True)
+                for i, p in zip(best, digits(row[best]), strict=True)
             ]
         }
 
     def plain(answer: np.ndarray, row: np.ndarray) -> dict:
-        return {problem.output_name: _digits(row)}
+        return {problem.output_name: digits(row)}
 
     outputs = top if form.top else plain
     own = ["class", "labels", "top", problem.output_name]
@@ -267,6 +267,6 @@ def _greatest(row: np.ndarray, top: int | None) -> np.ndarray:
     return np.argsort(-row, kind="stable")[:top]
 
 
-def _digits(row: np.ndarray) -> list[float]:
+def digits(row: np.ndarray) -> list[float]:
     """Numbers that JSON shows in a float32's own few digits."""
     return [float(_NUMBER % p) for p in row.tolist()]

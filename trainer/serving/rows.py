@@ -115,6 +115,26 @@ def of_table(file: TableFile, layout: Layout) -> Rows:
     return _checked(str(file.path), None, table.blocks, layout)
 
 
+def check_outputs(name: str, outputs: np.ndarray, first: int = 0) -> None:
+    """Refuses outputs that are not finite.
+
+    Args:
+      name: of their rows, for messages.
+      outputs: float32 [rows, outputs].
+      first: number of the first of these rows.
+
+    Raises:
+      UserError: naming the first row that has such.
+    """
+    finite = np.isfinite(outputs).all(axis=1)
+    if not finite.all():
+        raise UserError(
+            f"{name}: row {first + int(np.argmin(finite))} has values so large"
+            " that the network's output is not finite; correct the row or"
+            " leave it out"
+        )
+
+
 def _of_npz(path: Path, layout: Layout, array: str | None) -> Rows:
     keys = npy.npz_keys(path)
     for key in keys:

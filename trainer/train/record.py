@@ -88,6 +88,7 @@ def describe_data(
         },
         "kind": dataset.kind,
         "x": {"dtype": x.dtype.name, "shape": list(x.shape[1:])},
+        "largest": dataset.largest,
         "encoding": dataset.encoding and dataset.encoding.to_json(),
         "ranges": _ranges(dataset),
         "problem": {

@@ -1,0 +1,1 @@
+"""Runs and exports behind HTTP, for programs and for people."""

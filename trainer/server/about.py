@@ -1,0 +1,112 @@
+"""What a model is, for people and for the page: its rows, classes and card."""
+
+from typing import Any
+
+from trainer.finished.trained_run import TrainedRun
+from trainer.server.catalogue import Model
+from trainer.serving.exported_run import CARD_TEXT
+from trainer.sources import Encoding
+from trainer.sources.category_column import CategoryColumn
+from trainer.sources.number_column import NumberColumn
+from trainer.sources.number_style import NumberStyle
+from trainer.sources.time_column import TimeColumn
+
+# Words of a column that are told; a page offers no more.
+MOST_WORDS = 1000
+
+
+def short(model: Model) -> dict[str, Any]:
+    """Returns a model's name, its version and what it is asked."""
+    return {
+        "name": model.name,
+        "version": str(model.version),
+        "problem": model.problem.type,
+        "runtime": model.runtime,
+    }
+
+
+def full(model: Model) -> dict[str, Any]:
+    """Returns all that a person who tries it should see."""
+    problem, layout, data = model.problem, model.layout, model.run.data
+    return short(model) | {
+        "data": data["name"],
+        "origin": data["origin"],
+        "examples": data["examples"],
+        "kind": data["kind"],
+        "shape": list(layout.shape),
+        "dtype": layout.dtype.name,
+        "largest": data.get("largest"),
+        "output_name": problem.output_name,
+        "labels": list(problem.labels) if problem.has_labels else [],
+        "outputs": problem.outputs,
+        "step": model.run.step,
+        "columns": columns(layout.encoding, data),
+        "scores": _scores(model),
+        "per_class": _per_class(model),
+        "card": _card(model),
+    }
+
+
+def columns(
+    encoding: Encoding | None, data: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Returns what is known of each column; [] of images.
+
+    Numbers have "least", "median" and "greatest" of the training rows, as far
+    as they are known, texts their "words".
+    """
+    ranges = data.get("ranges") or {"least": [], "greatest": []}
+    ends = list(zip(ranges["least"], ranges["greatest"], strict=True))
+    if encoding is None:
+        return [
+            _ranged({"name": f"column {place}", "kind": "number"}, *pair)
+            for place, pair in enumerate(ends)
+        ]
+    of_feature = dict(zip(encoding.features, ends, strict=False))
+    return [_column(c, of_feature.get(c.name)) for c in encoding.columns]
+
+
+def _column(column: Any, ends: tuple[float, float] | None) -> dict[str, Any]:
+    found = {"name": column.name, "may_be_missing": column.marks_missing}
+    if isinstance(column, CategoryColumn):
+        words = list(column.categories[:MOST_WORDS])
+        return found | {
+            "kind": "category",
+            "words": words,
+            "takes_others": column.groups_rare,
+        }
+    if isinstance(column, TimeColumn):
+        return found | {"kind": "time", "form": column.form.told}
+    assert isinstance(column, NumberColumn)
+    found |= {"kind": "number", "median": column.fill}
+    if isinstance(column.style, NumberStyle):
+        found |= {"kind": "text", "form": column.style.told}
+    if ends is None or column.curve is not None:
+        return found
+    return _ranged(found, *(end + column.origin for end in ends))
+
+
+def _ranged(
+    found: dict[str, Any], least: float, greatest: float
+) -> dict[str, Any]:
+    return found | {"least": least, "greatest": greatest}
+
+
+def _scores(model: Model) -> dict[str, float]:
+    run = model.run
+    if isinstance(run, TrainedRun):
+        return run.final
+    return next(iter(run.card["run"]["evaluation"].values()), {})
+
+
+def _per_class(model: Model) -> list[dict[str, Any]]:
+    run = model.run
+    told = run.detail if isinstance(run, TrainedRun) else run.card["run"]
+    return told.get("per_class", [])
+
+
+def _card(model: Model) -> str:
+    """Returns the model card of an export; "" of a run itself."""
+    if isinstance(model.run, TrainedRun):
+        return ""
+    return (model.run.path / CARD_TEXT).read_text("utf-8", "replace")

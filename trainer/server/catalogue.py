@@ -1,0 +1,215 @@
+"""What is served now: a model by its name, replaced by its next version."""
+
+import asyncio
+import dataclasses
+import functools
+import pathlib
+from typing import Any
+from typing import NamedTuple
+from typing import Protocol
+
+import numpy as np
+
+from trainer.finished.trained_run import Layout
+from trainer.finished.trained_run import TrainedRun
+from trainer.problem.problem import Problem
+from trainer.process.exits import tell
+from trainer.process.exits import UserError
+from trainer.server import opening
+from trainer.server.batching import Batcher
+from trainer.server.opening import Source
+from trainer.server.refusals import RefusedError
+from trainer.server.settings import Limits
+from trainer.server.settings import Settings
+from trainer.serving.exported_run import ExportedRun
+from trainer.storage.staging import local_files
+from trainer.storage.staging import Signature
+
+# Where the run itself does not say: an export holds no evaluation's batch.
+MOST_BATCH_ROWS = 1024
+
+
+class Watcher(Protocol):
+    """Who is told of what models do."""
+
+    def batch(self, model: str, rows: int, size: int, waiting: int) -> None:
+        """Hears of a batch: its rows, its size, and the parts that wait."""
+
+    def answers(self, model: str, version: int) -> None:
+        """Hears which version answers from now on."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A version of a model, warm.
+
+    Attributes:
+      name: by which it is asked for.
+      version: of the export; 0 of a run itself.
+      runtime: "onnx" or "tensorflow".
+      run: what it is made of.
+      batcher: runs its rows.
+    """
+
+    name: str
+    version: int
+    runtime: str
+    run: TrainedRun | ExportedRun
+    batcher: Batcher
+
+    @property
+    def problem(self) -> Problem:
+        return self.run.problem
+
+    @property
+    def layout(self) -> Layout:
+        return self.run.layout
+
+
+def open_model(
+    name: str, source: Source, runtime: str, limits: Limits, watcher: Watcher
+) -> Model:
+    """Opens a source and warms it up.
+
+    Raises:
+      UserError: it does not fit what was said of it.
+    """
+    opened = opening.open_source(source, runtime)
+    layout = source.run.layout
+    batcher = Batcher(
+        opened.predict,
+        np.zeros(layout.shape, layout.dtype),
+        limits.batch_rows or _evaluated_rows(source.run),
+        wait_secs=limits.batch_wait_secs,
+        most_waiting=limits.queue_requests,
+        watch=functools.partial(watcher.batch, name),
+    )
+    return Model(name, source.version, opened.runtime, source.run, batcher)
+
+
+def _evaluated_rows(run: TrainedRun | ExportedRun) -> int:
+    """Returns the rows of a batch of the run's own evaluation."""
+    if isinstance(run, TrainedRun):
+        rows = run.config.evaluation.global_batch_size
+    else:
+        rows = run.card["config"]["evaluation"]["global_batch_size"]
+    return min(rows, MOST_BATCH_ROWS)
+
+
+class Refused(NamedTuple):
+    """A version that cannot be served, as its files were."""
+
+    version: int
+    files: dict[str, Signature]
+    why: str
+
+
+class Catalogue:
+    """The models by name.
+
+    Attributes:
+      models: those that answer, warm.
+      refused: by name, the newest version where it cannot be served.
+    """
+
+    def __init__(self, settings: Settings, watcher: Watcher) -> None:
+        """Opens all, and warms them up.
+
+        Raises:
+          UserError: one cannot be served.
+        """
+        self._settings = settings
+        self._watcher = watcher
+        self.models: dict[str, Model] = {}
+        self.refused: dict[str, Refused] = {}
+        for name, place in settings.places:
+            source = opening.find(place, settings.checkpoint, settings.runtime)
+            self.models[name] = self._open(name, source)
+            watcher.answers(name, source.version)
+
+    def find(self, name: str, version: str | None = None) -> Model:
+        """Returns a model.
+
+        Raises:
+          RefusedError: there is none of the name, or not of this version.
+        """
+        model = self.models.get(name)
+        if model is None:
+            raise RefusedError(
+                404,
+                f"model {name!r} is not served; those that are: "
+                + ", ".join(self.models),
+            )
+        if version is not None and version != str(model.version):
+            raise RefusedError(
+                404,
+                f"version {version} of model {name!r} is not served;"
+                f" {model.version} is",
+            )
+        return model
+
+    async def take_up(self) -> None:
+        """Looks for new exports for ever, and has them answer."""
+        folders = {
+            name: folder
+            for name, place in self._settings.places
+            if (folder := opening.exports_of(place)) is not None
+        }
+        while folders and self._settings.checkpoint is None:
+            await asyncio.sleep(self._settings.poll_secs)
+            for name, folder in folders.items():
+                await self.look(name, folder)
+
+    async def look(self, name: str, folder: pathlib.Path) -> None:
+        """Takes up a model's newest export, if it is newer.
+
+        It is loaded aside and warm before it answers. Requests in flight end
+        where they began. One that cannot be served is told of, once, and what
+        answered before goes on.
+        """
+        newest = await asyncio.to_thread(opening.versions, folder)
+        if not newest or newest[0] <= self.models[name].version:
+            return
+        version, path = newest[0], folder / str(newest[0])
+        files = await asyncio.to_thread(local_files, path)
+        refused = self.refused.get(name)
+        # Who copies an export here may not be done yet.
+        if refused is not None and refused[:2] == (version, files):
+            return
+        try:
+            model = await asyncio.to_thread(
+                self._of_export, name, version, path
+            )
+        except Exception as error:  # whatever a file makes of its reader
+            why = _reason(error)
+            self.refused[name] = Refused(version, files, why)
+            tell(f"version {version} of {name} is not taken up: {why}")
+            return
+        self.models[name] = model
+        self._watcher.answers(name, version)
+        self.refused.pop(name, None)
+        tell(f"version {version} of {name} answers, by {model.runtime}")
+
+    def _of_export(self, name: str, version: int, path: pathlib.Path) -> Model:
+        run = opening.read(path, self._settings.runtime)
+        previous = self.models[name]
+        if run.layout.shape != previous.layout.shape:
+            raise UserError(
+                f"{path} takes rows of shape {list(run.layout.shape)}, and"
+                f" version {previous.version} takes"
+                f" {list(previous.layout.shape)}; start anew to serve it"
+            )
+        return self._open(name, Source(version, run))
+
+    def _open(self, name: str, source: Source) -> Model:
+        settings = self._settings
+        return open_model(
+            name, source, settings.runtime, settings.limits, self._watcher
+        )
+
+
+def _reason(error: Any) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    text = " ".join(str(error).split())[:200]
+    return f"{type(error).__name__}: {text}"

@@ -1,0 +1,102 @@
+"""What stands before every answer: who may ask, and how it is counted."""
+
+import hmac
+import ipaddress
+import time
+from typing import Any
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp
+from starlette.types import Message
+from starlette.types import Receive
+from starlette.types import Scope
+from starlette.types import Send
+
+from trainer.server.metrics import Count
+from trainer.server.settings import Settings
+
+# What is open without a token: probes, and the page, which knows nothing.
+OPEN = ("/", "/v2/health/live", "/v2/health/ready")
+_BEARER = b"bearer "
+
+
+class Guard:
+    """An application before another."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, count: Count) -> None:
+        self._app = app
+        self._count = count
+        self._is_local = settings.is_local
+        token = settings.token
+        self._token = None if token is None else token.encode()
+
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answers, refuses or hands on a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, code = time.perf_counter(), 500
+
+        async def sent(message: Message) -> None:
+            nonlocal code
+            if message["type"] == "http.response.start":
+                code = message["status"]
+            await send(message)
+
+        refusal = self._refusal(scope)
+        try:
+            await (refusal or self._app)(scope, receive, sent)
+        finally:
+            # Of paths that there are not nothing is kept, lest they be many.
+            counted: dict[str, Any] = scope.get("state", {})
+            self._count(
+                counted.get("model", ""),
+                counted.get("ask", "other"),
+                code,
+                time.perf_counter() - began,
+            )
+
+    def _refusal(self, scope: Scope) -> ASGIApp | None:
+        headers = dict(scope["headers"])
+        if self._is_local and not _is_local_name(headers.get(b"host", b"")):
+            return JSONResponse(
+                {
+                    "error": "the Host header names another machine, and this"
+                    " server is for its own; ask by 127.0.0.1 or localhost"
+                },
+                421,
+            )
+        if self._token is None or scope["path"] in OPEN:
+            return None
+        given = headers.get(b"authorization", b"")
+        bears = given[: len(_BEARER)].lower() == _BEARER
+        if bears and hmac.compare_digest(
+            given[len(_BEARER) :].strip(), self._token
+        ):
+            return None
+        return JSONResponse(
+            {
+                "error": "the Authorization header must be Bearer and the"
+                " server's token"
+            },
+            401,
+            {"www-authenticate": "Bearer"},
+        )
+
+
+def _is_local_name(host: bytes) -> bool:
+    """Whether a Host header is none by which a web page could ask.
+
+    A page whose own name was made to lead here sends that name.
+    """
+    text = host.decode("latin-1").strip()
+    name = text.rpartition("]")[0].lstrip("[") or text.partition(":")[0]
+    if name in ("", "localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

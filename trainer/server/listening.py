@@ -1,0 +1,180 @@
+"""From an application to a process that answers, or to several."""
+
+import contextlib
+import ctypes
+import functools
+import os
+import resource
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Generator
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from trainer.process.exits import CLUSTER_FAILED
+from trainer.process.exits import DONE
+from trainer.process.exits import MISTAKE
+from trainer.process.exits import tell
+from trainer.process.exits import UserError
+from trainer.server.patience import PatientProtocol
+from trainer.server.settings import Address
+from trainer.server.settings import Settings
+
+# As nginx keeps a connection that nobody uses, so that a client's own pool of
+# them ends first.
+IDLE_SECS = 75
+BACKLOG = 2048
+# Until a worker that imports TensorFlow on a busy machine answers.
+START_SECS = 300
+_PR_SET_PDEATHSIG = 1
+
+
+def bound(address: Address) -> socket.socket:
+    """Takes the port, before anything is loaded.
+
+    Raises:
+      UserError: it cannot be had.
+    """
+    try:
+        family = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM
+        )[0][0]
+        taken = socket.socket(family, socket.SOCK_STREAM)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((address.host, address.port))
+        # Another server must not take the same port until this one listens.
+        taken.listen(BACKLOG)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(
+            f"--port={address.port} of --host={address.host} cannot be had"
+            f" ({reason}); name another, or 0 for any that is free"
+        ) from None
+    return taken
+
+
+def url_of(address: Address, taken: socket.socket) -> str:
+    """Returns where a server is asked."""
+    scheme = "http" if address.certificate is None else "https"
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return f"{scheme}://{host}:{taken.getsockname()[1]}"
+
+
+def serve(settings: Settings, address: Address, taken: socket.socket) -> int:
+    """Answers until it is told to end; returns the exit code.
+
+    Raises:
+      UserError: something cannot be served.
+    """
+    _allow_connections()
+    if settings.workers > 1:
+        return _serve_by_workers(settings, address, taken)
+    from trainer.server import app
+
+    built = app.build(settings)
+    server = _Server(
+        config_of(built, settings, address), url_of(address, taken)
+    )
+    server.run([taken])
+    return DONE if server.started else CLUSTER_FAILED
+
+
+def _serve_by_workers(
+    settings: Settings, address: Address, taken: socket.socket
+) -> int:
+    from trainer.server.metrics import FOLDER_VARIABLE
+
+    with tempfile.TemporaryDirectory(prefix="strata-serve-") as folder:
+        os.environ[FOLDER_VARIABLE] = folder
+        factory = functools.partial(_of_worker, settings)
+        config = config_of(factory, settings, address)
+        taken.set_inheritable(True)
+        workers = _Workers(config, [taken], url_of(address, taken))
+        workers.run()
+        taken.close()
+    codes = [process.exitcode for process in workers.processes]
+    return MISTAKE if STARTUP_FAILURE in codes else DONE
+
+
+def _of_worker(settings: Settings) -> ASGIApp:
+    """Makes a worker's application; it ends where it cannot."""
+    if sys.platform == "linux":  # that none outlives who restarts it
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    from trainer.server import app
+
+    try:
+        return app.build(settings)
+    except UserError as error:
+        tell(str(error))
+        sys.exit(STARTUP_FAILURE)
+
+
+def config_of(
+    app: object, settings: Settings, address: Address
+) -> uvicorn.Config:
+    """Returns how uvicorn runs an application, or what makes one."""
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        factory=settings.workers > 1,
+        workers=settings.workers,
+        http=PatientProtocol,
+        ws="none",
+        lifespan="on",
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=IDLE_SECS,
+        timeout_graceful_shutdown=round(settings.grace_secs),
+        ssl_certfile=address.certificate,
+        ssl_keyfile=address.key,
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server that says where it is, and whose end by a signal is no fault."""
+
+    def __init__(self, config: uvicorn.Config, url: str) -> None:
+        super().__init__(config)
+        self._url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        print(f"ready at {self._url}", flush=True)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.handle_exit)
+        yield
+
+
+class _Workers(Multiprocess):
+    """Worker processes; one that ends is started again."""
+
+    def __init__(
+        self, config: uvicorn.Config, sockets: list[socket.socket], url: str
+    ) -> None:
+        super().__init__(config, sockets)
+        self._url = url
+
+    def init_processes(self) -> None:
+        super().init_processes()
+        started = [
+            process.wait_until_ready(START_SECS, self.should_exit)
+            for process in self.processes
+        ]
+        if all(started):
+            print(f"ready at {self._url}", flush=True)
+
+
+def _allow_connections() -> None:
+    """Allows as many open connections as the system does."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,0 +1,212 @@
+"""From a place to what can be run: a run's network, or an export.
+
+TensorFlow is imported where it is needed alone: an export as ONNX is served
+without it.
+"""
+
+import importlib.util
+import os
+import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from trainer.devices import start
+from trainer.finished import trained_run
+from trainer.finished.trained_run import TrainedRun
+from trainer.process.exits import UserError
+from trainer.process.extras import missing_package
+from trainer.serving import exported_run
+from trainer.serving.exported_run import ExportedRun
+from trainer.serving.model_card import FORMATS
+from trainer.storage.names import is_remote
+
+RUNTIMES = ("auto", "onnx", "tensorflow")
+# Of a run that has no export.
+RUN_VERSION = 0
+_SAVED_MODEL = "saved_model"
+_ONNX = "onnx"
+
+
+class Source(NamedTuple):
+    """What is to be served.
+
+    Attributes:
+      version: of the export; RUN_VERSION of a run itself.
+      run: it, read and verified.
+    """
+
+    version: int
+    run: TrainedRun | ExportedRun
+
+
+class Opened(NamedTuple):
+    """What can be run.
+
+    Attributes:
+      runtime: "onnx" or "tensorflow".
+      predict: from a batch of stored rows, [size, *shape], to float32 [size,
+        outputs] in the target's own units.
+    """
+
+    runtime: str
+    predict: Callable[[np.ndarray], np.ndarray]
+
+
+def exports_of(place: str) -> pathlib.Path | None:
+    """Returns the folder where new exports of a place appear, if they can.
+
+    Args:
+      place: a workdir, its folder of exports, or one export.
+    """
+    path = pathlib.Path(place)
+    if is_remote(place) or exported_run.is_export(path):
+        return None
+    return path / "export" if (path / "config.json").is_file() else path
+
+
+def versions(folder: pathlib.Path) -> list[int]:
+    """Returns the numbers of the exports in a folder, the newest first."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    found = [int(name) for name in names if name.isdecimal()]
+    return sorted(
+        (n for n in found if exported_run.is_export(folder / str(n))),
+        reverse=True,
+    )
+
+
+def name_of(place: str) -> str:
+    """Returns the name of a place: the folder's own.
+
+    That of an export is of the folder that has it: digits of digits/export/3.
+    """
+    path = pathlib.Path(os.path.abspath(place))
+    if exported_run.is_export(path) and path.name.isdecimal():
+        path = path.parent
+    return path.parent.name if path.name == "export" else path.name
+
+
+def find(place: str, checkpoint: str | None, runtime: str) -> Source:
+    """Finds what a place has to serve: its newest export, or the run itself.
+
+    Raises:
+      UserError: there is nothing, or nothing that the runtime can run.
+    """
+    path = pathlib.Path(place)
+    if exported_run.is_export(path):
+        version = int(path.name) if path.name.isdecimal() else 1
+        return Source(version, read(path, runtime))
+    folder = exports_of(place)
+    if folder is not None and checkpoint is None:
+        for version in versions(folder)[:1]:
+            return Source(version, read(folder / str(version), runtime))
+    if runtime == _ONNX:
+        raise UserError(
+            f"--runtime=onnx: {place} has no export; write one by strata export"
+            f" --workdir={place} --formats=onnx"
+        )
+    return Source(RUN_VERSION, trained_run.read(place, checkpoint))
+
+
+def read(path: pathlib.Path, runtime: str) -> ExportedRun:
+    """Reads an export that a runtime can run.
+
+    Raises:
+      UserError: it is not whole, or of no format that the runtime takes.
+    """
+    export = exported_run.read(path)
+    chosen_runtime(export, runtime)
+    return export
+
+
+def chosen_runtime(export: ExportedRun, runtime: str) -> str:
+    """Chooses what runs an export: ONNX, where it is there and agrees.
+
+    Raises:
+      UserError: it has no format of a runtime that is there.
+    """
+    has_onnx = export.agrees(_ONNX)
+    has_tensorflow = export.agrees(_SAVED_MODEL)
+    has_package = importlib.util.find_spec("onnxruntime") is not None
+    if runtime == _ONNX and not has_package:
+        raise missing_package("--runtime=onnx", "onnxruntime", _ONNX)
+    if has_onnx and has_package and runtime != "tensorflow":
+        return _ONNX
+    if has_tensorflow and runtime != _ONNX:
+        return "tensorflow"
+    wanted = {_ONNX: _ONNX, "tensorflow": _SAVED_MODEL}.get(
+        runtime, f"{_ONNX} or {_SAVED_MODEL}"
+    )
+    raise UserError(
+        f"--runtime={runtime}: {export.path} has no {wanted} that agrees with"
+        " the trainer; name it among the --formats of strata export"
+    )
+
+
+def open_source(source: Source, runtime: str) -> Opened:
+    """Opens a source.
+
+    Raises:
+      UserError: it does not fit what was said of it.
+    """
+    run = source.run
+    if isinstance(run, TrainedRun):
+        return Opened("tensorflow", _of_run(run))
+    chosen = chosen_runtime(run, runtime)
+    opener = {_ONNX: _of_onnx, "tensorflow": _of_saved_model}[chosen]
+    return Opened(chosen, opener(run))
+
+
+def _of_run(run: TrainedRun) -> Callable[[np.ndarray], np.ndarray]:
+    with start.eased():
+        from trainer.serving.load import TrainedModel
+
+        model = TrainedModel(run)
+    return lambda batch: model.outputs_of(batch, len(batch))
+
+
+def _of_onnx(export: ExportedRun) -> Callable[[np.ndarray], np.ndarray]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # Threads that spin between batches take the time of whoever waits.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        str(export.path / FORMATS[_ONNX].file),
+        options,
+        providers=["CPUExecutionProvider"],
+    )
+    (inputs,) = session.get_inputs()
+    outputs = export.problem.outputs
+
+    def predict(batch: np.ndarray) -> np.ndarray:
+        found = session.run(None, {inputs.name: batch})[0]
+        return found.reshape(len(batch), outputs)
+
+    return predict
+
+
+def _of_saved_model(export: ExportedRun) -> Callable[[np.ndarray], np.ndarray]:
+    with start.eased():
+        import tensorflow as tf
+
+        from trainer.model import optimizers
+        from trainer.serving.served import SIGNATURE
+
+        loaded = tf.saved_model.load(str(export.path))
+    served = loaded.signatures[SIGNATURE]
+    precision = export.card["config"]["precision"]
+    name = export.problem.output_name
+
+    def predict(batch: np.ndarray) -> np.ndarray:
+        with optimizers.precise(precision):
+            return served(inputs=tf.constant(batch))[name].numpy()
+
+    # The signature alone does not keep its weights.
+    predict.loaded = loaded  # type: ignore[attr-defined]
+    return predict

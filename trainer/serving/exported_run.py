@@ -1,0 +1,94 @@
+"""A run as its export tells it: what a model card says, and the files."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from trainer.finished.trained_run import Layout
+from trainer.problem.problem import Problem
+from trainer.problem.problems import from_record
+from trainer.process.exits import UserError
+from trainer.sources import Encoding
+from trainer.storage import json_files
+from trainer.storage.files import difference
+from trainer.storage.names import MANIFEST
+
+CARD = "model_card.json"
+CARD_TEXT = "model_card.md"
+_SUMS = dict[str, dict[str, dict[str, Any]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportedRun:
+    """A folder of `strata export`, whose files are as they were written.
+
+    Attributes:
+      path: of the folder.
+      card: model_card.json.
+      problem: the run's. Outputs of exports are in the target's own units, so
+        that it knows no scale of targets.
+      layout: what rows look like.
+    """
+
+    path: pathlib.Path
+    card: dict[str, Any]
+    problem: Problem
+    layout: Layout
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What record.json says of the data."""
+        return self.card["data"]
+
+    @property
+    def step(self) -> int:
+        return self.card["run"]["step"]
+
+    def agrees(self, name: str) -> bool:
+        """Whether a format said what the trainer said, when it was written."""
+        found = self.card["agreement"].get(name)
+        return (
+            found is not None
+            and found["greatest_difference"] <= self.card["tolerance"]
+            and not found["labels_that_differ"]
+        )
+
+
+def is_export(path: pathlib.Path) -> bool:
+    """Whether a folder is one of `strata export`, whole or not."""
+    return (path / CARD).is_file()
+
+
+def read(path: pathlib.Path) -> ExportedRun:
+    """Reads an export, each of whose files is held against its checksum.
+
+    Raises:
+      UserError: it is not whole, or of another version of Strata.
+    """
+    try:
+        manifest = json_files.parse((path / MANIFEST).read_bytes(), _SUMS)
+        fault = difference(path, manifest["files"])
+        if fault is not None:
+            raise UserError(f"{path} is refused: {fault}; export it again")
+        card = json_files.parse((path / CARD).read_bytes(), dict[str, Any])
+        values = dict(card["data"]["problem"])
+        if card["threshold"] is not None:
+            values["threshold"] = card["threshold"]
+        encoding = card["data"].get("encoding")
+        layout = Layout(
+            tuple(card["data"]["x"]["shape"]),
+            np.dtype(card["data"]["x"]["dtype"]),
+            Encoding.from_json(encoding) if encoding else None,
+        )
+        return ExportedRun(path, card, from_record(values), layout)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); export it again"
+        ) from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path} is no export of this version of Strata ({error}); export"
+            " it again"
+        ) from None
