@@ -1,0 +1,227 @@
+"""Exports: served without TensorFlow, and taken up while others answer."""
+
+import asyncio
+import json
+import pathlib
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+from tests import asking
+from tests.runs import held_out_rows
+from trainer import load
+from trainer.process.exits import UserError
+from trainer.server import opening
+from trainer.server.catalogue import Catalogue
+from trainer.server.metrics import Metrics
+from trainer.server.settings import Limits
+from trainer.server.settings import Settings
+from trainer.serving import export
+from trainer.storage.files import checksums
+from trainer.storage.files import to_json
+
+LIMITS = Limits(batch_rows=4)
+
+
+@pytest.fixture(scope="module")
+def exported(once, trained, tmp_path_factory):
+    """A workdir called digits, and its export as SavedModel and ONNX."""
+
+    def make(folder):
+        shutil.copytree(trained("multiclass"), folder / "digits")
+        formats = "--formats=saved_model,onnx"
+        assert export.main([f"--workdir={folder / 'digits'}", formats]) == 0
+
+    folder = tmp_path_factory.mktemp("exported") / "own"
+    shutil.copytree(once("exported_digits", make), folder)
+    return folder / "digits"
+
+
+@pytest.fixture
+def workdir(exported, tmp_path):
+    shutil.copytree(exported, tmp_path / "digits")
+    return tmp_path / "digits"
+
+
+@pytest.fixture(scope="module")
+def images(exported):
+    return held_out_rows(load(exported).stored)[0][:7]
+
+
+def settings_of(place, **more):
+    more = {"limits": LIMITS} | more
+    return Settings((("digits", str(place)),), **more)
+
+
+def change_card(folder, change):
+    """Changes an export's card, as if so written."""
+    path = folder / "model_card.json"
+    card = json.loads(path.read_text())
+    change(card)
+    path.write_bytes(to_json(card))
+    reseal(folder)
+
+
+def reseal(folder):
+    (folder / "manifest.json").unlink()
+    sums = checksums(folder)
+    (folder / "manifest.json").write_bytes(to_json({"files": sums}))
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "tensorflow"])
+def test_an_export_answers_as_the_run(exported, images, runtime):
+    settings = settings_of(exported, runtime=runtime)
+    with asking.serving(settings) as server:
+        told = server.ask(
+            "/v1/models/digits/versions/1:predict",
+            {"instances": images.tolist()},
+        ).value["predictions"]
+        about = server.ask("/v1/models/digits/about").value
+    assert (about["version"], about["runtime"]) == ("1", runtime)
+    assert about["card"].startswith("# ")
+    model = load(exported)
+    found = np.float32([row["probabilities"] for row in told])
+    np.testing.assert_allclose(
+        found, model.predict(images, batch_size=4), rtol=0, atol=1e-6
+    )
+    assert [row["class"] for row in told] == [
+        model.labels[i] for i in model.classes(images)
+    ]
+
+
+def test_onnx_is_chosen_where_it_is_there_and_agrees(workdir):
+    path = workdir / "export" / "1"
+    read = opening.exported_run.read
+    assert opening.chosen_runtime(read(path), "auto") == "onnx"
+
+    def disagree(card):
+        card["agreement"]["onnx"]["labels_that_differ"] = 1
+
+    change_card(path, disagree)
+    assert opening.chosen_runtime(read(path), "auto") == "tensorflow"
+    with pytest.raises(UserError, match="has no onnx that agrees"):
+        opening.find(str(workdir), None, "onnx")
+
+
+def test_a_run_answers_by_itself_where_there_is_no_export(workdir):
+    shutil.rmtree(workdir / "export")
+    assert opening.find(str(workdir), None, "auto").version == 0
+    with pytest.raises(UserError, match="strata export"):
+        opening.find(str(workdir), None, "onnx")
+    with pytest.raises(UserError, match="holds no run"):
+        opening.find(str(workdir / "train"), None, "auto")
+
+
+def test_a_place_is_a_workdir_its_exports_or_one_of_them(exported, tmp_path):
+    alone = tmp_path / "alone"
+    shutil.copytree(exported / "export" / "1", alone)
+    for place, name in (
+        (exported, "digits"),
+        (exported / "export", "digits"),
+        (exported / "export" / "1", "digits"),
+        (alone, "alone"),
+    ):
+        assert opening.name_of(str(place)) == name
+        assert opening.find(str(place), None, "auto").version == 1
+    found = opening.find(str(exported), "last", "auto")
+    assert found.version == 0
+
+
+def test_a_decision_threshold_is_the_exports_own(trained, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(
+        trained("binary"), workdir, ignore=shutil.ignore_patterns("export")
+    )
+    assert export.main([f"--workdir={workdir}", "--formats=saved_model"]) == 0
+    path = workdir / "export" / "1"
+    change_card(path, lambda card: card.update(threshold=0.875))
+    assert opening.exported_run.read(path).problem.threshold == 0.875
+
+
+def test_an_export_that_is_not_whole_is_refused(workdir):
+    path = workdir / "export" / "1"
+    with open(path / "model.onnx", "ab") as file:
+        file.write(b"\0")
+    with pytest.raises(UserError, match=r"model\.onnx does not match"):
+        opening.find(str(workdir), None, "auto")
+    (path / "manifest.json").write_bytes(b"{}")
+    with pytest.raises(UserError, match="is no export of this version"):
+        opening.find(str(workdir), None, "auto")
+
+
+def looked(catalogue, workdir):
+    asyncio.run(catalogue.look("digits", workdir / "export"))
+
+
+def test_a_new_version_is_taken_up_and_a_bad_one_is_not(workdir, capsys):
+    first, folder = workdir / "export" / "1", workdir / "export"
+    catalogue = Catalogue(settings_of(workdir), Metrics())
+    old = catalogue.models["digits"]
+    looked(catalogue, workdir)
+    assert catalogue.models["digits"] is old
+    # As a copy that is not done yet.
+    shutil.copytree(first, folder / "2")
+    (folder / "2" / "model.onnx").write_bytes(b"half")
+    for _ in range(2):
+        looked(catalogue, workdir)
+    assert catalogue.models["digits"] is old
+    refused = catalogue.refused["digits"]
+    assert refused.version == 2 and "model.onnx" in refused.why
+    assert capsys.readouterr().err.count("is not taken up") == 1
+    # Now it is done.
+    shutil.copy(first / "model.onnx", folder / "2")
+    looked(catalogue, workdir)
+    assert catalogue.models["digits"].version == 2
+    assert not catalogue.refused
+    # One that is whole and cannot be opened.
+    shutil.copytree(first, folder / "10")
+    (folder / "10" / "model.onnx").write_bytes(b"nothing that is ONNX")
+    reseal(folder / "10")
+    looked(catalogue, workdir)
+    assert catalogue.models["digits"].version == 2
+    assert catalogue.refused["digits"].version == 10
+
+
+def test_requests_go_on_while_a_version_is_taken_up(workdir, images):
+    settings = settings_of(workdir, poll_secs=0.01)
+    with asking.serving(settings) as server:
+        seen, asked = set(), 0
+        shutil.copytree(workdir / "export/1", workdir / "export/.2")
+        pathlib.Path(workdir / "export/.2").rename(workdir / "export/2")
+        while "2" not in seen:
+            told = server.ask(
+                "/v2/models/digits/infer",
+                {
+                    "inputs": [
+                        {
+                            "name": "inputs",
+                            "shape": [1, 64],
+                            "datatype": "UINT8",
+                            "data": images[0].ravel().tolist(),
+                        }
+                    ]
+                },
+            )
+            assert told.status == 200
+            seen.add(told.value["model_version"])
+            asked += 1
+        state = server.ask("/v1/models/digits").value
+        assert state["model_version_status"][0]["version"] == "2"
+        assert server.ask("/v1/models/digits/versions/1").status == 404
+        text = server.ask("/metrics").body.decode()
+        assert 'strata_server_model_version{model="digits"} 2.0' in text
+
+
+def test_an_export_as_onnx_is_served_without_tensorflow(exported):
+    program = (
+        "import sys; from trainer.server import app, settings;"
+        f"app.build(settings.Settings((('digits', {str(exported)!r}),)));"
+        "print(sorted({'tensorflow', 'keras', 'sklearn'} & set(sys.modules)))"
+    )
+    from tests import processes
+
+    run = processes.start_python("-c", program, python=sys.executable)
+    code, output = processes.finish(run)
+    assert (code, output) == (0, "[]\n")
