@@ -14,6 +14,7 @@ import hypothesis
 import keras
 import markdown
 import numpy as np
+import onnxruntime
 import pytest
 import tensorflow as tf
 
@@ -79,6 +80,24 @@ def test_plain_tensorflow_serves_it(exported, trained, problem):
         assert found["class"].dtype == tf.int64
         assert found["class"].numpy().tolist() == model.classes(x[:7]).tolist()
     assert signature(inputs=tf.constant(x[:1]))[name].shape[0] == 1
+
+
+@pytest.mark.parametrize("problem", TRAINED)
+def test_names_of_classes_are_in_the_export(exported, trained, problem):
+    folder = exported(problem)
+    served = tf.saved_model.load(str(folder))
+    meta = onnxruntime.InferenceSession(
+        str(folder / "model.onnx"), providers=["CPUExecutionProvider"]
+    ).get_modelmeta()
+    if problem in OF_VALUES:
+        assert not hasattr(served, "labels")
+        assert not (folder / "labels.txt").exists()
+        assert "labels" not in meta.custom_metadata_map
+        return
+    names = list(load(trained(problem)).stored.labels)
+    assert [name.decode() for name in served.labels().numpy()] == names
+    assert (folder / "labels.txt").read_text().splitlines() == names
+    assert json.loads(meta.custom_metadata_map["labels"]) == names
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ import numpy as np
 from trainer.devices import start
 from trainer.finished import trained_run
 from trainer.finished.trained_run import TrainedRun
+from trainer.process import plain_text
 from trainer.process.arguments import Parser
 from trainer.process.exits import DISK_FULL
 from trainer.process.exits import UserError
@@ -50,6 +51,8 @@ compared with the trainer on up to 1,000 test rows.
   strata export --workdir=runs/digits
   strata export --workdir=runs/digits --formats=saved_model,keras,tflite,onnx"""
 COMPARED_ROWS = 1000
+# A line a class or label, by its number.
+LABELS_FILE = "labels.txt"
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
@@ -186,6 +189,9 @@ def _write(
         name: formats_lib.write_checked(name, model, aside, x)
         for name in formats
     }
+    if run.problem.has_labels:
+        names = "".join(f"{plain_text.plain(name)}\n" for name in run.labels)
+        (aside / LABELS_FILE).write_bytes(names.encode())
     if "saved_model" in formats and run.encoding is not None:
         found_in["saved_model of cells"] = formats_lib.check_table(
             model, aside, _some_cells(data, given)

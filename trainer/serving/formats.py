@@ -3,6 +3,7 @@
 Every format takes rows as they are stored and holds the normalisation.
 """
 
+import json
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from trainer.serving.served import SIGNATURE
 from trainer.serving.served import TABLE_SIGNATURE
 
 TOLERANCE = 1e-5
+# Of ONNX's metadata, a list in JSON.
+LABELS = "labels"
 # Not a divisor of 1,000, so that a batch of another size is tried.
 BATCH_ROWS = 256
 # TensorFlow tells on every use that its TFLite is to move to LiteRT.
@@ -146,7 +149,9 @@ def open_tflite(model: TrainedModel, path: Path) -> Predict:
 
 
 def write_onnx(model: TrainedModel, path: Path) -> None:
-    """Writes ONNX by Keras's own export."""
+    """Writes ONNX by Keras's own export, the names of classes as metadata."""
+    import onnx
+
     inputs = tf.TensorSpec(
         [None, *model.stored.shape], model.stored.dtype, "inputs"
     )
@@ -156,6 +161,11 @@ def write_onnx(model: TrainedModel, path: Path) -> None:
         portable(model).export(
             path, format="onnx", verbose=False, input_signature=[inputs]
         )
+    if model.stored.problem.has_labels:
+        written = onnx.load(path)
+        names = json.dumps(model.stored.labels)
+        onnx.helper.set_model_props(written, {LABELS: names})
+        onnx.save(written, path)
 
 
 def open_onnx(model: TrainedModel, path: Path) -> Predict:

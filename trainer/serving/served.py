@@ -1,6 +1,7 @@
 """The functions that a SavedModel serves, from rows or cells to outputs."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -20,6 +21,7 @@ class Served(tf.Module):
       table: of a run on a CSV file, from its `cells`, string [rows, columns],
         to the same.
       columns: of such a run, the names of those columns in their order.
+      labels: of a run with classes or labels, their names by their numbers.
     """
 
     def __init__(self, model: TrainedModel) -> None:
@@ -29,6 +31,8 @@ class Served(tf.Module):
         self.serve = tf.function(
             _outputs(model), input_signature=[rows], autograph=False
         )
+        if stored.problem.has_labels:
+            self.labels = _texts(stored.labels)
         self._has_table = stored.encoding is not None
         if stored.encoding is not None:
             self._add_table(model, stored.encoding)
@@ -47,9 +51,7 @@ class Served(tf.Module):
             return outputs(encode(encoding, cells))
 
         self.table = table
-        self.columns = tf.function(
-            lambda: tf.constant(names), input_signature=[], autograph=False
-        )
+        self.columns = _texts(names)
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
         """Returns the functions by the names that they are served under."""
@@ -57,6 +59,13 @@ class Served(tf.Module):
         return named | (
             {TABLE_SIGNATURE: self.table} if self._has_table else {}
         )
+
+
+def _texts(names: Sequence[str]) -> tf.types.experimental.GenericFunction:
+    """Makes the function, of nothing, that returns names."""
+    return tf.function(
+        lambda: tf.constant(names), input_signature=[], autograph=False
+    )
 
 
 def _outputs(
