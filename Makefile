@@ -59,11 +59,6 @@ train: $(STAMP)  ## train CONFIG (configs/digits.py), or continue its run
 	$(PY) -m trainer.task --config='$(CONFIG)' \
 		$(if $(WORKDIR),--workdir='$(WORKDIR)') \
 		$(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(ARGS)
-	echo
-	echo 'Next:'
-	echo '  report.html in the workdir          the run on one page'
-	echo '  make tensorboard                    the curves of every run in runs/'
-	echo '  make train CONFIG=configs/mnist.py  60,000 handwritten digits'
 
 test: $(STAMP)  ## run the quick tests, or those of one ROOM (workdir)
 	$(TESTS) -m 'not slow' $(ARGS)

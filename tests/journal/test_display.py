@@ -9,11 +9,9 @@ import pytest
 
 from trainer import task
 from trainer.input.epochs import Epochs
-from trainer.journal import terminal
 from trainer.journal.display import Display
 from trainer.journal.json_lines import JsonDisplay
 from trainer.journal.writer import Line
-from trainer.process import clock
 
 FLAGS = ("--config=digits", "--config.epochs=3")
 SUBJECT: Any = types.SimpleNamespace(
@@ -84,25 +82,3 @@ def test_without_a_terminal_a_line_comes_now_and_then(
     )
     assert found == ["10", "20", "30"][:lines]
     assert "40/40" in printed
-
-
-def test_the_end_of_a_run_is_a_table():
-    secs = {"train": 60.0, "setup": 30.0, "paused": 0.01}
-    lines = terminal.end_table(
-        {"workdir": "runs/a"},
-        {
-            "evaluation": {
-                "test": {"examples": 10, "loss": 0.06694, "accuracy": 0.9802}
-            },
-            "goodput": secs,
-            "examples_per_sec": 56_476.2,
-        },
-        step_secs=2.27e-3,
-    ).splitlines()
-    assert lines == [
-        "time     train 60.0 s, setup 30.0 s",
-        f"goodput  {clock.describe(secs)}",
-        "speed    56,476 examples/s, 2.27 ms a step",
-        "test     loss 0.0669, accuracy 0.9802",
-        "workdir  runs/a",
-    ]

@@ -21,18 +21,31 @@ class Printed(Writer):
     def end(
         self, result: dict[str, Any], *, step_secs: float, stopped_early: bool
     ) -> None:
+        self.tell_done(result, stopped_early=stopped_early)
+        self.tell_beside(result)
+        self.tell_score(result)
+
+    def tell_done(self, result: dict[str, Any], *, stopped_early: bool) -> None:
+        """Says how the run ended, and where it stands."""
         where = f"step {result['step']}; {self._workdir.path}"
         if result["status"] != "done":
             print(f"{result['status']} at {where}", flush=True)
             return
-        best, evaluation = result["best_step"], result["evaluation"]
+        best = result["best_step"]
         chosen = f"weights of step {best}; " if best else ""
         early = " (stopped early)" if stopped_early else ""
         print(f"done at {where}{early}; {chosen}see result.json", flush=True)
+
+    def tell_beside(self, result: dict[str, Any]) -> None:
+        """Says how guessing and a linear model score, if the run is done."""
         for found in result["baselines"].values():
             print("\n".join(baselines.lines(found)), flush=True)
-        if "test" in evaluation:
-            print(score_line(self._problem, evaluation["test"]), flush=True)
+
+    def tell_score(self, result: dict[str, Any]) -> None:
+        """Says the score, if the run is done: its last line."""
+        if "test" in result["evaluation"]:
+            score = score_line(self._problem, result["evaluation"]["test"])
+            print(score, flush=True)
 
 
 def score_line(problem: Problem, values: dict[str, float]) -> str:

@@ -6,10 +6,9 @@ from typing import Any
 
 import keras
 
+from trainer.journal import ending
 from trainer.journal.printed import Printed
 from trainer.journal.writer import Subject
-from trainer.process import clock
-from trainer.process.columns import lay_out
 from trainer.process.plain_text import exact
 
 
@@ -25,6 +24,7 @@ class Terminal(Printed):
         """
         super().__init__(subject)
         self._model = subject.network.model
+        self._config = subject.config
         self._epochs = subject.epochs
         self._span = subject.bar_steps
         self._every_secs = every_secs
@@ -96,39 +96,17 @@ class Terminal(Printed):
     def end(
         self, result: dict[str, Any], *, step_secs: float, stopped_early: bool
     ) -> None:
-        where = {"workdir": str(self._workdir.path)}
-        print(end_table(where, result, step_secs=step_secs), flush=True)
-        super().end(result, step_secs=step_secs, stopped_early=stopped_early)
+        if result["evaluation"]:
+            print(ending.scores(result["evaluation"]))
+        self.tell_beside(result)
+        self.tell_done(result, stopped_early=stopped_early)
+        if result["status"] == "done":
+            print(ending.next_steps(str(self._workdir.path), self._config))
+        print(ending.spent(result, step_secs=step_secs), flush=True)
+        self.tell_score(result)
 
 
 def _is_live() -> bool:
     """Whether a line can be written over: in a terminal, or a notebook."""
     kind = type(sys.stdout).__module__
     return sys.stdout.isatty() or kind == "ipykernel.iostream"
-
-
-def end_table(
-    where: dict[str, str], result: dict[str, Any], *, step_secs: float
-) -> str:
-    """Returns the run's end as a short table.
-
-    Args:
-      where: {what: path} of what was written.
-      result: what result.json holds.
-      step_secs: mean seconds of a training step in this process.
-    """
-    secs = result["goodput"]
-    rows = {
-        "time": clock.listed(secs),
-        "goodput": clock.describe(secs),
-        "speed": f"{result['examples_per_sec']:,.0f} examples/s,"
-        f" {1e3 * step_secs:.3g} ms a step",
-    }
-    for split, values in result["evaluation"].items():
-        rows[split] = ", ".join(
-            f"{name} {value:.4f}"
-            for name, value in values.items()
-            if name != "examples"
-        )
-    rows |= where
-    return lay_out([[name, value] for name, value in rows.items()], left=2)

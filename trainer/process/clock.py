@@ -11,6 +11,20 @@ from trainer.process.moments import boot_secs
 # Not the job's doing, and left out of the share: the user's own pauses.
 PAUSED = "paused"
 USEFUL = "train"
+# As people are told of the categories.
+WORDS = {
+    "setup": "set-up",
+    "compile": "compiling",
+    USEFUL: "training",
+    "evaluate": "scoring",
+    "checkpoint": "saving",
+    "input_wait": "waiting for rows",
+    "look": "looking at gradients",
+    "redone": "steps taken again",
+    "downtime": "not running",
+    PAUSED: "machine asleep",
+    "other": "all else",
+}
 # Below it two clocks that are read one after the other differ by chance.
 LEAST_SLEEP_SECS = 0.5
 
@@ -124,14 +138,16 @@ def share(secs: dict[str, float]) -> float:
     return secs.get(USEFUL, 0.0) / wanted if wanted > 0 else 0.0
 
 
-def describe(secs: dict[str, float]) -> str:
-    """Returns words such as "93.1 % of 61.3 s"."""
-    return f"{100 * share(secs):.1f} % of {sum(secs.values()):.1f} s"
+def described(secs: dict[str, float]) -> str:
+    """Returns words such as "61.3 s, 93.1 % in training"."""
+    return f"{sum(secs.values()):.1f} s, {100 * share(secs):.1f} % in training"
 
 
 def listed(secs: dict[str, float]) -> str:
-    """Returns words such as "train 57.1 s, setup 3.0 s", the most first."""
+    """Returns words such as "training 57.1 s, set-up 3.0 s", the most first."""
     parts = sorted(secs.items(), key=lambda part: -part[1])
     return ", ".join(
-        f"{name} {value:.1f} s" for name, value in parts if value >= 0.05
+        f"{WORDS.get(name, name)} {value:.1f} s"
+        for name, value in parts
+        if value >= 0.05
     )

@@ -3,8 +3,11 @@
 import os
 import pathlib
 import platform
+import shlex
+import shutil
 import subprocess
 import sys
+import sysconfig
 
 # Holds the package trainer: a checkout, or site-packages.
 ROOT = pathlib.Path(__file__).parents[2]
@@ -21,6 +24,19 @@ def module_command(module: str, python: str = sys.executable) -> list[str]:
     """
     stands_here = os.path.samefile(os.curdir, ROOT)
     return [python, *([] if stands_here else ["-P"]), "-m", module]
+
+
+def own_command() -> str:
+    """Returns the words by which a shell here runs this `strata`."""
+    own = pathlib.Path(sysconfig.get_path("scripts")) / "strata"
+    found = shutil.which("strata")
+    if found and own.exists() and os.path.samefile(found, own):
+        return "strata"
+    if not own.exists():
+        return shlex.join([sys.executable, "-m", "trainer"])
+    here = pathlib.Path.cwd()
+    within = own.is_relative_to(here)
+    return shlex.quote(str(own.relative_to(here) if within else own))
 
 
 def revision() -> str | None:
