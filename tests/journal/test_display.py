@@ -15,6 +15,7 @@ from trainer.journal.writer import Line
 
 FLAGS = ("--config=digits", "--config.epochs=3")
 SUBJECT: Any = types.SimpleNamespace(
+    config=None,
     network=types.SimpleNamespace(problem=None, model=None),
     workdir=None,
     epochs=Epochs(examples=400, global_batch_size=10, total_steps=80),
