@@ -117,7 +117,5 @@ def test_fields_are_set_over_a_document(own):
 
 def test_a_document_keeps_the_rules(tmp_path):
     (tmp_path / "own.yaml").write_text("epochs: 0")
-    with pytest.raises(
-        UserError, match=r"config\.epochs=0 must be 1 or more"
-    ):
+    with pytest.raises(UserError, match=r"config\.epochs=0 must be 1 or more"):
         flags.parse([f"--config={tmp_path}/own.yaml"])

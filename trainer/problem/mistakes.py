@@ -6,14 +6,19 @@ import numpy as np
 
 from trainer.problem.curves import precision_recall
 from trainer.problem.problem import Problem
+from trainer.process.plain_text import plain
 from trainer.sources import Dataset
+from trainer.sources import file_rows
 from trainer.sources.dataset import evenly_spaced
+from trainer.sources.file_rows import FileRow
 from trainer.sources.pixels import to_pixels
 
 # float32 outputs of a split beyond which it is not looked at row by row.
 MOST_VALUES = 50_000_000
 MOST_MISTAKES = 12
 MOST_POINTS = 500
+# Of a row's cells as its file has them: how many are kept, and of each.
+MOST_CELLS, MOST_CHARACTERS = 50, 100
 
 
 def look(
@@ -29,7 +34,8 @@ def look(
 
     Returns:
       "split", the parts of `Problem.detail`, "mistakes" (the most wrong rows,
-      a "picture" uint8 [height, width, channels] or None), and "curves"
+      a "picture" uint8 [height, width, channels] or None, and of a table's row
+      its "file", "line" and "cells"), and "curves"
       (precision and recall of each label) or "points" (pairs of true and
       predicted value) where the problem has them.
     """
@@ -61,6 +67,7 @@ def _mistakes(
     truth = dataset.splits[split].labels()
     wrong = problem.wrongness(outputs, truth)
     order = np.argsort(-wrong, kind="stable")[:MOST_MISTAKES]
+    in_file = file_rows.find(dataset, split, order.tolist())
     return [
         {
             "row": int(row),
@@ -68,12 +75,27 @@ def _mistakes(
             "predicted": problem.say(answer),
             "how_wrong": float(wrong[row]),
             "picture": _picture(dataset, split, int(row)),
+            **_place(in_file.get(int(row))),
         }
         for row, answer in zip(
             order, problem.decide(outputs[order]), strict=True
         )
         if wrong[row] > 0
     ]
+
+
+def _place(found: FileRow | None) -> dict[str, Any]:
+    """Says where a row stands in its file, and what the file has there."""
+    if found is None:
+        return {}
+    return {
+        "file": found.file,
+        "line": found.line,
+        "cells": {
+            plain(name): plain(text[:MOST_CHARACTERS])
+            for name, text in list(found.cells.items())[:MOST_CELLS]
+        },
+    }
 
 
 def _picture(dataset: Dataset, split: str, row: int) -> np.ndarray | None:

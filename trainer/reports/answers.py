@@ -2,12 +2,16 @@
 
 import numpy as np
 
+from trainer.finished.stored_run import Line
 from trainer.finished.stored_run import StoredRun
 from trainer.process import columns
 from trainer.reports.pages import Chart
 from trainer.reports.pages import Picture
 from trainer.reports.pages import Section
 from trainer.reports.pages import Table
+
+# Of a row, that are shown beside what was made of it.
+MOST_CELLS = 8
 
 
 def classes(run: StoredRun) -> Section:
@@ -70,13 +74,35 @@ def mistakes(run: StoredRun) -> Section:
         for row in pictures
     ]
     if found and not pictures:
+        head = ["row", "true", "predicted", "how wrong", "as the file has it"]
         rows = [
-            [row["row"], row["true"], row["predicted"], row["how_wrong"]]
+            [
+                _place(row),
+                row["true"],
+                row["predicted"],
+                row["how_wrong"],
+                _cells(row),
+            ]
             for row in found
         ]
-        head = ["row", "true", "predicted", "how wrong"]
+        if not any(_cells(row) for row in found):
+            head, rows = head[:-1], [row[:-1] for row in rows]
         section.tables = [Table("Rows it was surest of", head, rows)]
     return section
+
+
+def _place(mistake: Line) -> str | int:
+    """Says where a row is to be found."""
+    if "line" in mistake:
+        return f"{mistake['file']}, line {mistake['line']}"
+    return mistake["row"]
+
+
+def _cells(mistake: Line) -> str:
+    """Returns a row's first cells, with their names; "" where none is known."""
+    cells = list(mistake.get("cells", {}).items())
+    told = ", ".join(f"{name} {text}" for name, text in cells[:MOST_CELLS])
+    return f"{told}, …" if len(cells) > MOST_CELLS else told
 
 
 def values(run: StoredRun) -> Section:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from trainer.process.exits import UserError
 from trainer.sources.column_gatherers import Cells
 from trainer.sources.column_gatherers import Values
@@ -32,6 +34,7 @@ class Table:
       columns: those that were asked for, by name, in the file's order.
       notes: what was made of the file, a line each, for people.
       unlabelled: rows without a label, which were left out.
+      kept: int64 [rows], which rows of the file they are; None for all.
     """
 
     path: Path
@@ -39,6 +42,7 @@ class Table:
     columns: Mapping[str, TableColumn]
     notes: tuple[str, ...] = ()
     unlabelled: int = 0
+    kept: np.ndarray | None = None
 
     def with_labels(self, target: str) -> "Table":
         """Returns the table without the rows that have no label.
@@ -62,6 +66,7 @@ class Table:
             },
             notes=(*self.notes, note),
             unlabelled=count,
+            kept=np.flatnonzero(~missing),
         )
 
 

@@ -24,6 +24,8 @@ class Split:
         None for all of them in order.
       groups: int64 [rows of x], which group each belongs to, or None.
       weights: float64 [rows of x], what each counts in the loss, or None.
+      kept: int64 [rows of x], which rows of a file they are, or None where it
+        is all of them in order.
     """
 
     x: np.ndarray
@@ -31,6 +33,7 @@ class Split:
     rows: np.ndarray | None = None
     groups: np.ndarray | None = None
     weights: np.ndarray | None = None
+    kept: np.ndarray | None = None
 
     @property
     def examples(self) -> int:

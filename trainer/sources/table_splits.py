@@ -163,6 +163,7 @@ class Tables:
                     y,
                     groups=self._groups(table),
                     weights=self._weights(table) if split == "train" else None,
+                    kept=table.kept,
                 )
                 for (split, table), y in zip(
                     self.tables.items(), labels, strict=True

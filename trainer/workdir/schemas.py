@@ -172,6 +172,10 @@ class Mistake(TypedDict):
     predicted: str
     how_wrong: float
     picture: str | None
+    # Of a table's row.
+    file: NotRequired[str]
+    line: NotRequired[Count]
+    cells: NotRequired[dict[str, str]]
 
 
 class Curve(TypedDict):
