@@ -16,6 +16,7 @@ from trainer.config import Config
 from trainer.problem import scores
 from trainer.problem.problem import Problem
 from trainer.problem.problem import require
+from trainer.process import columns
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
 
@@ -231,7 +232,7 @@ class Values(Problem):
         return np.abs(outputs.astype(np.float64) - truth).max(axis=1)
 
     def say(self, answer: np.ndarray) -> str:
-        return ", ".join(f"{value:.4g}" for value in answer[:4])
+        return ", ".join(map(columns.rounded, answer[:4]))
 
     @property
     def output_columns(self) -> Sequence[str]:
