@@ -60,10 +60,12 @@ SERVE = [
     "uvicorn>=0.34,<1",
     "uvloop>=0.21,<1",
 ]
+# Many runs: what searches.
+SWEEP = ["optuna>=5,<6"]
 # TensorBoard's tab for the traces of --profile_steps.
 PROFILE = ["xprof>=2.20,<3"]
 # The extras that tests need, too.
-WITH = ARROW + GCS + ONNX + REPORT + SERVE + ZSTD
+WITH = ARROW + GCS + ONNX + REPORT + SERVE + SWEEP + ZSTD
 LINT = [
     "mypy>=1.15",
     "ruff>=0.12",
@@ -99,6 +101,7 @@ setuptools.setup(
         "PyYAML>=6,<7",
         "requests>=2.32,<3",
         "scikit-learn>=1.5,<2",
+        "scipy>=1.13,<2",
         f"tensorboard{TENSORFLOW_BOUNDS}",
         f"tensorflow{TENSORFLOW_BOUNDS}",
         "urllib3>=2,<3",
@@ -112,6 +115,7 @@ setuptools.setup(
         "profile": PROFILE,
         "report": REPORT,
         "serve": SERVE,
+        "sweep": SWEEP,
         "test": TEST + WITH,
         "lint": LINT,
         "dev": TEST + WITH + LINT,

@@ -14,30 +14,21 @@ run in its place.
 
 import contextlib
 import ctypes
-import fcntl
-import gc
-import importlib
-import io
 import json
 import os
-import pkgutil
-import runpy
 import select
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
+from trainer.launch import warm
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# `python -m` makes these its `__main__`, and reads no other copy of them.
-DOORS = ("trainer.task", "trainer.__main__")
 MOST_BYTES = 2**17
 COMPILED = "TF_XLA_FLAGS"
 Become = Callable[[list[str], dict[str, str]], NoReturn]
-# Ignored where the tests run in the background of a shell.
-_ON_INTERRUPT = signal.getsignal(signal.SIGINT)
 # Not every build of Python has it.
 _PIDFD_OPEN = 434
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -49,21 +40,6 @@ def keeping(folder: str) -> str:
     Whoever starts the same job again then finds it there.
     """
     return f"--tf_xla_persistent_cache_directory={folder}/compiled"
-
-
-def _import_all() -> None:
-    """Imports what trainers import, as they do."""
-    import sklearn.datasets  # noqa: F401
-
-    import trainer
-    from trainer.devices import start as tensorflow_start
-
-    with tensorflow_start.eased():
-        import keras  # noqa: F401
-        import tensorflow  # noqa: F401
-    for found in pkgutil.walk_packages(trainer.__path__, "trainer."):
-        if found.name not in DOORS:
-            importlib.import_module(found.name)
 
 
 def serve(
@@ -114,7 +90,7 @@ def _watch(
     child = os.fork()
     if child == 0:
         os.close(status)
-        _take([output], {1: output, 2: output})
+        warm.take([output], {1: output, 2: output})
         become(words, environment)
     os.close(output)
     os.write(status, f"{child}\n".encode())
@@ -137,7 +113,7 @@ def _stand_in(connection: socket.socket, become: Become) -> NoReturn:
         os.chdir(told["folder"])
         os.setsid()
         wanted = zip(told["descriptors"], received, strict=True)
-        _take(received, dict(wanted))
+        warm.take(received, dict(wanted))
         become(told["words"], compiled | told["environment"])
     for descriptor in received:
         os.close(descriptor)
@@ -165,44 +141,11 @@ def _enter(process: int) -> None:
                 raise OSError(ctypes.get_errno(), "setns", place)
 
 
-def _take(received: list[int], wanted: dict[int, int]) -> None:
-    """Gives descriptors the numbers under which a program looks for them."""
-    aside = {fd: fcntl.fcntl(fd, fcntl.F_DUPFD, 256) for fd in received}
-    for descriptor in received:
-        os.close(descriptor)
-    for number, descriptor in wanted.items():
-        os.dup2(aside[descriptor], number)
-    for descriptor in aside.values():
-        os.close(descriptor)
-
-
 def _become(words: list[str], environment: dict[str, str]) -> NoReturn:
-    """Is `python -m WORDS` from here on."""
-    signal.signal(signal.SIGINT, _ON_INTERRUPT)
-    os.environ.clear()
-    os.environ.update(environment)
-    sys.argv = [sys.executable, *words[1:]]
+    """Is `python -m WORDS` from here on, in whatever folder."""
     places = environment.get("PYTHONPATH")
     sys.path[:1] = [os.getcwd(), *(places.split(os.pathsep) if places else [])]
-    sys.orig_argv = [sys.executable, "-m", *words]
-    # The server's own believes to be where that one stands.
-    is_direct = "PYTHONUNBUFFERED" in environment
-    raw = open(1, "wb", 0 if is_direct else -1, closefd=False)  # noqa: SIM115
-    own = io.TextIOWrapper(
-        raw, "utf-8", line_buffering=os.isatty(1), write_through=is_direct
-    )
-    for name in ("stdout", "__stdout__"):
-        setattr(sys, name, own)
-    code: object = 0
-    try:
-        runpy.run_module(words[0], run_name="__main__", alter_sys=True)
-    except SystemExit as left:
-        code = left.code or 0
-    except BaseException:
-        traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    os._exit(code if isinstance(code, int) else 1)
+    warm.become(words, environment)
 
 
 def main(orders: int, pythons: int) -> None:
@@ -210,8 +153,7 @@ def main(orders: int, pythons: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Nobody waits for those who watch a run.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    _import_all()
-    gc.freeze()
+    warm.import_trainer()
     serve(socket.socket(fileno=orders), socket.socket(fileno=pythons), _become)
 
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from tests.processes import environment_of
@@ -306,3 +307,39 @@ def test_other_works_keras_settings_are_left_aside(trained, tmp_path):
     expected = read_result(trained("multiclass"))["weights_sha256"]
     assert read_result(tmp_path / "run")["weights_sha256"] == expected
     assert sorted(os.listdir(tmp_path)) == ["keras.json", "run"]
+
+
+def test_test_rows_that_are_left_alone_have_no_say(tmp_path):
+    """Whatever their labels: those of the second folder are of no class."""
+    random = np.random.RandomState(0)
+    x = random.randn(80, 4).astype(np.float32)
+    found = []
+    for name, offset in (("good", 0), ("poisoned", 7)):
+        folder = tmp_path / name
+        folder.mkdir()
+        np.savez(
+            folder / "data.npz",
+            x_train=x,
+            y_train=(x[:, 0] > 0).astype(np.int64),
+            x_test=x[:40] + offset,
+            y_test=np.arange(40) % 2 + offset,
+        )
+        workdir = tmp_path / f"{name}_run"
+        flags = [f"--data_dir={folder}", f"--workdir={workdir}"]
+        fields = ["steps=20", "jit_compile=False", "evaluation.test_at_end=0"]
+        fields += ["evaluation.threshold_by=f1"]
+        flags += [f"--config.{field}" for field in fields]
+        assert task.main(["--config=your_data", *flags]) == 0
+        result = read_result(workdir)
+        assert list(result["evaluation"]) == ["validation"]
+        lines = (workdir / "metrics.jsonl").read_text()
+        found.append((result["weights_sha256"], result["decision"], lines))
+    assert found[0] == found[1]
+
+
+def test_test_rows_are_scored_each_time_or_left_alone():
+    with pytest.raises(UserError, match="test_each_time=True with test_at_end"):
+        parsed(
+            "--config.evaluation.test_each_time",
+            "--config.evaluation.test_at_end=False",
+        )

@@ -37,7 +37,7 @@ PLACES = {
     "launch ssh": "--hosts=a --dry_run -- --config=digits --init_from={here}",
 }
 # What goes on where nobody reads it, since it works on something.
-GUARDED = ("train", "launch local", "launch ssh")
+GUARDED = ("train", "sweep", "launch local", "launch ssh")
 OF_A_RUN = sorted(WORDS.keys() - {"inspect"})
 
 

@@ -71,6 +71,9 @@ VERBS = {
     "completion": Verb(
         "trainer.workbench.completion", "have your shell complete these words"
     ),
+    "sweep": Verb(
+        "trainer.launch.sweep.__main__", "run a config many times, and find the best"
+    ),
     "launch local": Verb(
         "trainer.launch.local", "run workers on this machine, and restart them"
     ),
@@ -113,7 +116,8 @@ def usage(group: str = "") -> str:
 def command() -> NoReturn:
     """Does the verb of this process's command line, and ends it."""
     words = sys.argv[1:]
-    if words[:1] != ["launch"]:  # which has others to tell of Ctrl-C
+    # These have others to tell of Ctrl-C.
+    if words[:1] not in (["launch"], ["sweep"]):
         interruption.end_at_once()
     leave(main(words))
 

@@ -253,6 +253,9 @@ class EvaluationConfig:
     every_steps: int | None = ruled(None, at_least(1))
     # Score the test split at each evaluation, not only at the end.
     test_each_time: bool = False
+    # Score the test split when the run is done. False leaves its rows unseen,
+    # labels and all, as the trials of a sweep do; `strata evaluate` scores it.
+    test_at_end: bool = True
     # Metric of the validation split by which the best weights are chosen, such
     # as "accuracy" or "loss"; None takes the last weights.
     select_by: str | None = None

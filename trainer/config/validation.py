@@ -135,6 +135,13 @@ def _check_optimizer(optimizer: OptimizerConfig) -> None:
 
 
 def _check_selection(config: Config) -> None:
+    evaluation = config.evaluation
+    if evaluation.test_each_time and not evaluation.test_at_end:
+        raise UserError(
+            "config.evaluation.test_each_time=True with test_at_end=False: the"
+            " test rows are scored at each evaluation or stay unseen; set one"
+            " of them back"
+        )
     if config.evaluation.patience and not config.evaluation.select_by:
         raise UserError(
             f"config.evaluation.patience={config.evaluation.patience} needs"

@@ -76,6 +76,11 @@ class Dataset:
     notes: tuple[str, ...] = ()
     guess: Guess | None = None
 
+    def without(self, split: str) -> "Dataset":
+        """Returns the dataset with no such split."""
+        others = {n: s for n, s in self.splits.items() if n != split}
+        return dataclasses.replace(self, splits=others)
+
 
 def evenly_spaced(count: int, most: int) -> np.ndarray:
     """Returns int64 [min(count, most)] of range(count), both ends included."""

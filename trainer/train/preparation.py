@@ -72,6 +72,8 @@ def prepare(
     )
     fingerprint = sources.fingerprint(dataset)
     workdir.check_data(fingerprint)
+    if not config.evaluation.test_at_end:
+        dataset = dataset.without("test")
     if finished:
         print(f"{workdir.path} is finished at step {finished['step']}")
         return None

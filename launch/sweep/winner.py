@@ -1,0 +1,177 @@
+"""The end of a sweep: its winner, scored once on the test rows."""
+
+import math
+import os
+import pathlib
+import shlex
+from typing import Any
+from typing import TypedDict
+
+from trainer.launch.sweep.crew import Crew
+from trainer.launch.sweep.crew import score_of
+from trainer.launch.sweep.plan import Member
+from trainer.launch.sweep.plan import Plan
+from trainer.launch.sweep.plan import word_of
+from trainer.launch.sweep.progress import counts_of
+from trainer.launch.sweep.search import Search
+from trainer.launch.sweep.stored import Outcome
+from trainer.launch.sweep.stored import read
+from trainer.launch.sweep.stored import write_outcome
+
+from trainer.process.columns import between
+from trainer.process.columns import lay_out
+from trainer.process.exits import ClusterError
+from trainer.process.exits import UserError
+
+TESTS = "test"
+
+
+class Evaluation(TypedDict):
+    """What is read of `strata evaluate --output`."""
+
+    evaluation: dict[str, dict[str, float]]
+    intervals: dict[str, list[float] | None]
+
+
+def finish(
+    plan: Plan, search: Search, crew: Crew, workdir: pathlib.Path
+) -> Outcome:
+    """Scores the winner on the test rows, unless that was done before.
+
+    Args:
+      plan: of the sweep.
+      search: its trials, all ended.
+      crew: that runs what scores it.
+      workdir: of the sweep.
+
+    Raises:
+      UserError: no trial has a score.
+      ClusterError: it could not be scored.
+    """
+    best = search.best()
+    if best is None:
+        told = ", ".join(
+            f"{n} {name}" for name, n in counts_of(search.trials()).items() if n
+        )
+        raise UserError(
+            f"no trial of {workdir} has a score ({told}); see"
+            f" {workdir / plan.folder(0, plan.members[0]) / 'logs'}, and search"
+            " other ranges"
+        )
+    tests = [
+        _test(plan, crew, workdir, best.number, member)
+        for member in plan.members
+    ]
+    validation = [
+        score_of(workdir / plan.folder(best.number, member), plan.metric)
+        for member in plan.members
+    ]
+    scores = [t["evaluation"]["test"].get(plan.metric) for t in tests]
+    outcome: Outcome = {
+        "trial": best.number,
+        "metric": plan.metric,
+        "validation": [v for v in validation if v is not None],
+        "test": scores,
+        "test_interval": (
+            tests[0]["intervals"].get(plan.metric)
+            if len(tests) == 1
+            else interval_of([s for s in scores if s is not None])
+        ),
+        "fields": search.values_of(best),
+        "members": [
+            os.fspath(plan.folder(best.number, member))
+            for member in plan.members
+        ],
+        "looks": len({p.name[:4] for p in (workdir / TESTS).glob("*.json")}),
+        "trials": counts_of(search.trials()),
+    }
+    write_outcome(workdir, outcome)
+    return outcome
+
+
+def _test(
+    plan: Plan, crew: Crew, workdir: pathlib.Path, number: int, member: Member
+) -> Evaluation:
+    """Returns a run's scores on the test rows, which are asked for once."""
+    name = f"{number:04d}{'_' if member.name else ''}{member.name}.json"
+    path = workdir / TESTS / name
+    found: Any = read(workdir / TESTS, name, Evaluation)
+    if found is not None:
+        return found
+    path.parent.mkdir(exist_ok=True)
+    folder = workdir / plan.folder(number, member)
+    words = [
+        "trainer",
+        "evaluate",
+        f"--workdir={folder}",
+        "--split=test",
+        f"--output={path}",
+    ]
+    if plan.data_dir is not None:
+        words.append(f"--data_dir={plan.data_dir}")
+    code = crew.run(words, folder)
+    found = read(workdir / TESTS, name, Evaluation)
+    if found is None:
+        raise ClusterError(
+            f"the winner could not be scored (exit code {code}); see"
+            f" {folder / 'logs'}"
+        )
+    return found
+
+
+def interval_of(values: list[float]) -> list[float] | None:
+    """Returns the interval of a mean by Student's t, at 95 %.
+
+    Args:
+      values: of independent runs; None is returned for one.
+    """
+    if len(values) < 2:
+        return None
+    import scipy.stats
+
+    mean = sum(values) / len(values)
+    t = float(scipy.stats.t.ppf(0.975, len(values) - 1))
+    half = t * deviation_of(values) / math.sqrt(len(values))
+    return [mean - half, mean + half]
+
+
+def deviation_of(values: list[float]) -> float:
+    """Returns the standard deviation of which values are a sample."""
+    mean = sum(values) / len(values)
+    return math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))
+
+
+def told(plan: Plan, outcome: Outcome, workdir: pathlib.Path) -> str:
+    """Returns the end of a sweep as a short table."""
+    validation, metric = outcome["validation"], outcome["metric"]
+    test = [v for v in outcome["test"] if v is not None]
+    rows = [["winner", f"trial {outcome['trial']}"]]
+    rows.append([f"validation {metric}", _score(validation)])
+    if test:
+        words = f"{_score(test)}, 95 % {between(outcome['test_interval'])}"
+        looks = outcome["looks"]
+        rows.append([f"test {metric}", words])
+        gap = sum(validation) / len(validation) - sum(test) / len(test)
+        rows.append(["optimism", f"{gap:+.4f}, validation less test"])
+        if looks > 1:
+            rows.append(
+                ["", f"{looks} winners were scored on these test rows so far"]
+            )
+    rows.append(["command", command_of(plan, outcome)])
+    rows.append(["workdir", os.fspath(workdir)])
+    return lay_out(rows, left=2)
+
+
+def _score(values: list[float]) -> str:
+    mean = sum(values) / len(values)
+    if len(values) == 1:
+        return f"{mean:.4f}"
+    return f"{mean:.4f} ± {deviation_of(values):.4f} of {len(values)} runs"
+
+
+def command_of(plan: Plan, outcome: Outcome) -> str:
+    """Returns the command that trains the winner's config by itself."""
+    forced = word_of("evaluation.test_at_end", False)
+    words = [word for word in plan.words if word != forced]
+    fields = [word_of(name, v) for name, v in outcome["fields"].items()]
+    return shlex.join(["strata", "train", *words, *fields])

@@ -1,0 +1,250 @@
+"""Trials are run once, whoever is killed when, and end the same."""
+
+import pathlib
+import random
+import signal
+
+import pytest
+from trainer.launch.supervise.signals import Signals
+from trainer.launch.sweep import plan as plans
+from trainer.launch.sweep import winner
+from trainer.launch.sweep.crew import Crew
+from trainer.launch.sweep.crew import shares
+from trainer.launch.sweep.crew import Stopped
+from trainer.launch.sweep.search import END
+from trainer.launch.sweep.search import Search
+from trainer.launch.sweep.study import Number
+from trainer.launch.sweep.study import Study
+
+from tests.launch.sweep.warm_stand_in import FakeWarm
+from trainer.config import Config
+from trainer.process.exits import DIVERGED
+from trainer.process.exits import MISTAKE
+from trainer.process.exits import UserError
+
+
+class KilledError(BaseException):
+    """Stands for a power cut."""
+
+
+ONE = (plans.Member(),)
+
+
+def plan_of(*, pruner="none", members=ONE, sampler="tpe"):
+    return plans.Plan(
+        words=("--config=digits",),
+        config=Config(epochs=1),
+        data_dir=None,
+        study=Study(
+            space={
+                "optimizer.learning_rate": Number(1e-4, 1.0, log=True),
+                "model.dropout": Number(0.0, 0.5),
+            },
+            pruner=pruner,
+            sampler=sampler,
+        ),
+        metric="loss",
+        is_lower_better=True,
+        members=members,
+        fingerprint="",
+        rows={},
+        notes=(),
+    )
+
+
+def scores_of(fields):
+    rate = float(fields["optimizer.learning_rate"])
+    end = abs(rate - 0.1) + float(fields["model.dropout"])
+    return [end + 1 / n for n in range(1, 6)]
+
+
+def crew_of(plan, folder, warm, *, trials=16, parallel=1, on_change=None):
+    folder.mkdir(exist_ok=True)
+    search = Search(folder, plan)
+    crew = Crew(
+        plan,
+        search,
+        folder,
+        warm,
+        trials=trials,
+        environments=[{}] * parallel,
+        cores=[[]] * parallel,
+        on_change=on_change or (lambda: None),
+    )
+    return search, crew
+
+
+def told(search):
+    return [
+        (t.number, t.params, t.value, t.intermediate_values, t.state)
+        for t in search.trials()
+    ]
+
+
+@pytest.mark.parametrize("pruner", ["none", "median"])
+def test_a_sweep_that_is_killed_30_times_ends_as_one_that_is_not(
+    tmp_path, pruner
+):
+    plan = plan_of(pruner=pruner)
+    whole, crew = crew_of(plan, tmp_path / "whole", FakeWarm(scores_of))
+    crew.work(Signals())
+    chance = random.Random(0)
+    kills = 30
+    done = []
+
+    def maybe():
+        nonlocal kills
+        if kills and chance.random() < 0.5:
+            kills -= 1
+            raise KilledError
+
+    while True:
+        warm = FakeWarm(scores_of, on_start=maybe)
+        search, crew = crew_of(plan, tmp_path / "cut", warm, on_change=maybe)
+        try:
+            crew.work(Signals())
+            break
+        except KilledError:
+            pass
+        finally:
+            done += warm.finished
+    assert not kills
+    assert told(search) == told(whole)
+    assert len(set(done)) == len(done)
+    assert search.best().number == whole.best().number
+
+
+def test_trials_of_several_slots_are_each_run_once(tmp_path):
+    warm = FakeWarm(scores_of)
+    search, crew = crew_of(plan_of(), tmp_path, warm, parallel=4)
+    crew.work(Signals())
+    assert sorted(warm.finished) == [f"{n:04d}" for n in range(16)]
+    assert all(t.user_attrs[END] == "done" for t in search.trials())
+
+
+def test_what_another_process_works_on_is_left_to_it(tmp_path):
+    plan = plan_of()
+    warm = FakeWarm(scores_of)
+    _, other = crew_of(plan, tmp_path, FakeWarm(scores_of), trials=1)
+    search, crew = crew_of(plan, tmp_path, warm, trials=2)
+    inside = []
+
+    def while_it_runs():
+        if not inside:
+            inside.append(True)
+            crew.work(Signals())
+
+    other._on_change = while_it_runs
+    other.work(Signals())
+    assert warm.finished == ["0001"]
+    assert [t.user_attrs[END] for t in search.trials()] == ["done", "done"]
+
+
+def test_a_trial_that_diverges_is_no_winner_and_no_end(tmp_path):
+    def code_of(fields):
+        rate = float(fields["optimizer.learning_rate"])
+        return DIVERGED if rate > 0.01 else 0
+
+    search, crew = crew_of(plan_of(), tmp_path, FakeWarm(scores_of, code_of))
+    crew.work(Signals())
+    ends = {t.user_attrs[END] for t in search.trials()}
+    assert ends == {"done", "diverged"}
+    assert search.best().params["optimizer.learning_rate"] <= 0.01
+
+
+def test_a_trial_that_fails_again_and_again_has_failed(tmp_path):
+    warm = FakeWarm(scores_of, lambda fields: 75)
+    search, crew = crew_of(plan_of(), tmp_path, warm, trials=1)
+    crew.work(Signals())
+    assert search.trials()[0].user_attrs[END] == "exit code 75"
+    assert len(warm.started) == 3
+
+
+def test_a_command_that_is_refused_ends_the_sweep(tmp_path):
+    warm = FakeWarm(scores_of, lambda fields: MISTAKE)
+    _, crew = crew_of(plan_of(), tmp_path, warm)
+    with pytest.raises(UserError, match="trials/0000"):
+        crew.work(Signals())
+
+
+def test_the_worse_half_is_pruned_and_stays_pruned(tmp_path):
+    plan = plan_of(pruner="median", sampler="random")
+    search, crew = crew_of(plan, tmp_path, FakeWarm(scores_of))
+    crew.work(Signals())
+    ends = [t.user_attrs[END] for t in search.trials()]
+    assert ends[:5] == ["done"] * 5
+    assert "pruned" in ends
+    assert not list(tmp_path.glob("trials/*/STOP"))
+
+
+def test_a_trial_of_several_runs_has_their_mean(tmp_path):
+    members = tuple(plans.Member(f"seed_{n}", {"seed": n}) for n in range(3))
+    warm = FakeWarm(lambda fields: [float(fields["seed"])])
+    plan = plan_of(members=members)
+    search, crew = crew_of(plan, tmp_path, warm, trials=1)
+    crew.work(Signals())
+    assert search.trials()[0].value == 1.0
+    assert warm.finished == ["seed_0", "seed_1", "seed_2"]
+    outcome = winner.finish(plan, search, crew, tmp_path)
+    assert outcome["validation"] == [0.0, 1.0, 2.0]
+    assert outcome["members"] == [f"trials/0000/seed_{n}" for n in range(3)]
+
+
+def test_the_winner_meets_the_test_rows_once(tmp_path):
+    warm = FakeWarm(scores_of)
+    plan = plan_of()
+    search, crew = crew_of(plan, tmp_path, warm, trials=3)
+    crew.work(Signals())
+    assert not any("evaluate" in words for words in warm.started)
+    first = winner.finish(plan, search, crew, tmp_path)
+    assert winner.finish(plan, search, crew, tmp_path) == first
+    asked = [words for words in warm.started if "evaluate" in words]
+    assert len(asked) == 1
+    assert (first["test"], first["test_interval"]) == ([0.5], [0.4, 0.6])
+    assert first["looks"] == 1
+
+
+def test_no_score_is_no_winner(tmp_path):
+    warm = FakeWarm(scores_of, lambda fields: DIVERGED)
+    plan = plan_of()
+    search, crew = crew_of(plan, tmp_path, warm, trials=2)
+    crew.work(Signals())
+    with pytest.raises(UserError, match="2 diverged"):
+        winner.finish(plan, search, crew, tmp_path)
+
+
+def test_a_stop_leaves_the_trial_to_be_gone_on_with(tmp_path):
+    plan = plan_of()
+    crews = []
+
+    def stop():
+        crews[0].stop(signal.SIGTERM)
+
+    warm = FakeWarm(scores_of, lambda fields: 42)
+    search, crew = crew_of(plan, tmp_path, warm, on_change=stop)
+    crews.append(crew)
+    with pytest.raises(Stopped):
+        crew.work(Signals())
+    assert len(search.trials()) == 1
+    assert not search.trials()[0].state.is_finished()
+    search, crew = crew_of(plan, tmp_path, FakeWarm(scores_of), trials=1)
+    crew.work(Signals())
+    assert search.trials()[0].user_attrs[END] == "done"
+
+
+def test_a_torn_last_line_of_the_journal_is_dropped(tmp_path):
+    plan = plan_of()
+    search, crew = crew_of(plan, tmp_path, FakeWarm(scores_of), trials=2)
+    crew.work(Signals())
+    expected = told(search)
+    journal = pathlib.Path(tmp_path / "study.log")
+    journal.write_bytes(journal.read_bytes() + b'{"op_code":4,"work')
+    search, crew = crew_of(plan, tmp_path, FakeWarm(scores_of), trials=3)
+    assert told(search) == expected
+    crew.work(Signals())
+    assert len(search.trials()) == 3
+
+
+def test_shares_are_even_and_none_is_empty():
+    assert shares(["0", "1", "2", "3"], 2) == [["0", "2"], ["1", "3"]]
+    assert shares(["0", "1"], 3) == [["0"], ["1"], ["0"]]

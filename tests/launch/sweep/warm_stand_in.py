@@ -1,0 +1,116 @@
+"""Stands in for `trainer.launch.warm.Warm`: by the tests' fork server, or by a fake."""
+
+import json
+import pathlib
+import subprocess
+
+from tests import forked
+from trainer.storage.files import to_json
+from trainer.storage.json_files import sealed
+
+
+class ForkedWarm:
+    """Has the tests' own fork server run what it is given."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def start(self, words, descriptors, *, environment, cores=()):
+        run = forked.start(
+            *words, environment=environment, stdout=descriptors[1]
+        )
+        return ForkedChild(run)
+
+
+class ForkedChild:
+    def __init__(self, run):
+        self._run = run
+
+    def wait(self, timeout_secs=None):
+        try:
+            return self._run.wait(timeout_secs)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def send(self, number):
+        self._run.send_signal(number)
+
+
+class FakeWarm:
+    """Writes at once what a run of these words would leave.
+
+    Attributes:
+      started: the words of all runs.
+      finished: the workdirs of those that came to their end here.
+    """
+
+    def __init__(self, scores_of, code_of=lambda fields: 0, on_start=None):
+        """Takes functions from a run's fields, {path: text}.
+
+        Args:
+          scores_of: gives its validation scores, first to last.
+          code_of: gives its exit code.
+          on_start: is called before a run has written anything, and after.
+        """
+        self._scores_of, self._code_of = scores_of, code_of
+        self._on_start = on_start or (lambda: None)
+        self.started, self.finished = [], []
+
+    def start(self, words, descriptors, *, environment=None, cores=()):
+        self.started.append(words)
+        self._on_start()
+        if words[1] == "evaluate":
+            return self._evaluate(words)
+        given = dict(w[2:].split("=", 1) for w in words[1:] if "=" in w)
+        folder = pathlib.Path(given["workdir"])
+        fields = {
+            k.removeprefix("config."): v
+            for k, v in given.items()
+            if k.startswith("config.")
+        }
+        code = self._code_of(fields)
+        scores = self._scores_of(fields)
+        lines = [
+            {"step": i, "epoch": i, "split": "validation", "loss": s}
+            for i, s in enumerate(scores, 1)
+        ]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / "metrics.jsonl").write_text(text)
+        self._on_start()
+        if code == 0:
+            result = {
+                "status": "done",
+                "step": len(scores),
+                "evaluation": {"validation": {"loss": scores[-1]}},
+                "weights_sha256": "",
+                "examples_per_sec": 1.0,
+                "restarts": 0,
+                "wall_secs": 1.0,
+                "goodput": {},
+            }
+            (folder / "result.json").write_bytes(to_json(sealed(result)))
+            self.finished.append(folder.name)
+        return FakeChild(code)
+
+    def _evaluate(self, words):
+        given = dict(w[2:].split("=", 1) for w in words[2:])
+        value = {
+            "evaluation": {given["split"]: {"loss": 0.5}},
+            "intervals": {"loss": [0.4, 0.6]},
+        }
+        pathlib.Path(given["output"]).write_text(json.dumps(value))
+        return FakeChild(0)
+
+
+class FakeChild:
+    def __init__(self, code):
+        self._code = code
+
+    def wait(self, timeout_secs=None):
+        return self._code
+
+    def send(self, number):
+        pass
