@@ -2,11 +2,13 @@
 
 import argparse
 import contextlib
+import functools
 import os
 import pathlib
 import signal
 import sys
 
+from trainer.launch.command_line import at_least
 from trainer.launch.command_line import positive
 from trainer.launch.local import gpus
 from trainer.launch.supervise.signals import Signals
@@ -18,6 +20,7 @@ from trainer.launch.sweep.crew import shares
 from trainer.launch.sweep.crew import Stopped
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.plan import settle
+from trainer.launch.sweep.plan import word_of
 from trainer.launch.sweep.search import check_possible
 from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.study import open_study
@@ -36,13 +39,14 @@ from trainer.storage.names import local_place
 
 DESCRIPTION = """\
 Runs a config many times: with settings that a search chooses, with several
-seeds, or both. Trials are chosen by the validation rows; the winner is scored
-once on the test rows, at the end. Each trial is a run in WORKDIR/trials. The
-same command goes on where it was stopped or killed.
+seeds, on several folds, or all of it. Trials are chosen by the validation rows;
+the winner is scored once on the test rows, at the end. Each trial is a run in
+WORKDIR/trials. The same command goes on where it was stopped or killed.
 
   strata sweep --config=digits --trials=30 --workdir=runs/sweep
   strata sweep --config=mnist --study=sweeps/mnist.py --parallel=2
   strata sweep --config=digits --seeds=5
+  strata sweep --config=your_data --data_dir=FILE.csv --folds=5
 
 All further flags are the trainer's: --data_dir, --config.FIELD=VALUE and so
 on; see strata train --help."""
@@ -71,7 +75,8 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         metavar="N",
         type=positive,
         help=f"trials in all; {TRIALS} by default, and one of the config's own"
-        " values where --seeds is given and neither --study nor this",
+        " values where --seeds or --folds is given and neither --study nor"
+        " this",
     )
     add(
         "--seeds",
@@ -79,6 +84,23 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         type=positive,
         help="run each trial K times, from config.seed on; its score is the"
         " mean",
+    )
+    add(
+        "--folds",
+        metavar="K",
+        type=functools.partial(at_least, 2),
+        help="part the training rows into K folds, and run each trial once a"
+        " fold, which is then its validation rows; its score is the mean",
+    )
+    add(
+        "--group",
+        metavar="COLUMN",
+        help="as --config.data.group: its groups stay whole",
+    )
+    add(
+        "--order",
+        metavar="COLUMN",
+        help="as --config.data.order: nothing is learnt from later rows",
     )
     add(
         "--parallel",
@@ -98,6 +120,9 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     wanted, words = parser.parse_known_args(argv)
     if wanted.config is None:
         raise UserError("--config is missing; name a file or a shipped config")
+    for field in ("group", "order"):
+        if getattr(wanted, field) is not None:
+            words.append(word_of(f"data.{field}", getattr(wanted, field)))
     return wanted, [f"--config={wanted.config}", *words]
 
 
@@ -117,11 +142,13 @@ def main(argv: list[str]) -> int:
     workdir = _workdir(wanted)
     output.keep_in(output.supervisor_log(workdir))
     study = open_study(wanted.study) if wanted.study else None
-    is_searched = study or wanted.trials or not wanted.seeds
+    is_repeated = wanted.seeds or wanted.folds
+    is_searched = study or wanted.trials or not is_repeated
     plan = settle(
         words,
         (study or Study()) if is_searched else None,
         seeds=wanted.seeds,
+        folds=wanted.folds,
     )
     stored.begin(workdir, plan)
     for note in plan.notes:

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import pathlib
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +34,9 @@ SETTLED = (
     "data.source",
     "data.target",
     "data.group",
+    "data.order",
+    "data.folds",
+    "data.fold",
     "data.positive_class",
     "data.validation_fraction",
     "data.test_fraction",
@@ -133,8 +137,10 @@ def trial_folder(number: int) -> pathlib.PurePath:
 
 def word_of(field: str, value: Value) -> str:
     """Returns the word by which the trainer is told a field's value."""
-    told = "none" if value is None else value
-    return f"--config.{field}={told}".replace(" ", "")
+    told = "none" if value is None else str(value)
+    if isinstance(value, tuple):
+        told = told.replace(" ", "")
+    return f"--config.{field}={told}"
 
 
 def settle(
@@ -142,6 +148,7 @@ def settle(
     study: Study | None,
     *,
     seeds: int | None = None,
+    folds: int | None = None,
 ) -> Plan:
     """Settles a sweep, and checks all of it that needs no run.
 
@@ -149,6 +156,8 @@ def settle(
       words: of the trainer's command line, without --workdir.
       study: the search; None for the config's own values, and nothing else.
       seeds: of each trial; None for the config's own.
+      folds: of the training rows, on each of which a trial is scored once; None
+        for the config's own validation rows.
 
     Raises:
       UserError: before anything is written.
@@ -161,8 +170,9 @@ def settle(
         )
     own = [word_of("evaluation.test_at_end", False)]
     notes: list[str] = []
-    dataset = _load(config, given.data_dir)
-    if "validation" not in dataset.splits:
+    if folds is not None:
+        own.append(word_of("data.folds", folds))
+    elif "validation" not in _load(config, given.data_dir).splits:
         own.append(word_of("data.validation_fraction", VALIDATION_FRACTION))
         notes.append(
             f"validation: {VALIDATION_FRACTION:g} of the training rows, as"
@@ -187,7 +197,7 @@ def settle(
         study=study,
         metric=metric,
         is_lower_better=metric in problem.lower_is_better,
-        members=tuple(_members(config, seeds)),
+        members=tuple(_members(config.seed, seeds, folds)),
         fingerprint=sources.fingerprint(dataset),
         rows=rows,
         notes=tuple(notes),
@@ -203,11 +213,19 @@ def _load(config: Config, data_dir: str | None) -> Dataset:
     )
 
 
-def _members(config: Config, seeds: int | None) -> list[Member]:
-    if seeds is None:
-        return [Member()]
-    last = config.seed + seeds
-    return [Member(f"seed_{n}", {"seed": n}) for n in range(config.seed, last)]
+def _members(
+    first: int, seeds: int | None, folds: int | None
+) -> Iterator[Member]:
+    """Yields a trial's runs: each fold of each seed."""
+    for seed in range(first, first + (seeds or 1)):
+        for fold in range(folds or 1):
+            fields: dict[str, Value] = {}
+            if seeds is not None:
+                fields["seed"] = seed
+            if folds is not None:
+                fields["data.fold"] = fold
+            names = [f"{k.rpartition('.')[2]}_{v}" for k, v in fields.items()]
+            yield Member("_".join(names), fields)
 
 
 def _check_metric(metric: str, problem: Problem) -> None:

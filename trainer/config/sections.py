@@ -78,6 +78,11 @@ class DataConfig:
     # has rows both in training and in a split that is held out. It is no
     # feature. None where each row stands for itself.
     group: str | None = None
+    # A table's column of numbers or times by which its rows stand in order:
+    # splits that are held out are the last rows of it, so that nothing is
+    # learnt from later ones. It is no feature. None where the order is of no
+    # matter.
+    order: str | None = None
     # A table's column of what each row counts in the loss, 0 or more. It is no
     # feature. Weights are scaled to a mean of 1 over the training rows; scores
     # count each row once. None where all rows count alike.
@@ -102,6 +107,12 @@ class DataConfig:
     # stratified where there are classes; 0 for none. Not used where the source
     # has a validation split of its own.
     validation_fraction: float = ruled(0.0, within(0, 1))
+    # Part the training rows into so many folds, in place of that share, and
+    # validate on the one of this number, from 0: drawn by the seed, with groups
+    # whole or classes spread evenly; of rows in an order each fold is a block,
+    # trained on are those before it. None for no folds.
+    folds: int | None = ruled(None, at_least(2))
+    fold: int = ruled(0, at_least(0))
     # Share of the rows that become the test split of a source without one.
     test_fraction: float = ruled(0.2, UNIT_INTERVAL)
     # "scale" divides by the largest value of the data's kind (255 for uint8);

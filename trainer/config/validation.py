@@ -9,6 +9,7 @@ from typing import Any
 
 from trainer.config.rules import Rule
 from trainer.config.sections import Config
+from trainer.config.sections import DataConfig
 from trainer.config.sections import OptimizerConfig
 from trainer.config.values import fields
 from trainer.config.values import flatten
@@ -94,6 +95,7 @@ def validate(config: Config) -> Config:
         {path: _check_field(path, *rest) for path, *rest in fields(config)}
     )
     _check_length(config)
+    _check_folds(config.data)
     _check_optimizer(config.optimizer)
     _check_selection(config)
     return config
@@ -110,6 +112,20 @@ def _check_length(config: Config) -> None:
             "config.optimizer.accumulation_steps="
             f"{config.optimizer.accumulation_steps} must not exceed"
             f" config.global_batch_size={config.global_batch_size}"
+        )
+
+
+def _check_folds(data: DataConfig) -> None:
+    if data.fold and data.fold >= (data.folds or 0):
+        raise UserError(
+            f"config.data.fold={data.fold} must be less than"
+            f" config.data.folds={data.folds}; they count from 0"
+        )
+    if data.group is not None and data.order is not None:
+        raise UserError(
+            f"config.data.group={data.group!r} with"
+            f" config.data.order={data.order!r}: rows are held out by group or"
+            " by order; leave one of them out"
         )
 
 

@@ -16,6 +16,7 @@ from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import fingerprint
 from trainer.sources.dataset import Split
 from trainer.sources.encoding import Encoding
+from trainer.sources.folds import hold_out_fold
 from trainer.sources.given import Given
 from trainer.sources.labels import CLASS_PROBLEMS
 from trainer.sources.labels import guess
@@ -139,6 +140,7 @@ def _check_no_column(data: DataConfig) -> None:
         "ignore",
         "read_as",
         "group",
+        "order",
         "weight",
         "heavy_tails",
         "rare_rows",
@@ -173,7 +175,15 @@ def held_out(
         "validation": (data.validation_fraction, seed),
     }
     for name, (fraction, drawn_by) in wanted.items():
-        if name not in dataset.splits and fraction:
+        if name == "validation" and data.folds is not None:
+            dataset = hold_out_fold(
+                dataset,
+                folds=data.folds,
+                fold=data.fold,
+                seed=seed,
+                keeps_classes=problem in CLASS_PROBLEMS,
+            )
+        elif name not in dataset.splits and fraction:
             dataset = hold_out(
                 dataset,
                 name,

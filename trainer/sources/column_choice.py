@@ -12,6 +12,8 @@ READ_AS = (
     *("text", "decimal_point", "decimal_comma"),
     *("day_first", "month_first", "year_first"),
 )
+# Fields that name a column which is read and is neither label nor feature.
+BESIDE = ("group", "order", "weight")
 
 
 def chosen_columns(file: TableFile, data: DataConfig) -> list[str]:
@@ -29,7 +31,7 @@ def chosen_columns(file: TableFile, data: DataConfig) -> list[str]:
         _check_name(file, "ignore", name)
     if data.target is not None:
         _check_name(file, "target", data.target)
-    for field in ("group", "weight"):
+    for field in BESIDE:
         if getattr(data, field) is not None:
             _check_beside(file, data, field, ignored)
     if data.target in ignored:
@@ -65,11 +67,12 @@ def _check_beside(
             f" {field}'s column is read and is no feature: name another, or"
             " take it out of config.data.ignore"
         )
-    if data.group == data.weight:
-        raise UserError(
-            f"config.data.weight={name!r} is also config.data.group; name"
-            " another"
-        )
+    for other in BESIDE[: BESIDE.index(field)]:
+        if getattr(data, other) == name:
+            raise UserError(
+                f"config.data.{field}={name!r} is also config.data.{other};"
+                " name another"
+            )
 
 
 def wished_readings(file: TableFile, data: DataConfig) -> dict[str, str]:

@@ -23,6 +23,8 @@ class Split:
       rows: int64 [examples], the rows of x and y that are this split's, or
         None for all of them in order.
       groups: int64 [rows of x], which group each belongs to, or None.
+      orders: int64 [rows of x], where each stands in the order of time, or
+        None.
       weights: float64 [rows of x], what each counts in the loss, or None.
       kept: int64 [rows of x], which rows of a file they are, or None where it
         is all of them in order.
@@ -32,6 +34,7 @@ class Split:
     y: np.ndarray
     rows: np.ndarray | None = None
     groups: np.ndarray | None = None
+    orders: np.ndarray | None = None
     weights: np.ndarray | None = None
     kept: np.ndarray | None = None
 

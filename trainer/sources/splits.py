@@ -6,6 +6,7 @@ import numpy as np
 
 from trainer.process.exits import UserError
 from trainer.sources.dataset import Dataset
+from trainer.sources.dataset import Split
 from trainer.sources.labels import class_column
 
 SPLITS = ("train", "validation", "test")
@@ -25,7 +26,8 @@ def hold_out(
       dataset: has "train" and no split `name`.
       name: "validation" or "test".
       fraction: share of the training examples, more than 0 and less than 1.
-      seed: the rows are a pure function of it, the fraction and the labels.
+      seed: the rows are a pure function of it, the fraction and the labels;
+        rows that stand in an order are the last ones of it.
       keeps_classes: whether labels are classes; the first row of one whose
         rows were all drawn stays in training.
 
@@ -44,9 +46,10 @@ def hold_out(
             " must have 2 or more; add rows"
         )
     held = np.zeros(train.examples, bool)
+    if train.orders is not None:
+        return parted(dataset, name, _last(train, fraction))
     if train.groups is not None:
-        where = slice(None) if train.rows is None else train.rows
-        groups = train.groups[where]
+        groups = of_examples(train, train.groups)
         held = _draw_groups(groups, fraction, seed)
         if not held.any() or held.all():
             raise UserError(
@@ -59,7 +62,7 @@ def hold_out(
         held[_draw(train.labels(), fraction, seed)] = True
     if keeps_classes and train.groups is None:
         classes = class_column(train.labels())
-        held = _keeping_classes(classes, held)
+        held = keeping_classes(classes, held)
         if not held.any():
             raise UserError(
                 f"{dataset.name}: none of its {train.examples} rows can be held"
@@ -67,10 +70,29 @@ def hold_out(
                 " class needs two rows or more: name other labels, or set"
                 " --config.problem=regression where they are quantities"
             )
+    return parted(dataset, name, held)
+
+
+def parted(
+    dataset: Dataset,
+    name: str,
+    held: np.ndarray,
+    kept: np.ndarray | None = None,
+) -> Dataset:
+    """Parts the training rows in two splits.
+
+    Args:
+      dataset: has "train" and no split `name`.
+      name: of the new split.
+      held: bool [training rows], those of the new split.
+      kept: those of the training split; None for all others.
+    """
+    train = dataset.splits["train"]
+    kept = ~held if kept is None else kept
     rows = np.arange(len(train.x)) if train.rows is None else train.rows
     splits = {
         **dataset.splits,
-        "train": dataclasses.replace(train, rows=rows[~held]),
+        "train": dataclasses.replace(train, rows=rows[kept]),
         name: dataclasses.replace(train, rows=rows[held]),
     }
     return dataclasses.replace(
@@ -78,7 +100,22 @@ def hold_out(
     )
 
 
-def _keeping_classes(classes: np.ndarray, held: np.ndarray) -> np.ndarray:
+def of_examples(split: Split, values: np.ndarray | None) -> np.ndarray:
+    """Returns those of [rows of x] values that are of the split's rows."""
+    assert values is not None
+    return values if split.rows is None else values[split.rows]
+
+
+def _last(train: Split, fraction: float) -> np.ndarray:
+    """Returns which rows are the last share in their order: bool [rows]."""
+    held = min(max(round(fraction * train.examples), 1), train.examples - 1)
+    found = np.zeros(train.examples, bool)
+    order = np.argsort(of_examples(train, train.orders), kind="stable")
+    found[order[train.examples - held :]] = True
+    return found
+
+
+def keeping_classes(classes: np.ndarray, held: np.ndarray) -> np.ndarray:
     """Leaves in training the first row of each class that was drawn whole.
 
     Args:

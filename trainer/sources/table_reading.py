@@ -24,8 +24,8 @@ def read_tables(
 ) -> Tables:
     """Reads the columns that are trained on from the files of all splits.
 
-    How columns are read is settled by the training file; groups are texts,
-    whatever they look like.
+    How columns are read is settled by the training file; groups and orders are
+    texts, whatever they look like.
 
     Args:
       files: of all splits, whose headers were read.
@@ -42,6 +42,7 @@ def read_tables(
         encoding is None
         or all(data.weight in f.columns for f in files.values())
     )
+    as_texts = [n for n in (data.group, data.order) if n is not None]
     known: Mapping[str, Reading] | None = None
     wishes: dict[str, str] = {}
     wide: frozenset[str] = frozenset()
@@ -49,15 +50,13 @@ def read_tables(
         names = chosen_columns(train, data)
         target = data.target or names[-1]
         wishes = wished_readings(train, data)
-        if data.group is not None:
-            wishes[data.group] = "text"
+        wishes |= dict.fromkeys(as_texts, "text")
     else:
         names = [*(c.name for c in encoding.columns), encoding.target]
         target = encoding.target
         known, wide = encoding.readings, encoding.wide
-        if data.group is not None:
-            known = {**known, data.group: TEXTS}
-            names.append(data.group)
+        known = {**known, **dict.fromkeys(as_texts, TEXTS)}
+        names += as_texts
         if has_weight:
             known = {**known, str(data.weight): PLAIN}
             names.append(str(data.weight))
@@ -84,8 +83,9 @@ def read_tables(
         target,
         tables,
         train.how_parted,
-        data.group,
-        data.heavy_tails,
-        data.weight if has_weight else None,
-        data.rare_rows,
+        group=data.group,
+        order=data.order,
+        heavy_tails=data.heavy_tails,
+        weight=data.weight if has_weight else None,
+        rare_rows=data.rare_rows,
     )

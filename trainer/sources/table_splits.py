@@ -10,6 +10,7 @@ import numpy as np
 
 from trainer.process.exits import UserError
 from trainer.sources import encoding as encoding_lib
+from trainer.sources import readings
 from trainer.sources.column_choice import flag
 from trainer.sources.csv_table import Table
 from trainer.sources.dataset import Dataset
@@ -34,6 +35,8 @@ class Tables:
       how_parted: what parts the columns of the training file.
       group: the column that names groups of rows, which is no feature; or
         None.
+      order: the column by which rows stand in order, which is no feature; or
+        None.
       heavy_tails: what becomes of numbers of heavy tails, as the config says.
       weight: the column of what rows count in the loss, which is no feature;
         or None.
@@ -45,6 +48,7 @@ class Tables:
     tables: Mapping[str, Table]
     how_parted: str
     group: str | None = None
+    order: str | None = None
     heavy_tails: str = "none"
     weight: str | None = None
     rare_rows: int = 1
@@ -52,7 +56,8 @@ class Tables:
     @property
     def beside(self) -> set[str]:
         """The columns that are neither features nor labels."""
-        return {n for n in (self.group, self.weight) if n is not None}
+        names = (self.group, self.order, self.weight)
+        return {n for n in names if n is not None}
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -162,6 +167,7 @@ class Tables:
                     np.empty((table.rows, 0), np.float32),
                     y,
                     groups=self._groups(table),
+                    orders=self._orders(table),
                     weights=self._weights(table) if split == "train" else None,
                     kept=table.kept,
                 )
@@ -184,6 +190,34 @@ class Tables:
         alone = np.flatnonzero(column.missing)
         groups[alone] = len(groups) + np.arange(len(alone))
         return groups
+
+    def _orders(self, table: Table) -> np.ndarray | None:
+        """Returns where each row stands in the order.
+
+        Raises:
+          UserError: a cell is missing, or is no number and no time.
+        """
+        if self.order is None:
+            return None
+        column = table.columns[self.order]
+        where = f"{table.path}: column {self.order!r}"
+        values = readings.values_of(column.categories or ())
+        missing = column.missing
+        if values is not None and values.dtype.kind == "f":
+            missing = missing | np.isnan(values)[column.values]
+        if missing.any():
+            row = int(np.argmax(missing))
+            raise UserError(
+                f"{where} is config.data.order and lacks a value in row {row};"
+                " each row must have one; correct it, or leave the row out"
+            )
+        if values is None:
+            raise UserError(
+                f"{where} is config.data.order and does not hold numbers or"
+                " times alone; name another, or write them in one form"
+            )
+        _, ranks = np.unique(values, return_inverse=True)
+        return ranks[column.values]
 
     def _weights(self, table: Table) -> np.ndarray | None:
         """Returns what each row counts in the loss.

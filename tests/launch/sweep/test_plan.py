@@ -152,3 +152,20 @@ def test_a_runs_workdir_and_a_file_are_refused(tmp_path):
     (tmp_path / "sweep" / "sweep.json").write_text("{")
     with pytest.raises(UserError, match="cannot be read"):
         stored.begin(tmp_path / "sweep", plan)
+
+
+def test_each_fold_of_each_seed_is_a_run():
+    plan = settle(DIGITS, None, seeds=2, folds=2)
+    assert [m.name for m in plan.members] == [
+        "seed_42_fold_0",
+        "seed_42_fold_1",
+        "seed_43_fold_0",
+        "seed_43_fold_1",
+    ]
+    words = plan.run_words({}, plan.members[3], "runs/a")
+    config = flags.parse(words)[1]
+    assert (config.seed, config.data.folds, config.data.fold) == (43, 2, 1)
+
+
+def test_a_column_with_a_blank_in_its_name_is_one_word():
+    assert plans.word_of("data.group", "a b") == "--config.data.group=a b"
