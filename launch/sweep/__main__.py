@@ -12,6 +12,7 @@ from trainer.launch.command_line import at_least
 from trainer.launch.command_line import positive
 from trainer.launch.local import gpus
 from trainer.launch.supervise.signals import Signals
+from trainer.launch.sweep import page
 from trainer.launch.sweep import progress
 from trainer.launch.sweep import stored
 from trainer.launch.sweep import winner
@@ -186,6 +187,7 @@ def _run(
             crew.work(signals, wanted.max_secs)
         except Stopped:
             told.close()
+            page.write(plan, search, None, workdir)
             print(
                 f"stopped: {told.status()}; the same command goes on",
                 flush=True,
@@ -193,6 +195,7 @@ def _run(
             return _code_of(signals)
         told.close()
         outcome = winner.finish(plan, search, crew, workdir)
+        page.write(plan, search, outcome, workdir)
     print(winner.told(plan, outcome, workdir), flush=True)
     return DONE
 

@@ -204,17 +204,32 @@ class Search:
         state = states.get(end, TrialState.FAIL)
         self._study.tell(number, value, state)
 
+    def importance(self) -> dict[str, float]:
+        """Returns the share of the score's variance that each field explains.
+
+        {} where they cannot be told apart, as of trials that are all alike.
+        """
+        from optuna import importance
+
+        try:
+            return importance.get_param_importances(
+                self._study,
+                evaluator=importance.FanovaImportanceEvaluator(seed=0),
+            )
+        except (ValueError, RuntimeError):
+            return {}
+
     def best(self) -> "optuna.trial.FrozenTrial | None":
         """Returns the trial with the best score; the first of equals."""
+        return next(iter(self.ranked()), None)
+
+    def ranked(self) -> "list[optuna.trial.FrozenTrial]":
+        """Returns the trials that have a score, the best first."""
         from optuna.trial import TrialState
 
         done = [t for t in self.trials() if t.state == TrialState.COMPLETE]
         sign = 1 if self._plan.is_lower_better else -1
-        return min(
-            done,
-            key=lambda t: (sign * (t.value or 0.0), t.number),
-            default=None,
-        )
+        return sorted(done, key=lambda t: (sign * (t.value or 0.0), t.number))
 
 
 def _pruner(name: str) -> "optuna.pruners.BasePruner":

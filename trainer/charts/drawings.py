@@ -73,13 +73,13 @@ class Drawing(NamedTuple):
     words: str
 
 
-def _name(text: str) -> str:
+def shown_name(text: str) -> str:
     """Returns a name on one line; Matplotlib leaves out those that begin so."""
     return plain(text) if not text.startswith("_") else f"\u200c{plain(text)}"
 
 
 @contextmanager
-def _blank(
+def blank(
     size: tuple[float, float] = SIZE,
 ) -> Iterator[tuple[Figure, Axes]]:
     """Yields a figure of so many inches and its axes, in our style."""
@@ -110,12 +110,12 @@ def lines(
       marks: places of restarts.
       from_zero: whether the vertical axis begins at 0.
     """
-    with _blank() as (figure, axes):
+    with blank() as (figure, axes):
         for number, (name, (steps, values)) in enumerate(curves.items()):
             axes.plot(
                 steps,
                 values,
-                label=_name(name),
+                label=shown_name(name),
                 color=COLOURS[number % len(COLOURS)],
                 linestyle=DASHES[number % len(DASHES)],
                 marker="o" if len(steps) < 3 else None,
@@ -154,11 +154,11 @@ def matrix_frame(labels: Sequence[str]) -> Drawing:
     """Draws a confusion matrix without its cells."""
     classes = len(labels)
     side = min(7.5, max(3.4, 1.4 + 0.32 * classes))
-    with _blank((side, side)) as (figure, axes):
+    with blank((side, side)) as (figure, axes):
         axes.grid(visible=False)
         few = classes <= MOST_NAMED
         places = range(classes) if few else []
-        names = [_name(label) for label in labels] if few else []
+        names = [shown_name(label) for label in labels] if few else []
         axes.set_xticks(places, names, rotation=45)
         axes.set_yticks(places, names)
         axes.set(xlabel="predicted", ylabel="true", aspect="equal")
@@ -212,7 +212,7 @@ def points(pairs: list[list[float]]) -> Drawing:
     """Draws predicted against true values."""
     true, found = zip(*pairs, strict=True)
     low, high = min(true + found), max(true + found)
-    with _blank((4.8, 4.8)) as (figure, axes):
+    with blank((4.8, 4.8)) as (figure, axes):
         axes.plot([low, high], [low, high], **PERFECT)
         axes.scatter(true, found, s=12, color=COLOURS[0], alpha=0.6)
         axes.set(xlabel="true", ylabel="predicted")
@@ -230,7 +230,7 @@ def calibration(bins: list[dict[str, Any]], error: float) -> Drawing:
     """
     rows = np.array([b["rows"] for b in bins], float)
     least, most = POINT_AREAS
-    with _blank((4.8, 3.6)) as (figure, axes):
+    with blank((4.8, 3.6)) as (figure, axes):
         axes.plot([0, 1], [0, 1], **PERFECT)
         axes.scatter(
             [b["mean_probability"] for b in bins],
@@ -254,10 +254,12 @@ def timeline(attempts: list[tuple[float, float, str]]) -> Drawing:
       attempts: (began, ended, how it ended), in seconds since the first.
     """
     height = 0.9 + 0.32 * len(attempts)
-    with _blank((SIZE[0], height)) as (figure, axes):
+    with blank((SIZE[0], height)) as (figure, axes):
         for number, (began, ended, how) in enumerate(attempts):
             axes.barh(number, ended - began, left=began, color=COLOURS[0])
-            axes.text(ended, number, f" {_name(how)}", va="center", fontsize=8)
+            axes.text(
+                ended, number, f" {shown_name(how)}", va="center", fontsize=8
+            )
         axes.set_yticks(
             range(len(attempts)),
             [f"start {i + 1}" for i in range(len(attempts))],
@@ -275,9 +277,9 @@ def timeline(attempts: list[tuple[float, float, str]]) -> Drawing:
 def bars(title: str, values: dict[str, float]) -> Drawing:
     """Draws a bar for each value, the greatest first."""
     order = sorted(values.items(), key=lambda item: -item[1])
-    with _blank((SIZE[0], 0.9 + 0.28 * len(order))) as (figure, axes):
+    with blank((SIZE[0], 0.9 + 0.28 * len(order))) as (figure, axes):
         axes.barh(
-            [_name(name) for name, _ in order],
+            [shown_name(name) for name, _ in order],
             [value for _, value in order],
             color=COLOURS[0],
         )
