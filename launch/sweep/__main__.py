@@ -104,6 +104,14 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         help="as --config.data.order: nothing is learnt from later rows",
     )
     add(
+        "--keep",
+        metavar="K",
+        type=positive,
+        default=1,
+        help="leave the mean of the K best trials as one model: strata predict,"
+        " evaluate and export read --workdir=WORKDIR; 1 by default",
+    )
+    add(
         "--parallel",
         metavar="P",
         type=positive,
@@ -151,6 +159,12 @@ def main(argv: list[str]) -> int:
         seeds=wanted.seeds,
         folds=wanted.folds,
     )
+    if wanted.keep > 1 and not plan.is_one_model:
+        raise UserError(
+            f"--keep={wanted.keep}: with --seeds or --folds each run encodes"
+            " the table by its own training rows, and such runs are no one"
+            " model; leave one of them out"
+        )
     stored.begin(workdir, plan)
     for note in plan.notes:
         print(note, flush=True)
@@ -194,7 +208,7 @@ def _run(
             )
             return _code_of(signals)
         told.close()
-        outcome = winner.finish(plan, search, crew, workdir)
+        outcome = winner.finish(plan, search, crew, workdir, keep=wanted.keep)
         page.write(plan, search, outcome, workdir)
     print(winner.told(plan, outcome, workdir), flush=True)
     return DONE

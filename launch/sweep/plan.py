@@ -80,6 +80,8 @@ class Plan:
       members: the runs of each trial.
       fingerprint: of the data.
       rows: of the data's splits.
+      is_one_model: whether runs of it can be read as one: not where a table's
+        rows are encoded by other training rows in each.
       notes: what was chosen here, a line each.
     """
 
@@ -92,6 +94,7 @@ class Plan:
     members: tuple[Member, ...]
     fingerprint: str
     rows: Mapping[str, int]
+    is_one_model: bool
     notes: tuple[str, ...]
 
     @property
@@ -190,6 +193,7 @@ def settle(
     metric = study.metric or problem.score
     _check_metric(metric, problem)
     _check_space(study.space or {}, metric, config, dataset.without("test"))
+    members = tuple(_members(config.seed, seeds, folds))
     return Plan(
         words=tuple(words),
         config=config,
@@ -197,9 +201,10 @@ def settle(
         study=study,
         metric=metric,
         is_lower_better=metric in problem.lower_is_better,
-        members=tuple(_members(config.seed, seeds, folds)),
+        members=members,
         fingerprint=sources.fingerprint(dataset),
         rows=rows,
+        is_one_model=len(members) == 1 or dataset.encoding is None,
         notes=tuple(notes),
     )
 

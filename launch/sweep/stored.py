@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 from typing import Any
-from typing import NotRequired
 from typing import TypedDict
 
 from trainer.launch.sweep.plan import is_same
@@ -37,7 +36,8 @@ class Outcome(TypedDict):
 
     `validation` and `test` are its scores by its members; `test_interval` is
     that of the test score, at 95 %, and `looks` says how many winners were
-    ever scored on the test rows.
+    ever scored on the test rows. `kept` are the runs that are one model, and
+    `kept_test` is its score where they are several.
     """
 
     trial: int
@@ -49,7 +49,8 @@ class Outcome(TypedDict):
     members: list[str]
     looks: int
     trials: dict[str, int]
-    ensemble: NotRequired[list[str]]
+    kept: list[str]
+    kept_test: float | None
 
 
 def begin(workdir: pathlib.Path, plan: Plan) -> None:

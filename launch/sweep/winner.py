@@ -9,7 +9,6 @@ from typing import TypedDict
 
 from trainer.launch.sweep.crew import Crew
 from trainer.launch.sweep.crew import score_of
-from trainer.launch.sweep.plan import Member
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.plan import word_of
 from trainer.launch.sweep.progress import counts_of
@@ -18,10 +17,14 @@ from trainer.launch.sweep.stored import Outcome
 from trainer.launch.sweep.stored import read
 from trainer.launch.sweep.stored import write_outcome
 
+from trainer.finished.trained_run import ENSEMBLE_FILE
 from trainer.process.columns import between
 from trainer.process.columns import lay_out
 from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
+from trainer.storage.files import to_json
+from trainer.storage.files import write_atomically
+from trainer.storage.json_files import sealed
 
 TESTS = "test"
 
@@ -34,7 +37,12 @@ class Evaluation(TypedDict):
 
 
 def finish(
-    plan: Plan, search: Search, crew: Crew, workdir: pathlib.Path
+    plan: Plan,
+    search: Search,
+    crew: Crew,
+    workdir: pathlib.Path,
+    *,
+    keep: int = 1,
 ) -> Outcome:
     """Scores the winner on the test rows, unless that was done before.
 
@@ -42,7 +50,8 @@ def finish(
       plan: of the sweep.
       search: its trials, all ended.
       crew: that runs what scores it.
-      workdir: of the sweep.
+      workdir: of the sweep, which is then read as one model.
+      keep: how many of the best trials that model is the mean of.
 
     Raises:
       UserError: no trial has a score.
@@ -59,7 +68,18 @@ def finish(
             " other ranges"
         )
     tests = [
-        _test(plan, crew, workdir, best.number, member)
+        _test(
+            plan,
+            crew,
+            workdir,
+            plan.folder(best.number, member),
+            "_".join(filter(None, (f"{best.number:04d}", member.name))),
+        )
+        for member in plan.members
+    ]
+    kept = [
+        os.fspath(plan.folder(trial.number, member))
+        for trial in search.ranked()[:keep]
         for member in plan.members
     ]
     validation = [
@@ -82,24 +102,37 @@ def finish(
             os.fspath(plan.folder(best.number, member))
             for member in plan.members
         ],
+        "kept": kept,
+        "kept_test": None,
         "looks": len({p.name[:4] for p in (workdir / TESTS).glob("*.json")}),
         "trials": counts_of(search.trials()),
     }
+    if plan.is_one_model:
+        value = sealed({"members": kept})
+        write_atomically(workdir / ENSEMBLE_FILE, to_json(value))
+        if len(kept) > 1:
+            name = f"{best.number:04d}_mean_of_{len(kept)}"
+            found = _test(plan, crew, workdir, pathlib.PurePath(), name)
+            outcome["kept_test"] = found["evaluation"]["test"].get(plan.metric)
     write_outcome(workdir, outcome)
     return outcome
 
 
 def _test(
-    plan: Plan, crew: Crew, workdir: pathlib.Path, number: int, member: Member
+    plan: Plan,
+    crew: Crew,
+    workdir: pathlib.Path,
+    run: pathlib.PurePath,
+    stem: str,
 ) -> Evaluation:
     """Returns a run's scores on the test rows, which are asked for once."""
-    name = f"{number:04d}{'_' if member.name else ''}{member.name}.json"
+    name = f"{stem}.json"
     path = workdir / TESTS / name
     found: Any = read(workdir / TESTS, name, Evaluation)
     if found is not None:
         return found
     path.parent.mkdir(exist_ok=True)
-    folder = workdir / plan.folder(number, member)
+    folder = workdir / run
     words = [
         "trainer",
         "evaluate",
@@ -157,6 +190,11 @@ def told(plan: Plan, outcome: Outcome, workdir: pathlib.Path) -> str:
             rows.append(
                 ["", f"{looks} winners were scored on these test rows so far"]
             )
+    if outcome["kept_test"] is not None:
+        name = f"mean of {len(outcome['kept'])} runs"
+        rows.append([name, f"test {metric} {outcome['kept_test']:.4f}"])
+    if plan.is_one_model:
+        rows.append(["model", f"strata predict --workdir={workdir} …"])
     rows.append(["command", command_of(plan, outcome)])
     rows.append(["workdir", os.fspath(workdir)])
     return lay_out(rows, left=2)

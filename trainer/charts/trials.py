@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from matplotlib.ticker import MaxNLocator
+
 from trainer.charts.drawings import blank
 from trainer.charts.drawings import COLOURS
 from trainer.charts.drawings import Drawing
@@ -30,7 +32,7 @@ def history(
             numbers, best, where="post", color=COLOURS[1], label="best so far"
         )
         axes.set(xlabel="trial", ylabel=metric)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
     winner = numbers[values.index(best[-1])]
     return Drawing(

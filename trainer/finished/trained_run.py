@@ -12,9 +12,16 @@ import numpy as np
 from trainer.finished import stored_run
 from trainer.finished.stored_run import StoredRun
 from trainer.process.arguments import Parser
+from trainer.process.exits import UserError
 from trainer.sources import Encoding
+from trainer.storage import staging
+from trainer.storage.names import path_within
 from trainer.storage.names import step_of
 from trainer.workdir import checkpoints
+from trainer.workdir.folder import Workdir
+
+# In a folder of runs that are read as one.
+ENSEMBLE_FILE = "ensemble.json"
 
 
 class Layout(NamedTuple):
@@ -42,10 +49,13 @@ class TrainedRun(StoredRun):
     Attributes:
       checkpoint: the folder of the checkpoint.
       arrays: the checkpoint's arrays by name; `problem` has its targets' scale.
+      members: the runs whose mean answer this is, where it is an ensemble; all
+        else is then the first one's, but for the workdir.
     """
 
     checkpoint: pathlib.Path
     arrays: dict[str, np.ndarray]
+    members: tuple["TrainedRun", ...] = ()
 
     @property
     def data(self) -> dict[str, Any]:
@@ -107,8 +117,21 @@ def read(
         result.json tells the scores of.
 
     Raises:
-      UserError: no such run or checkpoint, or one that is not whole.
+      UserError: no such run or checkpoint, or one that is not whole; or runs
+        that cannot be one model.
     """
+    folder = Workdir(staging.localize(workdir))
+    found = folder.read_json(ENSEMBLE_FILE)
+    if found is not None:
+        names = found["members"]
+        paths = [path_within(folder.path, name) for name in names]
+        return _ensemble(folder, [_read(path, checkpoint) for path in paths])
+    return _read(workdir, checkpoint)
+
+
+def _read(
+    workdir: str | os.PathLike[str], checkpoint: str | None
+) -> TrainedRun:
     run = stored_run.read(workdir)
     path, arrays, _ = checkpoints.load(run.workdir.checkpoints, checkpoint)
     problem = dataclasses.replace(
@@ -118,3 +141,42 @@ def read(
     )
     own = vars(run) | {"problem": problem}
     return TrainedRun(**own, checkpoint=path, arrays=arrays)
+
+
+def _ensemble(workdir: Workdir, runs: list[TrainedRun]) -> TrainedRun:
+    """Returns the runs as one.
+
+    No threshold or temperature of one run's is the others'.
+
+    Raises:
+      UserError: they take other rows, or answer something else.
+    """
+    first = runs[0]
+    for run in runs[1:]:
+        for what, ours, theirs in (
+            ("problem", first.problem.type, run.problem.type),
+            ("classes", first.labels, run.labels),
+            ("rows", first.data["x"], run.data["x"]),
+            ("columns", first.data.get("encoding"), run.data.get("encoding")),
+        ):
+            if ours != theirs:
+                raise UserError(
+                    f"{workdir.path}: {run.workdir.path} has other {what} than"
+                    f" {first.workdir.path}; the runs of an ensemble are of one"
+                    " problem, on rows that are encoded alike (those of other"
+                    " folds of a table are not)"
+                )
+    if len(runs) == 1:
+        return dataclasses.replace(first, workdir=workdir)
+    problem = dataclasses.replace(
+        first.problem,
+        temperature=1.0,
+        threshold=first.config.evaluation.threshold,
+    )
+    return dataclasses.replace(
+        first,
+        name=workdir.path.absolute().name,
+        workdir=workdir,
+        problem=problem,
+        members=tuple(runs),
+    )

@@ -86,6 +86,17 @@ class Normalization:
         return x / self.std
 
 
+class AsStored(Normalization):
+    """For a network that takes rows as they are stored, and normalises itself.
+
+    What it holds is that of the network's first part, for other models.
+    """
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        """Returns x."""
+        return x
+
+
 def fit_normalization(kind: str, dataset: Dataset) -> Normalization:
     """Settles how inputs are normalised, from the training rows alone.
 

@@ -206,6 +206,7 @@ def _write(
     }
     return {
         "run": found,
+        "members": len(run.members) or 1,
         "parameters": model.network.model.count_params(),
         "threshold": run.problem.threshold
         if run.problem.takes_threshold

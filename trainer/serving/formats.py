@@ -16,11 +16,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.model import mlp
 from trainer.process.exits import is_of_disk
 from trainer.process.exits import UserError
 from trainer.serving.load import TrainedModel
 from trainer.serving.model_card import FORMATS
+from trainer.serving.portable import portable
 from trainer.serving.served import Served
 from trainer.serving.served import SIGNATURE
 from trainer.serving.served import TABLE_SIGNATURE
@@ -74,44 +74,9 @@ def _outputs(
     return outputs
 
 
-def portable(model: TrainedModel) -> keras.Model:
-    """Builds the whole of it from Keras's own layers and operations.
-
-    The normalisation is that of `Normalization`, in operations that a
-    .keras file can hold.
-    """
-    stored, network = model.stored, model.network
-    problem, normalization = stored.problem, network.normalization
-    features = int(np.prod(stored.shape))
-    bare = mlp.build(
-        stored.config.model,
-        problem,
-        features,
-        seed=stored.config.seed,
-        precision=stored.config.precision,
-        portable=True,
-    )
-    bare.set_weights(network.scored.get_weights())
-    dtype = stored.dtype.name
-    inputs = keras.Input(stored.shape, dtype=dtype, name="inputs")
-    x = inputs
-    if len(stored.shape) > 1:
-        x = keras.layers.Reshape((features,), dtype=dtype)(x)
-    if normalization.center is not None:
-        x = keras.ops.cast(x, normalization.center.dtype.name)
-        x = keras.ops.subtract(x, normalization.center)
-    if normalization.scale is not None:
-        x = keras.ops.divide(x, normalization.scale)
-    x = keras.ops.cast(x, "float32")
-    if normalization.mean.any():
-        x = keras.ops.subtract(x, normalization.mean)
-    outputs = problem.in_units(bare(keras.ops.divide(x, normalization.std)))
-    return keras.Model(inputs, outputs, name="strata")
-
-
 def write_keras(model: TrainedModel, path: Path) -> None:
     """Writes a .keras file, which Keras opens without Strata."""
-    portable(model).save(path)
+    portable(model.stored, model.network).save(path)
 
 
 def open_keras(model: TrainedModel, path: Path) -> Predict:
@@ -158,7 +123,7 @@ def write_onnx(model: TrainedModel, path: Path) -> None:
     with warnings.catch_warnings():
         # tf2onnx asks for names that NumPy has no more.
         warnings.simplefilter("ignore", FutureWarning)
-        portable(model).export(
+        portable(model.stored, model.network).export(
             path, format="onnx", verbose=False, input_signature=[inputs]
         )
     if model.stored.problem.has_labels:

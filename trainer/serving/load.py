@@ -13,6 +13,7 @@ import tensorflow as tf
 from trainer.devices import start
 from trainer.finished import trained_run
 from trainer.finished.trained_run import TrainedRun
+from trainer.input.normalization import AsStored
 from trainer.input.normalization import Normalization
 from trainer.model import mlp
 from trainer.model import optimizers
@@ -20,6 +21,7 @@ from trainer.model.network import Network
 from trainer.process.exits import UserError
 from trainer.serving import handed_rows
 from trainer.serving import rows
+from trainer.serving.portable import mean_of
 
 # Batches that one call works off, and the most bytes of their rows.
 CHUNK_BATCHES = 32
@@ -34,6 +36,8 @@ def build_network(stored: TrainedRun) -> Network:
     Raises:
       UserError: the arrays are of another shape than the config's model.
     """
+    if stored.members:
+        return _build_ensemble(stored)
     config, problem, arrays = stored.config, stored.problem, stored.arrays
     averaged = any(name.startswith("average/") for name in arrays)
     prefix = "average/" if averaged else "model/"
@@ -60,6 +64,19 @@ def build_network(stored: TrainedRun) -> Network:
     if problem.temperature != 1:
         network.temper(problem.temperature)
     return network
+
+
+def _build_ensemble(stored: TrainedRun) -> Network:
+    """Builds one network of several, each with its own normalisation."""
+    members = [(member, build_network(member)) for member in stored.members]
+    first = members[0][1]
+    return Network(
+        mean_of(members),
+        None,
+        first.optimizer,
+        AsStored(**vars(first.normalization)),
+        stored.problem,
+    )
 
 
 class TrainedModel:

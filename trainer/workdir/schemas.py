@@ -129,6 +129,12 @@ class Result(TypedDict):
     baselines: NotRequired[dict[str, Baselines]]
 
 
+class Ensemble(TypedDict):
+    """ensemble.json: the workdirs, within this one, that are one model."""
+
+    members: Annotated[list[str], Meta(min_length=1)]
+
+
 ClassRow = TypedDict(
     "ClassRow",
     {
@@ -258,4 +264,5 @@ SCHEMAS: dict[str, Any] = {
     "attempt.json": Attempt,
     "result.json": Result,
     "detail.json": Detail,
+    "ensemble.json": Ensemble,
 }

@@ -1,5 +1,6 @@
 """Trials are run once, whoever is killed when, and end the same."""
 
+import json
 import pathlib
 import random
 import signal
@@ -48,6 +49,7 @@ def plan_of(*, pruner="none", members=ONE, sampler="tpe"):
         members=members,
         fingerprint="",
         rows={},
+        is_one_model=True,
         notes=(),
     )
 
@@ -248,3 +250,18 @@ def test_a_torn_last_line_of_the_journal_is_dropped(tmp_path):
 def test_shares_are_even_and_none_is_empty():
     assert shares(["0", "1", "2", "3"], 2) == [["0", "2"], ["1", "3"]]
     assert shares(["0", "1"], 3) == [["0"], ["1"], ["0"]]
+
+
+def test_the_best_are_kept_as_one_model(tmp_path):
+    warm = FakeWarm(scores_of)
+    plan = plan_of()
+    search, crew = crew_of(plan, tmp_path, warm, trials=5)
+    crew.work(Signals())
+    outcome = winner.finish(plan, search, crew, tmp_path, keep=3)
+    best = [f"trials/{t.number:04d}" for t in search.ranked()[:3]]
+    told = json.loads((tmp_path / "ensemble.json").read_text())
+    assert told["members"] == outcome["kept"] == best
+    assert (outcome["kept_test"], outcome["looks"]) == (0.5, 1)
+    assert "mean of 3 runs" in winner.told(plan, outcome, tmp_path)
+    alone = winner.finish(plan, search, crew, tmp_path)
+    assert (alone["kept"], alone["kept_test"]) == (best[:1], None)
