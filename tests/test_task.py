@@ -60,6 +60,7 @@ def values_of(*flags):
         ("--config.optimizer.clip_norm=none", "optimizer.clip_norm", None),
         ("--config.checkpoint.every_secs=None", "checkpoint.every_secs", None),
         ("--config.evaluation.select_by=loss", "evaluation.select_by", "loss"),
+        ("--config.data.normalization=none", "data.normalization", "none"),
         ("--config.log.tensorboard=false", "log.tensorboard", False),
         ("--noconfig.log.tensorboard", "log.tensorboard", False),
         ("--config.model.skip_connections", "model.skip_connections", True),

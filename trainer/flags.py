@@ -465,10 +465,12 @@ def _of_fields(
     for word, value in given:
         match = _CONFIG_FLAG.fullmatch(word)
         assert match is not None
-        none = (value or "").lower() == "none"
-        if none and type(None) not in typing.get_args(known[match[1]]):
+        # To a text that must be there, it is a word as any other.
+        kind = known[match[1]]
+        none = (value or "").lower() == "none" and kind is not str
+        if none and type(None) not in typing.get_args(kind):
             raise UserError(f"config.{match[1]}=none: it must have a value")
-        if known[match[1]] == tuple[str, ...]:
+        if kind == tuple[str, ...]:
             word = f"--config.{match[1]}={_texts(value or '')!r}"
         last[match[1]] = None if none else word
     return (

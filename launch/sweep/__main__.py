@@ -14,6 +14,7 @@ from trainer.launch.local import gpus
 from trainer.launch.supervise.signals import Signals
 from trainer.launch.sweep import page
 from trainer.launch.sweep import progress
+from trainer.launch.sweep import refit
 from trainer.launch.sweep import stored
 from trainer.launch.sweep import winner
 from trainer.launch.sweep.crew import Crew
@@ -112,6 +113,12 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         " evaluate and export read --workdir=WORKDIR; 1 by default",
     )
     add(
+        "--refit",
+        action="store_true",
+        help="train the winner's config on training and validation rows"
+        " together, for the length that did best, in WORKDIR/refit",
+    )
+    add(
         "--parallel",
         metavar="P",
         type=positive,
@@ -165,6 +172,11 @@ def main(argv: list[str]) -> int:
             " the table by its own training rows, and such runs are no one"
             " model; leave one of them out"
         )
+    if wanted.refit and plan.has_own_validation:
+        raise UserError(
+            "--refit: the data has a validation split of its own, which is no"
+            " part of its training rows; join their files yourself"
+        )
     stored.begin(workdir, plan)
     for note in plan.notes:
         print(note, flush=True)
@@ -210,7 +222,16 @@ def _run(
         told.close()
         outcome = winner.finish(plan, search, crew, workdir, keep=wanted.keep)
         page.write(plan, search, outcome, workdir)
+        if wanted.refit:
+            scores = refit.refit(plan, outcome, crew, workdir)
     print(winner.told(plan, outcome, workdir), flush=True)
+    if wanted.refit:
+        score = scores.get(plan.metric)
+        print(
+            f"refit on all rows but the test's: test {plan.metric} {score:.4f};"
+            f" {workdir / refit.FOLDER}",
+            flush=True,
+        )
     return DONE
 
 

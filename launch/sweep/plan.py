@@ -82,6 +82,7 @@ class Plan:
       rows: of the data's splits.
       is_one_model: whether runs of it can be read as one: not where a table's
         rows are encoded by other training rows in each.
+      has_own_validation: whether the data comes with a validation split.
       notes: what was chosen here, a line each.
     """
 
@@ -95,6 +96,7 @@ class Plan:
     fingerprint: str
     rows: Mapping[str, int]
     is_one_model: bool
+    has_own_validation: bool
     notes: tuple[str, ...]
 
     @property
@@ -173,9 +175,10 @@ def settle(
         )
     own = [word_of("evaluation.test_at_end", False)]
     notes: list[str] = []
+    has_own = _has_own_validation(config, given.data_dir)
     if folds is not None:
         own.append(word_of("data.folds", folds))
-    elif "validation" not in _load(config, given.data_dir).splits:
+    elif not (has_own or config.data.validation_fraction):
         own.append(word_of("data.validation_fraction", VALIDATION_FRACTION))
         notes.append(
             f"validation: {VALIDATION_FRACTION:g} of the training rows, as"
@@ -205,8 +208,18 @@ def settle(
         fingerprint=sources.fingerprint(dataset),
         rows=rows,
         is_one_model=len(members) == 1 or dataset.encoding is None,
+        has_own_validation=has_own,
         notes=tuple(notes),
     )
+
+
+def _has_own_validation(config: Config, data_dir: str | None) -> bool:
+    """Whether the data comes with a validation split."""
+    data = dataclasses.replace(
+        config.data, validation_fraction=0.0, folds=None, fold=0
+    )
+    bare = dataclasses.replace(config, data=data)
+    return "validation" in _load(bare, data_dir).splits
 
 
 def _load(config: Config, data_dir: str | None) -> Dataset:

@@ -50,6 +50,7 @@ def plan_of(*, pruner="none", members=ONE, sampler="tpe"):
         fingerprint="",
         rows={},
         is_one_model=True,
+        has_own_validation=False,
         notes=(),
     )
 

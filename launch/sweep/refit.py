@@ -1,0 +1,87 @@
+"""The winner's config, trained again on training and validation rows together.
+
+There are no validation rows then to tell when to stop: it is trained for as
+many rows' worth of steps as did best before, and more by the share of rows that
+come in.
+"""
+
+import os
+import pathlib
+
+from trainer.launch.sweep.crew import Crew
+from trainer.launch.sweep.crew import is_done
+from trainer.launch.sweep.plan import Plan
+from trainer.launch.sweep.plan import word_of
+from trainer.launch.sweep.space import Value
+from trainer.launch.sweep.stored import Outcome
+
+from trainer.finished import stored_run
+from trainer.process.exits import ClusterError
+
+FOLDER = "refit"
+# What is chosen or fitted by validation rows, and is no more.
+WITHOUT: dict[str, Value] = {
+    "data.validation_fraction": 0.0,
+    "data.folds": None,
+    "data.fold": 0,
+    "evaluation.select_by": None,
+    "evaluation.patience": None,
+    "evaluation.threshold_by": "none",
+    "evaluation.temperature_scaling": False,
+    "evaluation.test_at_end": True,
+}
+
+
+def refit(
+    plan: Plan, outcome: Outcome, crew: Crew, workdir: pathlib.Path
+) -> dict[str, float]:
+    """Trains the winner's config on all rows but the test's.
+
+    Args:
+      plan: of the sweep.
+      outcome: whose winner it is.
+      crew: that runs the trainer.
+      workdir: of the sweep; the run's is in it.
+
+    Returns:
+      The test scores of that run.
+
+    Raises:
+      ClusterError: it did not come to its end.
+    """
+    folder = workdir / FOLDER / f"{outcome['trial']:04d}"
+    if not is_done(folder):
+        steps = length_of([workdir / name for name in outcome["members"]])
+        fields = {**outcome["fields"], **WITHOUT, "steps": steps}
+        words = [word_of(name, value) for name, value in fields.items()]
+        code = crew.run(
+            [
+                "trainer.task",
+                *plan.words,
+                *words,
+                f"--workdir={os.fspath(folder)}",
+            ],
+            folder,
+        )
+        if not is_done(folder):
+            raise ClusterError(
+                f"the winner could not be trained on all rows (exit code"
+                f" {code}); see {folder / 'logs'}, and start again"
+            )
+    return stored_run.read(folder).result["evaluation"]["test"]
+
+
+def length_of(folders: list[pathlib.Path]) -> int:
+    """Returns the steps on all rows, by those that did best on a part of them.
+
+    Args:
+      folders: of the runs; their mean counts.
+    """
+    steps = []
+    for folder in folders:
+        run = stored_run.read(folder)
+        best = run.result.get("best_step") or run.result["step"]
+        rows = run.record["data"]["examples"]
+        grown = (rows["train"] + rows["validation"]) / rows["train"]
+        steps.append(best * grown)
+    return max(1, round(sum(steps) / len(steps)))
