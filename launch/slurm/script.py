@@ -43,12 +43,18 @@ def gpus_of(options: list[str]) -> int | None:
     return count
 
 
-def script(wanted: argparse.Namespace, arguments: list[str]) -> str:
+def script(
+    wanted: argparse.Namespace,
+    arguments: list[str],
+    module: str = "trainer.launch.slurm.batch",
+) -> str:
     """Returns the sbatch script.
 
     Args:
       wanted: the flags, checked.
       arguments: of the trainer.
+      module: that runs on the first node, and reads the flags that batch.py
+        does.
     """
     given = {
         "job-name": wanted.name,
@@ -68,7 +74,7 @@ def script(wanted: argparse.Namespace, arguments: list[str]) -> str:
     options = [f"--{k}={v}" for k, v in given.items() if v is not None]
     options.append("--requeue" if wanted.requeue else "--no-requeue")
     words = [
-        *module_command("trainer.launch.slurm.batch"),
+        *module_command(module),
         f"--max_restarts={wanted.max_restarts}",
         *(["--requeue"] if wanted.requeue else []),
         "--",

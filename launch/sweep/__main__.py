@@ -2,27 +2,28 @@
 
 import argparse
 import contextlib
-import functools
 import os
 import pathlib
+import shlex
 import signal
 import sys
 
-from trainer.launch.command_line import at_least
-from trainer.launch.command_line import positive
 from trainer.launch.local import gpus
 from trainer.launch.supervise.signals import Signals
+from trainer.launch.sweep import elsewhere
 from trainer.launch.sweep import page
 from trainer.launch.sweep import progress
 from trainer.launch.sweep import refit
 from trainer.launch.sweep import stored
 from trainer.launch.sweep import winner
+from trainer.launch.sweep.crew import CLAIMS
 from trainer.launch.sweep.crew import Crew
 from trainer.launch.sweep.crew import shares
 from trainer.launch.sweep.crew import Stopped
+from trainer.launch.sweep.flags import read_flags
+from trainer.launch.sweep.flags import TRIALS
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.plan import settle
-from trainer.launch.sweep.plan import word_of
 from trainer.launch.sweep.search import check_possible
 from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.study import open_study
@@ -30,116 +31,16 @@ from trainer.launch.sweep.study import Study
 from trainer.launch.warm import Warm
 
 from trainer.process import output
-from trainer.process.arguments import Parser
+from trainer.process.columns import lay_out
+from trainer.process.exits import ClusterError
 from trainer.process.exits import DONE
 from trainer.process.exits import INTERRUPTED
 from trainer.process.exits import STOPPED
 from trainer.process.exits import STOPPED_BY_USER
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
-from trainer.storage.names import local_place
-
-DESCRIPTION = """\
-Runs a config many times: with settings that a search chooses, with several
-seeds, on several folds, or all of it. Trials are chosen by the validation rows;
-the winner is scored once on the test rows, at the end. Each trial is a run in
-WORKDIR/trials. The same command goes on where it was stopped or killed.
-
-  strata sweep --config=digits --trials=30 --workdir=runs/sweep
-  strata sweep --config=mnist --study=sweeps/mnist.py --parallel=2
-  strata sweep --config=digits --seeds=5
-  strata sweep --config=your_data --data_dir=FILE.csv --folds=5
-
-All further flags are the trainer's: --data_dir, --config.FIELD=VALUE and so
-on; see strata train --help."""
-TRIALS = 30
-
-
-def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Returns the sweep's own flags, and the trainer's words."""
-    parser = Parser("strata sweep", DESCRIPTION)
-    add = parser.add_argument
-    add("--config", metavar="FILE", help="config file, or a shipped config")
-    add(
-        "--workdir",
-        metavar="DIR",
-        type=local_place,
-        help="folder of the sweep; by default runs/CONFIG_sweep",
-    )
-    add(
-        "--study",
-        metavar="FILE",
-        help="study file: what to search; by default width, depth, dropout, l2,"
-        " learning rate and batch",
-    )
-    add(
-        "--trials",
-        metavar="N",
-        type=positive,
-        help=f"trials in all; {TRIALS} by default, and one of the config's own"
-        " values where --seeds or --folds is given and neither --study nor"
-        " this",
-    )
-    add(
-        "--seeds",
-        metavar="K",
-        type=positive,
-        help="run each trial K times, from config.seed on; its score is the"
-        " mean",
-    )
-    add(
-        "--folds",
-        metavar="K",
-        type=functools.partial(at_least, 2),
-        help="part the training rows into K folds, and run each trial once a"
-        " fold, which is then its validation rows; its score is the mean",
-    )
-    add(
-        "--group",
-        metavar="COLUMN",
-        help="as --config.data.group: its groups stay whole",
-    )
-    add(
-        "--order",
-        metavar="COLUMN",
-        help="as --config.data.order: nothing is learnt from later rows",
-    )
-    add(
-        "--keep",
-        metavar="K",
-        type=positive,
-        default=1,
-        help="leave the mean of the K best trials as one model: strata predict,"
-        " evaluate and export read --workdir=WORKDIR; 1 by default",
-    )
-    add(
-        "--refit",
-        action="store_true",
-        help="train the winner's config on training and validation rows"
-        " together, for the length that did best, in WORKDIR/refit",
-    )
-    add(
-        "--parallel",
-        metavar="P",
-        type=positive,
-        default=1,
-        help="trials at a time, each with its share of cores and GPUs; 1 by"
-        " default",
-    )
-    add(
-        "--max_secs",
-        metavar="S",
-        type=positive,
-        help="stop after so long, checkpoints written; the same command goes"
-        " on",
-    )
-    wanted, words = parser.parse_known_args(argv)
-    if wanted.config is None:
-        raise UserError("--config is missing; name a file or a shipped config")
-    for field in ("group", "order"):
-        if getattr(wanted, field) is not None:
-            words.append(word_of(f"data.{field}", getattr(wanted, field)))
-    return wanted, [f"--config={wanted.config}", *words]
+from trainer.workdir.lease import Lease
+from trainer.workdir.lock_file import LockFile
 
 
 @verb
@@ -154,8 +55,13 @@ def main(argv: list[str]) -> int:
     """
     output.guard()
     wanted, words = read_flags(argv)
+    if wanted.workdir is None:
+        name = f"{pathlib.Path(wanted.config).stem}_sweep"
+        wanted.workdir = os.path.join("runs", name)
+    workdir = pathlib.Path(wanted.workdir)
+    if wanted.launcher == "kubernetes":  # the data need not be here
+        return elsewhere.on_kubernetes(wanted, words, workdir)
     check_possible()
-    workdir = _workdir(wanted)
     output.keep_in(output.supervisor_log(workdir))
     study = open_study(wanted.study) if wanted.study else None
     is_repeated = wanted.seeds or wanted.folds
@@ -166,6 +72,26 @@ def main(argv: list[str]) -> int:
         seeds=wanted.seeds,
         folds=wanted.folds,
     )
+    _check_end(wanted, plan)
+    wanted.trials = wanted.trials or (TRIALS if is_searched else 1)
+    if wanted.dry_run and wanted.launcher == "local":
+        print(described(plan, workdir, wanted))
+        return DONE
+    if not wanted.dry_run:
+        stored.begin(workdir, plan)
+    if wanted.launcher == "slurm":
+        return elsewhere.on_slurm(wanted, words, workdir)
+    for note in plan.notes:
+        print(note, flush=True)
+    return _run(plan, workdir, wanted)
+
+
+def _check_end(wanted: argparse.Namespace, plan: Plan) -> None:
+    """Checks what is asked of the winner.
+
+    Raises:
+      UserError: the data does not allow it.
+    """
     if wanted.keep > 1 and not plan.is_one_model:
         raise UserError(
             f"--keep={wanted.keep}: with --seeds or --folds each run encodes"
@@ -177,26 +103,29 @@ def main(argv: list[str]) -> int:
             "--refit: the data has a validation split of its own, which is no"
             " part of its training rows; join their files yourself"
         )
-    stored.begin(workdir, plan)
-    for note in plan.notes:
-        print(note, flush=True)
-    return _run(plan, workdir, wanted, TRIALS if is_searched else 1)
 
 
-def _workdir(wanted: argparse.Namespace) -> pathlib.Path:
-    name = f"{pathlib.Path(wanted.config).stem}_sweep"
-    return pathlib.Path(wanted.workdir or os.path.join("runs", name))
+def described(
+    plan: Plan, workdir: pathlib.Path, wanted: argparse.Namespace
+) -> str:
+    """Returns what a sweep would do, in a table."""
+    first = os.fspath(workdir / plan.folder(0, plan.members[0]))
+    each = ["strata", "train", *plan.run_words({}, plan.members[0], first)]
+    rows = [
+        ["data", ", ".join(f"{k} {n}" for k, n in plan.rows.items())],
+        *(["", note] for note in plan.notes),
+        ["metric", f"{plan.metric} of the validation rows"],
+        ["trials", f"{wanted.trials}, {wanted.parallel} at a time"],
+        ["runs of each", ", ".join(m.name for m in plan.members) or "1"],
+        *([field, found.told] for field, found in plan.space.items()),
+        ["each is", shlex.join(each)],
+    ]
+    return lay_out(rows, left=2)
 
 
-def _run(
-    plan: Plan,
-    workdir: pathlib.Path,
-    wanted: argparse.Namespace,
-    default_trials: int,
-) -> int:
-    trials = wanted.trials or default_trials
+def _run(plan: Plan, workdir: pathlib.Path, wanted: argparse.Namespace) -> int:
     search = Search(workdir, plan)
-    told = progress.Progress(plan, search, trials)
+    told = progress.Progress(plan, search, wanted.trials)
     signals = Signals()
     with signals.caught(), Warm() as warm, contextlib.closing(told):
         crew = Crew(
@@ -204,7 +133,7 @@ def _run(
             search,
             workdir,
             warm,
-            trials=trials,
+            trials=wanted.trials,
             environments=_environments(wanted.parallel),
             cores=_cores(wanted.parallel),
             on_change=told.tell,
@@ -220,19 +149,45 @@ def _run(
             )
             return _code_of(signals)
         told.close()
-        outcome = winner.finish(plan, search, crew, workdir, keep=wanted.keep)
-        page.write(plan, search, outcome, workdir)
-        if wanted.refit:
-            scores = refit.refit(plan, outcome, crew, workdir)
+        with contextlib.ExitStack() as held:
+            if _is_last(search, workdir, held):
+                _finish(plan, search, crew, workdir, wanted)
+            else:
+                print("others go on, and end the sweep", flush=True)
+    return DONE
+
+
+def _is_last(
+    search: Search, workdir: pathlib.Path, held: contextlib.ExitStack
+) -> bool:
+    """Whether all trials have ended, and no other process ends the sweep."""
+    if progress.counts_of(search.trials())["running"]:
+        return False
+    try:
+        held.enter_context(Lease(LockFile(workdir / CLAIMS / "end")).held())
+    except (UserError, ClusterError):
+        return False
+    return True
+
+
+def _finish(
+    plan: Plan,
+    search: Search,
+    crew: Crew,
+    workdir: pathlib.Path,
+    wanted: argparse.Namespace,
+) -> None:
+    """Scores the winner, and says what it is worth."""
+    outcome = winner.finish(plan, search, crew, workdir, keep=wanted.keep)
+    page.write(plan, search, outcome, workdir)
     print(winner.told(plan, outcome, workdir), flush=True)
     if wanted.refit:
-        score = scores.get(plan.metric)
+        scores = refit.refit(plan, outcome, crew, workdir)
         print(
-            f"refit on all rows but the test's: test {plan.metric} {score:.4f};"
-            f" {workdir / refit.FOLDER}",
+            f"refit on all rows but the test's: test {plan.metric}"
+            f" {scores[plan.metric]:.4f}; {workdir / refit.FOLDER}",
             flush=True,
         )
-    return DONE
 
 
 def _code_of(signals: Signals) -> int:

@@ -120,7 +120,9 @@ class Plan:
         """
         fields = {**member.fields, **values}
         own = [word_of(path, value) for path, value in fields.items()]
-        return [*self.words, *own, f"--workdir={workdir}"]
+        # Whatever a scheduler says of tasks: a trial is one process.
+        alone = "--cluster=none"
+        return [*self.words, *own, f"--workdir={workdir}", alone]
 
     def to_json(self) -> dict[str, Any]:
         """Returns what must be the same each time it goes on."""

@@ -36,6 +36,11 @@ class Range(abc.ABC):
     def suggest(self, trial: "optuna.trial.Trial", field: str) -> Value:
         """Returns a value for a trial."""
 
+    @property
+    @abc.abstractmethod
+    def told(self) -> str:
+        """Says what it is, in short."""
+
     @abc.abstractmethod
     def ends(self) -> tuple[Value, ...]:
         """Returns its extreme values, or all of them."""
@@ -66,6 +71,10 @@ class Number(Range):
     def suggest(self, trial: "optuna.trial.Trial", field: str) -> Value:
         return trial.suggest_float(field, self.low, self.high, log=self.log)
 
+    @property
+    def told(self) -> str:
+        return _told_of_bounds(self.low, self.high, self.log)
+
     def ends(self) -> tuple[Value, ...]:
         return (float(self.low), float(self.high))
 
@@ -90,6 +99,10 @@ class Whole(Range):
     def suggest(self, trial: "optuna.trial.Trial", field: str) -> Value:
         return trial.suggest_int(field, self.low, self.high, log=self.log)
 
+    @property
+    def told(self) -> str:
+        return _told_of_bounds(self.low, self.high, self.log)
+
     def ends(self) -> tuple[Value, ...]:
         return (self.low, self.high)
 
@@ -112,6 +125,10 @@ class Choice(Range):
     def suggest(self, trial: "optuna.trial.Trial", field: str) -> Value:
         found: Any = trial.suggest_categorical(field, self.values)  # type: ignore[arg-type]
         return found
+
+    @property
+    def told(self) -> str:
+        return f"one of {', '.join(map(str, self.values))}"
 
     def ends(self) -> tuple[Value, ...]:
         return self.values
@@ -144,6 +161,13 @@ class Layers(Range):
         width = trial.suggest_int(f"{field}.width", *self.width, log=True)
         return (width,) * depth
 
+    @property
+    def told(self) -> str:
+        depth, width = self.depth, self.width
+        return (
+            f"{depth[0]} to {depth[1]} layers of {width[0]} to {width[1]} units"
+        )
+
     def ends(self) -> tuple[Value, ...]:
         return tuple((w,) * d for d in self.depth for w in self.width)
 
@@ -157,6 +181,10 @@ class Layers(Range):
 
     def of(self, params: Mapping[str, Any], field: str) -> Value:
         return (params[f"{field}.width"],) * params[f"{field}.depth"]
+
+
+def _told_of_bounds(low: float, high: float, log: bool) -> str:
+    return f"{low:g} to {high:g}{', by factors' if log else ''}"
 
 
 def _fault_of_bounds(low: float, high: float, log: bool) -> str:

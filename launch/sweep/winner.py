@@ -107,13 +107,12 @@ def finish(
         "looks": len({p.name[:4] for p in (workdir / TESTS).glob("*.json")}),
         "trials": counts_of(search.trials()),
     }
-    if plan.is_one_model:
-        value = sealed({"members": kept})
-        write_atomically(workdir / ENSEMBLE_FILE, to_json(value))
-        if len(kept) > 1:
-            name = f"{best.number:04d}_mean_of_{len(kept)}"
-            found = _test(plan, crew, workdir, pathlib.PurePath(), name)
-            outcome["kept_test"] = found["evaluation"]["test"].get(plan.metric)
+    value = sealed({"members": kept})
+    write_atomically(workdir / ENSEMBLE_FILE, to_json(value))
+    if plan.is_one_model and len(kept) > 1:
+        name = f"{best.number:04d}_mean_of_{len(kept)}"
+        found = _test(plan, crew, workdir, pathlib.PurePath(), name)
+        outcome["kept_test"] = found["evaluation"]["test"].get(plan.metric)
     write_outcome(workdir, outcome)
     return outcome
 
