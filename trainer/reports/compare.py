@@ -15,6 +15,7 @@ from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.reports import pages
+from trainer.reports import paired
 from trainer.reports.pages import Chart
 from trainer.reports.pages import Section
 from trainer.reports.pages import Table
@@ -23,7 +24,8 @@ from trainer.storage.names import local_place
 DESCRIPTION = """\
 Compares runs of one problem: the fields that differ, scores with intervals
 (95 %), seconds to a score, device-hours. The first run is the one that the
-others are held against.
+others are held against. Sets of runs, as of strata sweep --folds=5, are
+compared run by run.
 """
 NOISE = (
     "A difference whose 95 % interval holds 0 is called noise. The interval"
@@ -69,6 +71,12 @@ def main(argv: list[str]) -> int:
     if page:
         pages.check_possible()
         pages.check_output(page)
+    sets = [path for path in arguments.workdir if paired.is_set(path)]
+    if sets:
+        _check_sets(arguments, sets)
+        print(text_of(paired.table(arguments.workdir)))
+        print(f"\n{paired.NOTE}")
+        return 0
     runs = read(arguments.workdir)
     tables = [
         differences(runs),
@@ -81,6 +89,26 @@ def main(argv: list[str]) -> int:
         write(runs, tables, page)
         print(page)
     return 0
+
+
+def _check_sets(arguments: argparse.Namespace, sets: list[str]) -> None:
+    """Checks what is asked of sets of runs.
+
+    Raises:
+      UserError: one is a single run or named twice, or a flag is for runs.
+    """
+    others = [path for path in arguments.workdir if path not in sets]
+    if others or len(set(sets)) < 2:
+        raise UserError(
+            f"{sets[0]} is a set of runs, as of strata sweep --folds, and"
+            f" {others[0] if others else 'nothing else'} is not; compare sets,"
+            " two or more"
+        )
+    if arguments.output or arguments.score or arguments.usd_per_device_hour:
+        raise UserError(
+            "--output, --score and --usd_per_device_hour are for single runs;"
+            " leave them out for sets of runs"
+        )
 
 
 def read(workdirs: list[str]) -> list[StoredRun]:

@@ -1,0 +1,62 @@
+"""Sets of runs are compared pair by pair."""
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from tests.serving.test_ensemble import ensemble_of
+from tests.verbs import strata
+from trainer.reports import paired
+
+
+def test_it_is_students_paired_t_where_rows_are_the_same():
+    random = np.random.RandomState(0)
+    first, other = random.rand(2, 8).tolist()
+    found = paired.paired(first, other, 0.0)
+    expected = scipy.stats.ttest_rel(other, first)
+    assert found.p == pytest.approx(expected.pvalue)
+    interval = expected.confidence_interval(0.95)
+    assert found.interval == pytest.approx([interval.low, interval.high])
+
+
+def test_runs_that_share_training_rows_say_less():
+    first, other = [0.8, 0.9, 0.7, 0.8, 0.9], [0.82, 0.93, 0.73, 0.83, 0.94]
+    plain = paired.paired(first, other, 0.0)
+    folds = paired.paired(first, other, 0.25)
+    assert folds.difference == plain.difference
+    assert folds.p > plain.p
+    width = [np.diff(found.interval)[0] for found in (plain, folds)]
+    assert width[1] / width[0] == pytest.approx(np.sqrt((0.2 + 0.25) / 0.2))
+
+
+def test_no_difference_is_none():
+    same = [0.5, 0.6]
+    assert paired.paired(same, same, 0.1) == (0.0, [0.0, 0.0], 1.0)
+
+
+@pytest.fixture(scope="module")
+def sets(trained, tmp_path_factory):
+    """Two sets of two runs whose seeds differ, of the same runs."""
+    folder = tmp_path_factory.mktemp("sets")
+    run = trained("multiclass")
+    other = folder / "other"
+    flags = ["--config.seed=7", "--config.epochs=1", "--config.log.report=0"]
+    words = ("train", "--config=digits", f"--workdir={other}", *flags)
+    assert strata(*words)[0] == 0
+    return [ensemble_of(folder / name, [run, other]) for name in ("a", "b")]
+
+
+def test_sets_are_compared_by_their_validation_rows(sets):
+    code, out, err = strata("compare", *sets)
+    assert (code, err) == (0, "")
+    assert "accuracy, mean of 2" in out
+    assert "+0.0000 (+0.0000 to +0.0000), p 1: noise" in out
+    assert "Nadeau & Bengio" in out
+
+
+def test_a_set_and_a_run_are_not_compared(sets, trained):
+    code, out, err = strata("compare", sets[0], trained("multiclass"))
+    assert (code, out) == (2, "")
+    assert "is a set of runs" in err
+    code, _, err = strata("compare", sets[0], sets[0])
+    assert code == 2

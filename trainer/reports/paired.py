@@ -1,0 +1,167 @@
+"""Sets of runs held against each other, run by run: of folds, or of seeds."""
+
+import math
+from typing import NamedTuple
+
+from trainer.finished import stored_run
+from trainer.finished.stored_run import StoredRun
+from trainer.finished.trained_run import ENSEMBLE_FILE
+from trainer.process.exits import UserError
+from trainer.reports.pages import Table
+from trainer.storage import staging
+from trainer.storage.names import path_within
+from trainer.workdir.folder import Workdir
+
+LEVEL = 0.95
+NOTE = (
+    "Sets of runs are held against the first, run by run, on the same"
+    " validation rows: Student's paired t, whose variance is corrected where"
+    " the runs' training rows overlap (Nadeau & Bengio 2003). A difference"
+    " whose 95 % interval holds 0 is called noise."
+)
+Key = tuple[int, int]
+
+
+class Paired(NamedTuple):
+    """How a metric of one set differs from that of another.
+
+    Attributes:
+      difference: mean of the pairs' differences, less the first's.
+      interval: of it, at 95 %.
+      p: how likely one as great is where there is none.
+    """
+
+    difference: float
+    interval: list[float]
+    p: float
+
+
+def paired(first: list[float], other: list[float], share: float) -> Paired:
+    """Compares two sets, pair by pair.
+
+    C. Nadeau and Y. Bengio 2003, Inference for the generalization error,
+    Machine Learning 52: runs whose training rows overlap are no independent
+    samples, and the variance of their mean is so much greater.
+
+    Args:
+      first: a score of each run; two or more.
+      other: those of the other set, in the same order.
+      share: validation rows by training rows, where each run has others of
+        them; 0 where all have the same.
+    """
+    import scipy.stats
+
+    count = len(first)
+    apart = [b - a for a, b in zip(first, other, strict=True)]
+    mean = math.fsum(apart) / count
+    variance = math.fsum((d - mean) ** 2 for d in apart) / (count - 1)
+    error = math.sqrt(variance * (1 / count + share))
+    if not error:
+        return Paired(mean, [mean, mean], 0.0 if mean else 1.0)
+    t = scipy.stats.t(count - 1)
+    half = float(t.ppf((1 + LEVEL) / 2)) * error
+    p = 2 * float(t.sf(abs(mean) / error))
+    return Paired(mean, [mean - half, mean + half], p)
+
+
+def is_set(path: str) -> bool:
+    """Whether a folder holds several runs that belong together."""
+    found = Workdir(staging.localize(path)).read_json(ENSEMBLE_FILE)
+    return found is not None and len(found["members"]) > 1
+
+
+def read(path: str) -> dict[Key, StoredRun]:
+    """Returns a set's runs by their (seed, fold); the first of several.
+
+    Raises:
+      UserError: a run cannot be read, or has no score yet.
+    """
+    folder = Workdir(staging.localize(path))
+    found = folder.read_json(ENSEMBLE_FILE)
+    assert found is not None, "is_set says so"
+    runs: dict[Key, StoredRun] = {}
+    for name in found["members"]:
+        run = stored_run.read(path_within(folder.path, name))
+        if "validation" not in run.result.get("evaluation", {}):
+            raise UserError(f"{path}/{name} has no validation score yet")
+        runs.setdefault((run.config.seed, run.config.data.fold), run)
+    return runs
+
+
+def table(paths: list[str]) -> Table:
+    """Returns the sets' validation scores, each against the first's.
+
+    Raises:
+      UserError: they are of other data, problems, seeds or folds.
+    """
+    sets = {path: read(path) for path in paths}
+    first = sets[paths[0]]
+    for path, runs in sets.items():
+        _check_pairs(paths[0], first, path, runs)
+    some = next(iter(first.values()))
+    rows = []
+    for metric in ("loss", *some.problem.metrics):
+        scores = {path: _scores(runs, metric) for path, runs in sets.items()}
+        if any(None in found for found in scores.values()):
+            continue
+        means = [math.fsum(s) / len(s) for s in scores.values()]  # type: ignore[arg-type]
+        rows.append([f"{metric}, mean of {len(first)}", *means])
+        told = [
+            _told(some, metric, scores[paths[0]], scores[path])
+            for path in paths[1:]
+        ]
+        rows.append([f"{metric}, against the first", "", *told])
+    return Table("Scores (validation split)", ["", *paths], rows)
+
+
+def _scores(runs: dict[Key, StoredRun], metric: str) -> list[float | None]:
+    return [
+        runs[key].result["evaluation"]["validation"].get(metric)
+        for key in sorted(runs)
+    ]
+
+
+def _told(
+    run: StoredRun,
+    metric: str,
+    first: list[float | None],
+    other: list[float | None],
+) -> str:
+    found = paired(first, other, _share(run))  # type: ignore[arg-type]
+    low, high = found.interval
+    told = f"{found.difference:+.4f} ({low:+.4f} to {high:+.4f})"
+    if low <= 0 <= high:
+        return f"{told}, p {found.p:.2g}: noise"
+    is_better = (low > 0) != (metric in run.problem.lower_is_better)
+    return f"{told}, p {found.p:.2g}: {'better' if is_better else 'worse'}"
+
+
+def _share(run: StoredRun) -> float:
+    """Returns validation rows by training rows, where each run has others."""
+    data = run.config.data
+    if data.folds is None and not data.validation_fraction:
+        return 0.0
+    rows = run.record["data"]["examples"]
+    return rows["validation"] / rows["train"]
+
+
+def _check_pairs(
+    first_path: str,
+    first: dict[Key, StoredRun],
+    path: str,
+    runs: dict[Key, StoredRun],
+) -> None:
+    if first.keys() != runs.keys():
+        raise UserError(
+            f"{path} has other seeds or folds than {first_path}; compare sets"
+            " of the same"
+        )
+    for key, run in runs.items():
+        ours = (run.problem.type, run.record["data"]["fingerprint"])
+        other = first[key]
+        theirs = (other.problem.type, other.record["data"]["fingerprint"])
+        if ours != theirs:
+            raise UserError(
+                f"{run.workdir.path} was trained on other rows or for another"
+                f" problem than {other.workdir.path}; compare sets of the same"
+            )
