@@ -5,6 +5,7 @@ The environment has what the tests' own has, and nothing of the checkout.
 
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -28,7 +29,7 @@ HOSTILE = (
     *("trainer", "launch", "configs", "json", "numpy", "keras", "absl"),
     "tensorboard",
 )
-TINY = "--config.model.hidden_units=4 --config.log.tensorboard=false"
+TINY = "--config.model.hidden_units=4"
 # In their order, a run's verbs after the run; and words of what each prints.
 WORDS = [
     ("--help", "usage: strata VERB"),
@@ -59,6 +60,10 @@ WORDS = [
         "trainer.launch.local",
     ),
 ]
+
+
+# Those that go on until they are ended.
+SERVING = ("tensorboard runs/two --port=0", "serve runs/digits --port=0")
 
 
 @pytest.fixture(scope="module")
@@ -153,20 +158,23 @@ def test_every_verb_works_from_the_wheel(command, here):
         code, shown = ask(command, here, words)
         assert (code, told in shown) == (0, True), f"{words}: {shown}"
         assert "not ours" not in shown
+    for words in SERVING:
+        assert "http://127.0.0.1:" in first_address(command, here, words)
 
 
-@pytest.mark.slow
-def test_tensorboard_is_the_one_installed(command, here):
-    (here / "events").mkdir()
-    (here / "events" / "events.out.tfevents.1").touch()
+def first_address(command, here, words) -> str:
+    """Returns the line in which a verb that serves says where; ends it."""
     with subprocess.Popen(
-        [command, "tensorboard", "events", "--port=0"],
+        [command, *words.split()],
         cwd=here,
-        stderr=subprocess.PIPE,
+        env={"HOME": str(here), "PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     ) as serving:
-        assert any("http://127.0.0.1:" in line for line in serving.stderr)
+        line = next((text for text in serving.stdout if "http" in text), "")
         serving.terminate()
+    return line
 
 
 @pytest.mark.slow
@@ -181,11 +189,19 @@ def test_google_cloud_takes_a_clone(command, here):
     assert "is no git checkout" in shown
 
 
+def test_docs_name_the_distribution():
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    named = re.findall(
+        r"pip install '?(strata[\w-]*)", "".join(p.read_text() for p in pages)
+    )
+    assert set(named) == {DISTRIBUTION}
+
+
 def test_no_verb_is_forgotten():
+    tried = [*(words for words, _ in WORDS), *SERVING]
     left = {
         name
         for name in VERBS
-        if not any(words.startswith(name) for words, _ in WORDS)
+        if not any(words.startswith(name) for words in tried)
     }
-    # Each has a test of its own.
-    assert left == {"tensorboard", "launch gcp"}
+    assert left == {"launch gcp"}  # which takes a clone

@@ -32,6 +32,7 @@ TABLE = "size,kind\n" + "1.5,\u00eb\n2.5,\u2013\n" * 20
 PLACES = {
     "train": "--config=digits --workdir={here}",
     "tensorboard": "{here}",
+    "init": "{here}/new --data_dir={here}",
     "launch local": "-- --config=digits --workdir={here}",
     "launch slurm": "--dry_run -- --config=digits --data_dir {here}",
     "launch ssh": "--hosts=a --dry_run -- --config=digits --init_from={here}",

@@ -36,12 +36,12 @@ _NAME = re.compile(r"[^/:\x00-\x20\x7f]+")
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser("strata serve", DESCRIPTION)
-    parser.add_argument(
-        "places",
-        nargs="+",
-        metavar="[NAME=]WORKDIR",
-        help="a run, whose newest export answers, or else the run itself; or"
-        " an export; named by its folder",
+    parser.about(
+        "workdir",
+        "[NAME=]WORKDIR",
+        "a run, whose newest export answers, or else the run itself; or an"
+        " export; named by its folder",
+        is_many=True,
     )
     parser.add_argument(
         "--checkpoint",
@@ -175,7 +175,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         arguments.timeout_secs,
     )
     return Settings(
-        places_of(arguments.places),
+        places_of(arguments.workdir),
         arguments.checkpoint,
         arguments.runtime,
         limits,
