@@ -42,6 +42,10 @@ MOST_BYTES = 2**17
 MOST_DESCRIPTORS = 64
 # `python -m` makes these its `__main__`, and reads no other copy of them.
 DOORS = ("trainer.task", "trainer.__main__")
+# Rooms that no trainer imports, and whose extras may not be there.
+APART = tuple(
+    f"trainer.{room}" for room in ("configs", "launch", "server", "workbench")
+)
 # Ignored in the background of a shell, and then in children, too.
 _ON_INTERRUPT = signal.getsignal(signal.SIGINT)
 
@@ -184,7 +188,7 @@ def import_trainer() -> None:
         importlib.import_module("tensorflow")
     folder = importlib.import_module("trainer").__path__
     for found in pkgutil.walk_packages(folder, "trainer."):
-        if found.name not in DOORS:
+        if found.name not in DOORS and not found.name.startswith(APART):
             importlib.import_module(found.name)
     # What is there stays: no child looks for garbage in it.
     gc.freeze()

@@ -72,7 +72,8 @@ VERBS = {
         "trainer.workbench.completion", "have your shell complete these words"
     ),
     "sweep": Verb(
-        "trainer.launch.sweep.__main__", "run a config many times, and find the best"
+        "trainer.launch.sweep.__main__",
+        "run a config many times, and find the best",
     ),
     "launch local": Verb(
         "trainer.launch.local", "run workers on this machine, and restart them"

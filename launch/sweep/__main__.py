@@ -29,7 +29,6 @@ from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.study import open_study
 from trainer.launch.sweep.study import Study
 from trainer.launch.warm import Warm
-
 from trainer.process import output
 from trainer.process.columns import lay_out
 from trainer.process.exits import ClusterError

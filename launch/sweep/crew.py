@@ -23,7 +23,6 @@ from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.search import Search
 from trainer.launch.warm import Child
 from trainer.launch.warm import Warm
-
 from trainer.process import output
 from trainer.process.exits import ClusterError
 from trainer.process.exits import DIVERGED

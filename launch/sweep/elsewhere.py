@@ -17,7 +17,6 @@ from trainer.launch.slurm import __main__ as slurm
 from trainer.launch.slurm.script import log_of
 from trainer.launch.slurm.script import script
 from trainer.launch.slurm.script import submit
-
 from trainer.process.exits import DONE
 from trainer.process.exits import UserError
 from trainer.process.plain_text import exact

@@ -6,7 +6,6 @@ import functools
 from trainer.launch.command_line import at_least
 from trainer.launch.command_line import positive
 from trainer.launch.sweep.plan import word_of
-
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.storage.names import local_place

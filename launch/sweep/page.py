@@ -11,7 +11,6 @@ from trainer.launch.sweep.progress import counts_of
 from trainer.launch.sweep.search import END
 from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.stored import Outcome
-
 from trainer.process.columns import between
 from trainer.reports import pages
 from trainer.reports.pages import Chart

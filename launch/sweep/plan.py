@@ -7,11 +7,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
-from trainer.launch.sweep.space import default_space
-from trainer.launch.sweep.space import Space
-from trainer.launch.sweep.space import Value
-from trainer.launch.sweep.study import Study
-
 from trainer import flags
 from trainer import sources
 from trainer.config import Config
@@ -20,6 +15,10 @@ from trainer.config.values import assign
 from trainer.config.values import flatten
 from trainer.config.values import from_dict
 from trainer.config.values import unknown_field
+from trainer.launch.sweep.space import default_space
+from trainer.launch.sweep.space import Space
+from trainer.launch.sweep.space import Value
+from trainer.launch.sweep.study import Study
 from trainer.problem import problems
 from trainer.problem.problem import Problem
 from trainer.process.exits import UserError

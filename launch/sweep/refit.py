@@ -8,14 +8,13 @@ come in.
 import os
 import pathlib
 
+from trainer.finished import stored_run
 from trainer.launch.sweep.crew import Crew
 from trainer.launch.sweep.crew import is_done
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.plan import word_of
 from trainer.launch.sweep.space import Value
 from trainer.launch.sweep.stored import Outcome
-
-from trainer.finished import stored_run
 from trainer.process.exits import ClusterError
 
 FOLDER = "refit"

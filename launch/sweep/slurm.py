@@ -10,7 +10,6 @@ from trainer.launch.slurm.array import own_number
 from trainer.launch.slurm.batch import read_flags
 from trainer.launch.slurm.batch import requeue
 from trainer.launch.sweep import __main__ as sweep
-
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import STOPPED
 from trainer.process.exits import verb

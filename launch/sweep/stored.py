@@ -8,7 +8,6 @@ from typing import TypedDict
 
 from trainer.launch.sweep.plan import is_same
 from trainer.launch.sweep.plan import Plan
-
 from trainer.process.exits import UserError
 from trainer.storage import json_files
 from trainer.storage.files import make_folder

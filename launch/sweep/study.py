@@ -27,7 +27,6 @@ from trainer.launch.sweep.space import Layers
 from trainer.launch.sweep.space import Number
 from trainer.launch.sweep.space import Space
 from trainer.launch.sweep.space import Whole
-
 from trainer.process.exits import UserError
 
 __all__ = ["Choice", "Layers", "Number", "Study", "Whole", "open_study"]

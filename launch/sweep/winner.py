@@ -7,6 +7,7 @@ import shlex
 from typing import Any
 from typing import TypedDict
 
+from trainer.finished.trained_run import ENSEMBLE_FILE
 from trainer.launch.sweep.crew import Crew
 from trainer.launch.sweep.crew import score_of
 from trainer.launch.sweep.plan import Plan
@@ -16,8 +17,6 @@ from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.stored import Outcome
 from trainer.launch.sweep.stored import read
 from trainer.launch.sweep.stored import write_outcome
-
-from trainer.finished.trained_run import ENSEMBLE_FILE
 from trainer.process.columns import between
 from trainer.process.columns import lay_out
 from trainer.process.exits import ClusterError

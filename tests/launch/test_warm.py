@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from trainer.launch.warm import Warm
 
 from tests import processes
 from tests.fork_server import ROOT
+from trainer.launch.warm import Warm
 
 MODULE = "tests.faults.told"
 pytestmark = pytest.mark.slow  # it imports TensorFlow

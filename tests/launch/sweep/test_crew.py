@@ -6,6 +6,9 @@ import random
 import signal
 
 import pytest
+
+from tests.launch.sweep.warm_stand_in import FakeWarm
+from trainer.config import Config
 from trainer.launch.supervise.signals import Signals
 from trainer.launch.sweep import plan as plans
 from trainer.launch.sweep import winner
@@ -16,9 +19,6 @@ from trainer.launch.sweep.search import END
 from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.study import Number
 from trainer.launch.sweep.study import Study
-
-from tests.launch.sweep.warm_stand_in import FakeWarm
-from trainer.config import Config
 from trainer.process.exits import DIVERGED
 from trainer.process.exits import MISTAKE
 from trainer.process.exits import UserError

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from trainer.launch.sweep import __main__ as sweep
 
 from tests.launch.sweep.warm_stand_in import ForkedWarm
 from tests.verbs import strata
 from trainer.finished import stored_run
+from trainer.launch.sweep import __main__ as sweep
 
 QUICK = (
     "--config=wine",

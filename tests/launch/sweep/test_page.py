@@ -2,6 +2,11 @@
 
 import re
 
+from tests.launch.sweep.test_crew import crew_of
+from tests.launch.sweep.test_crew import plan_of
+from tests.launch.sweep.test_crew import scores_of
+from tests.launch.sweep.warm_stand_in import FakeWarm
+from trainer.charts import trials as drawn
 from trainer.launch.supervise.signals import Signals
 from trainer.launch.sweep import page
 from trainer.launch.sweep import plan as plans
@@ -10,12 +15,6 @@ from trainer.launch.sweep.study import Choice
 from trainer.launch.sweep.study import Layers
 from trainer.launch.sweep.study import Number
 from trainer.launch.sweep.study import Study
-
-from tests.launch.sweep.test_crew import crew_of
-from tests.launch.sweep.test_crew import plan_of
-from tests.launch.sweep.test_crew import scores_of
-from tests.launch.sweep.warm_stand_in import FakeWarm
-from trainer.charts import trials as drawn
 
 STUDY = Study(
     space={

@@ -1,6 +1,8 @@
 """What a sweep is, settled and refused before anything runs."""
 
 import pytest
+
+from trainer import flags
 from trainer.launch.sweep import plan as plans
 from trainer.launch.sweep import stored
 from trainer.launch.sweep.plan import Member
@@ -11,8 +13,6 @@ from trainer.launch.sweep.study import Layers
 from trainer.launch.sweep.study import Number
 from trainer.launch.sweep.study import Study
 from trainer.launch.sweep.study import Whole
-
-from trainer import flags
 from trainer.process.exits import UserError
 
 DIGITS = ["--config=digits"]

@@ -2,13 +2,12 @@
 
 import json
 
+from tests.runs import read_result
+from trainer import flags
 from trainer.launch.sweep import refit
 from trainer.launch.sweep.plan import settle
 from trainer.launch.sweep.plan import word_of
 from trainer.launch.sweep.study import Study
-
-from tests.runs import read_result
-from trainer import flags
 
 
 def test_its_length_grows_with_the_rows(trained):

@@ -2,13 +2,13 @@
 
 import optuna
 import pytest
+
 from trainer.launch.sweep import space as space_lib
 from trainer.launch.sweep.study import Choice
 from trainer.launch.sweep.study import Layers
 from trainer.launch.sweep.study import Number
 from trainer.launch.sweep.study import open_study
 from trainer.launch.sweep.study import Whole
-
 from trainer.process.exits import UserError
 
 SPACE = {
@@ -54,7 +54,8 @@ def test_few_rows_take_no_large_batch():
 def write(folder, body):
     path = folder / "study.py"
     path.write_text(
-        "from trainer.launch.sweep.study import Choice, Layers, Number, Study, Whole\n"
+        "from trainer.launch.sweep.study import Choice, Layers, Number\n"
+        "from trainer.launch.sweep.study import Study, Whole\n"
         f"def get_study():\n    return {body}\n"
     )
     return str(path)

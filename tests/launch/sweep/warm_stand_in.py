@@ -1,4 +1,4 @@
-"""Stands in for `trainer.launch.warm.Warm`: by the tests' fork server, or by a fake."""
+"""Stands in for `Warm`: by the tests' fork server, or by a fake."""
 
 import json
 import pathlib
