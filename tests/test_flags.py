@@ -119,3 +119,15 @@ def test_a_document_keeps_the_rules(tmp_path):
     (tmp_path / "own.yaml").write_text("epochs: 0")
     with pytest.raises(UserError, match=r"config\.epochs=0 must be 1 or more"):
         flags.parse([f"--config={tmp_path}/own.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("workdir", "told"),
+    [
+        ("runs/x", "^runs/x holds no run and --config"),
+        ("gs://b/x", "^--config"),
+    ],
+)
+def test_a_workdir_alone_must_hold_a_run(workdir, told):
+    with pytest.raises(UserError, match=f"{told} is missing"):
+        flags.read([workdir])

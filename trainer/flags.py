@@ -32,6 +32,7 @@ from trainer.devices.choice import STRATEGIES
 from trainer.process.exits import UserError
 from trainer.process.exposition import LOOPBACK
 from trainer.storage.names import check_place
+from trainer.storage.names import is_remote
 from trainer.storage.names import place
 
 CONFIGS = pathlib.Path(__file__).resolve().parent / "configs"
@@ -46,12 +47,12 @@ USAGE = """\
 Trains and scores a multilayer perceptron. The same command goes on where an
 earlier one was stopped, and says so where it is finished.
 
-usage: python -m trainer.task --config=FILE [flags]
+usage: strata train --config=FILE [flags]    (or python -m trainer.task ...)
 
-  python -m trainer.task --config=configs/digits.py
-  python -m trainer.task --config=mnist --data_dir=DIR --config.epochs=10
-  python -m trainer.task --config=digits --cpu_devices=2 --workdir=runs/two
-  python -m trainer.task runs/two                (goes on with that run)
+  strata train --config=digits
+  strata train --config=mnist --data_dir=DIR --config.epochs=10
+  strata train --config=experiment.py --cpu_devices=2 --workdir=runs/two
+  strata train runs/two                      (goes on with that run)
 
 shipped configs:
 {configs}
@@ -433,8 +434,10 @@ def _read(words: _Words) -> Flags:
         own = os.path.join(os.path.expanduser(found.workdir), OF_RUN)
         found.config = own if os.path.isfile(own) else None
     if found.config is None and not found.help:
+        is_here = found.workdir is not None and not is_remote(found.workdir)
+        told = f"{found.workdir} holds no run and " if is_here else ""
         raise UserError(
-            "--config is missing; name a file, or one of"
+            f"{told}--config is missing; name a file, or one of"
             f" {', '.join(shipped_configs())}"
         )
     return found
