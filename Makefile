@@ -18,13 +18,14 @@ STAMP := .venv/.complete
 BENCH_STAMP := .venv-bench/.complete
 TPU_STAMP := .venv-tpu-check/.complete
 GPU_STAMP := .venv-gpu-check/.complete
+TRACKERS_STAMP := .venv-trackers/.complete
 
 TESTS := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -r s \
 	$(if $(ROOM),'tests/$(ROOM)')
 
 .DEFAULT_GOAL := help
-.PHONY: audit sbom help setup train test test-all hooks fuzz soak attack lint format \
-	tensorboard clean lock tpu-check gpu-check screenshots bench bench-smoke \
+.PHONY: audit sbom help setup train test test-all test-trackers hooks fuzz soak attack lint \
+	format tensorboard clean lock tpu-check gpu-check screenshots bench bench-smoke \
 	scale-check
 .SILENT:
 
@@ -65,6 +66,22 @@ test: $(STAMP)  ## run the quick tests, or those of one ROOM (workdir)
 
 test-all: $(STAMP)  ## run all tests, the slow ones first, with coverage
 	$(TESTS) --cov $(ARGS)
+
+# Beside the packages of .venv, of which it takes what its own do not bring.
+$(TRACKERS_STAMP): $(STAMP)
+	rm -f $@
+	echo 'Installing MLflow and wandb into .venv-trackers, once (1.5 GB) ...'
+	$(PY) -m venv --clear --without-pip .venv-trackers
+	$(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+		"$$(.venv-trackers/bin/python -c \
+		'import sysconfig; print(sysconfig.get_path("purelib"))')/strata.pth"
+	$(UV_PIP) install --quiet --compile-bytecode \
+		--python .venv-trackers/bin/python \
+		'mlflow>=3.1,<4' 'wandb>=0.20,<1'
+	touch $@
+
+test-trackers: $(TRACKERS_STAMP)  ## try real MLflow and wandb, in their own .venv
+	.venv-trackers/bin/python -m pytest tests/journal/test_real_trackers.py $(ARGS)
 
 hooks: $(STAMP)  ## have git check style and changed rooms at each commit
 	git config core.hooksPath .ci/hooks

@@ -62,6 +62,9 @@ SERVE = [
 ]
 # Many runs: what searches.
 SWEEP = ["optuna>=5,<6"]
+# Services that keep experiments.
+MLFLOW = ["mlflow-skinny>=3.1,<4"]
+WANDB = ["wandb>=0.20,<1"]
 # TensorBoard's tab for the traces of --profile_steps.
 PROFILE = ["xprof>=2.20,<3"]
 # The extras that tests need, too.
@@ -111,6 +114,7 @@ setuptools.setup(
         "gpu": GPU,
         "gcs": GCS,
         "metrics": METRICS,
+        "mlflow": MLFLOW,
         "onnx": ONNX,
         "profile": PROFILE,
         "report": REPORT,
@@ -119,6 +123,7 @@ setuptools.setup(
         "test": TEST + WITH,
         "lint": LINT,
         "dev": TEST + WITH + LINT,
+        "wandb": WANDB,
         "zstd": ZSTD,
     },
     entry_points={"console_scripts": ["strata = trainer.__main__:command"]},

@@ -2,6 +2,7 @@
 
 import fcntl
 import functools
+import importlib.util
 import os
 import pathlib
 import shutil
@@ -49,11 +50,25 @@ GCLOUD_TESTS = "launch/gcp/test_launcher.py"
 HAS_GCLOUD = shutil.which("gcloud") is not None
 collect_ignore = [] if HAS_GCLOUD else [GCLOUD_TESTS]
 
+# Their dependencies are at odds with the lock's: `make test-trackers` has them
+# in an environment of its own.
+TRACKERS_TESTS = "journal/test_real_trackers.py"
+HAS_TRACKERS = all(map(importlib.util.find_spec, ("mlflow", "wandb")))
+collect_ignore += [] if HAS_TRACKERS else [TRACKERS_TESTS]
+
 
 def pytest_report_header():
+    left_out = []
     if not HAS_GCLOUD:
-        return f"{GCLOUD_TESTS} is left out: Google's Cloud CLI is not here"
-    return None
+        left_out.append(
+            f"{GCLOUD_TESTS} is left out: Google's Cloud CLI is not here"
+        )
+    if not HAS_TRACKERS:
+        left_out.append(
+            f"{TRACKERS_TESTS} is left out: MLflow and wandb are not here; see"
+            " make test-trackers"
+        )
+    return left_out
 
 
 def pytest_configure(config):

@@ -195,6 +195,11 @@ class Flags:
         " local and ssh the supervisor's.",
         value="URL|COMMAND",
     )
+    log_to: str | None = _flag(
+        "Services that keep experiments: mlflow:URI, wandb[:PROJECT], or both"
+        " parted by a comma. Each needs the extra of its name.",
+        value="NAME",
+    )
     profile_steps: str | None = _flag(
         "FIRST:LAST, such as 100:110: steps whose trace is kept for"
         " TensorBoard, and profile.txt says where their time went.",

@@ -15,6 +15,8 @@ from trainer.config import Config
 from trainer.devices import choice
 from trainer.devices import start
 from trainer.flags import Flags
+from trainer.journal import trackers
+from trainer.journal import tracking
 from trainer.journal.display import Display
 from trainer.journal.json_lines import JsonDisplay
 from trainer.journal.outlets import Outlets
@@ -63,10 +65,14 @@ def run(argv: list[str], stop: Stop) -> int:
                 flags.metrics_host, flags.metrics_port, os.environ
             ),
             on_alert=flags.on_alert,
+            trackings=trackers.opened(flags.log_to),
         )
         place = discovery.enter(flags.cluster, os.environ)
         on_end = flags.on_end if place.is_chief else None
-        with ending(on_end, flags.run_workdir) as end:
+        with (
+            ending(on_end, flags.run_workdir) as end,
+            tracking.told_to_the_end(outlets.trackings),
+        ):
             end.code = _run_at(place, flags, config, display, outlets, stop)
         return end.code
 

@@ -129,7 +129,7 @@ def test_a_flags_value_may_be_a_word_of_its_own(fake, tmp_path):
 
 def test_the_end_is_told_once_whatever_its_workers_did(fake, tmp_path):
     (tmp_path / "plan.json").write_text(json.dumps([[[1, 3]], [[43, 5]]]))
-    words = ["--config=fake", f"--workdir={tmp_path}/run"]
+    words = ["--config=digits", f"--workdir={tmp_path}/run"]
     tell = f'echo "$STRATA_EVENT_STATUS" >> {tmp_path}/told'
     assert local.main(["--", *words, "--on_end", tell]) == 43
     assert (tmp_path / "told").read_text() == "stopped\n"

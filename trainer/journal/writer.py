@@ -31,6 +31,7 @@ class Subject:
       first_step: that this process goes on from; 0 for a new run.
       bar_steps: between the ends of two bars of progress.
       restarts: starts of the run before this one.
+      identity: the same for all starts of the run, and no other's.
     """
 
     config: Config
@@ -41,6 +42,7 @@ class Subject:
     first_step: int
     bar_steps: int
     restarts: int = 0
+    identity: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

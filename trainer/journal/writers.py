@@ -13,6 +13,7 @@ from trainer.journal.metrics_log import MetricsLines
 from trainer.journal.mistakes_file import MistakesFile
 from trainer.journal.outlets import Outlets
 from trainer.journal.tensorboard import TensorBoard
+from trainer.journal.tracking import TrackerWriter
 from trainer.journal.writer import Line
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
@@ -39,7 +40,8 @@ def open_writers(
         (on_alert is not None, lambda run: _alert_hook(run, on_alert)),
     )
     made = [make(subject) for is_wanted, make in table if is_wanted]
-    return Writers([*made, *_of_each_worker(subject, outlets)])
+    tracked = [TrackerWriter(subject, each) for each in outlets.trackings]
+    return Writers([*made, *tracked, *_of_each_worker(subject, outlets)])
 
 
 def open_workers_writers(subject: Subject, outlets: Outlets) -> "Writers":

@@ -1,6 +1,7 @@
 """What the chief keeps and says of a run; the other processes do neither."""
 
 import dataclasses
+import hashlib
 import time
 
 from trainer.journal.writer import Subject
@@ -21,6 +22,8 @@ from trainer.workdir import checkpoints
 from trainer.workdir.folder import RESULT_FILE
 from trainer.workdir.folder import SAVE_FILE
 from trainer.workdir.folder import STOP_FILE
+
+IDENTITY_DIGITS = 16
 
 
 class Keeping:
@@ -86,7 +89,11 @@ class ChiefKeeping(Keeping):
             n: state.goodput.get(n, 0.0) + lost.get(n, 0.0) for n in names
         }
         self.writers = open_writers(
-            _subject(job, network, state, self._attempt.attempt - 1),
+            dataclasses.replace(
+                _subject(job, network, state),
+                restarts=self._attempt.attempt - 1,
+                identity=_identity(job, self._attempt),
+            ),
             job.display,
             job.outlets,
         )
@@ -145,9 +152,13 @@ class ChiefKeeping(Keeping):
         self._saver.close()
 
 
-def _subject(
-    job: Job, network: Network, state: State, restarts: int = 0
-) -> Subject:
+def _identity(job: Job, began: attempt.Attempt) -> str:
+    """Names the run by its data and by when its first process was started."""
+    words = f"{job.fingerprint} {began.run_began_unix_secs}"
+    return hashlib.sha256(words.encode()).hexdigest()[:IDENTITY_DIGITS]
+
+
+def _subject(job: Job, network: Network, state: State) -> Subject:
     return Subject(
         config=job.config,
         dataset=job.dataset,
@@ -156,7 +167,6 @@ def _subject(
         epochs=job.epochs,
         first_step=state.step,
         bar_steps=job.due.bar.every_steps[0],
-        restarts=restarts,
     )
 
 
