@@ -38,6 +38,9 @@ VERBS = {
     "predict": Verb(
         "trainer.serving.predict", "say what a run's model makes of rows"
     ),
+    "drift": Verb(
+        "trainer.serving.drift", "say how new rows differ from a run's own"
+    ),
     "export": Verb(
         "trainer.serving.export", "write a run's model for other programs"
     ),

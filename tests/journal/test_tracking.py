@@ -113,11 +113,19 @@ def test_a_service_that_stays_away_is_given_up(tmp_path, capfd, monkeypatch):
     assert last.endswith("was not told the end, and 2 lines")
 
 
-def test_a_service_that_does_not_answer_holds_up_nobody(tmp_path, capfd):
+def test_a_service_that_does_not_answer_holds_up_nobody(
+    tmp_path, capfd, monkeypatch
+):
     """Every event returns at once; the end waits for a while, no longer."""
     never = threading.Event()
-    tracking.LAST_SECS = 0.05
-    thread = Tracking("service", lambda: never.wait() and Service())
+    monkeypatch.setattr(tracking, "LAST_SECS", 0.05)
+    monkeypatch.setattr(tracking, "CALL_SECS", 0.05)
+
+    def make():
+        never.wait()
+        return Service()
+
+    thread = Tracking("service", make)
     writer = TrackerWriter(subject_of(tmp_path, first_step=0), thread)
     writer.introduce()
     tell_all(writer)

@@ -35,7 +35,7 @@ def here(trained, flowers, tmp_path, monkeypatch):
 def test_the_python_of_the_docs_runs_as_written(here, capsys):
     text = (ROOT / "docs" / "serving.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for block in blocks:
         exec(compile(block, "docs/serving.md", "exec"), {})
     digits, *flowers = capsys.readouterr().out.split("[")[-2:]
@@ -70,7 +70,7 @@ def test_importing_trainer_imports_no_tensorflow():
     assert done.stdout == "set()\n"
 
 
-@pytest.mark.parametrize("verb", ["evaluate", "predict", "export"])
+@pytest.mark.parametrize("verb", ["drift", "evaluate", "predict", "export"])
 def test_help_imports_nothing_heavy(verb):
     program = (
         "import sys, importlib\n"

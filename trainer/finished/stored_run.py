@@ -14,11 +14,13 @@ from trainer.problem.problem import Problem
 from trainer.problem.problems import from_record
 from trainer.process.exits import UserError
 from trainer.process.moments import Moment
+from trainer.sources.sketch import Sketch
 from trainer.storage import staging
 from trainer.storage.names import place
 from trainer.workdir import lines
 from trainer.workdir.attempt import moment_of
 from trainer.workdir.folder import RESULT_FILE
+from trainer.workdir.folder import SKETCH_FILE
 from trainer.workdir.folder import Workdir
 
 Line = dict[str, Any]
@@ -57,6 +59,16 @@ class StoredRun:
     def detail(self) -> Line:
         """detail.json; {} where it was not written."""
         return self.workdir.read_json("detail.json") or {}
+
+    @functools.cached_property
+    def sketch(self) -> Sketch | None:
+        """What its training rows look like; None where none was kept.
+
+        Who answers for a run, such as a server, counts the rows that it is
+        asked of in `sketch.empty()`, and holds both together.
+        """
+        kept = self.workdir.read_json(SKETCH_FILE)
+        return None if kept is None else Sketch.from_json(kept)
 
     @functools.cached_property
     def metrics(self) -> list[Line]:

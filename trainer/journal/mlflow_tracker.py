@@ -39,6 +39,7 @@ class MlflowTracker(Tracker):
         found = client.search_runs(
             [experiment], f"tags.`{IDENTITY}` = '{run.identity}'"
         )
+        known: dict[str, str] = {}
         if found:
             self._run_id = found[0].info.run_id
             client.update_run(self._run_id, status="RUNNING")
@@ -46,7 +47,7 @@ class MlflowTracker(Tracker):
         else:
             tags = {IDENTITY: run.identity}
             made = client.create_run(experiment, tags=tags, run_name=run.name)
-            self._run_id, known = made.info.run_id, {}
+            self._run_id = made.info.run_id
         params = [
             Param(name, str(value))
             for name, value in run.params.items()

@@ -29,10 +29,11 @@ from trainer.workdir import lines
 from trainer.workdir.folder import RESULT_FILE
 from trainer.workdir.lines import Key
 
-# How long an ending process waits for what is still to be told, and how long
-# between two tries then.
+# How long an ending process tries to tell what is left, how long it waits
+# between two tries, and how much longer for a call that does not come back.
 LAST_SECS = 60.0
 AGAIN_SECS = 2.0
+CALL_SECS = 10.0
 # What is kept with a run at its end, where it is there.
 FILES = (RESULT_FILE, "report.html")
 
@@ -148,7 +149,7 @@ class Tracking:
         self._files = [folder / n for n in FILES if (folder / n).exists()]
         self._deadline_secs = time.monotonic() + LAST_SECS
         self._new.put(None)
-        self._thread.join(LAST_SECS + AGAIN_SECS)
+        self._thread.join(LAST_SECS + CALL_SECS)
         if self._thread.is_alive():
             tell(
                 f"WARNING: --log_to={self._name} does not answer; not told all"

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from trainer.devices import start
 from trainer.finished import trained_run
 from trainer.finished.trained_run import TrainedRun
@@ -16,6 +18,7 @@ from trainer.process.exits import verb
 from trainer.process.plain_text import exact
 from trainer.serving import output
 from trainer.serving import rows
+from trainer.serving import shifts
 from trainer.serving.ranges import Ranges
 from trainer.storage.names import local_place
 
@@ -116,7 +119,14 @@ def main(argv: list[str]) -> int:
         from trainer.serving.load import TrainedModel
 
         model = TrainedModel(stored)
-    ranges = Ranges(stored)
+    ranges, before = Ranges(stored), stored.sketch
+    now = None if before is None else before.empty()
+
+    def look(block: np.ndarray) -> None:
+        ranges.look(block)
+        if now is not None:
+            now.look(block)
+
     done, show = 0, _progress(arguments.output, tables)
     with (
         output.whole_or_absent(arguments.output) as file,
@@ -125,12 +135,15 @@ def main(argv: list[str]) -> int:
         for table in tables:
             kept_rows = table.kept()
             for outputs in model.predict_blocks(
-                table, batch_size=arguments.batch_size, look=ranges.look
+                table, batch_size=arguments.batch_size, look=look
             ):
                 write(outputs, itertools.islice(kept_rows, len(outputs)))
                 done += len(outputs)
                 show(done)
-    for line in ranges.warnings():
+    warnings = ranges.warnings()
+    if before is not None and now is not None:
+        warnings += shifts.warnings(shifts.compare(before, now))
+    for line in warnings:
         tell(f"WARNING: {line}")
     if arguments.output is not None:
         print(f"{done} rows predicted; {arguments.output}", flush=True)

@@ -12,6 +12,7 @@ from trainer.model.network import Network
 from trainer.model.network import PortableModel
 from trainer.process import moments
 from trainer.process.clock import Clock
+from trainer.sources import sketch
 from trainer.train import record
 from trainer.train import result
 from trainer.train.job import Job
@@ -21,6 +22,7 @@ from trainer.workdir import attempt
 from trainer.workdir import checkpoints
 from trainer.workdir.folder import RESULT_FILE
 from trainer.workdir.folder import SAVE_FILE
+from trainer.workdir.folder import SKETCH_FILE
 from trainer.workdir.folder import STOP_FILE
 
 IDENTITY_DIGITS = 16
@@ -183,3 +185,8 @@ def _note_what_runs(job: Job, state: State) -> None:
                 flush=True,
             )
     job.workdir.start(job.config, now)
+    if not (job.workdir / SKETCH_FILE).exists():
+        # Of the same rows at each start.
+        found = sketch.of_training(job.dataset)
+        if found is not None:
+            job.workdir.write_json(SKETCH_FILE, found.to_json())

@@ -30,6 +30,7 @@ from trainer.workdir.schemas import SCHEMAS
 
 # A user puts these there: for a checkpoint now, and for an end with one.
 RESULT_FILE = "result.json"
+SKETCH_FILE = "sketch.json"
 SAVE_FILE = "SAVE"
 STOP_FILE = "STOP"
 

@@ -207,6 +207,25 @@ class Detail(TypedDict):
     per_output: NotRequired[list[dict[str, float]]]
 
 
+class SketchedColumn(TypedDict):
+    """How often a column has which values."""
+
+    name: str
+    start: Count
+    edges: list[float]
+    words: list[str]
+    marks_missing: bool
+    counts: list[Count]
+
+
+class Sketch(TypedDict):
+    """sketch.json."""
+
+    format: Annotated[int, Meta(ge=1, le=1)]
+    is_image: bool
+    columns: Annotated[list[SketchedColumn], Meta(min_length=1)]
+
+
 class Sum(TypedDict):
     """A file's size and SHA-256."""
 
@@ -265,4 +284,5 @@ SCHEMAS: dict[str, Any] = {
     "result.json": Result,
     "detail.json": Detail,
     "ensemble.json": Ensemble,
+    "sketch.json": Sketch,
 }
