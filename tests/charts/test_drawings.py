@@ -1,6 +1,7 @@
 """What is drawn stands where it belongs, and the words say the same."""
 
 import numpy as np
+import pytest
 from matplotlib.colors import to_hex
 
 from trainer.charts import drawings
@@ -72,9 +73,9 @@ def test_a_matrix_shows_what_is_wrong_by_another_colour():
     (right, wrong), (none, empty) = image.get_array()
     assert to_hex(right[:3]) == to_hex(empty[:3]) == drawings.COLOURS[0]
     assert to_hex(wrong[:3]) == to_hex(none[:3]) == drawings.WRONG
-    opaque = [right[3], wrong[3], none[3], empty[3]]
-    # 4 in 100 would not be seen; their square root is.
-    np.testing.assert_allclose(opaque, [0.96, 0.2, 0, 0])
+    opaque = [float(cell[3]) for cell in (right, wrong, none, empty)]
+    # 4 in 100 would not be seen.
+    assert opaque == pytest.approx([0.96, drawings.LEAST_SHADE, 0, 0])
 
 
 def test_a_matrix_of_many_classes_has_no_names():
@@ -125,3 +126,44 @@ def test_bars_have_the_greatest_first():
     assert names == ["train", "save"]
     assert axes.yaxis_inverted()
     assert drawing.words == "seconds: train 2, save 0.5"
+
+
+def test_importance_has_its_intervals_and_the_greatest_on_top():
+    drops = {"a": (0.2, [0.1, 0.25]), "b": (0.0, None), "$c": (0.1, [0.2, 0.3])}
+    columns = [
+        {"column": name, "drop": drop, "interval": interval}
+        for name, (drop, interval) in drops.items()
+    ]
+    drawing = drawings.importance("accuracy", columns)
+    axes = axes_of(drawing)
+    (container,) = axes.containers
+    points, _, (bars,) = container
+    assert list(points.get_xdata()) == [0.2, 0, 0.1]
+    ends = np.array(bars.get_segments())[:, :, 0]
+    np.testing.assert_allclose(ends, [[0.1, 0.25], [0, 0], [0.1, 0.3]])
+    assert [t.get_text() for t in axes.get_yticklabels()] == list(drops)
+    assert axes.yaxis_inverted()
+    told = "accuracy lost without a column: a 0.2, b 0, $c 0.1"
+    assert drawing.words == told
+    many = drawings.importance("accuracy", columns * 10)
+    assert len(axes_of(many).get_yticklabels()) == drawings.MOST_COLUMNS
+
+
+def test_dependence_is_a_line_of_numbers_and_points_of_texts():
+    outputs = {"no": [0.9, 0.5, 0.2], "yes": [0.1, 0.5, 0.8]}
+    drawing = drawings.dependence("age", [20.0, 30.0, 60.0], outputs, "chance")
+    axes = axes_of(drawing)
+    assert [line.get_xydata().tolist() for line in axes.lines] == [
+        [[20, 0.9], [30, 0.5], [60, 0.2]],
+        [[20, 0.1], [30, 0.5], [60, 0.8]],
+    ]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("age", "chance")
+    assert (
+        drawing.words
+        == "chance by age: no from 0.2 to 0.9; yes from 0.1 to 0.8"
+    )
+    names = ["red", "$x^2$", "_b"]
+    axes = axes_of(drawings.dependence("c", names, outputs, "chance"))
+    assert all(line.get_linestyle() == "None" for line in axes.lines)
+    shown = [text.get_text() for text in axes.get_xticklabels()]
+    assert shown[:2] == names[:2]

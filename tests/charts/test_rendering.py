@@ -18,6 +18,16 @@ DRAWN = {
         [{"mean_probability": 0.7, "right": 0.6, "rows": 9}], 0.1
     ),
     "timeline": lambda: drawings.timeline([(0.0, 9.0, "<done>")]),
+    "importance": lambda: drawings.importance(
+        "accuracy",
+        [
+            {"column": "a", "drop": 0.2, "interval": [0.1, 0.3]},
+            {"column": "b", "drop": 0.0, "interval": None},
+        ],
+    ),
+    "dependence": lambda: drawings.dependence(
+        "a", [1.0, 2.0, 3.0], {"x": [0.1, 0.2, 0.3]}, "mean chance"
+    ),
     "bars": lambda: drawings.bars("seconds", {"train": 2.0, "save": 0.5}),
 }
 

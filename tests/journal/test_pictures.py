@@ -92,9 +92,9 @@ def test_without_its_extra_no_matrix_is_drawn(monkeypatch):
 
 SHOWN = {
     "multiclass": {"confusion_matrix", "calibration", "most_wrong"},
-    "binary": {"confusion_matrix", "calibration"},
+    "binary": {"confusion_matrix", "calibration", "importance"},
     "multilabel": {"calibration", "most_wrong"},
-    "regression": {"predicted_by_true"},
+    "regression": {"predicted_by_true", "importance"},
     "bounded_regression": {"predicted_by_true"},
     "count": {"predicted_by_true"},
 }

@@ -7,6 +7,7 @@ import sklearn.metrics
 from tests.problem.scored import dataset_of
 from trainer.config import Config
 from trainer.problem import baselines
+from trainer.problem import bootstrap
 from trainer.problem.problems import settle
 
 RANDOM = np.random.RandomState(0)
@@ -139,6 +140,6 @@ def test_a_linear_model_of_too_many_features_is_left_out(monkeypatch):
 
 
 def test_more_rows_than_are_drawn_have_no_interval(monkeypatch):
-    monkeypatch.setattr(baselines, "MOST_RESAMPLED_ROWS", 10)
+    monkeypatch.setattr(bootstrap, "MOST_RESAMPLED_ROWS", 10)
     problem, dataset, outputs = settled("binary")
     assert compared(problem, dataset, outputs)["guess"]["interval"] is None

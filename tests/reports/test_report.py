@@ -124,8 +124,9 @@ def test_a_page_says_how_well_and_from_what(trained):
     right = run.final["accuracy"]
     score = heading.score(run)
     assert score.startswith(f"{100 * right:.2f} % of 359 test rows are right")
-    low, high = run.intervals["accuracy"] or ()
-    assert score.endswith(f" (95 %: {100 * low:.2f} to {100 * high:.2f} %)")
+    ends = [f"{100 * end:.2f}" for end in run.intervals["accuracy"] or ()]
+    assert score.endswith(f" (95 %: {' to '.join(ends)} %)")
+    assert len(ends) == 2
     lead = heading.lead(run)
     assert "trained on 1,294 rows, with 144 validation rows and 359" in lead
     assert "Done after 2 epochs (82 steps)" in lead
@@ -150,6 +151,42 @@ def test_a_rate_that_changes_is_drawn_and_a_missing_curve_is_told(run_copy):
     page = page_of(run_copy)
     assert "learning rate by step" in page
     assert "No held-out rows were scored" in page
+
+
+def test_a_page_tells_which_columns_a_table_is_answered_by(trained, flowers):
+    page = page_of(trained("binary"))
+    found = stored_run.read(str(trained("binary"))).detail["columns"]
+    assert len(found["importance"]) == 30
+    assert "Permutation importance, 114 test rows; 10 columns of less" in page
+    first = found["dependence"][0]
+    assert first["column"] == found["importance"][0]["column"]
+    assert list(first["outputs"]) == ["benign"]
+    assert f"mean chance by {first['column']}" in page
+    run, _ = flowers
+    of_flowers = stored_run.read(str(run)).detail["columns"]["dependence"]
+    values = {each["column"]: each["values"] for each in of_flowers}
+    assert {"red", "blue", "(missing)"} <= set(values["colour"])
+    assert 2 < len(values["size"]) <= 20
+    assert "mean chance by colour" in page_of(run)
+
+
+def test_a_page_shows_what_led_to_a_mistake(trained):
+    detail = stored_run.read(str(trained("multiclass"))).detail
+    assert "columns" not in detail
+    assert all(row["why"] for row in detail["mistakes"])
+    page = page_of(trained("multiclass"))
+    assert page.count("data:image/png") >= 2 * len(detail["mistakes"])
+    assert detail["mistakes"][0]["why"] in page
+    assert "Columns that it answers by" not in page
+    of_table = stored_run.read(str(trained("binary"))).detail["mistakes"]
+    assert {row["why"] for row in of_table} == {None}
+
+
+def test_columns_that_were_left_out_are_told(run_copy):
+    run = stored_run.read(str(run_copy))
+    run.detail["columns"] = {"left_out": "they are too many"}
+    report.write(run, run_copy / report.NAME)
+    assert "Left out: they are too many." in page_of(run_copy)
 
 
 def test_restarts_are_marked(run_copy):

@@ -36,6 +36,9 @@ def test_rare_texts_share_a_feature_where_there_are_many():
     features = np.empty((4, 3), np.float32)
     column.write(column.read(["often", "r1", "new", "NA"]), features)
     assert features.tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]]
+    assert column.shown(features).tolist() == [
+        *("often", "(rare)", "(rare)", "(missing)")
+    ]
     assert CategoryColumn.from_json(column.to_json()) == column
     assert "has no text that 10" in fit([f"r{i}" for i in range(1100)] * 2)
 
@@ -61,3 +64,10 @@ def test_rare_texts_are_grouped_where_that_is_asked_for():
     # Where none is rare, nothing is grouped.
     assert fit(texts[:9], rare_rows=4) == fit(texts[:9])
     assert "has no text that 6" in fit(texts, rare_rows=6)
+
+
+def test_a_text_of_no_training_row_is_shown_as_unknown():
+    column = fit(["a", "b", "a"])
+    features = np.empty((2, 2), np.float32)
+    column.write(column.read(["b", "new"]), features)
+    assert column.shown(features).tolist() == ["b", "(unknown)"]

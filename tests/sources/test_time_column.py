@@ -58,3 +58,12 @@ def test_a_column_is_kept_as_json():
     for changed in ({"form": "other"}, {"kept": ["century"]}):
         with pytest.raises(ValueError, match="form"):
             TimeColumn.from_json(column.to_json() | changed)
+
+
+def test_times_are_shown_as_they_were():
+    column = fit(["2023-04-01T06:00", "2024-07-01T18:30", ""])
+    features = np.empty((2, len(column.features)), np.float32)
+    column.write(column.read(["2023-04-02T07:00", ""]), features)
+    shown = column.shown(features)
+    assert shown.astype("datetime64[m]")[0] == np.datetime64("2023-04-02T07:00")
+    assert np.isnat(shown[1])

@@ -55,13 +55,15 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 DASHES = ("-", "--", "-.", ":")
 # Of a mistake: as dark as the blue of what is right, so that white is read on
 # both.
-WRONG = "#b2182b"
+WRONG, LEAST_SHADE = "#c8213a", 0.25
 # So small that its text is read on a telephone.
 SIZE = (4.8, 2.7)
 # The line of what is perfect.
 PERFECT: dict[str, Any] = {"color": "#808080", "dashes": (3, 3)}
 # Areas of the points of the fewest and of the most rows, in square points.
 POINT_AREAS = (12.0, 160.0)
+# Columns in the chart of importance.
+MOST_COLUMNS = 20
 # Classes of a matrix beyond which names and counts would not be read.
 MOST_NAMED = 30
 
@@ -175,7 +177,8 @@ def matrix_cells(axes: Axes, counts: np.ndarray) -> list[Artist]:
     """Draws the cells of a confusion matrix; returns what was drawn.
 
     They are shaded by each true class's share: blue what is right; what is
-    wrong is red, by the square root of its share, so that few are seen.
+    wrong is red, by the square root of its share and by LEAST_SHADE at least,
+    so that few are seen.
     """
     colours = shades(counts)
     drawn: list[Artist] = [axes.imshow(colours)]
@@ -204,7 +207,8 @@ def shades(counts: np.ndarray) -> np.ndarray:
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     right = np.eye(len(counts), dtype=bool)[..., None]
     colours = np.where(right, to_rgb(COLOURS[0]), to_rgb(WRONG))
-    opaque = np.where(right, shares[..., None], np.sqrt(shares)[..., None])
+    seen = np.where(shares > 0, np.maximum(LEAST_SHADE, np.sqrt(shares)), 0)
+    opaque = np.where(right, shares[..., None], seen[..., None])
     return np.concatenate([colours, opaque], axis=2)
 
 
@@ -287,3 +291,65 @@ def bars(title: str, values: dict[str, float]) -> Drawing:
         axes.set(xlabel=title)
     told = ", ".join(f"{name} {rounded(value)}" for name, value in order)
     return Drawing(figure, f"{title}: {told}")
+
+
+def importance(metric: str, columns: list[dict[str, Any]]) -> Drawing:
+    """Draws what a score loses without each column, with its interval.
+
+    Args:
+      metric: the score.
+      columns: "column", "drop" and "interval" (or None) of each; the first
+        MOST_COLUMNS are drawn, from above.
+    """
+    shown = columns[:MOST_COLUMNS]
+    values = np.array([row["drop"] for row in shown])
+    ends = np.array([row["interval"] or [row["drop"]] * 2 for row in shown])
+    # An end of the bootstrap may lie beyond the value itself.
+    spans = np.maximum(0, [values - ends[:, 0], ends[:, 1] - values])
+    places = range(len(shown))
+    with _blank((SIZE[0], 0.9 + 0.24 * len(shown))) as (figure, axes):
+        axes.axvline(0, **PERFECT)
+        axes.errorbar(
+            values, places, xerr=spans, fmt="o", color=COLOURS[0], capsize=3
+        )
+        axes.set_yticks(places, [_name(row["column"]) for row in shown])
+        axes.invert_yaxis()
+        axes.set(xlabel=f"{metric} lost without it")
+    told = ", ".join(f"{r['column']} {rounded(r['drop'])}" for r in shown)
+    return Drawing(figure, f"{metric} lost without a column: {told}")
+
+
+def dependence(
+    name: str, values: list[Any], outputs: dict[str, list[float]], title: str
+) -> Drawing:
+    """Draws how outputs go with a column.
+
+    Args:
+      name: of the column.
+      values: its numbers, times or texts, in their order.
+      outputs: a value at each of them, by the output's name.
+      title: of the outputs.
+    """
+    is_text = isinstance(values[0], str)
+    with _blank() as (figure, axes):
+        places = range(len(values)) if is_text else values
+        for number, (output, means) in enumerate(outputs.items()):
+            axes.plot(
+                places,
+                means,
+                label=_name(output),
+                color=COLOURS[number % len(COLOURS)],
+                linestyle="" if is_text else DASHES[number % len(DASHES)],
+                marker="o" if is_text or len(values) < 3 else None,
+            )
+        if is_text:
+            names = [_name(value) for value in values]
+            axes.set_xticks(places, names, rotation=30, ha="right")
+        axes.set(xlabel=_name(name), ylabel=title)
+        if len(outputs) > 1:
+            axes.legend()
+    told = "; ".join(
+        f"{output} from {rounded(min(means))} to {rounded(max(means))}"
+        for output, means in outputs.items()
+    )
+    return Drawing(figure, f"{title} by {name}: {told}")

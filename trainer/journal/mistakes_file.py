@@ -22,7 +22,11 @@ class MistakesFile(Writer):
     ) -> None:
         found = {"step": step, **find()}
         found["mistakes"] = [
-            {**mistake, "picture": _encode(mistake["picture"])}
+            {
+                **mistake,
+                "picture": _encode(mistake["picture"]),
+                "why": _encode(mistake["why"]),
+            }
             for mistake in found["mistakes"]
         ]
         self._workdir.write_json("detail.json", found)

@@ -109,6 +109,7 @@ def drawings(found: dict[str, Any]) -> Diagnostics:
 def _charts(found: dict[str, Any]) -> dict[str, tuple[np.ndarray, str]]:
     """Draws what `strata report` draws, too."""
     from trainer.charts.drawings import calibration
+    from trainer.charts.drawings import importance
     from trainer.charts.drawings import points
     from trainer.charts.rendering import pixels_of
 
@@ -124,5 +125,13 @@ def _charts(found: dict[str, Any]) -> dict[str, tuple[np.ndarray, str]]:
         drawn["predicted_by_true"] = (
             pixels_of(points(found["points"]))[None],
             f"{len(found['points'])} rows; the grey line is perfect.",
+        )
+    columns = found.get("columns", {})
+    if "importance" in columns:
+        metric = columns["metric"]
+        drawn["importance"] = (
+            pixels_of(importance(metric, columns["importance"]))[None],
+            f"How far {metric} falls when a column is shuffled among"
+            f" {columns['rows']:,} rows, and tells nothing.",
         )
     return drawn

@@ -5,11 +5,11 @@ learnt nothing, however high its score.
 """
 
 from collections.abc import Callable
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from trainer.problem import bootstrap
 from trainer.problem import linear
 from trainer.problem.problem import Problem
 from trainer.process import columns
@@ -20,15 +20,6 @@ from trainer.sources import Split
 # multiplied by, are more: it takes a second at most.
 MOST_FEATURES = 10_000_000
 MOST_PRODUCTS = 20_000_000
-# How often rows are drawn again: of many rows less often, so that it takes a
-# tenth of a second, and fewer draws do.
-MOST_RESAMPLES = 1000
-LEAST_RESAMPLES = 100
-MOST_DRAWN_ROWS = 2_000_000
-# Rows beyond which no interval is told.
-MOST_RESAMPLED_ROWS = 100_000
-_BLOCK_VALUES = 4_000_000
-_ENDS = (0.025, 0.975)
 NAMES = {"guess": "guessing", "linear": "a linear model"}
 
 
@@ -67,7 +58,7 @@ def compare(
         or _linear_outputs(problem, train, split, normalized),
     }
     told = {k: v for k, v in found.items() if not isinstance(v, str)}
-    scores = _resampled(problem, truth, {"network": outputs, **told})
+    scores = bootstrap.scores_of(problem, truth, {"network": outputs, **told})
     own = scores["network"]
     result: dict[str, Any] = {
         "metric": problem.score,
@@ -82,7 +73,7 @@ def compare(
         result[name] = {
             "score": float(scores[name][0]),
             "difference": float(gaps[0]),
-            "interval": _interval(gaps[1:]),
+            "interval": bootstrap.interval(gaps[1:]),
         }
     return result
 
@@ -189,44 +180,3 @@ def linear_outputs(
 
 def _rows(split: Split) -> np.ndarray:
     return split.x if split.rows is None else split.x[split.rows]
-
-
-def _resampled(
-    problem: Problem, truth: np.ndarray, outputs: dict[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Scores the rows as they are, then as they are drawn again: [1 + draws].
-
-    The paired bootstrap: B. Efron & R. Tibshirani 1993, An Introduction to the
-    Bootstrap, section 13.3. All outputs see the same draws.
-    """
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in outputs}
-    for counts in _draws(len(truth)):
-        for name, each in outputs.items():
-            parts[name].append(problem.resampled(each, truth, counts))
-    return {name: np.concatenate(each) for name, each in parts.items()}
-
-
-def _draws(rows: int) -> Iterator[np.ndarray]:
-    """Yields how often each row counts, float64 [some, rows], once each first.
-
-    They are a pure function of the number of rows.
-    """
-    yield np.ones((1, rows))
-    if rows > MOST_RESAMPLED_ROWS:
-        return
-    random = np.random.RandomState(0)
-    block = max(1, _BLOCK_VALUES // rows)
-    draws = max(MOST_DRAWN_ROWS // rows, LEAST_RESAMPLES)
-    draws = min(draws, MOST_RESAMPLES)
-    for start in range(0, draws, block):
-        some = min(block, draws - start)
-        drawn = random.randint(rows, size=(some, rows))
-        place = drawn + np.arange(some)[:, None] * rows
-        counts = np.bincount(place.ravel(), minlength=some * rows)
-        yield counts.reshape(some, rows).astype(np.float64)
-
-
-def _interval(gaps: np.ndarray) -> list[float] | None:
-    if not len(gaps):
-        return None
-    return np.quantile(gaps, _ENDS).tolist()

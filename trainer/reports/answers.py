@@ -65,9 +65,15 @@ def mistakes(run: StoredRun) -> Section:
     section = Section(f"Worst mistakes ({run.detail.get('split')} split)")
     found = run.detail.get("mistakes", [])
     pictures = [row for row in found if row["picture"]]
+    if any(row.get("why") for row in pictures):
+        section.text = (
+            "Beside each: red pixels pushed the answer to the mistake, blue"
+            " ones held it back, counted from an empty image (integrated"
+            " gradients)."
+        )
     section.pictures = [
         Picture(
-            [row["picture"]],
+            [row["picture"], *filter(None, [row.get("why")])],
             f"{row['true']}, taken for {row['predicted']}"
             f" ({columns.shown(row['how_wrong'])}); row {row['row']}",
         )
@@ -116,4 +122,46 @@ def values(run: StoredRun) -> Section:
         head = list(outputs[0])
         rows = [list(row.values()) for row in outputs]
         section.tables = [Table("Per output", head, rows)]
+    return section
+
+
+def columns_told(run: StoredRun) -> Section:
+    """Says which columns of a table the network answers by, and how."""
+    from trainer.charts import drawings
+
+    found = run.detail.get("columns", {})
+    section = Section("Columns that it answers by")
+    if "left_out" in found:
+        section.text = f"Left out: {found['left_out']}."
+    if "importance" not in found:
+        return section
+    rows, metric = (
+        f"{found['rows']:,} {run.detail['split']} rows",
+        found["metric"],
+    )
+    section.text = (
+        f"How far {metric} falls when a column is shuffled among {rows}, and"
+        " tells nothing; with 95 % intervals over these rows. A column whose"
+        " interval holds 0 may be of no use, or others may say the same. Beside"
+        " it: the mean answer as one column changes and the rest of each row"
+        " stays. Both tell of the network, not of causes."
+    )
+    drawn = drawings.importance(metric, found["importance"])
+    more = len(found["importance"]) - drawings.MOST_COLUMNS
+    caption = f"Permutation importance, {rows}"
+    caption += f"; {more} columns of less are left out" * (more > 0)
+    section.charts = [Chart(drawn, caption)]
+    encoding = run.record["data"]["encoding"] or {"target": "answer"}
+    answer = "chance" if run.problem.has_labels else encoding["target"]
+    title = f"mean {answer}"
+    for each in found["dependence"]:
+        values = each["values"]
+        if each["is_time"]:
+            values = np.array(values, "datetime64[s]").astype(object).tolist()
+        if len(values) < 2:
+            continue
+        drawn = drawings.dependence(
+            each["column"], values, each["outputs"], title
+        )
+        section.charts.append(Chart(drawn, f"{title} by {each['column']}"))
     return section

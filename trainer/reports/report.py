@@ -82,6 +82,7 @@ def write(run: StoredRun, path: pathlib.Path) -> None:
             answers.classes(run),
             answers.mistakes(run),
             answers.values(run),
+            answers.columns_told(run),
             _time(run),
             _config(run),
             _origin(run),

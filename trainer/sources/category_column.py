@@ -89,6 +89,14 @@ class CategoryColumn(Column):
         if self.marks_missing:
             features[:, -1] = values == MISSING
 
+    def shown(self, features: np.ndarray) -> np.ndarray:
+        names = [*self.categories]
+        names += ["(rare)"] * self.groups_rare
+        names += ["(missing)"] * self.marks_missing
+        # A text that no training row has is no feature's.
+        place = np.where(features.any(axis=1), features.argmax(axis=1), -1)
+        return np.array([*names, "(unknown)"])[place]
+
     def to_json(self) -> dict[str, Any]:
         # As the first versions wrote it, which had numbers and categories.
         plain = {

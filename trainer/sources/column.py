@@ -66,5 +66,17 @@ class Column(abc.ABC):
         """
 
     @abc.abstractmethod
+    def shown(self, features: np.ndarray) -> np.ndarray:
+        """Undoes `write`, for people.
+
+        Args:
+          features: float32 [rows, features].
+
+        Returns:
+          [rows], float64 numbers, datetime64 or texts; NaN or no time where the
+          value is missing.
+        """
+
+    @abc.abstractmethod
     def to_json(self) -> dict[str, Any]:
         """Returns what the kind's `from_json` takes."""

@@ -32,6 +32,11 @@ class SignedLog:
         part = (values - self.median) / self.spread
         return np.sign(part) * np.log1p(np.abs(part))
 
+    def inverse(self, bent: np.ndarray) -> np.ndarray:
+        """Returns the values that were bent, float64 [rows]."""
+        part = np.sign(bent) * np.expm1(np.abs(bent))
+        return part * self.spread + self.median
+
     def to_json(self) -> dict[str, Any]:
         return {"median": self.median, "spread": self.spread}
 
@@ -61,6 +66,10 @@ class Quantiles:
         part = np.clip((values - low) / (high - low), 0, 1)
         first, last = ranks[place], ranks[place + 1]
         return first + part * (last - first)
+
+    def inverse(self, bent: np.ndarray) -> np.ndarray:
+        """Returns the values that were bent, float64 [rows]; ends at most."""
+        return np.interp(bent, self.ranks, self.knots)
 
     def to_json(self) -> dict[str, Any]:
         return {"knots": list(self.knots), "ranks": list(self.ranks)}

@@ -64,6 +64,8 @@ class Dataset:
       folder: --data_dir as an absolute path, or None where none was given.
       encoding: how a table's cells became x, or None where x is as stored.
       notes: what was made of its files, a line each, for people.
+      feature_names: a name for each feature of a table, or () where there are
+        none; with an encoding its columns have theirs.
       guess: which problem the labels fit, by the rows that there were before
         some were held out; None where it was not asked.
     """
@@ -77,6 +79,7 @@ class Dataset:
     folder: str | None = None
     encoding: Encoding | None = None
     notes: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
     guess: Guess | None = None
 
     def without(self, split: str) -> "Dataset":

@@ -76,6 +76,15 @@ class NumberColumn(Column):
         if self.marks_missing:
             features[:, -1] = missing
 
+    def shown(self, features: np.ndarray) -> np.ndarray:
+        values = features[:, 0].astype(np.float64)
+        if self.curve is not None:
+            values = self.curve.inverse(values)
+        values += self.origin
+        if self.marks_missing:
+            values[features[:, -1] == 1] = np.nan
+        return values
+
     def to_json(self) -> dict[str, Any]:
         # As the first versions wrote it, which had numbers and categories.
         plain = {

@@ -17,6 +17,7 @@ def _table(
         splits={"train": split},
         kind="table",
         class_names=names,
+        feature_names=tuple(map(str, bunch.feature_names)),
         origin=origin + ", as shipped in scikit-learn",
     )
 

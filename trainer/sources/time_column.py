@@ -89,6 +89,13 @@ class TimeColumn(Column):
         if self.marks_missing:
             features[:, -1] = missing
 
+    def shown(self, features: np.ndarray) -> np.ndarray:
+        since_us = features[:, self.kept.index(SINCE)] * float(SECOND_US)
+        times = (self.first + since_us).astype("datetime64[us]")
+        if self.marks_missing:
+            times[features[:, -1] == 1] = np.datetime64("NaT")
+        return times
+
     def to_json(self) -> dict[str, Any]:
         return {
             "kind": KIND,

@@ -13,6 +13,7 @@ from trainer.input.epochs import Epochs
 from trainer.journal.writer import Line
 from trainer.journal.writers import Writers
 from trainer.model.network import Network
+from trainer.model.probe import NetworkProbe
 from trainer.problem import baselines
 from trainer.problem import mistakes
 from trainer.process.clock import Clock
@@ -228,9 +229,14 @@ class Scoring:
         outputs = self._evaluate.outputs(split)
         if outputs is None:
             return
+        self._watchdog.touch()
         find = functools.cache(
             lambda: mistakes.look(
-                self._network.problem, self._dataset, split, outputs
+                self._network.problem,
+                self._dataset,
+                split,
+                outputs,
+                NetworkProbe(self._network, self._dataset.splits[split].x),
             )
         )
         self._writers.mistakes(split, self._state.step, find)

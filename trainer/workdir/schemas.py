@@ -178,10 +178,38 @@ class Mistake(TypedDict):
     predicted: str
     how_wrong: float
     picture: str | None
+    why: NotRequired[str | None]
     # Of a table's row.
     file: NotRequired[str]
     line: NotRequired[Count]
     cells: NotRequired[dict[str, str]]
+
+
+class Importance(TypedDict):
+    """How much the score falls once a column tells nothing."""
+
+    column: str
+    drop: float
+    interval: Interval | None
+
+
+class Dependence(TypedDict):
+    """How the mean outputs go with a column."""
+
+    column: str
+    values: list[float | str]
+    is_time: bool
+    outputs: dict[str, list[float]]
+
+
+class Columns(TypedDict):
+    """Which columns a network answers by, or why nobody looked."""
+
+    left_out: NotRequired[str]
+    rows: NotRequired[Count]
+    metric: NotRequired[str]
+    importance: NotRequired[list[Importance]]
+    dependence: NotRequired[list[Dependence]]
 
 
 class Curve(TypedDict):
@@ -205,6 +233,7 @@ class Detail(TypedDict):
     curves: NotRequired[list[Curve]]
     points: NotRequired[list[Interval]]
     per_output: NotRequired[list[dict[str, float]]]
+    columns: NotRequired[Columns]
 
 
 class SketchedColumn(TypedDict):
