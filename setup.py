@@ -38,10 +38,11 @@ ONNX = [
     "onnxruntime>=1.22,<2",
     "tf2onnx>=1.16,<2",
 ]
-# CUDA's libraries; launch/requirements-gpu.in says why nvcc's bound.
+# CUDA's libraries; launch/requirements-gpu.in says why their bounds.
 GPU = [
     f"tensorflow[and-cuda]{TENSORFLOW_BOUNDS}",
     "nvidia-cuda-nvcc-cu12>=12.6.85,<13; sys_platform == 'linux'",
+    "nvidia-cudnn-cu12>=9.24,<10; sys_platform == 'linux'",
 ]
 # Workdirs and data on gs://.
 GCS = ["google-cloud-storage>=3,<4"]

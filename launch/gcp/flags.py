@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import sys
 from typing import Any
 
 from trainer.flags import joined
@@ -193,6 +194,8 @@ def _check_detached(wanted: argparse.Namespace) -> None:
 
 def _gpu_of(wanted: argparse.Namespace) -> dict[str, Any]:
     found = gpus.gpus_of(wanted.machine_type, wanted.accelerator)
+    if doubt := gpus.doubt_of(wanted.machine_type):
+        print(f"WARNING: {doubt}", file=sys.stderr, flush=True)
     if wanted.num_vms > MOST_VMS:
         raise UserError(
             f"--num_vms={wanted.num_vms} must be {MOST_VMS} or fewer"

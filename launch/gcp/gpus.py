@@ -42,6 +42,8 @@ _CPUS = re.compile(
     r"(c[2-4][ad]?|e2|f1|g1|h[34]|m[1-4]|n[24]d?|t2[ad]|x4|z3)-.*"
 )
 _ACCELERATOR = re.compile(r"(?:type=)?([a-z0-9-]+)(?:,count=([1-9]\d?))?")
+# B200, GB200 and RTX PRO 6000: of compute capability 10.0 and 12.0.
+_NEWER = re.compile(r"(a4x?|g4)-.*")
 # Family and project: Ubuntu 24.04 with NVIDIA's driver 580, Python 3.12 and
 # nothing else; CUDA's libraries come with tensorflow[and-cuda]. Still to be
 # held against cloud.google.com/compute/docs/images/os-details.
@@ -49,6 +51,18 @@ IMAGE = (
     "ubuntu-accelerator-2404-amd64-with-nvidia-580",
     "ubuntu-os-accelerator-images",
 )
+
+
+def doubt_of(machine_type: str) -> str | None:
+    """Says why training on a machine may fail, where that is known."""
+    if not _NEWER.fullmatch(machine_type):
+        return None
+    return (
+        f"--machine_type={machine_type}: TensorFlow 2.21's wheel has no kernels"
+        " for its GPUs; others' runs on such ended with CUDA_ERROR_INVALID_PTX"
+        " or INVALID_HANDLE (docs/launch/README.md). a3-* (H100), a2-* (A100)"
+        " and g2-* (L4) are those that it was built for"
+    )
 
 
 def gpus_of(machine_type: str, accelerator: str | None) -> Gpus:

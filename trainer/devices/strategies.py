@@ -12,6 +12,7 @@ from tensorflow.python.eager import context
 
 from trainer.cluster.place import Cluster
 from trainer.devices import gpu_compiler
+from trainer.devices import gpu_kernels
 from trainer.process.exits import UserError
 
 TPU_CONNECT_SECS = 45.0
@@ -49,6 +50,7 @@ def prepare_devices(
             f" {_nvidia_state(found)}",
             flush=True,
         )
+    gpu_kernels.check()
     grow_memory()
     _bind_local_gpu(gpus, place)
     if cpu_devices:

@@ -41,3 +41,19 @@ def test_gpus_are_added_to_any_machine_that_takes_them(machine_type):
 def test_gpus_are_added_to_a_machine_that_has_none():
     added = gpus.gpus_of("n1-standard-8", "nvidia-tesla-v100")
     assert added == gpus.Gpus(1, "type=nvidia-tesla-v100,count=1")
+
+
+@pytest.mark.parametrize(
+    ("machine_type", "is_doubted"),
+    [
+        ("a4-highgpu-8g", True),
+        ("g4-standard-48", True),
+        ("a3-highgpu-8g", False),
+        ("g2-standard-4", False),
+        ("n1-standard-8", False),
+    ],
+)
+def test_gpus_that_tensorflow_has_no_kernels_for_are_doubted(
+    machine_type, is_doubted
+):
+    assert bool(gpus.doubt_of(machine_type)) is is_doubted
