@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tests import stepping
+from trainer.devices import strategies
 from trainer.steps import pieces
 from trainer.train import plan as plan_lib
 
@@ -29,7 +29,7 @@ def test_how_a_chunk_is_cut(steps, slots, wanted):
     assert pieces.lengths(steps, slots) == wanted
 
 
-def flat_weights(monkeypatch, in_pieces):
+def flat_weights(monkeypatch, in_pieces, strategy="default"):
     """Trains; returns losses, weights and how often a length was traced."""
     made, loops = plan_lib.step_options, []
 
@@ -44,17 +44,19 @@ def flat_weights(monkeypatch, in_pieces):
     monkeypatch.setattr(plan_lib, "step_options", options_of)
     monkeypatch.setattr(pieces, "InPieces", Noted)
     config = stepping.config_of(FIELDS)
-    losses, network = stepping.run_steps(config, tf.distribute.get_strategy())
+    losses, network = stepping.run_steps(config, strategies.build(strategy))
     return losses, stepping.flat(network.model.weights), loops
 
 
 def test_pieces_give_the_same_weights(monkeypatch):
     losses, weights, loops = flat_weights(monkeypatch, False)
     assert loops == []
-    again, weights_again, loops = flat_weights(monkeypatch, True)
-    np.testing.assert_array_equal(losses, again)
-    np.testing.assert_array_equal(weights, weights_again)
-    (loop,) = loops
-    # Of 10, 8 and 1 steps; one of them is expected.
-    assert loop.program.experimental_get_tracing_count() == 3
-    assert loop.experimental_get_tracing_count() == 1
+    # Those of a single replica hand out the chunk each in its own way.
+    for name in ("default", "one_device", "mirrored"):
+        again, weights_again, loops = flat_weights(monkeypatch, True, name)
+        np.testing.assert_array_equal(losses, again)
+        np.testing.assert_array_equal(weights, weights_again)
+        loop = loops[-1]
+        # Of 10, 8 and 1 steps; one of them is expected.
+        assert loop.program.experimental_get_tracing_count() == 3
+        assert loop.experimental_get_tracing_count() == 1

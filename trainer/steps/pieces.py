@@ -65,11 +65,13 @@ def cut(
     chunk: dict[str, tf.Tensor], first: int, length: int
 ) -> dict[str, tf.Tensor]:
     """Returns some steps of a chunk as one of their own."""
-    rows = {
-        name: chunk[name][first : first + length]
-        for name in _OF_EACH_STEP
-        if name in chunk
-    }
+    # Where the chunk lies: a GPU would fetch all of it for each slice.
+    with tf.device(chunk["x"].device):
+        rows = {
+            name: chunk[name][first : first + length]
+            for name in _OF_EACH_STEP
+            if name in chunk
+        }
     return {
         **chunk,
         **rows,
