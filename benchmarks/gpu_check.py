@@ -45,9 +45,14 @@ def programs_of(argv: list[str]) -> tuple[str, list[Program]]:
     Raises:
       UserError: the config is wrong, or XLA does not know an operation.
     """
-    with tempfile.TemporaryDirectory() as workdir, start.eased():
+    with start.eased():
+        import tensorflow as tf
+
         from benchmarks import lowering
 
+        # What it says of a driver that is missing is no news.
+        tf.config.list_physical_devices()
+    with tempfile.TemporaryDirectory() as workdir:
         job = lowering.job_of(argv, workdir)
         pieces = [
             Program(f"{steps} step{'s' * (steps > 1)}", text, steps)
