@@ -307,12 +307,12 @@ def importance(metric: str, columns: list[dict[str, Any]]) -> Drawing:
     # An end of the bootstrap may lie beyond the value itself.
     spans = np.maximum(0, [values - ends[:, 0], ends[:, 1] - values])
     places = range(len(shown))
-    with _blank((SIZE[0], 0.9 + 0.24 * len(shown))) as (figure, axes):
+    with blank((SIZE[0], 0.9 + 0.24 * len(shown))) as (figure, axes):
         axes.axvline(0, **PERFECT)
         axes.errorbar(
             values, places, xerr=spans, fmt="o", color=COLOURS[0], capsize=3
         )
-        axes.set_yticks(places, [_name(row["column"]) for row in shown])
+        axes.set_yticks(places, [shown_name(row["column"]) for row in shown])
         axes.invert_yaxis()
         axes.set(xlabel=f"{metric} lost without it")
     told = ", ".join(f"{r['column']} {rounded(r['drop'])}" for r in shown)
@@ -331,21 +331,21 @@ def dependence(
       title: of the outputs.
     """
     is_text = isinstance(values[0], str)
-    with _blank() as (figure, axes):
+    with blank() as (figure, axes):
         places = range(len(values)) if is_text else values
         for number, (output, means) in enumerate(outputs.items()):
             axes.plot(
                 places,
                 means,
-                label=_name(output),
+                label=shown_name(output),
                 color=COLOURS[number % len(COLOURS)],
                 linestyle="" if is_text else DASHES[number % len(DASHES)],
                 marker="o" if is_text or len(values) < 3 else None,
             )
         if is_text:
-            names = [_name(value) for value in values]
+            names = [shown_name(value) for value in values]
             axes.set_xticks(places, names, rotation=30, ha="right")
-        axes.set(xlabel=_name(name), ylabel=title)
+        axes.set(xlabel=shown_name(name), ylabel=title)
         if len(outputs) > 1:
             axes.legend()
     told = "; ".join(
