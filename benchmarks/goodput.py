@@ -77,7 +77,7 @@ def main() -> None:
             flags,
         )
     print(f"measured, a kill every {arguments.every_secs:.0f} s:")
-    print(clock.describe(secs))
+    print(f"{clock.described(secs)}: {clock.listed(secs)}")
     # A start costs what is neither training nor spent at a steady rate.
     starts = arguments.kills + 1
     begin_secs = sum(secs.get(name, 0.0) for name in STARTING) / starts

@@ -42,9 +42,15 @@ MOST_BYTES = 2**17
 MOST_DESCRIPTORS = 64
 # `python -m` makes these its `__main__`, and reads no other copy of them.
 DOORS = ("trainer.task", "trainer.__main__")
-# Rooms that no trainer imports, and whose extras may not be there.
-APART = tuple(
-    f"trainer.{room}" for room in ("configs", "launch", "server", "workbench")
+# No trainer imports these, or only where it is asked to; what they import may
+# not be there.
+APART = (
+    "trainer.configs",
+    "trainer.journal.mlflow_tracker",
+    "trainer.journal.wandb_tracker",
+    "trainer.launch",
+    "trainer.server",
+    "trainer.workbench",
 )
 # Ignored in the background of a shell, and then in children, too.
 _ON_INTERRUPT = signal.getsignal(signal.SIGINT)

@@ -129,7 +129,11 @@ def test_bars_have_the_greatest_first():
 
 
 def test_importance_has_its_intervals_and_the_greatest_on_top():
-    drops = {"a": (0.2, [0.1, 0.25]), "b": (0.0, None), "$c": (0.1, [0.2, 0.3])}
+    drops: dict[str, tuple[float, list[float] | None]] = {
+        "a": (0.2, [0.1, 0.25]),
+        "b": (0.0, None),
+        "$c": (0.1, [0.2, 0.3]),
+    }
     columns = [
         {"column": name, "drop": drop, "interval": interval}
         for name, (drop, interval) in drops.items()
@@ -140,7 +144,9 @@ def test_importance_has_its_intervals_and_the_greatest_on_top():
     points, _, (bars,) = container
     assert list(points.get_xdata()) == [0.2, 0, 0.1]
     ends = np.array(bars.get_segments())[:, :, 0]
-    np.testing.assert_allclose(ends, [[0.1, 0.25], [0, 0], [0.1, 0.3]])
+    np.testing.assert_allclose(
+        ends, np.array([[0.1, 0.25], [0.0, 0.0], [0.1, 0.3]])
+    )
     assert [t.get_text() for t in axes.get_yticklabels()] == list(drops)
     assert axes.yaxis_inverted()
     told = "accuracy lost without a column: a 0.2, b 0, $c 0.1"

@@ -82,7 +82,7 @@ def test_an_export_answers_as_the_run(exported, images, runtime):
     assert (about["version"], about["runtime"]) == ("1", runtime)
     assert about["card"].startswith("# ")
     model = load(exported)
-    found = np.float32([row["probabilities"] for row in told])
+    found = np.array([row["probabilities"] for row in told], np.float32)
     np.testing.assert_allclose(
         found, model.predict(images, batch_size=4), rtol=0, atol=1e-6
     )

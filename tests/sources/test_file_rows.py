@@ -76,12 +76,25 @@ def test_a_file_that_is_gone_or_large_is_let_be(tmp_path, monkeypatch):
     assert file_rows.find(dataset, "test", [0]) == {}
 
 
+class Steadfast:
+    """A network that answers alike whatever it is asked."""
+
+    parameters = 1
+
+    def outputs(self, x):
+        return np.full((len(x), 1), 0.9, np.float32)
+
+    def attributions(self, x, place):
+        return np.zeros_like(x)
+
+
 def test_a_mistake_names_the_line_and_its_cells(tmp_path):
     text = HEADER + ROWS.replace("\n5,red", "\n5,r\x1bed", 1)
     dataset = load("files", write(tmp_path, text))
     problem, dataset = settle(Config(), dataset)
     outputs = np.full((dataset.splits["test"].examples, 1), 0.9, np.float32)
-    found = mistakes.look(problem, dataset, "test", outputs)["mistakes"]
+    looked = mistakes.look(problem, dataset, "test", outputs, Steadfast())
+    found = looked["mistakes"]
     assert found
     for mistake in found:
         assert mistake["file"] == "data.csv"

@@ -76,7 +76,7 @@ def _yaml(text: str) -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        yaml_implicit_resolvers: ClassVar[dict] = {}
+        yaml_implicit_resolvers: ClassVar[dict] = {}  # type: ignore[misc]
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict:
             keys = [key.value for key, _ in node.value]
@@ -87,9 +87,13 @@ def _yaml(text: str) -> Any:
     for kind, form in _SCALARS.items():
         tag, whole = f"tag:yaml.org,2002:{kind}", re.compile(rf"(?:{form})\Z")
         Loader.add_implicit_resolver(tag, whole, None)
-    for number in (int, float):  # 010 is ten
-        tag = f"tag:yaml.org,2002:{number.__name__}"
-        Loader.add_constructor(tag, lambda _, node, n=number: n(node.value))
+    # 010 is ten.
+    read = {
+        "int": lambda _, x: int(x.value),
+        "float": lambda _, x: float(x.value),
+    }
+    for name, construct in read.items():
+        Loader.add_constructor(f"tag:yaml.org,2002:{name}", construct)
     try:
         return yaml.load(text, Loader)
     except yaml.YAMLError as error:

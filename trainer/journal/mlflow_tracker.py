@@ -58,8 +58,10 @@ class MlflowTracker(Tracker):
         for first in range(0, len(params), MOST_PARAMS):
             some = params[first : first + MOST_PARAMS]
             client.log_batch(self._run_id, params=some)
-        tags = [RunTag(name, value) for name, value in run.tags.items()]
-        client.log_batch(self._run_id, tags=tags)
+        client.log_batch(
+            self._run_id,
+            tags=[RunTag(name, value) for name, value in run.tags.items()],
+        )
         return {
             (metric.step, split)
             for split in _SPLITS

@@ -110,7 +110,8 @@ def _help_of(name: str) -> str:
 
 def flags_in(text: str) -> tuple[list[str], Choices]:
     """Returns the flags of a --help, and the choices that it shows."""
-    found, choices = {}, {}
+    found: dict[str, None] = {}
+    choices: Choices = {}
     # Above stand examples.
     for flag, value in _FLAG.findall(text.partition("\noptions:\n")[2]):
         found[f"{flag}=" if value else flag] = None

@@ -133,10 +133,11 @@ def extras(
 
 def _extras_of(wanted: Requirement) -> Iterator[str]:
     """Yields the extras that ask for a package on this system."""
-    text = str(wanted.marker or "")
-    for name in sorted(set(_quoted(text)) - set(_FOR_DEVELOPERS)):
-        here = wanted.marker and wanted.marker.evaluate({"extra": name})
-        if here and not wanted.marker.evaluate({"extra": ""}):
+    marker = wanted.marker
+    if marker is None or marker.evaluate({"extra": ""}):
+        return
+    for name in sorted(set(_quoted(str(marker))) - set(_FOR_DEVELOPERS)):
+        if marker.evaluate({"extra": name}):
             yield name
 
 
