@@ -31,6 +31,7 @@ from trainer.config.values import unknown_field
 from trainer.devices.choice import STRATEGIES
 from trainer.process.exits import UserError
 from trainer.process.exposition import LOOPBACK
+from trainer.storage import vertex
 from trainer.storage.names import check_place
 from trainer.storage.names import is_remote
 from trainer.storage.names import place
@@ -108,7 +109,8 @@ class Flags:
     )
     workdir: str | None = _flag(
         "Folder of the run, or gs://BUCKET/PATH. By default runs/<config"
-        " name>. A word with a / in it says it, too.",
+        " name>; under Vertex AI, the parent of AIP_CHECKPOINT_DIR. A word with"
+        " a / in it says it, too.",
         value="DIR",
     )
     data_dir: str | None = _flag(
@@ -432,9 +434,11 @@ def _read(words: _Words) -> Flags:
         )
     given: dict[str, Any] = {name: values[name].value for name in names}
     found = Flags(words.config, **given)
+    if found.workdir is None:
+        found.workdir = vertex.workdir(os.environ)
     for name in PLACES:
-        if given[name] is not None:
-            check_place(given[name])
+        if getattr(found, name) is not None:
+            check_place(getattr(found, name))
     if found.config is None and found.workdir is not None:
         own = os.path.join(os.path.expanduser(found.workdir), OF_RUN)
         found.config = own if os.path.isfile(own) else None

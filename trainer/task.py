@@ -31,6 +31,7 @@ from trainer.process.stopping import Stop
 from trainer.process.watchdog import FIRST_SECS
 from trainer.process.watchdog import LEAST_SECS
 from trainer.process.watchdog import Watchdog
+from trainer.storage import vertex
 from trainer.train import preparation
 from trainer.train.job import Work
 from trainer.workdir.location import open_location
@@ -68,6 +69,9 @@ def run(argv: list[str], stop: Stop) -> int:
             trackings=trackers.opened(flags.log_to),
         )
         place = discovery.enter(flags.cluster, os.environ)
+        if place.is_evaluator:
+            print("nothing to do for an evaluator: a run scores itself")
+            return DONE
         on_end = flags.on_end if place.is_chief else None
         with (
             ending(on_end, flags.run_workdir) as end,
@@ -102,14 +106,28 @@ def _run_at(
             join_secs=flags.join_secs,
             profile_steps=flags.profiled,
         )
+        model = vertex.folder_of(vertex.MODEL, folder, os.environ)
         if work is None:
+            if place.is_chief and model and not model.exists():
+                _write_model(folder, model)
             return DONE
         code = _train(flags, work, strategy_name, stop)
         if code == DONE and place.is_chief and config.log.report:
             from trainer.reports import report
 
             report.write_at_the_end(str(work.workdir.path))
+        if code == DONE and place.is_chief and model:
+            _write_model(folder, model)
         return code
+
+
+def _write_model(workdir: pathlib.Path, folder: pathlib.Path) -> None:
+    """Writes the run's SavedModel where Vertex AI looks for it."""
+    with start.eased():
+        from trainer.serving import saved_model
+
+    saved_model.write(workdir, folder)
+    print(f"SavedModel: {folder}", flush=True)
 
 
 def _train(flags: Flags, work: Work, strategy_name: str, stop: Stop) -> int:

@@ -120,6 +120,24 @@ def test_auto_takes_what_is_nearest_to_the_user():
     assert discovery.find("auto", alone) == ("slurm", Cluster())
 
 
+def test_vertex_ais_further_keys_are_left_aside():
+    """As its documentation shows them; an evaluator has no part in it."""
+    told = {
+        "cluster": WITH_CHIEF,
+        "environment": "cloud",
+        "job": {"workerPoolSpecs": [{}]},
+        "task": {"type": "worker", "index": 1, "trial": "3", "cloud": "x"},
+    }
+    place = discovery.read({"TF_CONFIG": json.dumps(told)})
+    assert (place.addresses, place.index) == (("c:1", "a:1", "b:1"), 2)
+    told["cluster"] = WITH_CHIEF | {"evaluator": ["e:1"]}
+    assert discovery.read({"TF_CONFIG": json.dumps(told)}) == place
+    told["task"] = {"type": "evaluator", "index": 0}
+    assert discovery.read({"TF_CONFIG": json.dumps(told)}).is_evaluator
+    del told["cluster"]
+    assert discovery.read({"TF_CONFIG": json.dumps(told)}).is_evaluator
+
+
 @pytest.mark.parametrize("has_chief", [False, True])
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_tensorflow_is_told_the_same(has_chief, index):
@@ -133,12 +151,7 @@ def test_tensorflow_is_told_the_same(has_chief, index):
         *(
             ("tf_config", environment(*given), words)
             for given, words in [
-                (
-                    ({"worker": ["a:1"]}, "evaluator", 0),
-                    "task type 'evaluator'",
-                ),
-                ((WORKERS, "evaluator", 0), "task type 'evaluator'"),
-                (({}, "evaluator", 0), "task type 'evaluator'"),
+                ((WORKERS, "ps", 0), "task type 'ps'"),
                 (
                     ({"worker": ["a:1"]}, "worker", 1),
                     "'worker', index 1, not of",

@@ -28,6 +28,8 @@ SECRET = "STRATA_JOB_SECRET"
 def read(environment: Mapping[str, str]) -> Cluster:
     """Reads TF_CONFIG, as TensorFlow's multi-worker guide describes it.
 
+    Keys that a platform adds are left aside.
+
     Returns:
       One worker where it is unset or names but this one.
 
@@ -44,11 +46,13 @@ def read(environment: Mapping[str, str]) -> Cluster:
         raise _refusal(text, f"cannot be read ({error})") from None
     if "sparseCluster" in value:
         raise _refusal(text, "names not all workers, by 'sparseCluster'")
+    # No part of the cluster: TensorFlow and Vertex AI start it beside.
+    named.pop("evaluator", None)
+    if kind == "evaluator":
+        return Cluster(is_evaluator=True)
     if task and kind not in JOBS:
         raise _refusal(
-            text,
-            f"has task type {kind!r}, and jobs are {' and '.join(JOBS)}: a run"
-            " scores itself, so start it without that task",
+            text, f"has task type {kind!r}, and jobs are {' and '.join(JOBS)}"
         )
     others = set(named) - set(JOBS)
     if others:

@@ -18,6 +18,7 @@ class Cluster:
         which workers are counted from 0.
       job: by which its surroundings know the job; "" where they do not.
       secret: that the job's processes alone know; empty where there is none.
+      is_evaluator: whether this process was started to score beside the job.
     """
 
     addresses: tuple[str, ...] = ()
@@ -25,6 +26,7 @@ class Cluster:
     has_chief_task: bool = False
     job: str = ""
     secret: bytes = dataclasses.field(default=b"", repr=False)
+    is_evaluator: bool = False
 
     def tf_config(self) -> str:
         """Returns what TF_CONFIG is to say to TensorFlow of several workers."""

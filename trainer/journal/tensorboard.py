@@ -1,5 +1,6 @@
 """What TensorBoard shows of a run: curves, pictures, texts and the graph."""
 
+import os
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,7 @@ from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
 from trainer.process import clock
 from trainer.process.facts import command
+from trainer.storage import vertex
 
 
 class TensorBoard(Writer):
@@ -26,7 +28,9 @@ class TensorBoard(Writer):
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
-        self._files = EventFiles(subject.workdir.path, subject.first_step)
+        path = subject.workdir.path
+        folder = vertex.folder_of(vertex.EVENTS, path, os.environ) or path
+        self._files = EventFiles(folder, subject.first_step)
         self._matrices = Matrices(
             subject.network.problem.labels,
             lambda split, step, pixels: self._files.pictures(

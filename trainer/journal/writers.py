@@ -1,5 +1,6 @@
 """Who is told what a run says: one list, empty where it is not the chief's."""
 
+import os
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from trainer.journal import hypertune
 from trainer.journal.display import Display
 from trainer.journal.first_images import FirstImages
+from trainer.journal.hypertune import Hypertune
 from trainer.journal.metrics_log import MetricsLines
 from trainer.journal.mistakes_file import MistakesFile
 from trainer.journal.outlets import Outlets
@@ -36,6 +39,7 @@ def open_writers(
         (True, FirstImages),
         (log.report, MistakesFile),
         (log.tensorboard, TensorBoard),
+        (hypertune.FILE in os.environ, Hypertune),
         (True, display.writer),
         (on_alert is not None, lambda run: _alert_hook(run, on_alert)),
     )

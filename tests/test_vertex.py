@@ -1,0 +1,63 @@
+"""The trainer as Vertex AI starts it: by an environment, without a workdir."""
+
+import json
+
+import pytest
+
+from trainer import task
+
+
+@pytest.fixture
+def trial(tmp_path, monkeypatch):
+    """What a trial of a tuning finds, its folders on this machine."""
+    base = tmp_path / "base" / "1"
+    told = {
+        "cluster": {"chief": ["training-workerpool0-ab-0:2222"]},
+        "environment": "cloud",
+        "job": {"workerPoolSpecs": []},
+        "task": {"type": "chief", "index": 0, "trial": "1", "cloud": "x"},
+    }
+    environment = {
+        "AIP_CHECKPOINT_DIR": f"{base}/checkpoints/",
+        "AIP_MODEL_DIR": f"{base}/model/",
+        "AIP_TENSORBOARD_LOG_DIR": f"{base}/logs/",
+        "CLOUD_ML_HP_METRIC_FILE": f"{tmp_path}/hypertune/output.metrics",
+        "CLOUD_ML_TRIAL_ID": "1",
+        "CLUSTER_SPEC": "{}",
+        "TF_CONFIG": json.dumps(told),
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    return base
+
+
+def test_a_trial_keeps_its_run_where_vertex_ai_wants_it(
+    trial, tmp_path, monkeypatch, capsys
+):
+    flags = ["--config=wine", "--config.epochs=2"]
+    assert task.main(flags) == 0
+    result = json.loads((trial / "result.json").read_text())
+    assert list((trial / "checkpoints").glob("step_*/manifest.json"))
+    assert list((trial / "logs").glob("validation/events.out.tfevents.*"))
+    assert not (trial / "validation").exists()
+    assert (trial / "model" / "saved_model.pb").exists()
+    lines = (tmp_path / "hypertune/output.metrics").read_text().splitlines()
+    scores = [json.loads(line) for line in lines]
+    last = [s["test_accuracy"] for s in scores if "test_accuracy" in s][-1]
+    assert float(last) == result["evaluation"]["test"]["accuracy"]
+    assert scores[-1]["trial"] == "1"
+    assert {s["global_step"] for s in scores} >= {str(result["step"])}
+    # Started again by Vertex AI, the run is finished.
+    monkeypatch.setenv("TF_CONFIG", "{}")
+    capsys.readouterr()
+    assert task.main(flags) == 0
+    assert f"{trial} is finished at step" in capsys.readouterr().out
+
+
+def test_an_evaluator_has_nothing_to_do(trial, monkeypatch, capsys):
+    told = {"cluster": {}, "task": {"type": "evaluator", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(told))
+    assert task.main(["--config=wine"]) == 0
+    assert "a run scores itself" in capsys.readouterr().out
+    assert not trial.exists()
