@@ -1,4 +1,4 @@
-"""`strata launch gcp`: jobs on Google Cloud's GPU and TPU machines."""
+"""`strata launch gcp`: jobs on Google Cloud's machines and Vertex AI."""
 
 import dataclasses
 import difflib
@@ -25,6 +25,7 @@ usage: strata launch gcp VERB [flags]
 
   gpu          run a job on GPU machines
   tpu          run a job on a TPU VM
+  vertex       run a job on Vertex AI
   list         list the machines of all jobs
   status       say how a job stands
   logs         print the chief's log, and follow it
@@ -33,10 +34,10 @@ usage: strata launch gcp VERB [flags]
   resume       make a job's machines again, and follow it
   delete       delete a job's machines at once
 
-All but gpu, tpu and list take --name=NAME. strata launch gcp VERB --help tells
-a verb's flags.
+All but gpu, tpu, vertex and list take --name=NAME. strata launch gcp VERB
+--help tells a verb's flags.
 """
-MADE = (gcloud.GPU, gcloud.TPU)
+MADE = (gcloud.GPU, gcloud.TPU, gcloud.VERTEX)
 VERBS = (*MADE, *jobs.VERBS)
 
 

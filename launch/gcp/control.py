@@ -45,7 +45,8 @@ class Control:
         """Puts into the bucket what the machines read."""
         self.keep("request.json", self._request.to_json() + "\n")
         if not has_code:
-            self._pack()
+            if self._request.revision:
+                self._pack()
             for name in plan.secrets_of(self._request):
                 file = self._folder / name
                 secret = secrets.token_hex().encode()
@@ -61,8 +62,9 @@ class Control:
         return str(self._folder / name)
 
     def _pack(self) -> None:
-        with open(self._folder / "code.tar.gz", "wb") as file:
-            words = plan.archive(self._request.revision)
+        name = plan.name_of(self._request.package)
+        with open(self._folder / name, "wb") as file:
+            words = plan.archive(self._request)
             done = finish(words, CHANGE_SECS, stdout=file)
         if done.returncode:
             raise GcloudError(f"git archive failed: {done.stderr}")
@@ -104,13 +106,19 @@ class Control:
         text = self._client.read(
             gcloud.read(
                 self._request.project,
-                f"{self._request.control}/log-0.txt",
+                self._chiefs_log(),
                 self._shown_bytes,
             )
         )
         if text:
             self._shown_bytes += len(text.encode())
             print(text, end="", flush=True)
+
+    def _chiefs_log(self) -> str:
+        if self._request.kind == gcloud.VERTEX:
+            # As the trainer itself keeps it, in its workdir.
+            return f"{self._request.workdir}/logs/worker_0.log"
+        return f"{self._request.control}/log-0.txt"
 
     def fetch(self) -> None:
         """Copies the results to this machine."""

@@ -4,8 +4,10 @@ import dataclasses
 import json
 import shlex
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
+from trainer.launch.gcp import creation
 from trainer.launch.gcp import gcloud
 from trainer.launch.gcp.client import Answer
 from trainer.launch.gcp.client import Client
@@ -24,12 +26,18 @@ _ENDED = (
     "FAILED",
     "DELETING",
 )
+# Of a custom job of Vertex AI, which keeps it for ever.
+_OVER = ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "CANCELLING")
 DELETIONS = 5
 
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """A machine, or a request for a TPU."""
+    """A machine, a request for a TPU, or a job of Vertex AI.
+
+    Attributes:
+      number: of a job of Vertex AI, by which alone it can be cancelled.
+    """
 
     kind: str
     name: str
@@ -38,6 +46,7 @@ class Machine:
     state: str
     type: str
     owner: str = ""
+    number: str = ""
 
     @property
     def is_ended(self) -> bool:
@@ -49,8 +58,16 @@ def find(
     project: str | None,
     kinds: tuple[str, ...],
     name: str | None,
+    regions: Sequence[str] = (),
 ) -> list[Machine]:
     """Lists the machines of a job; of all jobs where its name is None.
+
+    Args:
+      client: to ask by.
+      project: or None for gcloud's own.
+      kinds: of machines to look for.
+      name: of the job.
+      regions: to look for jobs of Vertex AI in.
 
     Raises:
       GcloudError: gcloud could not list them.
@@ -66,6 +83,10 @@ def find(
             raise GcloudError(f"TPUs cannot be listed: {answer.words()}")
         rows = json.loads(answer.text or "[]") if answer.code == 0 else []
         found += filter(None, map(_tpu, rows))
+    if gcloud.VERTEX in kinds:
+        for region in regions:
+            rows = client.json(gcloud.list_custom_jobs(project, region, name))
+            found += filter(None, map(_custom_job, rows))
     return [m for m in found if name is None or m.job == name]
 
 
@@ -98,6 +119,26 @@ def _tpu(row: dict[str, Any]) -> Machine | None:
     )
 
 
+def _custom_job(row: dict[str, Any]) -> Machine | None:
+    """Returns a job of Vertex AI, or None for one that has ended."""
+    parts = row["name"].split("/")
+    state = row.get("state", "?").removeprefix("JOB_STATE_")
+    return (
+        None
+        if state in _OVER
+        else Machine(
+            kind=gcloud.VERTEX,
+            name=row["displayName"],
+            zone=parts[3],
+            job=row.get("labels", {}).get(LABEL, ""),
+            state=state,
+            type="custom job",
+            owner=row.get("labels", {}).get(OWNER_LABEL, ""),
+            number=parts[-1],
+        )
+    )
+
+
 class Fleet:
     """The machines of one job.
 
@@ -106,6 +147,7 @@ class Fleet:
       project: or None for gcloud's own.
       name: of the job.
       kinds: of machines that it may have.
+      zones: of Vertex AI, the regions that it may be in.
       pause: waits so many seconds; says whether to give up meanwhile.
     """
 
@@ -115,23 +157,29 @@ class Fleet:
         project: str | None,
         name: str,
         kinds: tuple[str, ...],
+        zones: Sequence[str],
         pause: Callable[[float], bool],
     ) -> None:
         self._client = client
         self._project = project
         self._name = name
         self._kinds = kinds
+        self._zones = zones
         self._pause = pause
 
     def there(self) -> list[Machine]:
         """Lists what there is."""
-        return find(self._client, self._project, self._kinds, self._name)
+        return find(
+            self._client, self._project, self._kinds, self._name, self._zones
+        )
 
     def make(
         self, request: Request, zone: str, names: list[str], startup: str
     ) -> Answer | None:
         """Makes machines, all or none; returns why it could not, or None."""
-        answer = self._client.ask(gcloud.create(request, zone, names, startup))
+        answer = self._client.ask(
+            creation.create(request, zone, names, startup)
+        )
         made = {m.name for m in self.there() if m.zone == zone}
         if set(names) <= made:
             return None
@@ -190,6 +238,10 @@ def deletions(
     for machine in machines:
         if machine.kind == gcloud.TPU:
             found.append(gcloud.delete_tpu(project, machine.zone, machine.name))
+        elif machine.kind == gcloud.VERTEX:
+            found.append(
+                gcloud.cancel_custom_job(project, machine.zone, machine.number)
+            )
         else:
             zones.setdefault(machine.zone, []).append(machine.name)
     return [

@@ -7,9 +7,14 @@ cloud.google.com/compute/docs/accelerator-optimized-machines and
 cloud.google.com/compute/docs/gpus, as of 2025-08.
 """
 
+import argparse
 import dataclasses
 import re
+import sys
+from typing import Any
 
+from trainer.launch.command_line import LauncherParser
+from trainer.launch.command_line import positive
 from trainer.process.exits import UserError
 
 
@@ -51,6 +56,65 @@ IMAGE = (
     "ubuntu-accelerator-2404-amd64-with-nvidia-580",
     "ubuntu-os-accelerator-images",
 )
+MOST_VMS = 64
+
+
+def add_flags(parser: LauncherParser) -> None:
+    """Adds the flags that GPU machines alone have."""
+    parser.flag(
+        "--machine_type",
+        "TYPE",
+        "such as g2-standard-8 (L4) or a2-highgpu-8g (A100); needed",
+        required=True,
+    )
+    parser.flag(
+        "--accelerator",
+        "TYPE",
+        "GPUs that an n1 machine gets, such as type=nvidia-tesla-t4,count=2",
+    )
+    parser.flag(
+        "--num_vms",
+        "N",
+        "machines, a worker each; 1 by default",
+        type=positive,
+        default=1,
+    )
+    parser.flag(
+        "--disk_gb",
+        "N",
+        "of each machine; 100 by default",
+        type=positive,
+        default=100,
+    )
+
+
+def machines_of(wanted: argparse.Namespace) -> dict[str, Any]:
+    """Returns what those flags ask for, as fields of a request.
+
+    Raises:
+      UserError: one of them cannot be meant.
+    """
+    found = gpus_of(wanted.machine_type, wanted.accelerator)
+    if doubt := doubt_of(wanted.machine_type):
+        print(f"WARNING: {doubt}", file=sys.stderr, flush=True)
+    if wanted.num_vms > MOST_VMS:
+        raise UserError(
+            f"--num_vms={wanted.num_vms} must be {MOST_VMS} or fewer"
+        )
+    if not 50 <= wanted.disk_gb <= 65536:
+        raise UserError(
+            f"--disk_gb={wanted.disk_gb} must be from 50, which the system and"
+            " CUDA take, to 65536"
+        )
+    return {
+        "machine_type": wanted.machine_type,
+        "image": IMAGE,
+        "num_vms": wanted.num_vms,
+        "disk_gb": wanted.disk_gb,
+        "gpus": found.count,
+        "accelerator": found.accelerator,
+        "needs_gvnic": found.needs_gvnic,
+    }
 
 
 def doubt_of(machine_type: str) -> str | None:

@@ -11,6 +11,7 @@ from trainer.launch.confirmation import confirmed
 from trainer.launch.gcp import fleet
 from trainer.launch.gcp import gcloud
 from trainer.launch.gcp import launcher
+from trainer.launch.gcp import names
 from trainer.launch.gcp import plan
 from trainer.launch.gcp.client import Client
 from trainer.launch.gcp.request import LABEL
@@ -40,6 +41,9 @@ def _listing(target: Target) -> list[gcloud.Words]:
         found.append(gcloud.list_gpus(target.project, target.flags.name))
     if gcloud.TPU in target.kinds:
         found.append(gcloud.list_tpus(target.project))
+    for region in target.regions if gcloud.VERTEX in target.kinds else ():
+        name = target.flags.name
+        found.append(gcloud.list_custom_jobs(target.project, region, name))
     return found
 
 
@@ -54,15 +58,19 @@ def _table(machines: list[fleet.Machine]) -> str:
 
 def list_jobs(argv: list[str]) -> int:
     """Lists the machines of all jobs, by their label."""
-    flags = parser_of("list", "Lists the machines of all jobs.").parse_args(
-        argv
+    parser = parser_of("list", "Lists the machines of all jobs.")
+    parser.add_argument(
+        "--region", help="in which jobs of Vertex AI are looked for, too"
     )
+    flags = parser.parse_args(argv)
+    regions = [names.region_of("--region", r) for r in [flags.region] if r]
     if flags.dry_run:
         return _show(
             gcloud.list_gpus(flags.project, None),
             gcloud.list_tpus(flags.project),
+            *(gcloud.list_custom_jobs(flags.project, r, None) for r in regions),
         )
-    machines = fleet.find(Client(), flags.project, KINDS, None)
+    machines = fleet.find(Client(), flags.project, KINDS, None, regions)
     if not machines:
         print(f"no machine has the label {LABEL}")
         return 0
@@ -107,6 +115,12 @@ def tensorboard(argv: list[str]) -> int:
     """Shows a job's curves, through a tunnel to its chief."""
     target = target_of("tensorboard", "Shows a job's curves.", argv)
     request, port = target.known(), target.flags.port
+    if request.kind == gcloud.VERTEX:
+        raise UserError(
+            f"--name={request.name} runs on Vertex AI, whose machines cannot be"
+            f" reached; run tensorboard --logdir={request.workdir}/logs, or"
+            " start the job with --tensorboard"
+        )
     if not 0 < port < 65536:
         raise UserError(f"--port={port} must be from 1 to 65535")
     server = [
@@ -175,11 +189,18 @@ def delete(argv: list[str]) -> int:
     if target.flags.dry_run:
         found = _listing(target)
         if target.request:
-            zones = target.request.zones
-            found += [gcloud.delete(target.request, z) for z in zones]
+            _show(*found)
+            for zone in target.request.zones:
+                print(plan.deletion(target.request, zone))
+            return 0
         return _show(*found)
     crew = fleet.Fleet(
-        target.client, target.project, name, target.kinds, _pause
+        target.client,
+        target.project,
+        name,
+        target.kinds,
+        target.regions,
+        _pause,
     )
     machines = crew.there()
     if machines and not target.flags.yes and not _agreed(name, machines):

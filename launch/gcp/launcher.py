@@ -6,13 +6,13 @@ import sys
 import time
 from typing import Any
 
+from trainer.launch.gcp import plan
 from trainer.launch.gcp.client import Client
 from trainer.launch.gcp.client import GcloudError
 from trainer.launch.gcp.control import Control
 from trainer.launch.gcp.control import say
 from trainer.launch.gcp.fleet import Fleet
 from trainer.launch.gcp.fleet import Machine
-from trainer.launch.gcp.machine import startup
 from trainer.launch.gcp.progress import Progress
 from trainer.launch.gcp.request import Request
 from trainer.launch.supervise.policy import FAILED
@@ -60,6 +60,7 @@ class Launcher:
             request.project,
             request.name,
             (request.kind,),
+            request.zones,
             lambda secs: self._signals.take(secs) is not None,
         )
         self.control = Control(client, request)
@@ -168,9 +169,7 @@ class Launcher:
     def _make_in(self, zone: str, names: list[str]) -> str | None:
         """Makes machines in a zone; returns why there are none, or None."""
         left_secs = self._left_secs()
-        file = self.control.keep(
-            "startup.sh", startup.script(self._request, zone)
-        )
+        file = self.control.keep(*plan.handed(self._request, zone))
         say(f"making {', '.join(names)} in {zone}")
         limited = self._request.lasting(left_secs)
         answer = self._fleet.make(limited, zone, names, file)

@@ -10,6 +10,7 @@ MOST_HOURS = 24 * 7
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 # The last part of a zone for AI alone is such as ai1a.
 _ZONE = re.compile(r"[a-z]+-[a-z]+\d{1,2}-([a-z]|ai\d{1,2}[a-z])")
+_REGION = re.compile(r"[a-z]+-[a-z]+\d{1,2}")
 _ACCOUNT = re.compile(r"[a-z0-9][-a-z0-9]*@[a-z0-9.:-]+\.com")
 _BUCKET = re.compile(
     r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)*"
@@ -45,6 +46,17 @@ def zones_of(flag: str, text: str) -> tuple[str, ...]:
                 " us-central1-a"
             )
     return zones
+
+
+def region_of(flag: str, text: str) -> str:
+    """Reads a region.
+
+    Raises:
+      UserError: it is of another form.
+    """
+    if not _REGION.fullmatch(text):
+        raise UserError(f"{flag}={text!r} must be a region such as us-central1")
+    return text
 
 
 def bucket_of(flag: str, text: str) -> str:

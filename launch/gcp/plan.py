@@ -1,11 +1,15 @@
 """What would be done, for people to read before money is spent."""
 
+import json
 import shlex
 import sys
 
 from trainer.launch.confirmation import confirmed
 from trainer.launch.gcp import checkout
+from trainer.launch.gcp import creation
+from trainer.launch.gcp import custom_job
 from trainer.launch.gcp import gcloud
+from trainer.launch.gcp import vertex
 from trainer.launch.gcp.machine import startup
 from trainer.launch.gcp.request import Request
 from trainer.launch.gcp.revision import ROOT
@@ -15,13 +19,12 @@ SCRIPT = """\
 # Runs a Strata job on Google Cloud, and removes its machines however it ends.
 set -euo pipefail
 {project}mkdir -p {folder}
-cat > {folder}/startup.sh <<'STRATA_STARTUP'
+cat > {folder}/{handed} <<'STRATA_STARTUP'
 {startup}STRATA_STARTUP
 cat > {folder}/request.json <<'STRATA_REQUEST'
 {request}
 STRATA_REQUEST
-{archive} > {folder}/code.tar.gz
-{secret}{uploads}
+{archive}{secret}{uploads}
 {forget} || true
 trap {delete} EXIT
 {create}
@@ -48,18 +51,44 @@ def results_folder(name: str) -> str:
     return f"runs/{name}"
 
 
-def archive(revision: str) -> gcloud.Words:
+# What pip needs of the code, in the folder that an sdist has.
+_INSTALLED = (
+    *("setup.py", "pyproject.toml", "README.md", "LICENSE"),
+    *("configs", "launch", "trainer"),
+)
+
+
+def archive(request: Request) -> gcloud.Words:
     """Returns the command that prints the packed code of a commit."""
-    return ["git", "-C", str(ROOT), "archive", "--format=tar.gz", revision]
+    words = ["git", "-C", str(ROOT), "archive", "--format=tar.gz"]
+    if request.kind != gcloud.VERTEX:
+        return [*words, request.revision]
+    folder = name_of(request.package).removesuffix(".tar.gz")
+    return [*words, f"--prefix={folder}/", request.revision, *_INSTALLED]
+
+
+def name_of(address: str) -> str:
+    """Returns the last part of an object's name."""
+    return address.rpartition("/")[2]
+
+
+def handed(request: Request, zone: str) -> tuple[str, str]:
+    """Returns what a provider is handed of a job: a file's name, its text."""
+    if request.kind != gcloud.VERTEX:
+        return "startup.sh", startup.script(request, zone)
+    # gcloud reads YAML, which JSON is a part of.
+    text = json.dumps(custom_job.specification(request), indent=1)
+    return "job.json", text + "\n"
 
 
 def uploads(request: Request, folder: str) -> list[gcloud.Words]:
     """Returns the commands that bring to the bucket what machines read."""
+    code = [name_of(request.package)] if request.revision else []
     return [
         gcloud.upload(
             request.project, f"{folder}/{name}", f"{request.control}/{name}"
         )
-        for name in ("code.tar.gz", "request.json", *secrets_of(request))
+        for name in (*code, "request.json", *secrets_of(request))
     ]
 
 
@@ -72,21 +101,26 @@ def script(request: Request) -> str:
     """Returns all that would be run, as one shell script."""
     zone, folder = request.zones[0], local_folder(request.name)
     project, outcome = request.project, f"{request.control}/outcome.json"
-    create = gcloud.create(
-        request, zone, request.machines, f"{folder}/startup.sh"
+    file, text = handed(request, zone)
+    create = creation.create(
+        request, zone, request.machines, f"{folder}/{file}"
     )
+    packed = f"{folder}/{name_of(request.package)}"
     return SCRIPT.format(
         project="" if project else OWN_PROJECT,
         folder=folder,
-        startup=startup.script(request, zone),
+        handed=file,
+        startup=text,
         request=request.to_json(),
-        archive=shlex.join(archive(request.revision)),
+        archive=f"{shlex.join(archive(request))} > {packed}\n"
+        if request.revision
+        else "",
         secret="".join(
             f"(umask 077 && openssl rand -hex 32 > {folder}/{name})\n"
             for name in secrets_of(request)
         ),
         uploads="\n".join(shlex.join(w) for w in uploads(request, folder)),
-        delete=shlex.quote(shlex.join(gcloud.delete(request, zone))),
+        delete=shlex.quote(deletion(request, zone)),
         create=" \\\n  ".join(map(shlex.quote, create)),
         forget=shlex.join(gcloud.forget(request)),
         outcome=shlex.join(gcloud.read(project, outcome)),
@@ -97,9 +131,24 @@ def script(request: Request) -> str:
     )
 
 
+def deletion(request: Request, zone: str) -> str:
+    """Returns what deletes all that a job has, for a shell."""
+    if request.kind != gcloud.VERTEX:
+        return shlex.join(gcloud.delete(request, zone))
+    # Its number is known once it is made.
+    numbers = gcloud.list_custom_jobs(
+        request.project, zone, request.name, "value(name.basename())"
+    )
+    cancel = gcloud.cancel_custom_job(request.project, zone, "JOB")
+    return f"{shlex.join(numbers)} | xargs -r -I JOB {shlex.join(cancel)}"
+
+
 def describe(request: Request) -> str:
     """Says what a job takes up, where, and for how long."""
     gpus = f" ({request.gpus} GPU(s) each)" if request.gpus else ""
+    code = f"code of commit {request.revision[:12]}"
+    if not request.revision:
+        code = f"code of {request.image[0]}"
     project = f" of {request.project}" if request.project else ""
     owner = request.service_account or "the project's default service account"
     market = "spot" if request.spot else "on demand"
@@ -107,8 +156,7 @@ def describe(request: Request) -> str:
         f"{request.name}: {request.num_vms} x {request.machine_type}{gpus},"
         f" {market}, in {' or '.join(request.zones)}{project}, at most"
         f" {request.max_secs / 3600:g} h each time they are made\n"
-        f"  code of commit {request.revision[:12]}, results in"
-        f" {request.workdir}\n"
+        f"  {code}, results in {request.workdir}\n"
         f"  acting as {owner}\n"
         f"  price: {gcloud.PRICES[request.kind]}"
     )
@@ -116,7 +164,7 @@ def describe(request: Request) -> str:
 
 def remarks(request: Request, detach: bool) -> list[str]:
     """Returns what should be known beforehand."""
-    told = checkout.remark(request.revision)
+    told = checkout.remark(request.revision) if request.revision else []
     if request.kind == gcloud.GPU and not request.gpus:
         told.append(
             f"note: how many GPUs {request.machine_type} has is not known here;"
@@ -139,12 +187,30 @@ def remarks(request: Request, detach: bool) -> list[str]:
             " are taken away; strata launch gcp resume"
             f" --name={request.name} does"
         )
+    if request.kind == gcloud.VERTEX:
+        told += _vertex_remarks(request)
     if "v100" in (request.accelerator or ""):
         told.append(
             "note: whether the image's driver still knows a V100 is untested;"
             " the job leaves with code 2 where it does not"
         )
     return told
+
+
+def _vertex_remarks(request: Request) -> list[str]:
+    image, use = request.image
+    if use == vertex.CONTAINER and "@sha256:" not in image:
+        return [
+            f"note: --image={image} has no @sha256: digest; a replica that is"
+            " started later may get other code, and is refused by the rest"
+        ]
+    if use == vertex.EXECUTOR:
+        return [
+            "note: --executor_image: pip installs the commit's dependencies at"
+            " each start, newest versions within setup.py's bounds, not those"
+            " of the lock"
+        ]
+    return []
 
 
 def agreed(request: Request) -> bool:

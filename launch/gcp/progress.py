@@ -2,6 +2,7 @@
 
 import collections
 import re
+import shlex
 
 from trainer.launch.gcp import gcloud
 from trainer.launch.gcp.client import Client
@@ -32,6 +33,8 @@ class Progress:
         self._newest = ""
         self._barren = 0
         self._next_byte = 0
+        # Jobs of Vertex AI whose error was shown.
+        self._told: set[str] = set()
         self._console: collections.deque[str] = collections.deque(
             maxlen=CONSOLE_LINES
         )
@@ -75,12 +78,28 @@ class Progress:
             return None
         return max((n for n in names if "/step_" in n), default="")
 
+    def _show_error(self, region: str) -> None:
+        project, name = self._request.project, self._request.name
+        rows = self._client.json(gcloud.list_custom_jobs(project, region, name))
+        if not rows or not (error := rows[0].get("error")):
+            return
+        number = rows[0]["name"].rpartition("/")[2]
+        if number in self._told:
+            return
+        self._told.add(number)
+        say(f"Vertex AI's job {number} ended: {error.get('message', error)}")
+        words = gcloud.stream_logs(project, region, number)
+        say(f"its lines: {shlex.join(words)}")
+
     def show_console(self, zone: str) -> None:
         """Shows what the chief's machine says while it is set up.
 
-        A TPU VM has no console that could be asked.
+        A TPU VM has no console that could be asked; of Vertex AI's jobs the
+        newest one's error is what there is.
         """
-        if self._request.kind == gcloud.TPU:
+        if self._request.kind == gcloud.VERTEX:
+            self._show_error(zone)
+        if self._request.kind != gcloud.GPU:
             return
         project, chief = self._request.project, self._request.machines[0]
         answer = self._client.ask(

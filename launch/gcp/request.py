@@ -7,15 +7,18 @@ import os
 import re
 from typing import Any
 
+from trainer.process.extras import DISTRIBUTION
 from trainer.process.facts import LAUNCHER_VARIABLE
 from trainer.storage.names import CHIEF
 from trainer.storage.names import split_remote
 from trainer.storage.names import STAGING_VARIABLE
+from trainer.version import __version__
 
 LABEL, OWNER_LABEL = "strata-job", "strata-owner"
 PORT = 2222
 # Where a machine keeps its copies of what is in buckets.
 STAGING = "/srv/strata"
+STAGING_VERTEX = "/tmp/strata"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,16 +26,17 @@ class Request:
     """One job on machines of one kind.
 
     Attributes:
-      kind: "gpu" or "tpu".
+      kind: "gpu", "tpu" or "vertex".
       name: of the job; its machines' names and labels follow from it.
-      zones: to try, in this order.
+      zones: to try, in this order; of Vertex AI the region.
       machine_type: of Compute Engine, or the TPU's accelerator type.
-      image: its family and project, or the TPU's runtime version and "".
+      image: its family and project, or the TPU's runtime version and "", or
+        of Vertex AI the container's name and what is in it.
       num_vms: machines, a worker each.
       max_secs: after which the machines are deleted, whatever they do.
       bucket: gs://BUCKET[/FOLDER].
       workdir: on gs://, where the run is kept.
-      revision: commit whose code runs.
+      revision: commit whose code runs; "" where an image holds the code.
       arguments: of the trainer, without --workdir.
       spot: whether the provider may take the machines away.
       gpus: of each machine; 0 where its type does not tell.
@@ -47,6 +51,7 @@ class Request:
       disk_gb: of each machine's only disk.
       max_restarts: of a worker in a row without progress.
       wait_secs: how long a request for a TPU may wait in its queue.
+      tensorboard: of Vertex AI, that shows the curves; or None.
     """
 
     kind: str
@@ -73,18 +78,26 @@ class Request:
     disk_gb: int = 100
     max_restarts: int = 10
     wait_secs: int = 6 * 3600
+    tensorboard: str | None = None
 
     @property
     def machines(self) -> list[str]:
         """Names the machines, the chief's first."""
-        if self.kind == "tpu":
-            return [self.name]
-        return [f"{self.name}-{i}" for i in range(self.num_vms)]
+        if self.kind == "gpu":
+            return [f"{self.name}-{i}" for i in range(self.num_vms)]
+        return [self.name]
 
     @property
     def control(self) -> str:
         """The folder by which launcher and machines tell each other."""
         return f"{self.bucket}/.strata/{self.name}"
+
+    @property
+    def package(self) -> str:
+        """The object that holds the code of the commit."""
+        if self.kind == "vertex":
+            return f"{self.control}/{DISTRIBUTION}-{__version__}.tar.gz"
+        return f"{self.control}/code.tar.gz"
 
     @property
     def stop(self) -> str:

@@ -17,7 +17,7 @@ from trainer.launch.supervise.signals import Signals
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 
-KINDS = (gcloud.GPU, gcloud.TPU)
+KINDS = (gcloud.GPU, gcloud.TPU, gcloud.VERTEX)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,9 +43,16 @@ class Target:
     def kinds(self) -> tuple[str, ...]:
         return (self.request.kind,) if self.request else KINDS
 
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Where jobs of Vertex AI are looked for: where this one is."""
+        return self.request.zones if self.request else ()
+
     def machines(self) -> list[fleet.Machine]:
         name = self.flags.name
-        return fleet.find(self.client, self.project, self.kinds, name)
+        return fleet.find(
+            self.client, self.project, self.kinds, name, self.regions
+        )
 
     def known(self) -> Request:
         """Returns the request.

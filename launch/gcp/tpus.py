@@ -4,11 +4,15 @@ cloud.google.com/tpu/docs/runtimes and
 cloud.google.com/tpu/docs/supported-tpu-configurations, as of 2025-08.
 """
 
+import argparse
 import difflib
 import re
 from collections.abc import Iterable
+from typing import Any
 from typing import NamedTuple
 
+from trainer.launch.command_line import LauncherParser
+from trainer.launch.gcp import names
 from trainer.process.exits import UserError
 
 
@@ -39,6 +43,43 @@ ONE_HOST = {
 }
 PLAIN = sorted(set(ONE_HOST.values()))
 _OWN_TENSORFLOW = re.compile(r"tpu-vm-tf-(\d+\.\d+\.\d+)(-pod)?(-pjrt)?")
+
+
+def add_flags(parser: LauncherParser) -> None:
+    """Adds the flags that TPU VMs alone have."""
+    parser.flag(
+        "--accelerator_type",
+        "TYPE",
+        "such as v5litepod-8 or v2-8; needed",
+        required=True,
+    )
+    parser.flag(
+        "--runtime_version",
+        "IMAGE",
+        "the accelerator's plain Ubuntu by default",
+    )
+    parser.flag(
+        "--wait_hours",
+        "H",
+        "how long the request may wait in its queue; 6 by default",
+        type=float,
+        default=6.0,
+    )
+
+
+def machines_of(wanted: argparse.Namespace) -> dict[str, Any]:
+    """Returns what those flags ask for, as fields of a request.
+
+    Raises:
+      UserError: one of them cannot be meant.
+    """
+    runtime = runtime_of(wanted.accelerator_type, wanted.runtime_version)
+    return {
+        "machine_type": wanted.accelerator_type,
+        "image": (runtime, ""),
+        "num_vms": 1,
+        "wait_secs": names.seconds_of("--wait_hours", wanted.wait_hours),
+    }
 
 
 def runtime_of(accelerator_type: str, runtime: str | None) -> str:

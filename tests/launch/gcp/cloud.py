@@ -1,9 +1,9 @@
 """Stands in for Google Cloud's servers, so that the real gcloud can be used.
 
-Answers what gcloud asks for machines, requests for TPUs and objects in
-buckets, as far as the launcher's commands go. Operations take time (some
-polls), lists come in pages, and faults can be set. It proves what is sent, not
-that Google accepts it.
+Answers what gcloud asks for machines, requests for TPUs, jobs of Vertex AI and
+objects in buckets, as far as the launcher's commands go. Operations take time
+(some polls), lists come in pages, and faults can be set. It proves what is
+sent, not that Google accepts it.
 """
 
 import base64
@@ -54,6 +54,7 @@ class Cloud:
       calls: all requests.
       machines: {path: body} of Compute Engine's machines.
       tpus: {path: body} of requests for TPUs.
+      custom_jobs: {path: body} of Vertex AI's jobs, those that ended too.
       objects: {(bucket, name): bytes} in buckets.
       errors: an operation that makes machines ends with the first of them,
         or is refused with it, where it holds a status.
@@ -66,6 +67,7 @@ class Cloud:
         self.calls: list[Call] = []
         self.machines: dict[str, Body] = {}
         self.tpus: dict[str, Body] = {}
+        self.custom_jobs: dict[str, Body] = {}
         self.objects: dict[tuple[str, str], bytes] = {}
         self.errors: list[Body] = []
         self.tpu_state = "ACTIVE"
@@ -78,9 +80,14 @@ class Cloud:
         self._count = 0
 
     def names(self) -> list[str]:
-        """Names all machines and requests for TPUs."""
+        """Names all machines, requests for TPUs and jobs of Vertex AI."""
         with self.lock:
-            found = [*self.machines, *self.tpus]
+            running = [
+                path
+                for path, body in self.custom_jobs.items()
+                if body["state"] == "JOB_STATE_RUNNING"
+            ]
+            found = [*self.machines, *self.tpus, *running]
         return sorted(path.rpartition("/")[2] for path in found)
 
     def made(self) -> list[Body]:
@@ -91,7 +98,8 @@ class Cloud:
                 for call in self.calls
                 if call.method == "POST"
                 and re.search(
-                    r"/(instances|instances/bulkInsert|queuedResources)$",
+                    r"/(instances|instances/bulkInsert|queuedResources"
+                    r"|customJobs)$",
                     call.path,
                 )
             ]
@@ -329,6 +337,46 @@ class Cloud:
             "response": empty,
         }
 
+    # Vertex AI.
+
+    def jobs(self, call: Call, place: str) -> tuple[int, Any]:
+        if call.method == "GET":
+            found = [
+                v for k, v in self.custom_jobs.items() if k.startswith(place)
+            ]
+            return 200, _page(call, found, "customJobs")
+        error = self.errors.pop(0) if self.errors else None
+        if error:
+            status = error.get("status", 429)
+            return status, _error(status, error["message"])
+        path = f"{place}/customJobs/{100 + len(self.custom_jobs)}"
+        second = len(self.custom_jobs)
+        self.custom_jobs[path] = {
+            **call.body,
+            "name": path,
+            "state": "JOB_STATE_RUNNING",
+            "createTime": f"2026-01-01T00:00:{second:02}Z",
+        }
+        return 200, self.custom_jobs[path]
+
+    def job(
+        self, call: Call, place: str, number: str, verb: str | None
+    ) -> tuple[int, Any]:
+        path = f"{place}/customJobs/{number}"
+        if path not in self.custom_jobs:
+            return 404, _error(404, f"{path} was not found")
+        if not verb:
+            return 200, self.custom_jobs[path]
+        self.custom_jobs[path]["state"] = "JOB_STATE_CANCELLED"
+        return 200, {}
+
+    def fail_job(self, words: str) -> None:
+        """Has Vertex AI give up the newest job."""
+        with self.lock:
+            newest = list(self.custom_jobs.values())[-1]
+            newest["state"] = "JOB_STATE_FAILED"
+            newest["error"] = {"code": 3, "message": words}
+
     # Buckets.
 
     def bucket(self, call: Call, bucket: str) -> tuple[int, Any]:
@@ -398,6 +446,7 @@ class Cloud:
 
 _ZONE = r"(?:/compute/v1)?(/projects/[^/]+/zones/[^/]+)"
 _PLACE = r"/(v2|v2alpha1)/(projects/[^/]+/locations/[^/]+)"
+_VERTEX = r"/v1/(projects/[^/]+/locations/[^/]+)"
 _ROUTES = [
     (r"/batch/compute/v1", Cloud.batch),
     (f"{_ZONE}/instances", Cloud.instances),
@@ -415,6 +464,8 @@ _ROUTES = [
     (f"{_PLACE}/queuedResources", Cloud.requests),
     (f"{_PLACE}/queuedResources/([^/]+)", Cloud.request),
     (f"{_PLACE}/operations/([^/]+)", Cloud.tpu_operation),
+    (f"{_VERTEX}/customJobs", Cloud.jobs),
+    (f"{_VERTEX}/customJobs/([^/:]+)(:cancel)?", Cloud.job),
     (r"/storage/v1/b/([^/]+)", Cloud.bucket),
     (r"/storage/v1/b/([^/]+)/o", Cloud.listing),
     (r"/(?:download/)?storage/v1/b/([^/]+)/o/(.+)", Cloud.object),
@@ -545,6 +596,7 @@ def environment(cloud: Cloud, folder: str) -> dict[str, str]:
         "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": f"{folder}/token",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE": f"{base}/compute/v1/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_TPU": f"{base}/",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_AIPLATFORM": f"{base}/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": f"{base}/storage/v1/",
         # A new process for each upload would cost as much as gcloud itself.
         "CLOUDSDK_STORAGE_PROCESS_COUNT": "1",

@@ -4,7 +4,12 @@ import os
 
 import pytest
 
+from tests.launch.gcp import cloud as clouds
+from tests.launch.gcp.launched import SPEED
 from tests.launch.gcp.metadata import Metadata
+from trainer.launch.gcp import flags
+from trainer.launch.gcp import fleet
+from trainer.launch.gcp import launcher
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +40,20 @@ def systemctl(tmp_path, monkeypatch):
     file.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     return tmp_path
+
+
+@pytest.fixture
+def cloud(tmp_path, monkeypatch):
+    """Google's servers, which gcloud talks to; a launcher that is quick."""
+    monkeypatch.chdir(tmp_path)
+    for name, secs in SPEED.items():
+        monkeypatch.setattr(launcher, name, secs)
+    monkeypatch.setattr(fleet, "DELETIONS", 2)
+    # The code is packed once; what it is does not matter here.
+    monkeypatch.setattr(flags, "head", lambda: "HEAD")
+    with clouds.running() as running:
+        folder = tmp_path / "gcloud"
+        folder.mkdir()
+        for name, value in clouds.environment(running, str(folder)).items():
+            monkeypatch.setenv(name, value)
+        yield running

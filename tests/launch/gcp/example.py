@@ -17,6 +17,15 @@ TPU = (
     "--accelerator_type=v5litepod-8",
     "--bucket=gs://mine",
 )
+IMAGE = "us-docker.pkg.dev/ours/images/strata@sha256:" + 64 * "0"
+VERTEX = (
+    "vertex",
+    "--name=mnist",
+    "--region=us-central1",
+    "--machine_type=g2-standard-8",
+    f"--image={IMAGE}",
+    "--bucket=gs://mine",
+)
 
 
 def show(capsys, words, trainer=TRAINER):

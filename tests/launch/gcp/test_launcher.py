@@ -18,10 +18,13 @@ import pytest
 
 from tests import processes
 from tests.launch.gcp import cloud as clouds
+from tests.launch.gcp.launched import at_look
+from tests.launch.gcp.launched import CONTROL
+from tests.launch.gcp.launched import finish
+from tests.launch.gcp.launched import golden
+from tests.launch.gcp.launched import SPEED
 from tests.processes import ROOT
 from trainer.launch.gcp import __main__ as command
-from trainer.launch.gcp import flags
-from trainer.launch.gcp import fleet
 from trainer.launch.gcp import launcher
 
 pytestmark = [
@@ -47,63 +50,6 @@ TPU = (
     "--bucket=gs://mine",
     "--yes",
 )
-CONTROL = "gs://mine/.strata/job"
-SPEED = {"POLL_SECS": 0.05, "FIRST_DELAY_SECS": 0.05, "STOP_SECS": 60.0}
-
-
-@pytest.fixture
-def cloud(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name, secs in SPEED.items():
-        monkeypatch.setattr(launcher, name, secs)
-    monkeypatch.setattr(fleet, "DELETIONS", 2)
-    # The code is packed once; what it is does not matter here.
-    monkeypatch.setattr(flags, "head", lambda: "HEAD")
-    with clouds.running() as running:
-        folder = tmp_path / "gcloud"
-        folder.mkdir()
-        for name, value in clouds.environment(running, str(folder)).items():
-            monkeypatch.setenv(name, value)
-        yield running
-
-
-def finish(cloud, code=0, log="MLP score: 98.00%\n"):
-    """Does what the machines do at the end of a job."""
-    cloud.put(f"{CONTROL}/log-0.txt", log.encode())
-    cloud.put("gs://mine/job/result.json", b'{"status": "done"}\n')
-    cloud.put(f"{CONTROL}/outcome.json", json.dumps({"code": code}).encode())
-
-
-def at_look(cloud, *deeds):
-    """Does a deed at each look at the job's log, from the first one on."""
-    left = list(deeds)
-
-    def hook(call):
-        if "log-0.txt" in call.path + call.query.get("prefix", "") and left:
-            # Of the two requests of one look the first.
-            if call.path.endswith("/o"):
-                return
-            left.pop(0)()
-
-    cloud.hook = hook
-
-
-def without_scripts(value):
-    """Replaces the machines' scripts, which have golden files of their own."""
-    if isinstance(value, dict):
-        return {k: without_scripts(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [without_scripts(v) for v in value]
-    is_script = isinstance(value, str) and value.startswith("#!/usr/bin/env ba")
-    return "SCRIPT" if is_script else value
-
-
-def golden(cloud, name):
-    """Compares the last request for machines with a file."""
-    sent = without_scripts(cloud.made()[-1])
-    text = json.dumps(sent, indent=1, sort_keys=True) + "\n"
-    file = pathlib.Path(ROOT) / f"tests/launch/gcp/golden/{name}.json"
-    assert text.replace(cloud.base, "BASE") == file.read_text()
 
 
 def test_a_job_from_its_machine_to_its_score(cloud, capsys):

@@ -16,6 +16,7 @@ from tests.launch.gcp.example import GPU
 from tests.launch.gcp.example import show
 from tests.launch.gcp.example import TPU
 from tests.launch.gcp.example import TRAINER
+from tests.launch.gcp.example import VERTEX
 from tests.launch.words import WORDS
 from tests.processes import ROOT
 from trainer.launch.gcp import flags
@@ -42,6 +43,15 @@ CASES = {
         "--bucket=gs://mine",
     ),
     "gcp_tpu": (*TPU, "--spot"),
+    "gcp_vertex": (*VERTEX, "--replicas=3", "--spot"),
+    "gcp_vertex_package": (
+        *VERTEX[:3],
+        "--machine_type=n1-standard-8",
+        "--accelerator=type=NVIDIA_TESLA_T4,count=2",
+        "--executor_image=us-docker.pkg.dev/vertex-ai/training/any.9-9.py312",
+        "--bucket=gs://mine",
+        "--project=our-project",
+    ),
 }
 
 
@@ -75,6 +85,9 @@ def test_the_script_is_one_that_bash_reads(capsys):
         assert subprocess.run(["bash", "-n"], input=shown.out.encode())
         startup = shown.out.split("STRATA_STARTUP'\n")[1]
         startup = startup.split("\nSTRATA_STARTUP\n")[0]
+        if words[0] == "vertex":
+            assert json.loads(startup)["workerPoolSpecs"]
+            continue
         done = subprocess.run(["bash", "-n"], input=startup.encode())
         assert done.returncode == 0
 

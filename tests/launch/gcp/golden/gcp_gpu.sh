@@ -62,7 +62,7 @@ say "set up; starting the job"
 systemctl start strata-watcher.service strata.service
 STRATA_STARTUP
 cat > .strata/gcp/mnist/request.json <<'STRATA_REQUEST'
-{"kind": "gpu", "name": "mnist", "zones": ["us-central1-a"], "machine_type": "g2-standard-8", "image": ["ubuntu-accelerator-2404-amd64-with-nvidia-580", "ubuntu-os-accelerator-images"], "num_vms": 1, "max_secs": 86400, "bucket": "gs://mine", "workdir": "gs://mine/mnist", "revision": "0000000000000000000000000000000000000000", "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist"], "spot": false, "gpus": 1, "accelerator": null, "needs_gvnic": false, "project": null, "network": null, "subnet": null, "service_account": null, "network_tag": null, "external_ip": true, "disk_gb": 100, "max_restarts": 10, "wait_secs": 21600}
+{"kind": "gpu", "name": "mnist", "zones": ["us-central1-a"], "machine_type": "g2-standard-8", "image": ["ubuntu-accelerator-2404-amd64-with-nvidia-580", "ubuntu-os-accelerator-images"], "num_vms": 1, "max_secs": 86400, "bucket": "gs://mine", "workdir": "gs://mine/mnist", "revision": "0000000000000000000000000000000000000000", "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist"], "spot": false, "gpus": 1, "accelerator": null, "needs_gvnic": false, "project": null, "network": null, "subnet": null, "service_account": null, "network_tag": null, "external_ip": true, "disk_gb": 100, "max_restarts": 10, "wait_secs": 21600, "tensorboard": null}
 STRATA_REQUEST
 git -C /home/me/strata archive --format=tar.gz 0000000000000000000000000000000000000000 > .strata/gcp/mnist/code.tar.gz
 gcloud storage cp .strata/gcp/mnist/code.tar.gz gs://mine/.strata/mnist/code.tar.gz --quiet

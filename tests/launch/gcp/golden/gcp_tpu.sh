@@ -73,7 +73,7 @@ say "set up; starting the job"
 systemctl start strata-watcher.service strata.service
 STRATA_STARTUP
 cat > .strata/gcp/mnist/request.json <<'STRATA_REQUEST'
-{"kind": "tpu", "name": "mnist", "zones": ["us-west4-a"], "machine_type": "v5litepod-8", "image": ["v2-alpha-tpuv5-lite", ""], "num_vms": 1, "max_secs": 86400, "bucket": "gs://mine", "workdir": "gs://mine/mnist", "revision": "0000000000000000000000000000000000000000", "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist"], "spot": true, "gpus": 0, "accelerator": null, "needs_gvnic": false, "project": null, "network": null, "subnet": null, "service_account": null, "network_tag": null, "external_ip": true, "disk_gb": 100, "max_restarts": 10, "wait_secs": 21600}
+{"kind": "tpu", "name": "mnist", "zones": ["us-west4-a"], "machine_type": "v5litepod-8", "image": ["v2-alpha-tpuv5-lite", ""], "num_vms": 1, "max_secs": 86400, "bucket": "gs://mine", "workdir": "gs://mine/mnist", "revision": "0000000000000000000000000000000000000000", "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist"], "spot": true, "gpus": 0, "accelerator": null, "needs_gvnic": false, "project": null, "network": null, "subnet": null, "service_account": null, "network_tag": null, "external_ip": true, "disk_gb": 100, "max_restarts": 10, "wait_secs": 21600, "tensorboard": null}
 STRATA_REQUEST
 git -C /home/me/strata archive --format=tar.gz 0000000000000000000000000000000000000000 > .strata/gcp/mnist/code.tar.gz
 gcloud storage cp .strata/gcp/mnist/code.tar.gz gs://mine/.strata/mnist/code.tar.gz --quiet

@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Runs a Strata job on Google Cloud, and removes its machines however it ends.
+set -euo pipefail
+CLOUDSDK_CORE_PROJECT="$(gcloud config get-value project)"
+export CLOUDSDK_CORE_PROJECT
+mkdir -p .strata/gcp/mnist
+cat > .strata/gcp/mnist/job.json <<'STRATA_STARTUP'
+{
+ "workerPoolSpecs": [
+  {
+   "machineSpec": {
+    "machineType": "g2-standard-8",
+    "acceleratorType": "NVIDIA_L4",
+    "acceleratorCount": 1
+   },
+   "diskSpec": {
+    "bootDiskType": "pd-ssd",
+    "bootDiskSizeGb": 100
+   },
+   "containerSpec": {
+    "imageUri": "us-docker.pkg.dev/ours/images/strata@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+    "command": [
+     "python",
+     "-m",
+     "trainer.launch.gcp.machine.replica"
+    ],
+    "args": [
+     "gs://mine/.strata/mnist",
+     "--max_restarts=10",
+     "--",
+     "--require_gpus=1",
+     "--join_secs=1800",
+     "--config=mnist",
+     "--data_dir=gs://mine/mnist"
+    ],
+    "env": [
+     {
+      "name": "STRATA_LAUNCHER",
+      "value": "gcp"
+     },
+     {
+      "name": "STRATA_STAGING_DIR",
+      "value": "/tmp/strata"
+     }
+    ]
+   },
+   "replicaCount": 1
+  },
+  {
+   "machineSpec": {
+    "machineType": "g2-standard-8",
+    "acceleratorType": "NVIDIA_L4",
+    "acceleratorCount": 1
+   },
+   "diskSpec": {
+    "bootDiskType": "pd-ssd",
+    "bootDiskSizeGb": 100
+   },
+   "containerSpec": {
+    "imageUri": "us-docker.pkg.dev/ours/images/strata@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+    "command": [
+     "python",
+     "-m",
+     "trainer.launch.gcp.machine.replica"
+    ],
+    "args": [
+     "gs://mine/.strata/mnist",
+     "--max_restarts=10",
+     "--",
+     "--require_gpus=1",
+     "--join_secs=1800",
+     "--config=mnist",
+     "--data_dir=gs://mine/mnist"
+    ],
+    "env": [
+     {
+      "name": "STRATA_LAUNCHER",
+      "value": "gcp"
+     },
+     {
+      "name": "STRATA_STAGING_DIR",
+      "value": "/tmp/strata"
+     }
+    ]
+   },
+   "replicaCount": 2
+  }
+ ],
+ "scheduling": {
+  "timeout": "86400s",
+  "strategy": "SPOT"
+ },
+ "baseOutputDirectory": {
+  "outputUriPrefix": "gs://mine/mnist"
+ }
+}
+STRATA_STARTUP
+cat > .strata/gcp/mnist/request.json <<'STRATA_REQUEST'
+{"kind": "vertex", "name": "mnist", "zones": ["us-central1"], "machine_type": "g2-standard-8", "image": ["us-docker.pkg.dev/ours/images/strata@sha256:0000000000000000000000000000000000000000000000000000000000000000", "container"], "num_vms": 3, "max_secs": 86400, "bucket": "gs://mine", "workdir": "gs://mine/mnist", "revision": "", "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist"], "spot": true, "gpus": 1, "accelerator": "NVIDIA_L4", "needs_gvnic": false, "project": null, "network": null, "subnet": null, "service_account": null, "network_tag": null, "external_ip": true, "disk_gb": 100, "max_restarts": 10, "wait_secs": 21600, "tensorboard": null}
+STRATA_REQUEST
+(umask 077 && openssl rand -hex 32 > .strata/gcp/mnist/secret)
+gcloud storage cp .strata/gcp/mnist/request.json gs://mine/.strata/mnist/request.json --quiet
+gcloud storage cp .strata/gcp/mnist/secret gs://mine/.strata/mnist/secret --quiet
+gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet || true
+trap 'gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-job=mnist '"'"'--sort-by=~createTime'"'"' '"'"'--format=value(name.basename())'"'"' --quiet | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet' EXIT
+gcloud \
+  ai \
+  custom-jobs \
+  create \
+  --region=us-central1 \
+  --display-name=mnist \
+  --config=.strata/gcp/mnist/job.json \
+  --labels=strata-job=mnist,strata-owner=me \
+  --quiet
+until gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet 2> /dev/null; do sleep 15; done
+mkdir -p runs/mnist
+gcloud storage rsync --recursive gs://mine/mnist runs/mnist --quiet
