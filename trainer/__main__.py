@@ -78,6 +78,10 @@ VERBS = {
         "trainer.launch.sweep.__main__",
         "run a config many times, and find the best",
     ),
+    "jobs": Verb(
+        "trainer.launch.jobs.__main__",
+        "say what runs where, stop it, show its log",
+    ),
     "launch local": Verb(
         "trainer.launch.local", "run workers on this machine, and restart them"
     ),

@@ -55,7 +55,8 @@ def _make(kind: str, argv: list[str]) -> int:
             )
         print(plan.describe(request), file=sys.stderr)
         with exact():
-            print(plan.script(request), end="")
+            print(plan.script(request), end="", flush=True)
+        print(plan.ends(request), file=sys.stderr)
         return 0
     if not wanted.yes and not sys.stdin.isatty():
         plan.agreed(request)  # which raises, before anything is asked

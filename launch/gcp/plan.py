@@ -162,6 +162,28 @@ def describe(request: Request) -> str:
     )
 
 
+def ends(request: Request) -> str:
+    """Says what a job makes, and what deletes it."""
+    made = {
+        gcloud.GPU: f"machines {', '.join(request.machines)}",
+        gcloud.TPU: f"the queued resource {request.name} and its TPU VM",
+        gcloud.VERTEX: f"a custom job {request.name}",
+    }
+    bound = {
+        gcloud.GPU: "--max-run-duration",
+        gcloud.TPU: "a timer on the machine",
+        gcloud.VERTEX: "the job's own timeout",
+    }
+    name, folder = request.name, local_folder(request.name)
+    return (
+        f"makes: {made[request.kind]}; {request.workdir} and"
+        f" {request.control}; {folder} and {results_folder(name)} here\n"
+        f"deleted by: the launcher's end, the chief's end,"
+        f" {bound[request.kind]}, or strata launch gcp delete --name={name};"
+        " objects and folders stay"
+    )
+
+
 def remarks(request: Request, detach: bool) -> list[str]:
     """Returns what should be known beforehand."""
     told = checkout.remark(request.revision) if request.revision else []

@@ -171,7 +171,8 @@ def main(argv: list[str]) -> int:
         )
     if wanted.apply and not wanted.dry_run:
         return kubectl.create(request, ask=not wanted.yes)
-    print(to_yaml(objects(request)), end="")
+    print(to_yaml(objects(request)), end="", flush=True)
+    print(kubectl.ends(request), file=sys.stderr)
     return 0
 
 

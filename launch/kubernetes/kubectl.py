@@ -38,6 +38,25 @@ def describe(request: Request, context: str) -> str:
     )
 
 
+def removal(request: Request) -> str:
+    """Returns the command that removes all that is made for a job."""
+    where = f" --namespace={request.namespace}" if request.namespace else ""
+    own = "jobset" if request.tpu else "job,service"
+    instance = f"-l app.kubernetes.io/instance={request.name}"
+    return f"kubectl delete {own},networkpolicy{where} {instance}"
+
+
+def ends(request: Request) -> str:
+    """Says what a job makes, and what deletes it."""
+    kinds = " and ".join(made["kind"] for made in objects(request))
+    return (
+        f"makes: {kinds} {request.name}, {request.nodes} pod(s)\n"
+        f"deleted by: the cluster, which ends it after"
+        f" {request.max_secs / 3600:g} h and removes it a week later, or"
+        f" {removal(request)}"
+    )
+
+
 def create(request: Request, *, ask: bool) -> int:
     """Has kubectl create a job; returns the exit code.
 
@@ -70,9 +89,7 @@ def _create(request: Request) -> int:
     text = to_yaml(objects(request))
     where = f" --namespace={request.namespace}" if request.namespace else ""
     instance = f"-l app.kubernetes.io/instance={request.name}"
-    own = "jobset" if request.tpu else "job,service"
-    kinds = f"{own},networkpolicy"
-    remove = f"kubectl delete {kinds}{where} {instance}"
+    remove = removal(request)
     # The cluster checks all of it before it makes any of it. Not `apply`,
     # which would change a job of the same name.
     words = ("create", "--validate=strict", "--filename=-")

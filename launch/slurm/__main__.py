@@ -131,7 +131,13 @@ def main(argv: list[str]) -> int:
     text = script(wanted, arguments)
     if wanted.dry_run:
         with exact():
-            print(text, end="")
+            print(text, end="", flush=True)
+        print(
+            f"makes: a job {wanted.name} of {wanted.nodes} node(s), its log and"
+            f" {given.run_workdir}\n"
+            "ended by: itself, the time limit, or scancel and its number",
+            file=sys.stderr,
+        )
         return 0
     number = submit(text)
     log = log_of(wanted, f"{number}_*" if is_array(wanted) else number)

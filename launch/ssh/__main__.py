@@ -158,7 +158,13 @@ def main(argv: list[str]) -> int:
                 print(shlex.join(probe_command(wanted, host, arguments)))
             for place in range(len(hosts)):
                 command = worker_command(wanted, hosts, place, arguments)
-                print(shlex.join(command))
+                print(shlex.join(command), flush=True)
+        print(
+            f"makes: a worker on {', '.join(hosts)}, and {given.run_workdir}\n"
+            "ended by: the job's end, Ctrl-C, or the launcher's end; the"
+            " workdir stays",
+            file=sys.stderr,
+        )
         return 0
     output.keep_in(output.supervisor_log(local_folder(given.run_workdir)))
     job = RemoteJob(wanted, arguments)

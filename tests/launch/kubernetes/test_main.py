@@ -123,7 +123,9 @@ def test_a_dry_run_touches_nothing_and_imports_nothing_heavy(
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("makes: NetworkPolicy and ")
+    assert "kubectl delete " in done.stderr
     kinds = [d["kind"] for d in yaml.safe_load_all(done.stdout)]
     assert kinds == (
         ["NetworkPolicy", *(["JobSet"] if flags else ["Service", "Job"])]

@@ -1,0 +1,1 @@
+"""`strata jobs`: one way to speak of what every launcher runs."""

@@ -1,0 +1,136 @@
+"""Jobs on Kubernetes, for `strata jobs`."""
+
+import datetime
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from trainer.launch.jobs.job import ENDED
+from trainer.launch.jobs.job import Job
+from trainer.launch.jobs.job import PlatformError
+from trainer.launch.jobs.job import RUNNING
+from trainer.launch.jobs.job import WAITING
+from trainer.launch.jobs.run import Run
+from trainer.launch.kubernetes.pods import CONTAINER
+from trainer.process.exits import UserError
+from trainer.process.programs import ASK_SECS
+from trainer.process.programs import finish
+
+NAME = "kubernetes"
+_OURS = "app.kubernetes.io/name=strata"
+_INSTANCE = "app.kubernetes.io/instance"
+# A cluster that is away is not waited for.
+_REQUEST = "--request-timeout=10s"
+_CHIEF = "batch.kubernetes.io/job-completion-index=0"
+
+
+def find(runs: Sequence[Run]) -> list[Job]:
+    """Lists the Jobs of our label, those of JobSets too.
+
+    Raises:
+      PlatformError: the cluster could not be asked.
+    """
+    if not shutil.which("kubectl"):
+        return []
+    if _kubectl("config", "current-context").returncode:
+        return []  # It knows of no cluster.
+    done = _kubectl("get", "jobs", "--selector", _OURS, "--output=json")
+    if done.returncode:
+        raise PlatformError(_complaint(done))
+    return [_job(item) for item in json.loads(done.stdout)["items"]]
+
+
+def _job(item: dict[str, Any]) -> Job:
+    metadata, status = item["metadata"], item.get("status", {})
+    active, pods = status.get("active", 0), item["spec"].get("completions", 1)
+    ended = [
+        c["type"]
+        for c in status.get("conditions", [])
+        if c["type"] in ("Complete", "Failed") and c["status"] == "True"
+    ]
+    state = ENDED if ended else RUNNING if active else WAITING
+    began = status.get("startTime")
+    return Job(
+        launcher=NAME,
+        name=metadata.get("labels", {}).get(_INSTANCE, metadata["name"]),
+        state=state,
+        where=ended[0].lower() if ended else f"{active} of {pods} pod(s)",
+        machines=(("pod", active),) if active else (),
+        began_unix_secs=began
+        and datetime.datetime.fromisoformat(began).timestamp(),
+        place=metadata["namespace"],
+    )
+
+
+def show_log(job: Job) -> int:
+    """Prints the chief's lines, and those of the pods beside it.
+
+    Raises:
+      UserError: kubectl's own complaint.
+    """
+    done = _of_pods(job, "logs", "--tail=-1", "--prefix")
+    if done.returncode:
+        raise UserError(_complaint(done))
+    print(done.stdout, end="")
+    return 0
+
+
+def stop(job: Job) -> str:
+    """Puts a STOP file into the workdir, from within the chief's pod.
+
+    Raises:
+      UserError: kubectl's own complaint.
+    """
+    found = _of_pods(job, "get", "pods", "--output=json", label=_CHIEF)
+    if found.returncode:
+        raise UserError(_complaint(found))
+    pods = [
+        pod
+        for pod in json.loads(found.stdout)["items"]
+        if pod.get("status", {}).get("phase") == "Running"
+    ]
+    remove = f"kubectl delete job --namespace={job.place} {job.name}"
+    if not pods:
+        raise UserError(
+            f"the chief of {job.title} runs in no pod; {remove} removes the job"
+        )
+    arguments = pods[0]["spec"]["containers"][0]["args"]
+    workdir = next(
+        (
+            word.partition("=")[2]
+            for word in reversed(arguments)
+            if word.startswith("--workdir=")
+        ),
+        "",
+    )
+    if not workdir or workdir.startswith("gs://"):
+        raise UserError(
+            f"{job.title} is stopped by gcloud storage cp /dev/null"
+            f" {workdir or 'WORKDIR'}/STOP"
+        )
+    done = _kubectl(
+        *("exec", f"--namespace={job.place}", pods[0]["metadata"]["name"]),
+        *(f"--container={CONTAINER}", "--", "touch", f"{workdir}/STOP"),
+    )
+    if done.returncode:
+        raise UserError(_complaint(done))
+    return f"it writes a checkpoint and ends with 43; {remove} removes it"
+
+
+def _of_pods(
+    job: Job, *words: str, label: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Asks of a job's pods, or of those with a further label."""
+    labels = ",".join(filter(None, [f"{_INSTANCE}={job.name}", label]))
+    return _kubectl(*words, f"--selector={labels}", f"--namespace={job.place}")
+
+
+def _kubectl(*words: str) -> subprocess.CompletedProcess[str]:
+    return finish(["kubectl", words[0], _REQUEST, *words[1:]], ASK_SECS)
+
+
+def _complaint(done: subprocess.CompletedProcess[str]) -> str:
+    said = " ".join(done.stderr.split())
+    return f"kubectl: {said or f'it ended with {done.returncode}'}"

@@ -1,0 +1,102 @@
+"""This user's jobs of Slurm, for `strata jobs`."""
+
+import contextlib
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+
+from trainer.launch.jobs import workdirs
+from trainer.launch.jobs.job import Job
+from trainer.launch.jobs.job import PlatformError
+from trainer.launch.jobs.job import RUNNING
+from trainer.launch.jobs.job import WAITING
+from trainer.launch.jobs.run import read
+from trainer.launch.jobs.run import Run
+from trainer.launch.slurm.batch import FILE
+from trainer.launch.slurm.batch import Stored
+from trainer.process.exits import UserError
+from trainer.process.programs import ASK_SECS
+from trainer.process.programs import finish
+
+NAME = "slurm"
+# Number, name, state, start, hosts, their count.
+_FORMAT = "%i|%j|%T|%S|%N|%D"
+_OURS = "strata-"
+
+
+def find(runs: Sequence[Run]) -> list[Job]:
+    """Lists what squeue tells; by slurm.json the workdirs that are theirs.
+
+    Raises:
+      PlatformError: squeue failed.
+    """
+    if not shutil.which("squeue"):
+        return []
+    done = finish(
+        ["squeue", "--me", "--noheader", f"--format={_FORMAT}"], ASK_SECS
+    )
+    if done.returncode:
+        raise PlatformError(_complaint(done))
+    numbered = {read(r.workdir / FILE, Stored).get("job"): r for r in runs}
+    found = []
+    for line in done.stdout.splitlines():
+        number, name, state, start, hosts, count = line.split("|")
+        run = numbered.get(number)
+        if run is None and not name.startswith(_OURS):
+            continue
+        is_running = state in ("RUNNING", "COMPLETING")
+        found.append(
+            Job(
+                launcher=NAME,
+                name=number,
+                state=RUNNING if is_running else WAITING,
+                where=f"{hosts or 'no node yet'}, {name}",
+                machines=(("node", int(count)),) if is_running else (),
+                run=run,
+                began_unix_secs=_unix_secs(start) if is_running else None,
+            )
+        )
+    return found
+
+
+def _unix_secs(text: str) -> float | None:
+    with contextlib.suppress(ValueError):
+        return time.mktime(time.strptime(text, "%Y-%m-%dT%H:%M:%S"))
+    return None
+
+
+def _complaint(done: subprocess.CompletedProcess[str]) -> str:
+    said = " ".join(done.stderr.split())
+    return f"{done.args[0]}: {said or f'it ended with {done.returncode}'}"
+
+
+def show_log(job: Job) -> int:
+    """Prints the chief's log, where its workdir is here.
+
+    Raises:
+      UserError: it is not.
+    """
+    if job.run is None:
+        raise UserError(
+            f"the workdir of {job.title} is not below --runs; see the file that"
+            f" scontrol show job {job.name} names as StdOut"
+        )
+    return workdirs.print_file(job.run.log)
+
+
+def stop(job: Job) -> str:
+    """Stops by the workdir where it is here, else by a signal.
+
+    Raises:
+      UserError: scancel refuses.
+    """
+    if job.run is not None:
+        return workdirs.stop_run(job.run)
+    done = finish(["scancel", "--signal=TERM", job.name], ASK_SECS)
+    if done.returncode:
+        raise UserError(_complaint(done))
+    return (
+        "it writes a checkpoint, and with --requeue waits again; scancel"
+        f" {job.name} ends it"
+    )

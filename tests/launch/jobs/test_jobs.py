@@ -1,0 +1,292 @@
+"""`strata jobs`, over workdirs and over stand-ins for the platforms' tools."""
+
+import contextlib
+import json
+import os
+import time
+
+import pytest
+
+from tests.launch.gcp.example import GPU
+from tests.launch.gcp.example import TRAINER
+from trainer.launch.gcp import platform as gcp
+from trainer.launch.gcp.client import Client
+from trainer.launch.gcp.fleet import Machine
+from trainer.launch.jobs import __main__ as command
+from trainer.launch.jobs import workdirs
+from trainer.launch.jobs.run import look
+from trainer.storage.json_files import sealed
+from trainer.workdir.lease import Lease
+from trainer.workdir.lock_file import LockFile
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch, tmp_path):
+    """A folder without jobs, and none of the platforms' tools."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    real = command.PLATFORMS
+    monkeypatch.setattr(command, "PLATFORMS", {})
+    return real
+
+
+def tool(tmp_path, monkeypatch, nowhere, name, launcher, script):
+    """Puts a program on the PATH, and its launcher among the platforms."""
+    file = tmp_path / "bin" / name
+    file.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n{script}\n')
+    file.chmod(0o755)
+    monkeypatch.setitem(command.PLATFORMS, launcher, nowhere[launcher])
+
+
+def make_run(path, *, code=None, began=None, steps=(50, 100)):
+    path.mkdir(parents=True)
+    began = time.time() - 7200 if began is None else began
+    attempt = {
+        "attempt": 2,
+        "run_began_unix_secs": began,
+        "began_unix_secs": began,
+        "ended_unix_secs": None,
+        "exit_code": code,
+        "step": None,
+        "earlier": [],
+    }
+    (path / "attempt.json").write_text(json.dumps(sealed(attempt)))
+    lines = [json.dumps({"step": s, "split": "train"}) for s in steps]
+    (path / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+    (path / "logs").mkdir()
+    words = "diverging at step 90: the training loss is 9"
+    log = f"step 50\nWARNING: stalled at step 3\nWARNING: {words}\nstep 100\n"
+    (path / "logs/worker_0.log").write_text(log)
+
+
+@contextlib.contextmanager
+def held(path):
+    with Lease(LockFile(path)).held():
+        yield
+
+
+def test_a_workdir_tells_what_runs_in_it(tmp_path, capsys):
+    make_run(tmp_path / "runs/one")
+    make_run(tmp_path / "runs/two", code=0)
+    with held(tmp_path / "runs/one"):
+        assert command.main([]) == 0
+        heads, line = capsys.readouterr().out.splitlines()
+        assert heads.split() == [
+            "JOB",
+            "STATE",
+            "WHERE",
+            "SINCE",
+            "STEP",
+            "AN",
+            "HOUR",
+        ]
+        assert line.startswith("train/runs/one  running  host ")
+        assert line.endswith("2.0 h   100")
+        assert command.main(["status", "train/runs/one"]) == 0
+        told = capsys.readouterr().out
+        assert "last alert  diverging at step 90: the training loss" in told
+        assert command.main(["logs", "runs/one"]) == 0
+        assert capsys.readouterr().out.endswith("step 100\n")
+        assert command.main(["stop", "train/runs/one"]) == 0
+        assert (tmp_path / "runs/one/STOP").exists()
+        capsys.readouterr()
+    assert command.main(["list", "--all"]) == 0
+    told = capsys.readouterr().out
+    assert "train/runs/one  ended  killed " in told
+    assert "train/runs/two  ended  ended with 0" in told
+    assert command.main(["stop", "runs/two"]) == 2
+    assert "does not run: ended with 0" in capsys.readouterr().err
+
+
+def test_nothing_runs(capsys):
+    assert command.main([]) == 0
+    assert "no job runs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["stop"], "strata jobs stop needs a JOB"),
+        (["list", "x"], "strata jobs list takes no JOB"),
+        (["status", "gcp/x"], "there is no job 'gcp/x'; there are none"),
+        (["halt"], "invalid choice: 'halt'"),
+    ],
+)
+def test_a_mistake_is_one_line(words, told, capsys):
+    assert command.main(words) == 2
+    shown = capsys.readouterr().err
+    assert told in shown
+    assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize("damage", ["attempt.json", "metrics.jsonl", ".lock"])
+def test_a_damaged_workdir_is_listed_all_the_same(damage, tmp_path, capsys):
+    make_run(tmp_path / "runs/one")
+    (tmp_path / "runs/one" / damage).write_bytes(b"\xff{")
+    assert command.main(["list", "--all"]) == 0
+    assert "train/runs/one" in capsys.readouterr().out
+
+
+def test_a_lock_of_another_host_counts_while_it_is_touched(tmp_path):
+    make_run(tmp_path / "one")
+    lock = tmp_path / "one/.lock"
+    lock.write_text(json.dumps({"process": 1, "host": "elsewhere"}))
+    assert look(tmp_path / "one").is_held
+    os.utime(lock, (1, 1))
+    assert not look(tmp_path / "one").is_held
+
+
+def test_its_supervisor_is_seen_by_its_words(tmp_path, monkeypatch):
+    make_run(tmp_path / "one")
+    with held(tmp_path / "one"):
+        run = look(tmp_path / "one")
+        assert workdirs.launcher_of(run) == "train"
+        # This process's parent stands for one.
+        parent = tmp_path / "cmdline"
+        parent.write_bytes(b"python\0-m\0trainer.launch.local\0--\0")
+        monkeypatch.setattr(
+            workdirs, "command_of", lambda process: parent.read_bytes()
+        )
+        assert workdirs.launcher_of(run) == "local"
+        parent.write_bytes(b"strata\0launch\0local\0")
+        assert workdirs.launcher_of(run) == "local"
+        parent.write_bytes(b"python\0-m\0trainer.launch.ssh.host\0--index=1\0")
+        assert workdirs.launcher_of(run) == "ssh"
+
+
+def test_slurms_jobs_are_those_of_squeue(
+    tmp_path, monkeypatch, nowhere, capsys
+):
+    make_run(tmp_path / "runs/one")
+    slurm = {"job": "1200", "step": 0, "failures": 0, "is_running": True}
+    (tmp_path / "runs/one/slurm.json").write_text(json.dumps(sealed(slurm)))
+    lines = (
+        "1200|mine|RUNNING|2026-01-01T00:00:00|n[1-2]|2",
+        "1201|strata-digits|PENDING|N/A||2",
+        "1202|others|RUNNING|2026-01-01T00:00:00|n3|1",
+    )
+    said = "\\n".join(lines)
+    script = f'printf "{said}\\n"'
+    tool(tmp_path, monkeypatch, nowhere, "squeue", "slurm", script)
+    tool(tmp_path, monkeypatch, nowhere, "scancel", "slurm", "")
+    assert command.main(["list", "--all"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in told[1:]] == [
+        "slurm/1200",
+        "slurm/1201",
+    ]
+    assert "n[1-2], mine" in told[1]
+    assert told[1].endswith("100")
+    assert "waiting" in told[2]
+    assert command.main(["stop", "slurm/1200"]) == 0
+    assert (tmp_path / "runs/one/STOP").exists()
+    assert command.main(["stop", "slurm/1201"]) == 0
+    assert "--signal=TERM 1201" in (tmp_path / "asked").read_text()
+
+
+def test_a_platform_that_fails_is_told_and_hides_no_other(
+    tmp_path, monkeypatch, nowhere, capsys
+):
+    make_run(tmp_path / "runs/one")
+    script = "echo 'Unable to contact slurm controller' >&2; exit 1"
+    tool(tmp_path, monkeypatch, nowhere, "squeue", "slurm", script)
+    assert command.main(["list", "--all"]) == 0
+    shown = capsys.readouterr()
+    assert "jobs of slurm are not shown: squeue: Unable" in shown.err
+    assert "train/runs/one" in shown.out
+
+
+PODS = {
+    "items": [
+        {
+            "metadata": {"name": "mnist-0-x7k2p"},
+            "status": {"phase": "Running"},
+            "spec": {"containers": [{"args": ["--", "--workdir=/shared/one"]}]},
+        }
+    ]
+}
+KUBERNETES_JOBS = {
+    "items": [
+        {
+            "metadata": {
+                "name": "mnist",
+                "namespace": "team",
+                "labels": {"app.kubernetes.io/instance": "mnist"},
+            },
+            "spec": {"completions": 2},
+            "status": {"active": 2, "startTime": "2026-01-01T00:00:00Z"},
+        },
+        {
+            "metadata": {"name": "old", "namespace": "team"},
+            "spec": {"completions": 1},
+            "status": {"conditions": [{"type": "Failed", "status": "True"}]},
+        },
+    ]
+}
+
+
+def test_kubernetes_jobs_are_those_of_our_label(
+    tmp_path, monkeypatch, nowhere, capsys
+):
+    (tmp_path / "jobs.json").write_text(json.dumps(KUBERNETES_JOBS))
+    (tmp_path / "pods.json").write_text(json.dumps(PODS))
+    script = f"""case "$1 $3" in
+"get jobs") cat {tmp_path}/jobs.json ;;
+"get pods") cat {tmp_path}/pods.json ;;
+logs*) echo "MLP score: 98.00%" ;;
+esac"""
+    tool(tmp_path, monkeypatch, nowhere, "kubectl", "kubernetes", script)
+    assert command.main(["list", "--all"]) == 0
+    told = capsys.readouterr().out
+    assert "kubernetes/mnist  running  2 of 2 pod(s)" in told
+    assert "kubernetes/old    ended    failed" in told
+    assert command.main(["logs", "kubernetes/mnist"]) == 0
+    assert capsys.readouterr().out == "MLP score: 98.00%\n"
+    assert command.main(["stop", "kubernetes/mnist"]) == 0
+    asked = (tmp_path / "asked").read_text()
+    assert "-- touch /shared/one/STOP" in asked
+    assert "--namespace=team mnist-0-x7k2p --container=trainer" in asked
+
+
+def test_jobs_on_google_cloud_are_those_that_are_noted(
+    tmp_path, monkeypatch, nowhere, capsys
+):
+    from trainer.launch.gcp import flags
+
+    request = flags.request_of(
+        "gpu",
+        *flags.read_flags(
+            "gpu", [*GPU[1:], "--num_vms=2", "--spot", "--", *TRAINER]
+        ),
+    )
+    folder = tmp_path / ".strata/gcp/mnist"
+    folder.mkdir(parents=True)
+    (folder / "request.json").write_text(request.to_json())
+    tool(tmp_path, monkeypatch, nowhere, "gcloud", "gcp", "exit 9")
+    machines = [
+        Machine("gpu", f"mnist-{i}", "us-central1-a", "mnist", "RUNNING", "g2")
+        for i in range(2)
+    ]
+    monkeypatch.setattr(gcp.fleet, "find", lambda *_: machines)
+    began = json.dumps({"began_unix_secs": time.time() - 1800})
+    monkeypatch.setattr(Client, "read", lambda *_: began)
+    assert command.main(["cost"]) == 0
+    told = capsys.readouterr().out
+    assert "gcp/mnist  2 x g2-standard-8 spot  30 min" in told
+    assert "no price is given of: g2-standard-8 spot" in told
+    prices = tmp_path / ".strata/prices.json"
+    prices.write_text('{"g2-standard-8 spot": 0.5}')
+    assert command.main(["cost"]) == 0
+    told = capsys.readouterr().out
+    assert told.splitlines()[1].split()[-2:] == ["1.00", "0.50"]
+    assert "1.00 an hour in all" in told
+    assert command.main([]) == 0
+    assert "2 x g2 in us-central1-a" in capsys.readouterr().out
+    prices.write_text('{"g2-standard-8": "dear"}')
+    assert command.main(["cost"]) == 2
+    assert "must hold prices of an hour" in capsys.readouterr().err
+    machines.clear()
+    prices.unlink()
+    assert command.main([]) == 0
+    assert "no job runs" in capsys.readouterr().out
