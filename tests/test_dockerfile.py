@@ -45,8 +45,11 @@ def setting(path, pattern):
 
 
 def test_the_base_is_one_version_of_a_python_that_is_tested(instructions):
-    (base,) = of(instructions, "FROM")
-    match = re.fullmatch(r"python:(3\.(\d+)\.\d+)-slim-[a-z]+", base)
+    assert of(instructions, "FROM") == ["${BASE}"]
+    base = of(instructions, "ARG")[0]
+    match = re.fullmatch(
+        r"BASE=python:(3\.(\d+)\.\d+)-slim-[a-z]+@sha256:[0-9a-f]{64}", base
+    )
     assert match
     requires = setting("setup.py", r'python_requires="(.*)"')
     least, below = map(int, re.findall(r"3\.(\d+)", requires))

@@ -22,6 +22,7 @@ from trainer.launch.kubernetes.names import check_workdir
 from trainer.launch.kubernetes.names import cores_of
 from trainer.launch.kubernetes.names import has_digest
 from trainer.launch.kubernetes.names import volume_of
+from trainer.launch.kubernetes.request import REPLICATED
 from trainer.launch.kubernetes.request import Request
 from trainer.launch.kubernetes.request import Slice
 from trainer.launch.kubernetes.request import slice_of
@@ -29,9 +30,8 @@ from trainer.process.exits import UserError
 from trainer.process.exits import verb
 
 DESCRIPTION = """\
-Prints what runs a job on Kubernetes, an Indexed Job and a headless Service (a
-JobSet for a TPU), or creates it by kubectl. The trainer's arguments follow a
-lone --.
+Prints what runs a job on Kubernetes, an Indexed Job and a headless Service (or
+a JobSet), or creates it by kubectl. The trainer's arguments follow a lone --.
 
   strata launch kubernetes --name=mnist --nodes=2 --image=IMAGE \\
       --volume=CLAIM:/shared -- --config=mnist --data_dir=/shared/mnist \\
@@ -65,6 +65,14 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     add(
         "--queue", "NAME", "local queue of Kueue, which starts all pods or none"
     )
+    add("--priority", "NAME", "priority class of Kueue's workload")
+    add(
+        "--kind",
+        "job|jobset",
+        "an Indexed Job, or a JobSet that makes one; job by default, jobset for"
+        " a TPU",
+        choices=("job", "jobset"),
+    )
     parser.max_restarts(" of a worker")
     add(
         "--max_hours",
@@ -91,10 +99,24 @@ def request_of(wanted: argparse.Namespace, arguments: list[str]) -> Request:
             " addresses of more do not fit in one variable"
         )
     check_name(
-        "--name", wanted.name, longest_suffix=f"-slice-0-{wanted.nodes - 1}"
+        "--name",
+        wanted.name,
+        longest_suffix=f"-{REPLICATED}-0-{wanted.nodes - 1}",
     )
     check_label("--namespace", wanted.namespace)
     check_label("--queue", wanted.queue)
+    check_label("--priority", wanted.priority)
+    if wanted.priority and not wanted.queue:
+        raise UserError(
+            f"--priority={wanted.priority} is Kueue's, which orders what waits"
+            " in a queue; add --queue=NAME"
+        )
+    tpu = _tpu_of(wanted)
+    if tpu and wanted.kind == "job":
+        raise UserError(
+            "--kind=job does not fit --tpu_accelerator, whose nodes take"
+            " JobSets; leave --kind out"
+        )
     volume = volume_of("--volume", wanted.volume)
     given = checked_flags(arguments, files_are_here=False)
     check_workdir(given.run_workdir, volume)
@@ -110,10 +132,12 @@ def request_of(wanted: argparse.Namespace, arguments: list[str]) -> Request:
         cpu=wanted.cpu,
         memory=wanted.memory,
         gpus=wanted.gpus or 0,
-        tpu=_tpu_of(wanted),
+        tpu=tpu,
         volume=volume,
         namespace=wanted.namespace,
         queue=wanted.queue,
+        priority=wanted.priority,
+        is_job_set=wanted.kind == "jobset" or tpu is not None,
     )
 
 

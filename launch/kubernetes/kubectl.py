@@ -41,7 +41,7 @@ def describe(request: Request, context: str) -> str:
 def removal(request: Request) -> str:
     """Returns the command that removes all that is made for a job."""
     where = f" --namespace={request.namespace}" if request.namespace else ""
-    own = "jobset" if request.tpu else "job,service"
+    own = "jobset" if request.is_job_set else "job,service"
     instance = f"-l app.kubernetes.io/instance={request.name}"
     return f"kubectl delete {own},networkpolicy{where} {instance}"
 

@@ -13,6 +13,7 @@ from trainer.launch.kubernetes.pods import CONTAINER
 from trainer.launch.kubernetes.pods import pod_spec
 from trainer.launch.kubernetes.request import labels
 from trainer.launch.kubernetes.request import PORT
+from trainer.launch.kubernetes.request import REPLICATED
 from trainer.launch.kubernetes.request import Request
 from trainer.launch.supervise.policy import FINAL
 from trainer.process.exits import STOPPED
@@ -28,7 +29,7 @@ _PLAIN = re.compile(r"[A-Za-z][\w./-]+", re.ASCII)
 
 def objects(request: Request) -> list[Values]:
     """Returns the objects that run a job, in the order of their creation."""
-    if request.tpu:
+    if request.is_job_set:
         return [_policy(request), _job_set(request)]
     return [_policy(request), _service(request), _job(request)]
 
@@ -40,6 +41,9 @@ def _metadata(request: Request, *, queued: bool) -> Values:
     metadata["labels"] = labels(request.name)
     if queued and request.queue:
         metadata["labels"]["kueue.x-k8s.io/queue-name"] = request.queue
+    if queued and request.priority:
+        priority = request.priority
+        metadata["labels"]["kueue.x-k8s.io/priority-class"] = priority
     return metadata
 
 
@@ -89,12 +93,12 @@ def _job(request: Request) -> Values:
 
 
 def _job_set(request: Request) -> Values:
-    """Runs a slice's job; restarts are the job's own, which its deadline ends.
+    """Makes the Job; restarts are the Job's own, which its deadline ends.
 
-    A JobSet's restart would begin the deadline anew.
+    A JobSet's restart would begin the deadline anew. It brings a Service.
     """
-    slice_job = {
-        "name": "slice",
+    replicated = {
+        "name": REPLICATED,
         "replicas": 1,
         "template": {
             "metadata": {"labels": labels(request.name)},
@@ -107,7 +111,11 @@ def _job_set(request: Request) -> Values:
         "metadata": _metadata(request, queued=True),
         "spec": {
             "failurePolicy": {"maxRestarts": 0},
-            "replicatedJobs": [slice_job],
+            "network": {
+                "enableDNSHostnames": True,
+                "publishNotReadyAddresses": True,
+            },
+            "replicatedJobs": [replicated],
             "ttlSecondsAfterFinished": KEPT_SECS,
         },
     }

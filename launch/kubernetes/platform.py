@@ -91,7 +91,10 @@ def stop(job: Job) -> str:
         for pod in json.loads(found.stdout)["items"]
         if pod.get("status", {}).get("phase") == "Running"
     ]
-    remove = f"kubectl delete job --namespace={job.place} {job.name}"
+    remove = (
+        f"kubectl delete jobset,job,service,networkpolicy"
+        f" --namespace={job.place} -l {_INSTANCE}={job.name}"
+    )
     if not pods:
         raise UserError(
             f"the chief of {job.title} runs in no pod; {remove} removes the job"

@@ -36,8 +36,9 @@ def pod_spec(request: Request) -> Values:
         },
         "containers": [_container(request)],
     }
-    if request.tpu:
+    if request.is_job_set:
         del spec["subdomain"]  # The JobSet gives one.
+    if request.tpu:
         spec["nodeSelector"] = {
             "cloud.google.com/gke-tpu-accelerator": request.tpu.accelerator,
             "cloud.google.com/gke-tpu-topology": request.tpu.topology,
@@ -46,8 +47,7 @@ def pod_spec(request: Request) -> Values:
         # Nodes with devices are kept free of pods that do not ask for them.
         toleration = {"key": name, "operator": "Exists", "effect": "NoSchedule"}
         spec["tolerations"] = [toleration]
-    if volumes := [volume for volume, _ in _volumes(request)]:
-        spec["volumes"] = volumes
+    spec["volumes"] = [volume for volume, _ in _volumes(request)]
     return spec
 
 
@@ -62,9 +62,20 @@ def _user(request: Request) -> Values:
     return {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER}
 
 
+def _home(request: Request) -> str:
+    return "/root" if request.tpu else "/home/strata"
+
+
 def _volumes(request: Request) -> list[tuple[Values, Values]]:
-    """Returns (volume, mount) of each folder that is not the image's."""
-    pairs = []
+    """Returns (volume, mount) of each folder that is not the image's.
+
+    Nothing else can be written: temporary files, and caches in the home folder
+    (the copy of a gs:// workdir is one).
+    """
+    pairs = [
+        ({"name": name, "emptyDir": {}}, {"name": name, "mountPath": path})
+        for name, path in (("tmp", "/tmp"), ("home", _home(request)))
+    ]
     if request.volume:
         claim = {"claimName": request.volume.claim}
         pairs.append(
@@ -105,11 +116,13 @@ def _container(request: Request) -> Values:
         "resources": _resources(request),
         "securityContext": {
             "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
             "capabilities": _capabilities(request),
         },
     }
     if request.nodes > 1:
-        container["ports"] = [{"name": "grpc", "containerPort": PORT}]
+        port = {"name": "grpc", "containerPort": PORT, "protocol": "TCP"}
+        container["ports"] = [port]
     named = _environment(request)
     if named:
         container["env"] = [{"name": n, "value": v} for n, v in named.items()]
@@ -117,8 +130,7 @@ def _container(request: Request) -> Values:
         # The Job's number of its own, which none but its namespace is told.
         source = {"fieldRef": {"fieldPath": _JOB_UID}}
         container["env"].append({"name": SECRET, "valueFrom": source})
-    if mounts := [mount for _, mount in _volumes(request)]:
-        container["volumeMounts"] = mounts
+    container["volumeMounts"] = [mount for _, mount in _volumes(request)]
     return container
 
 

@@ -6,6 +6,8 @@ import difflib
 from trainer.process.exits import UserError
 
 PORT = 2222
+# Of a JobSet, its only replicated job.
+REPLICATED = "worker"
 # Chips by topology, of slices of one host: "Plan TPUs in GKE",
 # cloud.google.com/kubernetes-engine/docs/concepts/plan-tpus.
 _FLAT = {"1x1": 1, "2x2": 4, "2x4": 8}
@@ -53,6 +55,8 @@ class Request:
       volume: shared by all pods, or None.
       namespace: or None for the one that kubectl is set to.
       queue: Kueue's, or None.
+      priority: of Kueue's workload, or None.
+      is_job_set: whether a JobSet makes the Job.
     """
 
     name: str
@@ -68,6 +72,8 @@ class Request:
     volume: Volume | None = None
     namespace: str | None = None
     queue: str | None = None
+    priority: str | None = None
+    is_job_set: bool = False
 
 
 def labels(name: str) -> dict[str, str]:
@@ -79,9 +85,14 @@ def labels(name: str) -> dict[str, str]:
 
 
 def addresses(request: Request) -> list[str]:
-    """Returns host:port of each worker, as an Indexed Job names its pods."""
+    """Returns host:port of each worker, as its Job's pods are named.
+
+    An Indexed Job names them by its own name, which a JobSet makes of its own
+    and the replicated job's.
+    """
     name = request.name
-    return [f"{name}-{i}.{name}:{PORT}" for i in range(request.nodes)]
+    job = f"{name}-{REPLICATED}-0" if request.is_job_set else name
+    return [f"{job}-{i}.{name}:{PORT}" for i in range(request.nodes)]
 
 
 def slice_of(accelerator: str | None, topology: str | None) -> Slice | None:

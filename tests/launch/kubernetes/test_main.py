@@ -15,11 +15,11 @@ from tests.processes import ROOT
 from trainer.launch.kubernetes import __main__ as kubernetes
 
 BAD = [
-    ({"--name": "MNIST"}, "--name='MNIST' must be 53 or fewer of a-z"),
+    ({"--name": "MNIST"}, "--name='MNIST' must be 52 or fewer of a-z"),
     ({"--name": "1mnist"}, "begin with a letter"),
     ({"--name": "mnist-"}, "not end with -"),
-    ({"--name": "a" * 60}, "must be 53 or fewer"),
-    ({"--name": "a" * 52, "--nodes": "1000"}, "must be 51 or fewer"),
+    ({"--name": "a" * 60}, "must be 52 or fewer"),
+    ({"--name": "a" * 52, "--nodes": "1000"}, "must be 50 or fewer"),
     ({"--name": None}, "--name"),
     ({"--nodes": "0"}, "'0' must be a whole number of 1 or more"),
     ({"--nodes": "two"}, "'two' must be a whole number"),
@@ -86,6 +86,19 @@ def test_a_mistake_is_one_line(capsys, flags, told):
 def test_a_trainers_argument_that_cannot_be_meant(capsys, trainer, told):
     assert kubernetes.main(command(trainer=trainer)) == 2
     assert_one_line(capsys.readouterr(), told)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"--priority": "high"}, "add --queue=NAME"),
+        ({**TPU, "--kind": "job"}, "leave --kind out"),
+        ({"--kind": "pod"}, "invalid choice: 'pod'"),
+    ],
+)
+def test_what_does_not_fit_is_refused(flags, words, capsys):
+    assert kubernetes.main(command(flags)) == 2
+    assert_one_line(capsys.readouterr(), words)
 
 
 AUDITED = """

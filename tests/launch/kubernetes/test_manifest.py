@@ -65,6 +65,41 @@ def test_a_job_set_is_of_the_published_schema(printed, queue):
     validate_job_set(document)
 
 
+def test_a_job_set_runs_workers_too(printed):
+    """Its pods have names of its own, by which the workers meet."""
+    flags = {"--kind": "jobset", "--queue": "gpus", "--priority": "high"}
+    policy, document = printed(flags)
+    validate(policy)
+    validate_job_set(document)
+    labels = document["metadata"]["labels"]
+    assert labels["kueue.x-k8s.io/queue-name"] == "gpus"
+    assert labels["kueue.x-k8s.io/priority-class"] == "high"
+    (replicated,) = document["spec"]["replicatedJobs"]
+    job = replicated["template"]
+    environment = {e["name"]: e.get("value") for e in container_of(job)["env"]}
+    first, *_ = environment["STRATA_ADDRESSES"].split(",")
+    assert first == "mnist-worker-0-0.mnist:2222"
+    assert document["spec"]["network"]["publishNotReadyAddresses"]
+    # All else is what an Indexed Job holds.
+    plain = printed({"--queue": "gpus"})[-1]["spec"]
+    del plain["template"]["spec"]["subdomain"]
+    del plain["ttlSecondsAfterFinished"]
+    container_of({"spec": plain})["env"] = container_of(job)["env"]
+    assert job["spec"] == plain
+
+
+@pytest.mark.parametrize("flags", [{}, {"--kind": "jobset"}, TPU])
+def test_nothing_but_its_own_folders_can_be_written(printed, flags):
+    document = printed(flags)[-1]
+    if document["kind"] == "JobSet":
+        document = document["spec"]["replicatedJobs"][0]["template"]
+    container = container_of(document)
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    mounts = {m["mountPath"] for m in container["volumeMounts"]}
+    home = "/root" if flags is TPU else "/home/strata"
+    assert mounts == {"/tmp", home, "/shared"}
+
+
 @pytest.mark.parametrize(
     ("path", "right", "wrong"),
     [
@@ -180,7 +215,8 @@ def test_gpus_that_are_paid_for_must_be_seen(printed):
     container = container_of(printed({"--gpus": "8"})[-1])
     assert "--require_gpus=8" in container["args"]
     assert container["resources"]["limits"]["nvidia.com/gpu"] == 8
-    assert container["volumeMounts"][1]["mountPath"] == "/dev/shm"
+    mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
+    assert "/dev/shm" in mounts
 
 
 def test_one_node_has_no_peers(printed):
@@ -192,7 +228,8 @@ def test_one_node_has_no_peers(printed):
 def test_a_bucket_needs_no_volume(printed):
     trainer = ("--config=mnist", "--workdir=gs://bucket/runs/mnist")
     job = printed({"--volume": None}, trainer)[-1]
-    assert "volumes" not in job["spec"]["template"]["spec"]
+    volumes = job["spec"]["template"]["spec"]["volumes"]
+    assert [v["name"] for v in volumes] == ["tmp", "home"]
 
 
 def test_expansion_does_what_kubernetes_says():
