@@ -5,6 +5,7 @@ import difflib
 import shutil
 import sys
 
+from trainer.launch.gcp import firewall
 from trainer.launch.gcp import flags
 from trainer.launch.gcp import gcloud
 from trainer.launch.gcp import jobs
@@ -33,12 +34,14 @@ usage: strata launch gcp VERB [flags]
   stop         have a job write a checkpoint and end
   resume       make a job's machines again, and follow it
   delete       delete a job's machines at once
+  firewall     keep others from the machines' ports, by rules of a network
 
-All but gpu, tpu, vertex and list take --name=NAME. strata launch gcp VERB
---help tells a verb's flags.
+All but gpu, tpu, vertex, list and firewall take --name=NAME. strata launch gcp
+VERB --help tells a verb's flags.
 """
 MADE = (gcloud.GPU, gcloud.TPU, gcloud.VERTEX)
-VERBS = (*MADE, *jobs.VERBS)
+OTHERS = {**jobs.VERBS, "firewall": firewall.main}
+VERBS = (*MADE, *OTHERS)
 
 
 def _make(kind: str, argv: list[str]) -> int:
@@ -125,8 +128,8 @@ def main(argv: list[str]) -> int:
     try:
         if name in MADE:
             return _make(name, rest)
-        if name in jobs.VERBS:
-            return jobs.VERBS[name](rest)
+        if name in OTHERS:
+            return OTHERS[name](rest)
     except GcloudError as error:
         tell(str(error))
         return FAILED

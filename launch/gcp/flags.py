@@ -14,6 +14,7 @@ from trainer.launch.gcp import tpus
 from trainer.launch.gcp import vertex
 from trainer.launch.gcp.checkout import check_config
 from trainer.launch.gcp.request import Request
+from trainer.launch.gcp.request import TAG
 from trainer.launch.gcp.revision import head
 from trainer.process.exits import UserError
 from trainer.storage.names import split_remote
@@ -152,9 +153,14 @@ def _places_of(wanted: argparse.Namespace) -> dict[str, Any]:
         "zones": tuple(dict.fromkeys(zones)),
         "network": wanted.network,
         "subnet": wanted.subnet,
-        "network_tag": wanted.network_tag,
+        "network_tag": wanted.network_tag or _tag_of(wanted),
         "external_ip": not wanted.no_external_ip,
     }
+
+
+def _tag_of(wanted: argparse.Namespace) -> str | None:
+    """Returns what several machines, which listen, are called in rules."""
+    return TAG if getattr(wanted, "num_vms", 1) > 1 else None
 
 
 def _check_detached(wanted: argparse.Namespace) -> None:

@@ -192,6 +192,14 @@ def remarks(request: Request, detach: bool) -> list[str]:
             f"note: how many GPUs {request.machine_type} has is not known here;"
             " the trainer asks for one at least, and takes all that it sees"
         )
+    if request.num_vms > 1 and request.kind == gcloud.GPU:
+        network = request.network or "default"
+        told.append(
+            "note: whoever reaches the machines' ports in the network"
+            f" {network} can act as the job, unless rules keep them away:"
+            f" strata launch gcp firewall --network={network}"
+            f" --network_tag={request.network_tag}"
+        )
     if not request.external_ip:
         told.append(
             "note: --no_external_ip: the machines install packages from the"

@@ -16,6 +16,8 @@ from trainer.version import __version__
 
 LABEL, OWNER_LABEL = "strata-job", "strata-owner"
 PORT = 2222
+# Of machines that others must not reach, where the user names none.
+TAG = "strata"
 # Where a machine keeps its copies of what is in buckets.
 STAGING = "/srv/strata"
 STAGING_VERTEX = "/tmp/strata"

@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import json
 import re
+import socket
 import threading
 import urllib.parse
 from collections.abc import Callable
@@ -26,6 +27,8 @@ Body = dict[str, Any]
 # So many looks at an operation before it is done; so many machines a page.
 POLLS = 2
 PAGE = 2
+# In place of a status: the connection ends without an answer.
+CUT = 0
 STOCKOUT = {
     "code": "ZONE_RESOURCE_POOL_EXHAUSTED",
     "message": "The zone does not have enough resources available to fulfill"
@@ -55,6 +58,7 @@ class Cloud:
       machines: {path: body} of Compute Engine's machines.
       tpus: {path: body} of requests for TPUs.
       custom_jobs: {path: body} of Vertex AI's jobs, those that ended too.
+      rules: {path: body} of firewalls' rules.
       objects: {(bucket, name): bytes} in buckets.
       errors: an operation that makes machines ends with the first of them,
         or is refused with it, where it holds a status.
@@ -68,6 +72,7 @@ class Cloud:
         self.machines: dict[str, Body] = {}
         self.tpus: dict[str, Body] = {}
         self.custom_jobs: dict[str, Body] = {}
+        self.rules: dict[str, Body] = {}
         self.objects: dict[tuple[str, str], bytes] = {}
         self.errors: list[Body] = []
         self.tpu_state = "ACTIVE"
@@ -148,6 +153,8 @@ class Cloud:
             text = rest.partition(b"\n\n")[2].strip()
             body = json.loads(text) if text else b""
             status, value = self.answer(Call(method, parts.path, query, body))
+            if status == CUT:
+                return CUT, b""
             content = json.dumps(value)
             pieces.append(
                 "--answers\r\nContent-Type: application/http\r\n"
@@ -252,7 +259,7 @@ class Cloud:
         found = [
             {**o, "status": "DONE"}
             for o in self._operations.values()
-            if o["zone"] == self.base + zone
+            if o.get("zone") == self.base + zone
         ]
         return 200, {"items": found}
 
@@ -289,6 +296,27 @@ class Cloud:
             "status": "UP",
             "selfLink": self.base + zone,
         }
+
+    def firewalls(self, call: Call, project: str) -> tuple[int, Any]:
+        place = f"/projects/{project}/global"
+        path = f"{place}/firewalls/{call.body['name']}"
+        if path in self.rules:
+            words = f"The resource '{path}' already exists"
+            return 409, _error(409, words, "alreadyExists")
+        self.rules[path] = call.body
+        link = self.base + path
+        operation = self._operation(place, "insert", targetLink=link)
+        del operation["zone"]
+        return 200, operation
+
+    def firewall(self, call: Call, project: str, name: str) -> tuple[int, Any]:
+        path = f"/projects/{project}/global/firewalls/{name}"
+        return 200, self.rules[path] | {"selfLink": self.base + path}
+
+    def global_operation(
+        self, call: Call, project: str, name: str, wait: str | None
+    ) -> tuple[int, Any]:
+        return self.operation(call, project, name, wait)
 
     # TPUs.
 
@@ -445,6 +473,7 @@ class Cloud:
 
 
 _ZONE = r"(?:/compute/v1)?(/projects/[^/]+/zones/[^/]+)"
+_GLOBAL = r"(?:/compute/v1)?/projects/([^/]+)/global"
 _PLACE = r"/(v2|v2alpha1)/(projects/[^/]+/locations/[^/]+)"
 _VERTEX = r"/v1/(projects/[^/]+/locations/[^/]+)"
 _ROUTES = [
@@ -461,6 +490,9 @@ _ROUTES = [
         r"/compute/v1/projects/([^/]+)/aggregated/instances",
         Cloud.aggregated,
     ),
+    (f"{_GLOBAL}/firewalls", Cloud.firewalls),
+    (f"{_GLOBAL}/firewalls/([^/]+)", Cloud.firewall),
+    (f"{_GLOBAL}/operations/([^/]+)(/wait)?", Cloud.global_operation),
     (f"{_PLACE}/queuedResources", Cloud.requests),
     (f"{_PLACE}/queuedResources/([^/]+)", Cloud.request),
     (f"{_PLACE}/operations/([^/]+)", Cloud.tpu_operation),
@@ -521,6 +553,10 @@ class Handler(BaseHTTPRequestHandler):
             body = json.loads(data)
         call = Call(self.command, parts.path, query, body)
         status, value = self.cloud.answer(call)
+        if status == CUT:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
         self._send(status, value)
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815

@@ -60,7 +60,7 @@ say "set up; starting the job"
 systemctl start strata-watcher.service strata.service
 STRATA_STARTUP
 cat > .strata/gcp/mnist/request.json <<'STRATA_REQUEST'
-{"kind": "gpu", "name": "mnist", "zones": ["us-central1-a", "us-central1-b", "us-east1-c"], "machine_type": "a3-highgpu-8g", "image": ["ubuntu-accelerator-2404-amd64-with-nvidia-580", "ubuntu-os-accelerator-images"], "num_vms": 2, "max_secs": 7200, "bucket": "gs://mine/team", "workdir": "gs://mine/team/mnist", "revision": "0000000000000000000000000000000000000000", "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist"], "spot": true, "gpus": 8, "accelerator": null, "needs_gvnic": true, "project": "our-project", "network": null, "subnet": null, "service_account": null, "network_tag": null, "external_ip": true, "disk_gb": 100, "max_restarts": 10, "wait_secs": 21600, "tensorboard": null}
+{"kind": "gpu", "name": "mnist", "zones": ["us-central1-a", "us-central1-b", "us-east1-c"], "machine_type": "a3-highgpu-8g", "image": ["ubuntu-accelerator-2404-amd64-with-nvidia-580", "ubuntu-os-accelerator-images"], "num_vms": 2, "max_secs": 7200, "bucket": "gs://mine/team", "workdir": "gs://mine/team/mnist", "revision": "0000000000000000000000000000000000000000", "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist"], "spot": true, "gpus": 8, "accelerator": null, "needs_gvnic": true, "project": "our-project", "network": null, "subnet": null, "service_account": null, "network_tag": "strata", "external_ip": true, "disk_gb": 100, "max_restarts": 10, "wait_secs": 21600, "tensorboard": null}
 STRATA_REQUEST
 git -C /home/me/strata archive --format=tar.gz 0000000000000000000000000000000000000000 > .strata/gcp/mnist/code.tar.gz
 (umask 077 && openssl rand -hex 32 > .strata/gcp/mnist/secret)
@@ -90,6 +90,7 @@ gcloud \
   --max-run-duration=7200s \
   --no-restart-on-failure \
   --scopes=storage-rw,compute-rw,logging-write \
+  --tags=strata \
   --labels=strata-job=mnist,strata-owner=me \
   --metadata-from-file=startup-script=.strata/gcp/mnist/startup.sh \
   --quiet \
