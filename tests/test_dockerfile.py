@@ -1,6 +1,7 @@
 """The image's recipe against the lock, the set-up and the manifest.
 
-There is no Docker here: what it would do is read, and its copies are built.
+To build it takes minutes and a registry: what it would do is read, and its
+copies are built.
 """
 
 import importlib.metadata

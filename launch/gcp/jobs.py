@@ -1,8 +1,6 @@
 """`strata launch gcp status|logs|tensorboard|stop|delete|resume|list`."""
 
 import json
-import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -13,26 +11,20 @@ from trainer.launch.gcp import gcloud
 from trainer.launch.gcp import launcher
 from trainer.launch.gcp import names
 from trainer.launch.gcp import plan
+from trainer.launch.gcp import tunnel
 from trainer.launch.gcp.client import Client
 from trainer.launch.gcp.request import LABEL
 from trainer.launch.gcp.request import owner
 from trainer.launch.gcp.request import Request
 from trainer.launch.gcp.target import KINDS
 from trainer.launch.gcp.target import parser_of
+from trainer.launch.gcp.target import show
 from trainer.launch.gcp.target import Target
 from trainer.launch.gcp.target import target_of
 from trainer.launch.supervise.policy import FAILED
 from trainer.launch.supervise.signals import Signals
 from trainer.process.columns import lay_out
 from trainer.process.exits import tell
-from trainer.process.exits import UserError
-
-
-def _show(*words: gcloud.Words) -> int:
-    """Prints commands, as a shell takes them."""
-    for each in words:
-        print(shlex.join(each))
-    return 0
 
 
 def _listing(target: Target) -> list[gcloud.Words]:
@@ -65,7 +57,7 @@ def list_jobs(argv: list[str]) -> int:
     flags = parser.parse_args(argv)
     regions = [names.region_of("--region", r) for r in [flags.region] if r]
     if flags.dry_run:
-        return _show(
+        return show(
             gcloud.list_gpus(flags.project, None),
             gcloud.list_tpus(flags.project),
             *(gcloud.list_custom_jobs(flags.project, r, None) for r in regions),
@@ -82,7 +74,7 @@ def status(argv: list[str]) -> int:
     """Shows a job's machines, and how it ended."""
     target = target_of("status", "Shows how a job stands.", argv)
     if target.flags.dry_run:
-        return _show(*_listing(target))
+        return show(*_listing(target))
     machines = target.machines()
     print(_table(machines) if machines else "no machine is there")
     if target.request:
@@ -99,7 +91,7 @@ def logs(argv: list[str]) -> int:
     request = target.known()
     address = f"{request.control}/log-0.txt"
     if target.flags.dry_run:
-        return _show(gcloud.read(target.project, address))
+        return show(gcloud.read(target.project, address))
     control, signals = target.control(), Signals()
     with signals.caught():
         while True:
@@ -111,58 +103,12 @@ def logs(argv: list[str]) -> int:
                 return 0
 
 
-def tensorboard(argv: list[str]) -> int:
-    """Shows a job's curves, through a tunnel to its chief."""
-    target = target_of("tensorboard", "Shows a job's curves.", argv)
-    request, port = target.known(), target.flags.port
-    if request.kind == gcloud.VERTEX:
-        raise UserError(
-            f"--name={request.name} runs on Vertex AI, whose machines cannot be"
-            f" reached; run tensorboard --logdir={request.workdir}/logs, or"
-            " start the job with --tensorboard"
-        )
-    if not 0 < port < 65536:
-        raise UserError(f"--port={port} must be from 1 to 65535")
-    server = [
-        *("/opt/strata/.venv/bin/python", "-m", "tensorboard.main"),
-        *(f"--logdir={request.copy}", "--host=127.0.0.1", "--port=6006"),
-    ]
-    zone = request.zones[0]
-    if not target.flags.dry_run:
-        alive = [m for m in target.machines() if not m.is_ended]
-        if not alive:
-            raise UserError(
-                f"--name={request.name} has no machine; its results are in"
-                f" {request.workdir}, which tensorboard reads by itself"
-            )
-        zone = alive[0].zone
-    words = gcloud.ssh(
-        request,
-        target.project,
-        zone,
-        f"--command={shlex.join(server)}",
-        "--",
-        "-t",  # so that it ends with the tunnel
-        "-L",
-        f"{port}:127.0.0.1:6006",
-    )
-    if target.flags.dry_run:
-        return _show(words)
-    print(f"http://127.0.0.1:{port} once it is up; Ctrl-C ends it", flush=True)
-    try:
-        return subprocess.run(words).returncode
-    except KeyboardInterrupt:
-        return 0
-    except FileNotFoundError:
-        raise UserError("gcloud is not on this machine") from None
-
-
 def stop(argv: list[str]) -> int:
     """Has a job write a checkpoint and end; its machines go with it."""
     target = target_of("stop", "Stops a job with a checkpoint.", argv)
     request = target.known()
     if target.flags.dry_run:
-        return _show(
+        return show(
             ["touch", f"{plan.local_folder(request.name)}/stop"],
             gcloud.upload(
                 target.project,
@@ -171,10 +117,12 @@ def stop(argv: list[str]) -> int:
             ),
         )
     target.control().stop()
+    what = "its job on Vertex AI ends"
+    if request.kind != gcloud.VERTEX:
+        what = "its machines delete themselves"
     print(
-        f"{request.name} was told to stop; its machines delete themselves once"
-        f" its checkpoint is in the bucket: strata launch gcp status"
-        f" --name={request.name}"
+        f"{request.name} was told to stop; {what} once its checkpoint is in the"
+        f" bucket: strata launch gcp status --name={request.name}"
     )
     return 0
 
@@ -189,11 +137,11 @@ def delete(argv: list[str]) -> int:
     if target.flags.dry_run:
         found = _listing(target)
         if target.request:
-            _show(*found)
+            show(*found)
             for zone in target.request.zones:
                 print(plan.deletion(target.request, zone))
             return 0
-        return _show(*found)
+        return show(*found)
     crew = fleet.Fleet(
         target.client,
         target.project,
@@ -268,7 +216,7 @@ def differing(before: Request, now: Request) -> list[str]:
 VERBS: dict[str, Callable[[list[str]], int]] = {
     "status": status,
     "logs": logs,
-    "tensorboard": tensorboard,
+    "tensorboard": tunnel.tensorboard,
     "stop": stop,
     "delete": delete,
     "resume": resume,

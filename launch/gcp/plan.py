@@ -211,7 +211,7 @@ def remarks(request: Request, detach: bool) -> list[str]:
             "note: the provider sets no limit to a TPU VM's run time; a timer"
             " on the machine deletes it"
         )
-    if detach and request.spot:
+    if detach and request.spot and request.kind != gcloud.VERTEX:
         told.append(
             "note: --detach with --spot: nothing makes machines again that"
             " are taken away; strata launch gcp resume"

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import pathlib
+import shlex
 
 from trainer.launch.gcp import fleet
 from trainer.launch.gcp import gcloud
@@ -73,6 +74,13 @@ class Target:
 
     def launcher(self) -> Launcher:
         return Launcher(self.client, self.known(), Signals(hears_hangup=False))
+
+
+def show(*words: gcloud.Words) -> int:
+    """Prints commands, as a shell takes them."""
+    for each in words:
+        print(shlex.join(each))
+    return 0
 
 
 def parser_of(verb: str, text: str) -> Parser:

@@ -18,7 +18,7 @@ cat > .strata/gcp/mnist/job.json <<'STRATA_STARTUP'
    "pythonPackageSpec": {
     "executorImageUri": "us-docker.pkg.dev/vertex-ai/training/any.9-9.py312",
     "packageUris": [
-     "gs://mine/.strata/mnist/strata-0.1.0.tar.gz"
+     "gs://mine/.strata/mnist/strata-mlp-0.1.0.tar.gz"
     ],
     "pythonModule": "trainer.launch.gcp.machine.replica",
     "args": [
@@ -54,8 +54,8 @@ STRATA_STARTUP
 cat > .strata/gcp/mnist/request.json <<'STRATA_REQUEST'
 {"kind": "vertex", "name": "mnist", "zones": ["us-central1"], "machine_type": "n1-standard-8", "image": ["us-docker.pkg.dev/vertex-ai/training/any.9-9.py312", "executor"], "num_vms": 1, "max_secs": 86400, "bucket": "gs://mine", "workdir": "gs://mine/mnist", "revision": "0000000000000000000000000000000000000000", "arguments": ["--config=mnist", "--data_dir=gs://mine/mnist"], "spot": false, "gpus": 2, "accelerator": "NVIDIA_TESLA_T4", "needs_gvnic": false, "project": "our-project", "network": null, "subnet": null, "service_account": null, "network_tag": null, "external_ip": true, "disk_gb": 100, "max_restarts": 10, "wait_secs": 21600, "tensorboard": null}
 STRATA_REQUEST
-git -C /home/me/strata archive --format=tar.gz --prefix=strata-0.1.0/ 0000000000000000000000000000000000000000 setup.py pyproject.toml README.md LICENSE configs launch trainer > .strata/gcp/mnist/strata-0.1.0.tar.gz
-gcloud storage cp .strata/gcp/mnist/strata-0.1.0.tar.gz gs://mine/.strata/mnist/strata-0.1.0.tar.gz --quiet --project=our-project
+git -C /home/me/strata archive --format=tar.gz --prefix=strata-mlp-0.1.0/ 0000000000000000000000000000000000000000 setup.py pyproject.toml README.md LICENSE configs launch trainer > .strata/gcp/mnist/strata-mlp-0.1.0.tar.gz
+gcloud storage cp .strata/gcp/mnist/strata-mlp-0.1.0.tar.gz gs://mine/.strata/mnist/strata-mlp-0.1.0.tar.gz --quiet --project=our-project
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/.strata/mnist/request.json --quiet --project=our-project
 gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet --project=our-project || true
 trap 'gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-job=mnist '"'"'--sort-by=~createTime'"'"' '"'"'--format=value(name.basename())'"'"' --quiet --project=our-project | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet --project=our-project' EXIT
