@@ -26,6 +26,8 @@ from trainer.process.exits import verb
 from trainer.process.stopping import Stop
 from trainer.steps import pieces
 from trainer.steps import training
+from trainer.steps.gradient import gradient_of
+from trainer.steps.options import StepOptions
 from trainer.train import plan as plan_lib
 from trainer.train.job import Job
 from trainer.workdir.folder import Workdir
@@ -55,7 +57,7 @@ def job_of(argv: list[str], workdir: str) -> Job:
     )
 
 
-def options_of(job: Job) -> training.StepOptions:
+def options_of(job: Job) -> StepOptions:
     """Returns the step's options where XLA compiles all of it, as on GPUs."""
     return dataclasses.replace(plan_lib.step_options(job), compiled="step")
 
@@ -112,7 +114,7 @@ def replica_text(job: Job, replicas: int) -> str:
     """
     chunk = _first_chunk(job, replicas)
     gradient = tf.function(
-        training.gradient_of(_network(job), options_of(job)),
+        gradient_of(_network(job), options_of(job)),
         jit_compile=True,
         autograph=False,
     )

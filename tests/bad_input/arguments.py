@@ -99,6 +99,22 @@ CONFIGS = [
         ("accumulation_steps=33", "config.global_batch_size=32"),
     ),
     Row(
+        "more shares than rows",
+        f"{DIGITS} --config.virtual_replicas=33",
+        ("config.virtual_replicas=33", "config.global_batch_size=32"),
+    ),
+    Row(
+        "more micro-batches of shares than rows",
+        f"{DIGITS} --config.virtual_replicas=8"
+        " --config.optimizer.accumulation_steps=5",
+        ("virtual_replicas=8 times", "accumulation_steps=5", "takes a row"),
+    ),
+    Row(
+        "no share",
+        f"{DIGITS} --config.virtual_replicas=0",
+        ("config.virtual_replicas=0", "must be 1 or more"),
+    ),
+    Row(
         "boundaries without factors",
         f"{DIGITS} --config.optimizer.schedule.boundaries=0.5",
         ("boundaries=(0.5,)", "of one length"),

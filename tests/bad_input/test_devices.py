@@ -24,8 +24,12 @@ from tests.processes import ROOT
             ("--devices=3", "2 CPU device", "--cpu_devices"),
         ),
         (["--strategy=tpu"], ("--strategy=tpu", "--tpu=local", "no TPU")),
+        (
+            ["--cpu_devices=3", "--config.virtual_replicas=2"],
+            ("config.virtual_replicas=2", "3 replicas", "fewer devices"),
+        ),
     ],
-    ids=["more devices than made", "no TPU"],
+    ids=["more devices than made", "no TPU", "more devices than shares"],
 )
 def test_devices_that_are_not_there(flags, words, here):
     done = command(["--config=digits", *flags], here)

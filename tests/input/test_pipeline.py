@@ -62,6 +62,27 @@ def test_a_batch_is_the_same_on_any_replicas(plan, step):
     assert list(ours[ours >= 0]) == list(theirs[theirs >= 0])
 
 
+@given(plans, st.integers(0, 50), st.integers(1, 9))
+@settings(max_examples=60)
+def test_a_share_has_the_same_rows_on_any_replicas(plan, step, shares):
+    plan = dataclasses.replace(
+        plan, replicas=min(plan.replicas, shares), virtual_replicas=shares
+    )
+    rows = plan.share_rows
+    alone = dataclasses.replace(plan, replicas=1)
+    expected = examples_of(alone, step).reshape(shares, rows)
+    for replica in range(plan.replicas):
+        found = pipeline.rows_of_steps(
+            plan,
+            tf.constant(step, tf.int64),
+            tf.constant(1, tf.int64),
+            tf.constant(plan.first_row(replica), tf.int64),
+        ).numpy()[0]
+        own = plan.parting.of(replica)
+        found = found.reshape(-1, rows)[: len(own)]
+        np.testing.assert_array_equal(found, expected[own.start : own.stop])
+
+
 def test_epochs_and_seeds_differ_and_an_order_is_kept():
     plan = pipeline.Plan(1000, 1000, 9, 1, 1, seed=7)
     first = examples_of(plan, 0)

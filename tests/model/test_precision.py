@@ -10,6 +10,7 @@ from tests import stepping
 from tests.stepping import ALL_AT_ONCE
 from trainer.model import optimizers
 from trainer.steps import training
+from trainer.steps.options import StepOptions
 from trainer.train import plan as plan_lib
 
 DISTORTED = {
@@ -29,7 +30,7 @@ def test_parts_that_are_compiled_train_as_the_whole_does(fields, monkeypatch):
     )
     assert options.compiled == "step"
     values = {**vars(options), "compiled": "parts"}
-    parts = training.StepOptions(**values)
+    parts = StepOptions(**values)
     monkeypatch.setattr(plan_lib, "step_options", lambda job: parts)
     other, other_network = stepping.run_steps(
         config, tf.distribute.get_strategy()

@@ -16,6 +16,15 @@ CONFIGS = {
     "rmsprop": {"optimizer.name": "rmsprop"},
     "all_at_once": ALL_AT_ONCE,
     "clipped_sgd": CLIPPED_SGD,
+    "parted": {"virtual_replicas": 4},
+    # Micro-batches, and a last share without a row.
+    "parted_all_at_once": {
+        **ALL_AT_ONCE,
+        "virtual_replicas": 7,
+        "optimizer.clip_norm": 0.1,
+        "data.augmentation.rotation_degrees": 5.0,
+        "data.augmentation.elastic_alpha_pixels": 2.0,
+    },
     # A batch that is smaller than the replicas leaves some without a row.
     "tiny_batch": {"global_batch_size": 3, "optimizer.name": "sgd"},
 }
@@ -81,6 +90,14 @@ def of(arrays, name):
 def test_replicas_agree_with_one_device(one_device, several, name):
     one = of(one_device, name)
     assert_agrees(one, of(several, name), loss=1e-5, weights=1e-3)
+    assert one["losses"][-1] < one["losses"][0]
+
+
+@pytest.mark.parametrize("name", ["parted", "parted_all_at_once"])
+def test_shares_end_with_the_same_bits_on_all(one_device, several, name):
+    one, other = of(one_device, name), of(several, name)
+    for key, array in one.items():
+        np.testing.assert_array_equal(array, other[key], err_msg=key)
     assert one["losses"][-1] < one["losses"][0]
 
 

@@ -25,6 +25,7 @@ from trainer.process.stopping import Stop
 from trainer.sources import Dataset
 from trainer.sources import Split
 from trainer.steps import training
+from trainer.steps.options import StepOptions
 
 MOST_LEARNERS = 32
 # Steps of a chunk, and the most bytes of its rows.
@@ -63,7 +64,14 @@ def learner_of(
       outputs: classes, or values.
       total_steps: of the fit, which a schedule of the learning rate needs.
     """
-    shaped = dataclasses.replace(config, seed=0, epochs=1, steps=None)
+    shaped = dataclasses.replace(
+        config,
+        seed=0,
+        epochs=1,
+        steps=None,
+        # One process does all of it.
+        virtual_replicas=None,
+    )
     fields = tuple(
         (name, tuple(value) if isinstance(value, list) else value)
         for name, value in flatten(shaped).items()
@@ -98,7 +106,7 @@ class Learner:
         self._network = networks.build(
             config, problem, dataset, tf.distribute.get_strategy(), total_steps
         )
-        options = training.StepOptions(
+        options = StepOptions(
             seed=config.seed,
             optimizer=config.optimizer,
             augmentation=config.data.augmentation,

@@ -360,6 +360,10 @@ class Config:
     steps: int | None = ruled(None, at_least(1))
     # Rows of a training step, over all replicas.
     global_batch_size: int = ruled(128, at_least(1))
+    # Shares of fixed rows that each step is parted into, so that any replicas
+    # up to so many, and one device too, end with the same bits; None for one
+    # share a replica, which is quicker, and agrees but for rounding.
+    virtual_replicas: int | None = ruled(None, at_least(1))
     precision: str = ruled("float32", one_of("float32", "tf32", "bfloat16"))
     # Compile the step by XLA; of bfloat16 on CPUs only the distortions and the
     # update, since TensorFlow's own bfloat16 products are faster there.

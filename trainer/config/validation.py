@@ -113,6 +113,23 @@ def _check_length(config: Config) -> None:
             f"{config.optimizer.accumulation_steps} must not exceed"
             f" config.global_batch_size={config.global_batch_size}"
         )
+    _check_shares(config)
+
+
+def _check_shares(config: Config) -> None:
+    shares = config.virtual_replicas
+    micro_batches = config.optimizer.accumulation_steps
+    if shares and shares * micro_batches > config.global_batch_size:
+        times = (
+            f" times config.optimizer.accumulation_steps={micro_batches}"
+            if micro_batches > 1
+            else ""
+        )
+        raise UserError(
+            f"config.virtual_replicas={shares}{times} must not exceed"
+            f" config.global_batch_size={config.global_batch_size}: each share"
+            " takes a row; lower it"
+        )
 
 
 def _check_folds(data: DataConfig) -> None:

@@ -2,7 +2,8 @@
 
 The order is a pure function of (seed, epoch, step, global batch size). Row r of
 the global batch goes to replica r // replica_batch_size, whatever the replicas
-are; rows past the end of the data or of the batch are padding, of weight 0.
+are, or to share r // share_rows, where there are shares; rows past the end of
+the data or of the batch are padding, of weight 0.
 """
 
 import dataclasses
@@ -15,6 +16,7 @@ import tensorflow as tf
 from trainer.input import stored_rows
 from trainer.input.epochs import Epochs
 from trainer.input.moments import row_bytes_of
+from trainer.input.parting import Parting
 from trainer.sources import Split
 
 # A chunk that crosses to the device at once is kept below this.
@@ -33,6 +35,7 @@ class Plan(Epochs):
       seed: of the order; None keeps the stored order, for evaluation.
       cuts: a chunk also ends at every multiple of each of these steps.
       ends: and at each of these steps themselves.
+      virtual_replicas: shares that a step is parted into, or None.
     """
 
     replicas: int
@@ -41,12 +44,27 @@ class Plan(Epochs):
     seed: int | None = None
     cuts: tuple[int, ...] = ()
     ends: tuple[int, ...] = ()
+    virtual_replicas: int | None = None
+
+    @property
+    def parting(self) -> Parting:
+        """Who works off which shares: one a replica, where none are asked."""
+        return Parting(self.virtual_replicas or self.replicas, self.replicas)
+
+    @property
+    def share_rows(self) -> int:
+        """Rows of a share, padded to whole micro-batches."""
+        parts = self.parting.shares * self.micro_batches
+        return -(-self.global_batch_size // parts) * self.micro_batches
 
     @property
     def replica_batch_size(self) -> int:
-        """Rows of a replica, padded to whole micro-batches."""
-        shares = self.replicas * self.micro_batches
-        return -(-self.global_batch_size // shares) * self.micro_batches
+        """Rows of a replica; of one with fewer shares, rows of the next's."""
+        return self.parting.most * self.share_rows
+
+    def first_row(self, replica: Any) -> Any:
+        """Returns a replica's first row; int, or int64 scalar."""
+        return self.parting.first(replica) * self.share_rows
 
     def chunk_end(self, step: Any, least: Callable = min) -> Any:
         """Returns the step at which the chunk that begins at `step` ends.
@@ -190,7 +208,7 @@ def chunks(
         )
 
     def fill(step: tf.Tensor, steps: tf.Tensor, replica: tf.Tensor) -> dict:
-        first_row = replica * plan.replica_batch_size
+        first_row = plan.first_row(replica)
         example = rows_of_steps(plan, step, steps, first_row)
         index = tf.reshape(tf.maximum(example, 0), [-1])
         if rows is not None:

@@ -159,7 +159,11 @@ def build(
         model = build_model()
         average = build_model() if config.optimizer.ema_decay else None
         schedule = optimizers.Schedule(config.optimizer, total_steps)
-        optimizer = optimizers.build(config.optimizer, schedule)
+        optimizer = optimizers.build(
+            config.optimizer,
+            schedule,
+            stateless=config.virtual_replicas is not None,
+        )
         optimizer.build(model.trainable_variables)
         model.compile(optimizer, loss=problem.loss)
     normalization = fit_normalization(config.data.normalization, dataset)

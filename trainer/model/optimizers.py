@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
+from keras.src.optimizers.base_optimizer import BaseOptimizer
 
 from trainer.config import OptimizerConfig
 
@@ -56,8 +57,26 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         return {"config": self.config, "total_steps": self.total_steps}
 
 
+class _Stateless(BaseOptimizer):
+    """Changes variables by their own `assign`, which Keras can turn aside.
+
+    What Keras has for TensorFlow in these places changes TensorFlow's variables
+    across replicas, which no `keras.StatelessScope` hears of.
+    """
+
+    assign = BaseOptimizer.assign
+    assign_add = BaseOptimizer.assign_add
+    assign_sub = BaseOptimizer.assign_sub
+    _apply_weight_decay = BaseOptimizer._apply_weight_decay
+    _backend_update_step = BaseOptimizer._backend_update_step
+    _var_key = BaseOptimizer._var_key
+
+
 def build(
-    config: OptimizerConfig, learning_rate: Schedule | float
+    config: OptimizerConfig,
+    learning_rate: Schedule | float,
+    *,
+    stateless: bool = False,
 ) -> keras.optimizers.Optimizer:
     """Returns Keras's optimizer, without its clipping, EMA or accumulation.
 
@@ -69,9 +88,14 @@ def build(
     Args:
       config: the optimizer's section.
       learning_rate: a schedule, or a constant for a model that is saved.
+      stateless: whether it is called in a `keras.StatelessScope`, which then
+        holds what it changes.
     """
     optimizer = _BY_NAME[config.name](config, learning_rate)
     optimizer._all_reduce_sum_gradients = lambda pairs: pairs
+    if stateless:
+        kind = type(optimizer)
+        optimizer.__class__ = type(kind.__name__, (_Stateless, kind), {})
     return optimizer
 
 

@@ -9,10 +9,12 @@ import tensorflow as tf
 
 from trainer.config import Config
 from trainer.input import pipeline
+from trainer.input.parting import Parting
 from trainer.model.network import Network
 from trainer.problem import roc_area
 from trainer.sources import Dataset
 from trainer.sources import Split
+from trainer.steps.shares import scoring_by_shares
 from trainer.steps.training import is_single
 
 
@@ -43,7 +45,12 @@ class Evaluator:
         # Each row's output at the last scoring; see `outputs`.
         self._outputs: dict[str, np.ndarray] = {}
         self._loops = {
-            kept: evaluation_loop(strategy, network, with_outputs=kept)
+            kept: evaluation_loop(
+                strategy,
+                network,
+                with_outputs=kept,
+                virtual_replicas=_shares(strategy, config),
+            )
             for kept in (False, True)
         }
         self._plans: dict[str, pipeline.Plan] = {}
@@ -126,11 +133,23 @@ def plan_of(
             split, batch_size, min(batches, config.steps_per_execution)
         ),
         total_steps=batches,
+        virtual_replicas=_shares(strategy, config),
     )
 
 
+def _shares(strategy: tf.distribute.Strategy, config: Config) -> int | None:
+    """Returns the config's shares; more where replicas of a later day are."""
+    if config.virtual_replicas is None:
+        return None
+    return max(config.virtual_replicas, strategy.num_replicas_in_sync)
+
+
 def evaluation_loop(
-    strategy: tf.distribute.Strategy, network: Network, *, with_outputs: bool
+    strategy: tf.distribute.Strategy,
+    network: Network,
+    *,
+    with_outputs: bool,
+    virtual_replicas: int | None = None,
 ) -> Callable[[dict], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
     """Makes the function that scores a chunk of batches, each row once.
 
@@ -141,6 +160,7 @@ def evaluation_loop(
       strategy: that the batches are spread by.
       network: whose scored model is run.
       with_outputs: whether each row's output is handed back, too.
+      virtual_replicas: shares that a batch is parted into, or None.
 
     Returns:
       A function from a chunk to (float32 [K, sums] as in `Told`;
@@ -151,17 +171,36 @@ def evaluation_loop(
     problem = network.problem
     width = len(problem.sum_names)
 
-    def replica_step(chunk: dict, i: tf.Tensor) -> tuple:
-        x = chunk["x"][i]
-        y = problem.targets(chunk["y"][i])
-        row = chunk["first_row"] + tf.range(x.shape[0])
-        weight = tf.cast(row < chunk["examples"][i], tf.float32)
+    def of_rows(
+        x: tf.Tensor, y: tf.Tensor, first_row: tf.Tensor, examples: tf.Tensor
+    ) -> tuple:
+        y = problem.targets(y)
+        row = first_row + tf.range(x.shape[0])
+        weight = tf.cast(row < examples, tf.float32)
         p = network.scored(network.normalization(x), training=False)
         losses = problem.row_losses(y, p)
         sums = problem.step_sums(y, p, losses, weight)
         counts = tf.zeros([0])
         if problem.has_area:
             counts = roc_area.count(y, p, weight)
+        return sums, counts, p
+
+    if virtual_replicas is not None:
+        score = scoring_by_shares(
+            Parting(virtual_replicas, strategy.num_replicas_in_sync), of_rows
+        )
+
+    def replica_step(chunk: dict, i: tf.Tensor) -> tuple:
+        rows = (
+            chunk["x"][i],
+            chunk["y"][i],
+            chunk["first_row"],
+            chunk["examples"][i],
+        )
+        if virtual_replicas is not None:
+            sums, counts, p = score(*rows)
+            return sums, counts, p if with_outputs else tf.zeros([0])
+        sums, counts, p = of_rows(*rows)
         if not is_single(strategy):
             context = tf.distribute.get_replica_context()
             sums, counts = context.all_reduce(

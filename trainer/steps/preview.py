@@ -8,10 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.model.network import Network
-from trainer.steps.training import gradient_of
+from trainer.steps import stateless
+from trainer.steps.options import StepOptions
 from trainer.steps.training import is_single
-from trainer.steps.training import StepOptions
-from trainer.steps.training import take_step
+from trainer.steps.training import work_of
+from trainer.steps.update import take_step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,14 +58,20 @@ def previewer(
     Returns:
       A function from a chunk to what its first step would do.
     """
-    gradient = gradient_of(network, options)
+    plain = "none" if options.compiled == "step" else options.compiled
+    options = dataclasses.replace(options, compiled=plain)
+    work = work_of(strategy, network, options)
     trained = network.model.trainable_variables
+    if options.virtual_replicas is None:
+        try_update = _tried_and_taken_back(network, options)
+    else:
+        try_update = stateless.step_of(network, options, is_compiled=False)
 
     def replica_step(
         chunk: dict[str, Any],
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         context = tf.distribute.get_replica_context()
-        gradients, _ = gradient(
+        gradients, sums = work.own(
             chunk["x"][0],
             chunk["y"][0],
             chunk["examples"][0],
@@ -76,13 +83,14 @@ def previewer(
             gradients = context.all_reduce(
                 tf.distribute.ReduceOp.SUM, gradients
             )
-        changed = network.changed_by_a_step()
-        before = [tf.identity(v.value) for v in changed]
-        gradients = take_step(network, options, gradients)
-        places = {id(v): place for place, v in enumerate(changed)}
-        updates = [v.value - before[places[id(v)]] for v in trained]
-        context.merge_call(_put_back, args=(network, before))
-        weights = [before[places[id(v)]] for v in trained]
+        gradients, _ = work.whole(gradients, sums)
+        weights = [tf.identity(v.value) for v in trained]
+        gradients, values = try_update(gradients)
+        places = {id(v): i for i, v in enumerate(network.changed_by_a_step())}
+        updates = [
+            values[places[id(v)]] - weight
+            for v, weight in zip(trained, weights, strict=True)
+        ]
         squares = [
             tf.stack([tf.reduce_sum(tf.square(t)) for t in tensors])
             for tensors in (gradients, weights, updates)
@@ -102,6 +110,25 @@ def previewer(
         return Preview(names, gradients, weights, squares)
 
     return preview
+
+
+def _tried_and_taken_back(
+    network: Network, options: StepOptions
+) -> Callable[[list[tf.Tensor]], tuple[list[tf.Tensor], list[tf.Tensor]]]:
+    """Makes what `stateless.step_of` does by an optimizer that assigns."""
+
+    def try_update(
+        gradients: list[tf.Tensor],
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        changed = network.changed_by_a_step()
+        before = [tf.identity(v.value) for v in changed]
+        gradients = take_step(network, options, gradients)
+        after = [tf.identity(v.value) for v in changed]
+        context = tf.distribute.get_replica_context()
+        context.merge_call(_put_back, args=(network, before))
+        return gradients, after
+
+    return try_update
 
 
 def _put_back(

@@ -178,7 +178,8 @@ def _note_what_runs(job: Job, state: State) -> None:
     data = record.describe_data(job.dataset, job.problem, job.fingerprint)
     now = record.collect(topology=job.topology, data=data)
     if state.step and before is not None:
-        for name in record.differences(before, now):
+        is_parted = job.config.virtual_replicas is not None
+        for name in record.differences(before, now, is_parted=is_parted):
             print(
                 f"{name} differ from the run's last start: results may"
                 " differ in their last bits",

@@ -48,6 +48,9 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
     if network.normalization.told is not None:
         print(f"data: {network.normalization.told}", flush=True)
     options, plan = plan_lib.step_options(job), plan_lib.training_plan(job)
+    if plan.virtual_replicas is not None:
+        parameters = network.model.count_params()
+        print(plan_lib.told_of_shares(plan, parameters), flush=True)
     chunks = pipeline.distribute(strategy, train, plan, first_step=state.step)
     preview_step = preview.previewer(strategy, network, options)
     train_chunk = training.training_loop(strategy, network, options, job.place)

@@ -147,9 +147,18 @@ def _code_sha256() -> str:
     return digest.hexdigest()
 
 
-def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Names what differs between two starts such that bits may too."""
-    return [name for name in BIT_FIELDS if before.get(name) != now[name]]
+def differences(
+    before: dict[str, Any], now: dict[str, Any], *, is_parted: bool = False
+) -> list[str]:
+    """Names what differs between two starts such that bits may too.
+
+    Args:
+      before: what record.json holds of the start before.
+      now: from `collect`.
+      is_parted: whether steps are parted into shares, whatever the topology.
+    """
+    fields = [n for n in BIT_FIELDS if not (is_parted and n == "topology")]
+    return [name for name in fields if before.get(name) != now[name]]
 
 
 def _version(package: str) -> str | None:

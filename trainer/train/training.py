@@ -11,6 +11,7 @@ from trainer.process.stopping import Stop
 from trainer.process.watchdog import Watchdog
 from trainer.train import loop
 from trainer.train import outside
+from trainer.train import plan
 from trainer.train.job import Job
 from trainer.train.job import Work
 from trainer.workdir.folder import STOP_FILE
@@ -37,7 +38,8 @@ def train(
       The exit code, as `loop.train_and_evaluate` does.
 
     Raises:
-      UserError: the workdir is held by another process, or another run's.
+      UserError: the workdir is held by another process, or another run's; the
+        config's shares do not fit the strategy.
       OSError: the disk is full or gone.
       ClusterError: a peer is gone.
     """
@@ -49,6 +51,7 @@ def train(
     ):
         strategy = build_strategy()
         strategies.describe(strategy, place)
+        plan.check_shares(work.config, strategy)
         last_alive = None
         if place.is_chief:
             unix_secs = held.enter_context(workdir.lock())

@@ -1,0 +1,74 @@
+"""The gradient and the sums of some rows of a global batch."""
+
+import functools
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from trainer.model.augmentation import augment
+from trainer.model.chance import chance
+from trainer.model.network import Network
+from trainer.steps.options import StepOptions
+
+
+def gradient_of(network: Network, options: StepOptions) -> Callable:
+    """Makes one replica's part of a step: the gradient and sums of its rows."""
+    variables = [v.value for v in network.model.trainable_variables]
+    problem = network.problem
+    width = len(problem.sum_names)
+    micro_batches = options.optimizer.accumulation_steps
+    distort = functools.partial(augment, options.augmentation)
+    if options.compiled == "parts" and options.augmentation.distorts:
+        distort = tf.function(distort, jit_compile=True, autograph=False)
+
+    def of_rows(x, y, examples, first_row, step, row_weight):
+        y = problem.targets(y)
+        row = first_row + tf.range(x.shape[0])
+        weight = tf.cast(row < examples, tf.float32)
+        with chance(options.seed, step, first_row), tf.GradientTape() as tape:
+            progress = tf.cast(step, tf.float32) / options.total_steps
+            x = network.normalization(distort(x, progress))
+            p = network.model(x, training=True)
+            losses = problem.row_losses(y, p)
+            if row_weight is not None:
+                losses = losses * row_weight
+            # Divided by the rows of the global batch, known beforehand, so that
+            # replicas and micro-batches need only be added.
+            share = tf.reduce_sum(losses * weight) / tf.cast(
+                examples, tf.float32
+            )
+        sums = problem.step_sums(y, p, losses, weight)
+        return tape.gradient(share, variables), sums
+
+    def gradient(x, y, examples, first_row, step, row_weight=None):
+        if micro_batches == 1:
+            return of_rows(x, y, examples, first_row, step, row_weight)
+        rows = x.shape[0] // micro_batches
+        parts_x = tf.reshape(x, [-1, rows, *x.shape[1:]])
+        parts_y = tf.reshape(y, [-1, rows, *y.shape[1:]])
+        parts_weight = (
+            None if row_weight is None else tf.reshape(row_weight, [-1, rows])
+        )
+        added = [tf.zeros_like(v) for v in variables]
+        sums = tf.zeros([width])
+
+        def body(i, added, sums):
+            more, more_sums = of_rows(
+                parts_x[i],
+                parts_y[i],
+                examples,
+                first_row + i * rows,
+                step,
+                None if parts_weight is None else parts_weight[i],
+            )
+            added = [a + m for a, m in zip(added, more, strict=True)]
+            return i + 1, added, sums + more_sums
+
+        _, added, sums = tf.while_loop(
+            lambda i, *_: i < micro_batches,
+            body,
+            [tf.constant(0), added, sums],
+        )
+        return added, sums
+
+    return gradient
