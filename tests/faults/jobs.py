@@ -63,11 +63,13 @@ class Kind:
       name: of the kind.
       workers: processes; several stand under `strata launch local`.
       flags: of the trainer.
+      least_workers: with which it goes on; None for all of them.
     """
 
     name: str
     workers: int
     flags: tuple[str, ...]
+    least_workers: int | None = None
 
 
 # What is read on its own is not written here.
@@ -84,7 +86,21 @@ ONE_SHORT = Kind(
     (*BRIEF, "--config.epochs=100", "--config.checkpoint.every_steps=200"),
 )
 ONE_PLAIN = Kind("one process, plain", 1, (*PLAIN, "--config.epochs=800"))
+ELASTIC_FULL = Kind(
+    "elastic four workers, parted",
+    4,
+    (*FULL, "--config.virtual_replicas=8", "--config.epochs=120"),
+    least_workers=1,
+)
 TWO_FULL = Kind("two workers, full", 2, (*FULL, "--config.epochs=120"))
+# Its bits are those of one process, whatever its workers.
+PARTED = (
+    *BRIEF,
+    "--config.virtual_replicas=8",
+    "--config.epochs=24",
+    "--config.checkpoint.every_steps=50",
+)
+ELASTIC = Kind("elastic three workers, parted", 3, PARTED, least_workers=1)
 TWO_SHORT = Kind(
     "two workers, short",
     2,
@@ -142,8 +158,10 @@ class Harmed:
         python = forked.python() if self.is_forked else sys.executable
         command = [python, "-m", MODULE]
         if self.kind.workers > 1:
-            workers = f"--num_workers={self.kind.workers}"
-            command = [python, "-c", LAUNCHER, workers, "--"]
+            workers = [f"--num_workers={self.kind.workers}"]
+            if self.kind.least_workers:
+                workers.append(f"--min_workers={self.kind.least_workers}")
+            command = [python, "-c", LAUNCHER, *workers, "--"]
         elif self.is_forked:
             command = [MODULE]
         self.process = self.spawn(command)
@@ -252,7 +270,9 @@ def is_alive(pid: int) -> bool:
 
 
 def undisturbed(kind: Kind, folder: pathlib.Path) -> Harmed:
-    """Runs a job that nobody touches."""
+    """Runs a job that nobody touches; of an elastic one, in one process."""
+    if kind.least_workers:
+        kind = dataclasses.replace(kind, workers=1, least_workers=None)
     with Harmed(kind, folder).cleaned_up() as job:
         job.start()
         code = job.process.wait(TOO_LONG_SECS)

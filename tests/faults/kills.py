@@ -8,9 +8,11 @@ import random
 import signal
 import time
 
+from launch.supervise.policy import FAILURES_OF_ONE
 from tests.faults.jobs import Harmed
 from tests.faults.jobs import Kind
 from tests.faults.jobs import LOOK_SECS
+from tests.faults.jobs import Note
 from tests.faults.jobs import TOO_LONG_SECS
 from tests.faults.jobs import wait_for
 from tests.faults.trainer import OTHER_POINTS
@@ -21,6 +23,7 @@ from trainer.workdir import checkpoints
 AT_RANDOM = "SIGKILL at random"
 AFTER_SAVE = "SIGKILL within 1 s of a checkpoint"
 AT_START = "SIGKILL at the start"
+LOST = "a worker killed at each start until the job shrinks"
 LEAVE = "SIGTERM"
 PAUSE = "SIGSTOP, SIGCONT"
 KINDS = (AT_RANDOM, AFTER_SAVE, "a point of a save", "another point", AT_START)
@@ -58,7 +61,10 @@ def draw(kind: Kind, chance: random.Random) -> Fault:
     """Draws a fault for a job."""
     targets = ("worker 1", "chief", "all", "supervisor")
     target = "process" if kind.workers == 1 else chance.choice(targets)
-    what = chance.choices([*KINDS, LEAVE, PAUSE], [3, 3, 3, 1, 1, 1, 1])[0]
+    kinds, weights = [*KINDS, LEAVE, PAUSE], [3, 3, 3, 1, 1, 1, 1]
+    if kind.least_workers:
+        kinds, weights = [*kinds, LOST], [*weights, 5]
+    what = chance.choices(kinds, weights)[0]
     if "point" in what:
         points = SAVE_POINTS if "save" in what else OTHER_POINTS
         what = chance.choice(sorted(points))
@@ -142,6 +148,9 @@ class Campaign:
                 time.sleep(self._chance.uniform(0.2, 4.0))
                 now = time.time()
             self._signal(fault, signal.SIGKILL)
+        elif fault.what == LOST:
+            self._lose_a_worker(fault)
+            now = time.time()
         elif fault.what == PAUSE:
             self._signal(fault, signal.SIGSTOP)
             time.sleep(self._chance.uniform(0.2, 3.0))
@@ -182,12 +191,33 @@ class Campaign:
         order.unlink(missing_ok=True)
         return not (job.workdir / "result.json").exists()
 
+    def _lose_a_worker(self, fault: Fault) -> None:
+        """Kills the last worker, and those that come in its place."""
+        job, killed = self.job, set()
+        last = max((note.worker for note in job.alive()), default=0)
+        fault.target = f"worker {last}" if last else "chief"
+
+        def newcomers() -> list[Note]:
+            return [
+                note
+                for note in job.alive()
+                if note.worker == last and note.process not in killed
+            ]
+
+        for _ in range(FAILURES_OF_ONE if last else 1):
+            wait_for("the worker", lambda: newcomers() or job.has_ended())
+            killed |= {note.process for note in newcomers()}
+            self._signal(fault, signal.SIGKILL)
+
     def _signal(self, fault: Fault, number: signal.Signals) -> None:
         """Sends a signal to the fault's target."""
         job, pids = self.job, []
         if fault.target in ("process", "supervisor"):
             pids = [job.process.pid]
-        for note in job.alive():
+        alive = job.alive()
+        if fault.target == "worker 1" and not any(n.worker for n in alive):
+            fault.target = "chief"  # of a job that has shrunk
+        for note in alive:
             name = "chief" if note.worker == 0 else f"worker {note.worker}"
             if fault.target in (name, "all"):
                 pids.append(note.process)

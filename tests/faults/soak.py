@@ -4,8 +4,9 @@
 
 Each campaign is a job that is killed several times and must end with the very
 weights, scores and metric lines of the job that nobody touched. A third of the
-kills are of a job of two workers. A campaign that fails prints its seed, with
-which `--campaign=KIND:SEED` runs it again.
+kills are of a job of two workers, and a third of one that begins with four,
+shrinks and grows, and must end with the bits of one process. A campaign that
+fails prints its seed, with which `--campaign=KIND:SEED` runs it again.
 """
 
 import argparse
@@ -30,6 +31,7 @@ FAULTS_OF_ONE = 6
 STREAMS = {
     "one": (jobs.ONE_FULL, jobs.ONE_PLAIN),
     "two": (jobs.TWO_FULL,),
+    "elastic": (jobs.ELASTIC_FULL,),
 }
 
 
@@ -123,8 +125,9 @@ def main() -> int:
             print(table(run_campaign(kind, int(seed), folder, calm)))
             return 0
         print(f"seed {arguments.seed}", flush=True)
-        of_two = -(-arguments.kills // 3)
-        wanted = {"one": arguments.kills - of_two, "two": of_two}
+        third = -(-arguments.kills // 3)
+        wanted = {"two": third, "elastic": third}
+        wanted["one"] = max(0, arguments.kills - 2 * third)
         with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
             streams = [
                 pool.submit(

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -58,6 +59,35 @@ def test_a_hung_worker_is_killed_and_the_job_goes_on(tmp_path, calm_two):
         finish(job)
         assert "[1] hung, killed" in job.output()
         jobs.assert_same(job, calm_two)
+
+
+def test_a_job_that_shrinks_and_grows_ends_with_one_process_bits(
+    tmp_path, undisturbed
+):
+    calm = undisturbed(jobs.ELASTIC)
+    with Harmed(jobs.ELASTIC, tmp_path / "job").cleaned_up() as job:
+        job.start()
+        jobs.wait_for("a checkpoint", job.steps_saved)
+        lost: set[int] = set()
+        while "replicas: 2, workers: 2" not in job.output():
+            last = [note for note in job.alive() if note.worker == 2]
+            for note in last:
+                if note.process not in lost:
+                    os.kill(note.process, signal.SIGKILL)
+                    lost.add(note.process)
+            assert not job.has_ended(), job.output()[-3000:]
+            time.sleep(jobs.LOOK_SECS)
+        saved = job.steps_saved()
+        jobs.wait_for(
+            "a checkpoint of two", lambda: job.steps_saved()[-1:] > saved[-1:]
+        )
+        (chief,) = [note for note in job.alive() if note.worker == 0]
+        os.kill(chief.process, signal.SIGKILL)
+        finish(job)
+        assert len(lost) == 3
+        told = job.output()
+        assert told.rindex("workers: 3") > told.rindex("workers: 2")
+        jobs.assert_same(job, calm)
 
 
 @pytest.fixture
