@@ -77,6 +77,7 @@ def answering(application: Any, settings: Settings) -> Iterator[Server]:
     """Yields a server of an application, and ends it."""
     address = Address(port=0)
     taken = listening.bound(address)
+    taken.listen()  # who asks before it answers waits
     server = uvicorn.Server(listening.config_of(application, settings, address))
     thread = threading.Thread(target=server.run, args=([taken],))
     thread.start()

@@ -1,11 +1,14 @@
 """What tests of the server share: one that serves a run of each problem."""
 
+import shutil
+
 import pytest
 
 from tests import asking
 from tests.runs import TRAINED
 from trainer.server.settings import Limits
 from trainer.server.settings import Settings
+from trainer.serving import export
 
 MOST_ROWS = 16
 
@@ -19,3 +22,17 @@ def server(trained, flowers):
     settings = Settings(tuple(places), runtime="tensorflow", limits=limits)
     with asking.serving(settings) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def exported(once, trained, tmp_path_factory):
+    """A workdir called digits, and its export as SavedModel and ONNX."""
+
+    def make(folder):
+        shutil.copytree(trained("multiclass"), folder / "digits")
+        formats = "--formats=saved_model,onnx"
+        assert export.main([f"--workdir={folder / 'digits'}", formats]) == 0
+
+    folder = tmp_path_factory.mktemp("exported") / "own"
+    shutil.copytree(once("exported_digits", make), folder)
+    return folder / "digits"

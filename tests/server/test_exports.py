@@ -25,20 +25,6 @@ from trainer.storage.files import to_json
 LIMITS = Limits(batch_rows=4)
 
 
-@pytest.fixture(scope="module")
-def exported(once, trained, tmp_path_factory):
-    """A workdir called digits, and its export as SavedModel and ONNX."""
-
-    def make(folder):
-        shutil.copytree(trained("multiclass"), folder / "digits")
-        formats = "--formats=saved_model,onnx"
-        assert export.main([f"--workdir={folder / 'digits'}", formats]) == 0
-
-    folder = tmp_path_factory.mktemp("exported") / "own"
-    shutil.copytree(once("exported_digits", make), folder)
-    return folder / "digits"
-
-
 @pytest.fixture
 def workdir(exported, tmp_path):
     shutil.copytree(exported, tmp_path / "digits")

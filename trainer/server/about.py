@@ -30,7 +30,8 @@ def full(model: Model) -> dict[str, Any]:
     problem, layout, data = model.problem, model.layout, model.run.data
     return short(model) | {
         "data": data["name"],
-        "origin": data["origin"],
+        # A folder of this machine is nobody else's business.
+        "origin": data["name"] if data.get("folder") else data["origin"],
         "examples": data["examples"],
         "kind": data["kind"],
         "shape": list(layout.shape),

@@ -8,42 +8,44 @@ from collections.abc import Awaitable
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-import numpy as np
 from starlette.applications import Starlette
 from starlette.convertors import register_url_convertor
 from starlette.convertors import StringConvertor
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from trainer.process.exits import UserError
 from trainer.server import about
 from trainer.server import handed_in
 from trainer.server import inference_protocol
 from trainer.server import openapi
+from trainer.server import page
 from trainer.server import tf_serving
 from trainer.server.batching import Outputs
+from trainer.server.bodies import Bodies
 from trainer.server.catalogue import Catalogue
 from trainer.server.catalogue import Model
 from trainer.server.guard import Guard
 from trainer.server.metrics import CONTENT_TYPE
 from trainer.server.metrics import Metrics
-from trainer.server.refusals import RefusedError
+from trainer.server.refusals import too_late
+from trainer.server.responses import HANDLERS
+from trainer.server.responses import JSON
+from trainer.server.responses import json_response
 from trainer.server.settings import Limits
 from trainer.server.settings import Settings
 from trainer.serving.rows import check_outputs
 
 # A body that is longer is read in a thread, so that others are heard.
 SHORT_BYTES = 2**16
+# An answer of more rows is written in a thread, too.
+FEW_ROWS = 256
 # How large the batch of an answer's first row was: at this --batch_size strata
 # predict gives the same bits.
 BATCH_HEADER = "x-strata-batch-rows"
-JSON = "application/json"
+Reader = Callable[[Model, bytes, int], Any]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -65,6 +67,7 @@ class Api:
         self._catalogue = catalogue
         self._limits = limits
         self._metrics = metrics
+        self._bodies = Bodies(limits.request_bytes)
 
     def routes(self) -> list[Route]:
         """Returns the paths; those that are asked most come first."""
@@ -98,6 +101,7 @@ class Api:
             get("/v1/models/{name:model}/about", self._about),
             get("/metrics", self._numbers),
             get("/openapi.json", self._openapi),
+            get("/", self._page),
         ]
 
     def _model(self, request: Request, ask: str) -> Model:
@@ -108,26 +112,17 @@ class Api:
         return model
 
     async def _tf_serving(
-        self,
-        ask: str,
-        reader: Callable[[Model, bytes, int], tf_serving.Asked],
-        request: Request,
+        self, ask: str, reader: Reader, request: Request
     ) -> Response:
         model = self._model(request, ask)
-        body = await self._body(request)
         kind = request.headers.get("content-type", "")
         if ask == "predict" and kind.partition(";")[0].strip() == "text/csv":
             reader = _of_csv
-        asked = await self._read(reader, model, body)
-        outputs = await self._outputs(model, asked.rows)
-        return json_response(
-            asked.answer(outputs.values),
-            {BATCH_HEADER: str(outputs.batch_rows)},
-        )
+        value, outputs = await self._answered(model, reader, request)
+        return json_response(value, {BATCH_HEADER: str(outputs.batch_rows)})
 
     async def _infer(self, request: Request) -> Response:
         model = self._model(request, "infer")
-        body = await self._body(request)
         length = request.headers.get(inference_protocol.HEADER_LENGTH)
 
         def reader(
@@ -135,66 +130,42 @@ class Api:
         ) -> inference_protocol.Asked:
             return inference_protocol.infer(model, body, length, most_rows)
 
-        asked = await self._read(reader, model, body)
-        outputs = await self._outputs(model, asked.rows)
-        found = asked.answer(outputs.values)
+        found, outputs = await self._answered(model, reader, request)
         headers = {BATCH_HEADER: str(outputs.batch_rows)}
         if found.json_bytes is None:
             return Response(found.data, 200, headers, JSON)
         headers[inference_protocol.HEADER_LENGTH] = str(found.json_bytes)
         return Response(found.data, 200, headers, "application/octet-stream")
 
-    async def _read(
-        self,
-        reader: Callable[[Model, bytes, int], Any],
-        model: Model,
-        body: bytes,
-    ) -> Any:
-        if len(body) <= SHORT_BYTES:
-            return reader(model, body, self._limits.request_rows)
-        return await asyncio.to_thread(
-            reader, model, body, self._limits.request_rows
-        )
-
-    async def _outputs(self, model: Model, rows: np.ndarray) -> Outputs:
-        try:
-            async with asyncio.timeout(self._limits.request_secs):
-                outputs = await model.batcher.outputs_of(rows)
-        except TimeoutError:
-            raise RefusedError(
-                504,
-                f"no answer within {self._limits.request_secs:g} s; ask for"
-                " fewer rows, or again",
-            ) from None
-        check_outputs("the request", outputs.values)
-        return outputs
-
-    async def _body(self, request: Request) -> bytes:
-        """Returns the body of a request.
+    async def _answered(
+        self, model: Model, reader: Reader, request: Request
+    ) -> tuple[Any, Outputs]:
+        """Returns the answer to a request, and the outputs that it tells.
 
         Raises:
-          RefusedError: it is too long, or comes too slowly.
+          UserError: it asks nothing that can be answered.
+          RefusedError: it is too long, or not done in time.
         """
-        most = self._limits.request_bytes
-        length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length[:20]) > most:
-            raise _too_long(most)
-        parts, size = [], 0
+        limits, has_body = self._limits, False
         try:
-            async with asyncio.timeout(self._limits.request_secs):
-                async for part in request.stream():
-                    size += len(part)
-                    if size > most:
-                        raise _too_long(most)
-                    parts.append(part)
+            async with (
+                asyncio.timeout(limits.request_secs),
+                self._bodies.of(request) as body,
+            ):
+                has_body = True
+                asked = await _here_or_aside(
+                    len(body) <= SHORT_BYTES,
+                    functools.partial(reader, model, body, limits.request_rows),
+                )
+                outputs = await model.batcher.outputs_of(asked.rows)
+                check_outputs("the request", outputs.values)
+                answer = await _here_or_aside(
+                    len(asked.rows) <= FEW_ROWS,
+                    functools.partial(asked.answer, outputs.values),
+                )
         except TimeoutError:
-            raise RefusedError(
-                408,
-                "the body did not come within"
-                f" {self._limits.request_secs:g} s; send it at once",
-                {"connection": "close"},
-            ) from None
-        return b"".join(parts)
+            raise too_late(limits.request_secs, has_body) from None
+        return answer, outputs
 
     async def _tf_status(self, request: Request) -> Response:
         model = self._model(request, "status")
@@ -233,19 +204,18 @@ class Api:
     async def _openapi(self, request: Request) -> Response:
         return json_response(openapi.document())
 
+    async def _page(self, request: Request) -> Response:
+        return Response(page.BODY, 200, page.HEADERS, "text/html")
+
+
+async def _here_or_aside(is_short: bool, work: Callable[[], Any]) -> Any:
+    """Does what takes a moment at once, and other work in a thread."""
+    return work() if is_short else await asyncio.to_thread(work)
+
 
 def _of_csv(model: Model, body: bytes, most_rows: int) -> tf_serving.Asked:
     rows = handed_in.csv_rows(body, model.layout, most_rows)
     return tf_serving.of_instances(model, rows)
-
-
-def _too_long(most_bytes: int) -> RefusedError:
-    return RefusedError(
-        413,
-        f"the body has more than {most_bytes:,} bytes; ask by several, or start"
-        " the server with --max_request_bytes",
-        {"connection": "close"},
-    )
 
 
 def get(path: str, endpoint: Endpoint) -> Route:
@@ -256,41 +226,6 @@ def get(path: str, endpoint: Endpoint) -> Route:
 def post(path: str, endpoint: Endpoint) -> Route:
     """Returns the route of what is asked."""
     return Route(path, endpoint, methods=["POST"])
-
-
-def json_response(
-    value: Any, headers: dict[str, str] | None = None, status: int = 200
-) -> Response:
-    """Returns a value as JSON."""
-    return Response(msgspec.json.encode(value), status, headers, JSON)
-
-
-async def _mistaken(request: Request, error: Exception) -> Response:
-    return json_response({"error": str(error)}, status=400)
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RefusedError)
-    return json_response({"error": str(error)}, error.headers, error.status)
-
-
-async def _unrouted(request: Request, error: Exception) -> Response:
-    """Answers where there is no such path, or not by this method."""
-    assert isinstance(error, HTTPException)
-    words = {
-        404: f"there is no path {request.url.path[:80]!r}; /openapi.json has"
-        " those that are",
-        405: f"{request.method} is not for this path; /openapi.json has what"
-        " is",
-    }
-    sentence = words.get(error.status_code, str(error.detail))
-    headers = dict(error.headers or {})
-    return json_response({"error": sentence}, headers, error.status_code)
-
-
-async def _left(request: Request, error: Exception) -> Response:
-    """Answers a client that is gone: nobody reads it."""
-    return Response(status_code=499)
 
 
 def build(settings: Settings) -> ASGIApp:
@@ -310,12 +245,7 @@ def build(settings: Settings) -> ASGIApp:
 
     app = Starlette(
         routes=Api(catalogue, settings.limits, metrics).routes(),
-        exception_handlers={
-            UserError: _mistaken,
-            RefusedError: _refused,
-            HTTPException: _unrouted,
-            ClientDisconnect: _left,
-        },
+        exception_handlers=HANDLERS,
         middleware=[
             Middleware(Guard, settings=settings, count=metrics.request)
         ],

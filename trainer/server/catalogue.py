@@ -1,6 +1,7 @@
 """What is served now: a model by its name, replaced by its next version."""
 
 import asyncio
+import contextlib
 import dataclasses
 import functools
 import pathlib
@@ -158,7 +159,9 @@ class Catalogue:
         while folders and self._settings.checkpoint is None:
             await asyncio.sleep(self._settings.poll_secs)
             for name, folder in folders.items():
-                await self.look(name, folder)
+                # Who removes an export meanwhile is no reason to stop.
+                with contextlib.suppress(OSError):
+                    await self.look(name, folder)
 
     async def look(self, name: str, folder: pathlib.Path) -> None:
         """Takes up a model's newest export, if it is newer.

@@ -1,5 +1,6 @@
 """What stands before every answer: who may ask, and how it is counted."""
 
+import functools
 import hmac
 import ipaddress
 import time
@@ -86,6 +87,7 @@ class Guard:
         )
 
 
+@functools.lru_cache
 def _is_local_name(host: bytes) -> bool:
     """Whether a Host header is none by which a web page could ask.
 

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import functools
+import multiprocessing
 import os
 import resource
 import signal
@@ -44,18 +45,24 @@ def bound(address: Address) -> socket.socket:
         family = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM
         )[0][0]
-        taken = socket.socket(family, socket.SOCK_STREAM)
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind((address.host, address.port))
-        # Another server must not take the same port until this one listens.
-        taken.listen(BACKLOG)
+        with contextlib.ExitStack() as held:
+            taken = held.enter_context(
+                socket.socket(family, socket.SOCK_STREAM)
+            )
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind((address.host, address.port))
+            held.pop_all()
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(
-            f"--port={address.port} of --host={address.host} cannot be had"
-            f" ({reason}); name another, or 0 for any that is free"
-        ) from None
+        raise _cannot_be_had(address, error) from None
     return taken
+
+
+def _cannot_be_had(address: Address, error: Exception) -> UserError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return UserError(
+        f"--port={address.port} of --host={address.host} cannot be had"
+        f" ({reason}); name another, or 0 for any that is free"
+    )
 
 
 def url_of(address: Address, taken: socket.socket) -> str:
@@ -76,11 +83,12 @@ def serve(settings: Settings, address: Address, taken: socket.socket) -> int:
         return _serve_by_workers(settings, address, taken)
     from trainer.server import app
 
-    built = app.build(settings)
-    server = _Server(
-        config_of(built, settings, address), url_of(address, taken)
-    )
-    server.run([taken])
+    config = config_of(app.build(settings), settings, address)
+    server = _Server(config, url_of(address, taken))
+    try:
+        server.run([taken])
+    except OSError as error:  # another took the port while this one loaded
+        raise _cannot_be_had(address, error) from None
     return DONE if server.started else CLUSTER_FAILED
 
 
@@ -105,6 +113,9 @@ def _of_worker(settings: Settings) -> ASGIApp:
     """Makes a worker's application; it ends where it cannot."""
     if sys.platform == "linux":  # that none outlives who restarts it
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        sys.exit(STARTUP_FAILURE)
     from trainer.server import app
 
     try:

@@ -4,7 +4,9 @@ https://prometheus.io/docs/practices/naming
 """
 
 import os
+import struct
 from collections.abc import Callable
+from typing import Any
 
 import prometheus_client
 from prometheus_client import CollectorRegistry
@@ -16,6 +18,7 @@ from prometheus_client import multiprocess
 # Where several processes keep their numbers, as prometheus_client reads it when
 # it is imported.
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_TRIES = 100
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_PLAIN_0_0_4
 Count = Callable[[str, str, int, float], None]
 _SECS = (
@@ -29,6 +32,7 @@ class Metrics:
     """What is counted of requests and batches."""
 
     def __init__(self) -> None:
+        self._children: dict[Any, Any] = {}
         self._registry = CollectorRegistry()
         registry = self._registry
         self._requests = Counter(
@@ -74,15 +78,22 @@ class Metrics:
 
     def request(self, model: str, ask: str, code: int, secs: float) -> None:
         """Counts a request that was answered."""
-        self._requests.labels(model, ask, str(code)).inc()
-        self._secs.labels(ask).observe(secs)
+        self._child(self._requests, model, ask, str(code)).inc()
+        self._child(self._secs, ask).observe(secs)
 
     def batch(self, model: str, rows: int, size: int, waiting: int) -> None:
         """Counts a batch: its rows, its size, and the parts that wait."""
-        self._waiting.labels(model).set(waiting)
-        self._batch_rows.labels(model).observe(rows)
+        self._child(self._waiting, model).set(waiting)
+        self._child(self._batch_rows, model).observe(rows)
         if size > rows:
-            self._padding.labels(model).inc(size - rows)
+            self._child(self._padding, model).inc(size - rows)
+
+    def _child(self, metric: Any, *labels: str) -> Any:
+        """Returns a metric's part of some labels: to look it up takes long."""
+        key = (metric, labels)
+        if key not in self._children:
+            self._children[key] = metric.labels(*labels)
+        return self._children[key]
 
     def answers(self, model: str, version: int) -> None:
         """Notes which version answers from now on."""
@@ -92,10 +103,22 @@ class Metrics:
         """Returns all of it, as Prometheus reads it."""
         if FOLDER_VARIABLE not in os.environ:
             return prometheus_client.generate_latest(self._registry)
-        _forget_dead(os.environ[FOLDER_VARIABLE])
+        return _of_all(os.environ[FOLDER_VARIABLE])
+
+
+def _of_all(folder: str) -> bytes:
+    """Returns what all processes said."""
+    for left in reversed(range(_TRIES)):
         whole = CollectorRegistry()
-        multiprocess.MultiProcessCollector(whole)  # type: ignore[no-untyped-call]
-        return prometheus_client.generate_latest(whole)
+        try:
+            _forget_dead(folder)
+            multiprocess.MultiProcessCollector(whole)  # type: ignore[no-untyped-call]
+            return prometheus_client.generate_latest(whole)
+        except (OSError, RuntimeError, ValueError, struct.error):
+            # A process that starts makes its files, or another removed one's.
+            if not left:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def _forget_dead(folder: str) -> None:

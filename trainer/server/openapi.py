@@ -96,6 +96,7 @@ def document() -> dict[str, Any]:
         "/v2/health/ready": _get("", "Whether it can be asked"),
         "/metrics": _get("", "Numbers for Prometheus"),
         "/openapi.json": _get("", "This document"),
+        "/": _get("", "The page to try it on"),
     }
     return {
         "openapi": "3.1.0",

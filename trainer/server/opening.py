@@ -98,6 +98,11 @@ def find(place: str, checkpoint: str | None, runtime: str) -> Source:
     """
     path = pathlib.Path(place)
     if exported_run.is_export(path):
+        if checkpoint is not None:
+            raise UserError(
+                f"--checkpoint={checkpoint} is of runs, and {place} is an"
+                " export, which has one; leave it out, or name the workdir"
+            )
         version = int(path.name) if path.name.isdecimal() else 1
         return Source(version, read(path, runtime))
     folder = exports_of(place)

@@ -20,3 +20,16 @@ class RefusedError(Exception):
 def overloaded(sentence: str) -> RefusedError:
     """Returns the refusal of what may be asked again in a second."""
     return RefusedError(429, sentence, {"retry-after": "1"})
+
+
+def too_late(secs: float, has_body: bool) -> RefusedError:
+    """Returns the refusal of what took longer than a request may."""
+    if has_body:
+        return RefusedError(
+            504, f"no answer within {secs:g} s; ask for fewer rows, or again"
+        )
+    return RefusedError(
+        408,
+        f"the body did not come within {secs:g} s; send it at once",
+        {"connection": "close"},
+    )

@@ -227,7 +227,8 @@ def _as_stored(
     """Casts a block to the stored dtype, or says which row does not fit."""
     with np.errstate(invalid="ignore", over="ignore"):
         cast = block.astype(dtype, copy=False)
-    good = np.isfinite(block)
+    is_whole = block.dtype.kind in "iu"
+    good = np.ones(1, bool) if is_whole else np.isfinite(block)
     rule = "every value must be finite; fill it in or leave the row out"
     if good.all():
         good = cast == block if dtype.kind in "iu" else np.isfinite(cast)

@@ -1,0 +1,95 @@
+"""What a request may ask for, and what one that asks for more is told."""
+
+import asyncio
+import socket
+
+import numpy as np
+import pytest
+
+from tests import asking
+from trainer.server import bodies
+from trainer.server.settings import Limits
+from trainer.server.settings import Settings
+
+PREDICT = "/v1/models/digits:predict"
+ROW = np.zeros((8, 8), int).tolist()
+
+
+def serving(place, **limits):
+    settings = Settings(
+        (("digits", str(place)),), limits=Limits(batch_rows=2, **limits)
+    )
+    return asking.serving(settings)
+
+
+def head_of(length):
+    return (
+        f"POST {PREDICT} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Content-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+def answer_to(server, data):
+    """Returns what comes after some bytes, until the connection ends."""
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.settimeout(60)
+        client.sendall(data)
+        found = b""
+        while part := client.recv(2**16):
+            found += part
+        return found.decode()
+
+
+def test_a_body_that_is_too_long_is_refused(exported):
+    with serving(exported, request_bytes=400) as server:
+        assert server.ask(PREDICT, {"instances": [ROW]}).status == 200
+        told = server.ask(PREDICT, b" " * 401)
+        assert (told.status, "400 bytes" in told.error) == (413, True)
+        # One that does not say how long it is, and one that says too much.
+        chunk = b"191\r\n" + b" " * 401 + b"\r\n"
+        head = head_of(0).replace(
+            b"Content-Length: 0", b"Transfer-Encoding: chunked"
+        )
+        assert answer_to(server, head + chunk).startswith("HTTP/1.1 413 ")
+        assert answer_to(server, head_of(10**30)).startswith("HTTP/1.1 4")
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(exported):
+    with serving(exported, request_secs=0.05) as server:
+        told = answer_to(server, head_of(10) + b"{")
+        assert told.startswith("HTTP/1.1 408 ")
+        assert "did not come within 0.05 s" in told
+
+
+def test_bodies_together_hold_no_more_than_a_few(exported, monkeypatch):
+    monkeypatch.setattr(bodies, "MOST_HELD", 1)
+    with serving(exported, request_bytes=1000) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as other:
+            other.sendall(head_of(1000) + b" " * 900)
+            told = server.ask(PREDICT, {"instances": [ROW]})
+            while told.status == 200:  # the other was not heard yet
+                told = server.ask(PREDICT, {"instances": [ROW]})
+            assert told.status == 429
+            assert told.headers["retry-after"] == "1"
+            assert "ask again" in told.error
+        while server.ask(PREDICT, {"instances": [ROW]}).status != 200:
+            pass
+
+
+def test_too_many_rows_are_told(exported):
+    with serving(exported, request_rows=3) as server:
+        assert server.ask(PREDICT, {"instances": [ROW] * 3}).status == 200
+        told = server.ask(PREDICT, {"instances": [ROW] * 4})
+        assert (told.status, "may have 3" in told.error) == (400, True)
+
+
+@pytest.mark.parametrize("rows", [1, 300])
+def test_a_fault_of_ours_is_told_as_one(exported, monkeypatch, rows):
+    async def fail(self, x):
+        await asyncio.sleep(0)
+        raise RuntimeError("secret of ours")
+
+    with serving(exported) as server:
+        monkeypatch.setattr("trainer.server.batching.Batcher.outputs_of", fail)
+        told = server.ask(PREDICT, {"instances": [ROW] * rows})
+        assert (told.status, "secret" in told.error) == (500, False)

@@ -1,0 +1,302 @@
+"""The server's process: its flags, its end, its workers and its patience."""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import urllib.request
+
+import numpy as np
+import pytest
+from starlette.responses import PlainTextResponse
+
+from tests import asking
+from tests import processes
+from tests.faults import jobs
+from trainer.process.exits import UserError
+from trainer.server import command_line
+from trainer.server import listening
+from trainer.server import patience
+from trainer.server.settings import Address
+from trainer.server.settings import Settings
+
+TOKEN = "a-token-of-some-length"
+
+
+def settings_of(*words):
+    return command_line.settings_of(command_line.parse(list(words)))
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        (["--host=0.0.0.0"], "--token_file that they must know"),
+        (["--host=no.such.name.invalid"], "is no address"),
+        (["--max_batch_rows=0"], "--max_batch_rows=0 must be more than 0"),
+        (["--timeout_secs=nan"], "--timeout_secs=nan must be more than 0"),
+        (["--timeout_secs=inf"], "--timeout_secs=inf must be more than 0"),
+        (["--batch_wait_ms=-1"], "--batch_wait_ms=-1 must be 0 or more"),
+        (["--workers=0"], "--workers=0 must be more than 0"),
+        (["--token_file=/no/such"], "cannot be read"),
+        (["b/run"], "are both named 'run'; name one: NAME="),
+        (["a:b"], "'a:b' cannot be a model's name"),
+    ],
+)
+def test_a_flag_that_breaks_its_rule_is_named(words, rule):
+    with pytest.raises(UserError) as told:
+        settings_of("a/run", *words)
+    assert rule in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        (["--port=65536"], "from 0 to 65535"),
+        (["--tls_key=a"], "go together"),
+        (["--tls_certificate=/a", "--tls_key=/b"], "are no certificate"),
+    ],
+)
+def test_an_address_that_breaks_its_rule_is_named(words, rule):
+    with pytest.raises(UserError) as told:
+        command_line.address_of(command_line.parse(["a", *words]))
+    assert rule in str(told.value)
+
+
+def test_beyond_this_machine_it_takes_a_token_or_a_word(tmp_path):
+    path = tmp_path / "token"
+    path.write_text(TOKEN + "\n")
+    words = ("a", "--host=0.0.0.0", f"--token_file={path}")
+    with pytest.raises(UserError, match="chmod 600"):
+        settings_of(*words)
+    path.chmod(0o600)
+    found = settings_of(*words)
+    assert (found.token, found.is_local) == (TOKEN, False)
+    assert TOKEN not in repr(found)
+    assert not settings_of("a", "--host=0.0.0.0", "--insecure").is_local
+    path.write_text("short")
+    with pytest.raises(UserError, match="16 characters"):
+        settings_of(*words)
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_loaded(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(UserError, match=f"--port={port} of .* cannot be"):
+            listening.bound(Address(port=port))
+
+
+def test_names_are_the_folders_or_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("a=b").mkdir()
+    found = settings_of("runs/digits", "new=runs/digits/", "a=b").places
+    assert dict(found).keys() == {"digits", "new", "a=b"}
+
+
+class Slow:
+    """An application that answers when it is let."""
+
+    def __init__(self):
+        self.began, self.may_end = threading.Event(), threading.Event()
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await PlainTextResponse("heard")(scope, receive, send)
+
+
+@pytest.fixture
+def port(monkeypatch):
+    monkeypatch.setattr(patience, "HEADER_SECS", 0.05)
+    with asking.answering(Slow(), Settings(())) as server:
+        yield server.port
+
+
+def rest_of(connection):
+    """Returns what comes until the other side ends the connection."""
+    connection.settimeout(60)
+    found = b""
+    with contextlib.suppress(ConnectionResetError):
+        while part := connection.recv(2**16):
+            found += part
+    return found
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-"]
+)
+def test_headers_that_do_not_come_end_the_connection(port, sent):
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(sent)
+        assert rest_of(client) == b""
+
+
+def test_a_second_request_that_stops_ends_the_connection(port):
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /")
+        assert rest_of(client).endswith(b"heard")
+
+
+@pytest.mark.parametrize(
+    "start", [b"GET /" + b"a" * 2**17, b"GET / HTTP/1.1\r\nA: " + b"b" * 2**17]
+)
+def test_headers_without_end_are_refused(port, start):
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            client.sendall(start)
+        found = rest_of(client)
+        assert not found or found.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"\0\1\2\3", b"NONSENSE / HTTP/9.9\r\n\r\n", b"GET \xff HTTP/1.1\r\n\r\n"],
+)
+def test_what_is_no_http_is_refused(port, sent):
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(sent)
+        assert rest_of(client).startswith(b"HTTP/1.1 400 ")
+
+
+def started(*words):
+    """Starts `strata serve`; returns its process and where it is asked."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "trainer", "serve", *map(str, words)],
+        cwd=processes.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    line = process.stdout.readline()
+    assert line.startswith("ready at "), line + process.communicate()[0]
+    return process, line.split()[-1]
+
+
+@contextlib.contextmanager
+def running(*words):
+    process, url = started(*words, "--port=0")
+    try:
+        yield process, url
+    finally:
+        process.kill()
+        process.communicate()
+
+
+ROW = {"instances": [np.zeros((8, 8), int).tolist()]}
+
+
+def ask(url, context=None, **headers):
+    request = urllib.request.Request(
+        f"{url}/v1/models/digits:predict", json.dumps(ROW).encode(), headers
+    )
+    with urllib.request.urlopen(request, timeout=60, context=context) as found:
+        return json.load(found)
+
+
+def test_sigterm_drains_and_leaves_with_0(exported):
+    with running(exported) as (process, url):
+        host = url.removeprefix("http://")
+        connection = http.client.HTTPConnection(host, timeout=60)
+        body = json.dumps(ROW).encode()
+        connection.putrequest("POST", "/v1/models/digits:predict")
+        connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body[:10])
+        ask(url)  # by now the other one is in flight
+        process.send_signal(signal.SIGTERM)
+        address = (host.split(":")[0], int(host.split(":")[1]))
+
+        def is_closed():
+            try:
+                socket.create_connection(address).close()
+            except ConnectionRefusedError:
+                return True
+            return False
+
+        jobs.wait_for("the port to be closed", is_closed)
+        connection.send(body[10:])
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert json.load(answer)["predictions"]
+        assert process.wait(60) == 0
+        assert process.stdout.read() == ""
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_is_started_again(exported):
+    with running(exported, "--workers=2") as (process, url):
+        first = workers_of(process.pid)
+        assert len(first) == 2
+        ask(url)
+        os.kill(first[0], signal.SIGKILL)
+        jobs.wait_for(
+            "another worker",
+            lambda: len(set(workers_of(process.pid)) - set(first)) == 1,
+        )
+        for _ in range(20):
+            ask(url)
+        with urllib.request.urlopen(f"{url}/metrics") as found:
+            text = found.read().decode()
+        asked = [
+            line for line in text.splitlines()
+            if line.startswith("strata_server_requests_total")
+            and 'ask="predict"' in line
+        ]  # fmt: skip
+        assert sum(float(line.split()[-1]) for line in asked) == 21
+        assert 'strata_server_model_version{model="digits"} 1.0' in text
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        assert not workers_of(process.pid)
+
+
+def workers_of(pid):
+    """Returns the ids of a process's children that serve."""
+    path = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+    children = path.read_text().split() if path.exists() else []
+    return [
+        int(child)
+        for child in children
+        if b"spawn_main" in command_of(child)
+        and b"resource_tracker" not in command_of(child)
+    ]
+
+
+def command_of(pid):
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def test_tls_and_a_token_together(exported, tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days",
+         "1", "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    token = tmp_path / "token"
+    token.touch(0o600)
+    token.write_text(TOKEN)
+    flags = [
+        f"--tls_certificate={certificate}",
+        f"--tls_key={key}",
+        f"--token_file={token}",
+    ]
+    with running(exported, *flags) as (_, url):
+        assert url.startswith("https://127.0.0.1:")
+        context = ssl.create_default_context(cafile=certificate)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            ask(url, context)
+        with refused.value:
+            assert refused.value.code == 401
+        assert ask(url, context, Authorization=f"Bearer {TOKEN}")

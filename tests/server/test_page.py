@@ -1,0 +1,249 @@
+"""The page in a real browser: a digit that is drawn, a row that is pasted."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from axe_core_python.selenium import Axe
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from tests import asking
+from tests import browser as browsers
+from tests.faults import jobs
+from tests.runs import held_out_rows
+from trainer import load
+from trainer.server import page
+from trainer.server.settings import Limits
+from trainer.server.settings import Settings
+
+TOKEN = "a-token-of-some-length"
+ONE = [(140, 60), (140, 220)]
+
+
+def test_the_page_holds_all_that_it_shows_and_may_ask_nobody_else():
+    text = page.BODY.decode()
+    assert "@script@" not in text and "@style@" not in text
+    assert not re.search(r"(src|href)=\"(?!data:|openapi)", text)
+    assert "default-src 'none'" in page.HEADERS["content-security-policy"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if browsers.missing():
+        pytest.skip("Debian's chromium and chromium-driver are needed")
+    with browsers.opened() as driver:
+        yield driver
+
+
+@pytest.fixture
+def opened(browser, server):
+    """From a model's name to the page that shows it."""
+
+    def open_page(name, width=1200):
+        browser.get_log("browser")
+        browser.set_window_size(width, 900)
+        browser.get(f"http://127.0.0.1:{server.port}/")
+        choose(browser, name)
+        return browser
+
+    yield open_page
+    assert browser.get_log("browser") == []
+
+
+def choose(browser, name):
+    jobs.wait_for("the models", lambda: text(browser, "title") != "Try a model")
+    browser.execute_script(
+        "const box = document.getElementById('models');"
+        "box.value = arguments[0];"
+        "box.dispatchEvent(new Event('change'));",
+        name,
+    )
+    jobs.wait_for("the model", lambda: text(browser, "title") == f"Try {name}")
+
+
+def text(browser, name):
+    return browser.find_element(By.ID, name).text
+
+
+def answer_of(browser):
+    """Returns what the page says, once it was asked."""
+    jobs.wait_for("an answer", lambda: "ms" in text(browser, "latency"))
+    return text(browser, "said")
+
+
+def image_asked(browser):
+    body = re.search(r"--data-binary '(.*)'", text(browser, "curl"))[1]
+    return json.loads(body)
+
+
+def draw(browser, points):
+    canvas = browser.find_element(By.ID, "canvas")
+    width, height = canvas.size["width"], canvas.size["height"]
+    # A browser's moves are counted from the middle of what is moved on.
+    steps = [
+        (
+            round(x * width / 280 - width / 2),
+            round(y * height / 280 - height / 2),
+        )
+        for x, y in points
+    ]
+    chain = ActionChains(browser, duration=20)
+    chain.move_to_element_with_offset(canvas, *steps[0]).click_and_hold()
+    for step in steps[1:]:
+        chain.move_to_element_with_offset(canvas, *step)
+    chain.release().perform()
+
+
+@pytest.mark.slow
+def test_a_digit_that_is_drawn_is_recognised(opened, server):
+    browser = opened("multiclass")
+    draw(browser, ONE)
+    told = answer_of(browser)
+    asked = image_asked(browser)
+    row = np.array(asked["instances"][0])
+    assert row.shape == (8, 8) and row.max() > 12
+    answer = server.ask("/v1/models/multiclass:predict", asked).value
+    (found,) = answer["predictions"]
+    assert told.startswith(f"{found['class']}, ")
+    assert found["class"] == "1"
+    bars = browser.find_elements(By.CSS_SELECTOR, "#bars li")
+    assert [bar.text.split("\n")[0] for bar in bars] == list("0123456789")
+    assert "test rows that were called 1" in text(browser, "meaning")
+
+
+@pytest.mark.slow
+def test_a_digit_is_drawn_by_keys_alone(opened):
+    browser = opened("multiclass")
+    canvas = browser.find_element(By.ID, "canvas")
+    browser.execute_script("arguments[0].focus()", canvas)
+    ups, downs = [Keys.ARROW_UP] * 5, [Keys.ARROW_DOWN] * 10
+    canvas.send_keys(*ups, Keys.SPACE, *downs, Keys.SPACE)
+    assert answer_of(browser)
+    assert "Pen up, column 10 and row 15" in text(browser, "pen")
+    assert np.array(image_asked(browser)["instances"][0]).max() > 12
+    browser.find_element(By.ID, "clear").click()
+    assert text(browser, "said") == "Nothing was asked yet."
+
+
+@pytest.mark.slow
+def test_a_picture_is_dropped_and_swapped(opened):
+    browser = opened("multiclass")
+    browser.execute_async_script(
+        """
+        const done = arguments[0];
+        const made = document.createElement("canvas");
+        made.width = made.height = 64;
+        const pen = made.getContext("2d");
+        pen.fillStyle = "#fff";
+        pen.fillRect(0, 0, 64, 64);
+        made.toBlob((blob) => {
+          const held = new DataTransfer();
+          held.items.add(new File([blob], "white.png", {type: "image/png"}));
+          document.dispatchEvent(
+            new DragEvent("drop", {dataTransfer: held, cancelable: true}));
+          done();
+        });
+        """
+    )
+    assert answer_of(browser)
+    assert (np.array(image_asked(browser)["instances"]) == 16).all()
+    browser.find_element(By.ID, "invert").click()
+    jobs.wait_for(
+        "the swap",
+        lambda: not np.array(image_asked(browser)["instances"]).any(),
+    )
+
+
+@pytest.mark.slow
+def test_a_form_is_made_of_the_columns(opened, server):
+    browser = opened("flowers")
+    size, colour = browser.find_elements(By.CSS_SELECTOR, "#fields input")
+    assert float(size.get_attribute("value"))
+    hint = text(browser, "field-0-hint")
+    assert "median" in hint and " to " in hint and "may be empty" in hint
+    words = browser.find_elements(By.CSS_SELECTOR, "#field-1-words option")
+    assert "blue" in [word.get_attribute("value") for word in words]
+    size.clear()
+    size.send_keys("999")
+    assert text(browser, "field-0-hint").startswith("outside of the training")
+    size.send_keys(Keys.ENTER)
+    told = answer_of(browser)
+    rows = [{"size": "999", "colour": colour.get_attribute("value")}]
+    (found,) = server.ask(
+        "/v1/models/flowers:predict", {"instances": rows}
+    ).value["predictions"]
+    assert told.startswith(f"{found['class']}, ")
+    size.send_keys("x", Keys.ENTER)
+    jobs.wait_for("a refusal", lambda: "'999x'" in text(browser, "said"))
+    (told,) = browser.get_log("browser")
+    assert "status of 400" in told["message"]
+
+
+@pytest.mark.slow
+def test_pasted_rows_are_answered_one_by_one(opened):
+    browser = opened("flowers")
+    browser.find_element(By.CSS_SELECTOR, "#table summary").click()
+    area = browser.find_element(By.ID, "csv")
+    area.send_keys('size,colour\n1.5,"red, pale"\n,blue')
+    browser.find_element(By.CSS_SELECTOR, "#csv-form button").click()
+    assert answer_of(browser) == "2 rows"
+    rows = browser.find_elements(By.CSS_SELECTOR, "#rows tbody tr")
+    assert len(rows) == 2
+
+
+@pytest.mark.slow
+def test_a_run_on_numbers_has_a_field_for_each(opened, trained):
+    browser = opened("regression")
+    row = held_out_rows(load(trained("regression")).stored)[0][0]
+    fields = browser.find_elements(By.CSS_SELECTOR, "#fields input")
+    assert len(fields) == len(row)
+    browser.find_element(By.ID, "ask").click()
+    assert float(answer_of(browser))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["multiclass", "flowers"])
+def test_the_page_keeps_nobody_out(opened, name, scheme):
+    for width in (360, 1200):
+        browser = opened(name, width)
+        browser.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia",
+            {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+        )
+        if name == "flowers":
+            browser.find_element(By.ID, "ask").click()
+        else:
+            draw(browser, ONE)
+        assert answer_of(browser)
+        wide = browser.execute_script(
+            "return document.documentElement.scrollWidth - window.innerWidth"
+        )
+        assert wide <= 0
+        found = Axe().run(browser)["violations"]
+        assert not found, json.dumps(found, indent=1)
+
+
+@pytest.mark.slow
+def test_the_page_asks_for_the_token(browser, trained):
+    settings = Settings(
+        (("multiclass", str(trained("multiclass"))),),
+        token=TOKEN,
+        limits=Limits(batch_rows=2),
+    )
+    with asking.serving(settings) as server:
+        browser.get(f"http://127.0.0.1:{server.port}/")
+        field = browser.find_element(By.ID, "token")
+        jobs.wait_for("the question", field.is_displayed)
+        field.send_keys(TOKEN, Keys.ENTER)
+        jobs.wait_for(
+            "the model", lambda: text(browser, "title") == "Try multiclass"
+        )
+        draw(browser, ONE)
+        assert answer_of(browser)
+        assert "$TOKEN" in text(browser, "curl")
+        assert TOKEN not in browsers.written(browser)
+    browser.get_log("browser")
