@@ -1,0 +1,1 @@
+"""An export behind other servers, each as its own documentation has it."""
