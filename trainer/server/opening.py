@@ -25,6 +25,9 @@ from trainer.storage.names import is_remote
 RUNTIMES = ("auto", "onnx", "tensorflow")
 # Of a run that has no export.
 RUN_VERSION = 0
+# To part the layers of a smaller network among threads, and to wait for each,
+# takes longer than it saves.
+SMALL_BYTES = 16 * 2**20
 _SAVED_MODEL = "saved_model"
 _ONNX = "onnx"
 
@@ -177,12 +180,15 @@ def _of_run(run: TrainedRun) -> Callable[[np.ndarray], np.ndarray]:
 def _of_onnx(export: ExportedRun) -> Callable[[np.ndarray], np.ndarray]:
     import onnxruntime
 
+    path = export.path / FORMATS[_ONNX].file
     options = onnxruntime.SessionOptions()
+    if path.stat().st_size < SMALL_BYTES:
+        options.intra_op_num_threads = 1
     # Threads that spin between batches take the time of whoever waits.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(
-        str(export.path / FORMATS[_ONNX].file),
+        str(path),
         options,
         providers=["CPUExecutionProvider"],
     )
