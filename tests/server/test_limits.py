@@ -76,6 +76,16 @@ def test_bodies_together_hold_no_more_than_a_few(exported, monkeypatch):
             pass
 
 
+def test_a_body_that_is_packed_is_told_so(server):
+    path, headers = "/v1/models/multiclass:predict", {}
+    for packed, status in (("gzip", 415), ("identity", 200)):
+        headers["content-encoding"] = packed
+        told = server.ask(path, {"instances": [ROW]}, headers)
+        assert told.status == status
+    told = server.ask(path, b"\x1f\x8b", {"content-encoding": "gzip"})
+    assert "packed (gzip); send it as it is" in told.error
+
+
 def test_too_many_rows_are_told(exported):
     with serving(exported, request_rows=3) as server:
         assert server.ask(PREDICT, {"instances": [ROW] * 3}).status == 200

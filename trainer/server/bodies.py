@@ -29,7 +29,7 @@ class Bodies:
         """Yields the body of a request, once it is there.
 
         Raises:
-          RefusedError: it is too long, or others' are.
+          RefusedError: it is packed or too long, or others' are.
         """
         parts: list[bytes] = []
         try:
@@ -40,6 +40,13 @@ class Bodies:
 
     async def _receive(self, request: Request, parts: list[bytes]) -> None:
         most, size = self._most_bytes, 0
+        packed = request.headers.get("content-encoding", "identity")
+        if packed.lower() != "identity":
+            raise RefusedError(
+                415,
+                f"the body is packed ({packed[:40]}); send it as it is",
+                {"connection": "close"},
+            )
         length = request.headers.get("content-length", "")
         if length.isdecimal() and int(length[:20]) > most:
             raise _too_long(most)
