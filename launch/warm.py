@@ -34,8 +34,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import NoReturn
 
-from trainer.launch.supervise.trainer import module_command
 from trainer.launch.supervise.workers import die_with_parent
+from trainer.process.surroundings import module_command
 
 # Most bytes of an order: a command line and an environment.
 MOST_BYTES = 2**17

@@ -56,7 +56,7 @@ def test_a_sweep_ends_with_a_winner_and_goes_on_with_more_trials(tmp_path):
         (("--config=digits", "--trials=0"), "must be a whole number of 1"),
         (("--config=digitz",), "did you mean digits?"),
         (("--config=digits", "--study=none.py"), "there is no such file"),
-        (("--config=digits", "--trails=2"), "'trails'"),
+        (("--config=digits", "--trails=2"), "--trails"),
         (("--config=digits", "--workdir=gs://a/b"), "gs://a/b"),
     ],
 )
