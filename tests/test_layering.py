@@ -57,7 +57,7 @@ def read_rooms(text: str) -> list[Room]:
                 .removesuffix(".__init__")
             ),
             contract,
-            frozenset(map(_full_name, re.findall(r"\w+", below))),
+            frozenset(map(_full_name, re.findall(r"[\w.]+", below))),
             tensorflow == "yes",
         )
         for name, contract, below, tensorflow in _ROW.findall(text)
