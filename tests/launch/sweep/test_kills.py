@@ -3,6 +3,7 @@
 STRATA_SWEEP_KILLS=30 has it killed so often.
 """
 
+import json
 import os
 import random
 import signal
@@ -12,18 +13,20 @@ import time
 import pytest
 
 from tests import processes
+from tests.faults import jobs
 from tests.launch.sweep.test_main import outcome_of
 from tests.launch.sweep.test_main import QUICK
 from trainer.finished import stored_run
+from trainer.process.exits import STOPPED_BY_USER
 
 KILLS = int(os.environ.get("STRATA_SWEEP_KILLS", "3"))
 TRIALS = 4
 WORDS = ("--config.epochs=60", "--config.checkpoint.every_steps=10")
 
 
-def start(folder):
+def start(folder, *more):
     return processes.start_python(
-        *("-m", "trainer", "sweep", *QUICK, *WORDS),
+        *("-m", "trainer", "sweep", *QUICK, *WORDS, *more),
         f"--trials={TRIALS}",
         f"--workdir={folder}",
     )
@@ -90,3 +93,20 @@ def test_a_sweep_that_is_killed_ends_as_one_that_nobody_touched(tmp_path):
         assert process.returncode == 0, output
         assert told(folder) == expected
     print(f"{kills} kills of {sweeps} sweeps", flush=True)
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_all_with_checkpoints(tmp_path):
+    process = start(tmp_path, "--parallel=2", "--config.epochs=100000")
+
+    def begun():
+        return len(list(tmp_path.glob("trials/*/checkpoints/step_*")))
+
+    jobs.wait_for("two trials", lambda: begun() > 1, 600)
+    process.send_signal(signal.SIGINT)
+    code, output = processes.finish(process)
+    assert code == STOPPED_BY_USER, output
+    assert "stopped: 2 running of 4; the same command goes on" in output
+    for number in range(2):
+        attempt = tmp_path / f"trials/{number:04d}/attempt.json"
+        assert json.loads(attempt.read_text())["exit_code"] == STOPPED_BY_USER
