@@ -8,7 +8,6 @@ import shlex
 import signal
 import sys
 
-from trainer.launch.local import gpus
 from trainer.launch.supervise.signals import Signals
 from trainer.launch.sweep import elsewhere
 from trainer.launch.sweep import page
@@ -18,7 +17,6 @@ from trainer.launch.sweep import stored
 from trainer.launch.sweep import winner
 from trainer.launch.sweep.crew import CLAIMS
 from trainer.launch.sweep.crew import Crew
-from trainer.launch.sweep.crew import shares
 from trainer.launch.sweep.crew import Stopped
 from trainer.launch.sweep.flags import read_flags
 from trainer.launch.sweep.flags import TRIALS
@@ -26,6 +24,7 @@ from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.plan import settle
 from trainer.launch.sweep.search import check_possible
 from trainer.launch.sweep.search import Search
+from trainer.launch.sweep.slots import slots_of
 from trainer.launch.sweep.study import open_study
 from trainer.launch.sweep.study import Study
 from trainer.launch.warm import Warm
@@ -133,8 +132,7 @@ def _run(plan: Plan, workdir: pathlib.Path, wanted: argparse.Namespace) -> int:
             workdir,
             warm,
             trials=wanted.trials,
-            environments=_environments(wanted.parallel),
-            cores=_cores(wanted.parallel),
+            slots=slots_of(wanted.parallel),
             on_change=told.tell,
         )
         try:
@@ -196,26 +194,6 @@ def _code_of(signals: Signals) -> int:
         return INTERRUPTED
     by_user = not received or received[0] == signal.SIGINT
     return STOPPED_BY_USER if by_user else STOPPED
-
-
-def _environments(parallel: int) -> list[dict[str, str]]:
-    """Returns each slot's variables: its GPUs, where there are some."""
-    own = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
-    names = gpus()
-    if parallel == 1 or not names:
-        return [own] * parallel
-    return [
-        {**own, "CUDA_VISIBLE_DEVICES": ",".join(share)}
-        for share in shares(names, parallel)
-    ]
-
-
-def _cores(parallel: int) -> list[list[int]]:
-    """Returns each slot's cores; [] for all that this process has."""
-    if parallel == 1 or not hasattr(os, "sched_getaffinity"):
-        return [[]] * parallel
-    names = [str(core) for core in sorted(os.sched_getaffinity(0))]
-    return [[int(core) for core in share] for share in shares(names, parallel)]
 
 
 if __name__ == "__main__":

@@ -12,15 +12,21 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from trainer.launch.supervise.signals import Signals
 from trainer.launch.supervise.trainer import newest_step
+from trainer.launch.sweep.following import curve_of
+from trainer.launch.sweep.following import is_done
+from trainer.launch.sweep.following import last_line
+from trainer.launch.sweep.following import never
+from trainer.launch.sweep.following import Pruning
+from trainer.launch.sweep.following import score_of
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.search import Search
+from trainer.launch.sweep.slots import Slot
 from trainer.launch.warm import Child
 from trainer.launch.warm import Warm
 from trainer.process import output
@@ -31,9 +37,7 @@ from trainer.process.exits import MISTAKE
 from trainer.process.exits import STOPPED_BY_USER
 from trainer.process.exits import UserError
 from trainer.workdir import lines
-from trainer.workdir.folder import RESULT_FILE
 from trainer.workdir.folder import STOP_FILE
-from trainer.workdir.folder import Workdir
 from trainer.workdir.lease import Lease
 from trainer.workdir.lock_file import LockFile
 
@@ -66,8 +70,7 @@ class Crew:
         warm: Warm,
         *,
         trials: int,
-        environments: list[dict[str, str]],
-        cores: Sequence[Collection[int]],
+        slots: Sequence[Slot],
         on_change: Callable[[], None],
     ) -> None:
         """Has taken no trial yet.
@@ -78,18 +81,17 @@ class Crew:
           workdir: of the sweep.
           warm: that forks the trainers.
           trials: how many there are to be in all.
-          environments: the variables of each slot's trainers.
-          cores: those of each slot; as many as there are environments.
+          slots: where they run.
           on_change: is called when a trial began or ended.
         """
         self._plan, self._search, self._workdir = plan, search, workdir
         self._warm, self._trials, self._on_change = warm, trials, on_change
-        self._environments, self._cores = environments, cores
+        self._slots = slots
         self._turn = threading.Lock()
         self._children: dict[int, Child] = {}
         self._stop: signal.Signals | None = None
         self._failure: BaseException | None = None
-        self._over, self._left = threading.Event(), len(environments)
+        self._over, self._left = threading.Event(), len(slots)
         self.busy: dict[int, int] = {}
 
     def work(self, signals: Signals, max_secs: float | None = None) -> None:
@@ -105,7 +107,7 @@ class Crew:
         """
         slots = [
             threading.Thread(target=self._slot, args=(number,), daemon=True)
-            for number in range(len(self._environments))
+            for number in range(len(self._slots))
         ]
         began = time.monotonic()
         for slot in slots:
@@ -202,7 +204,7 @@ class Crew:
         for member in self._plan.members:
             folder = self._workdir / self._plan.folder(trial.number, member)
             words = self._plan.run_words(values, member, os.fspath(folder))
-            follow = _nothing if several else self._follower(folder, pruning)
+            follow = never if several else self._follower(folder, pruning)
             end = self._trained(slot, words, folder, follow)
             if end != "done":
                 return None, end
@@ -217,11 +219,11 @@ class Crew:
         return sum(scores) / len(scores), "done"
 
     def _follower(
-        self, folder: pathlib.Path, pruning: "Pruning"
+        self, folder: pathlib.Path, pruning: Pruning
     ) -> Callable[[], bool]:
         """Returns what looks whether a run is to be pruned."""
         if self._plan.study.pruner == "none":
-            return _nothing
+            return never
 
         def look() -> bool:
             found = curve_of(folder, self._plan.metric)
@@ -255,7 +257,7 @@ class Crew:
                 raise Stopped
             if code == MISTAKE:
                 raise UserError(
-                    f"{folder}: {_last_line(folder)}; the sweep ends there"
+                    f"{folder}: {last_line(folder)}; the sweep ends there"
                 )
             if code == DIVERGED:
                 return "diverged"
@@ -299,8 +301,8 @@ class Crew:
                 child = self._warm.start(
                     words,
                     {1: file.fileno(), 2: file.fileno()},
-                    environment=self._environments[slot],
-                    cores=self._cores[slot],
+                    environment=self._slots[slot].environment,
+                    cores=self._slots[slot].cores,
                 )
             except OSError as error:
                 raise ClusterError(
@@ -312,82 +314,3 @@ class Crew:
         finally:
             with self._turn:
                 del self._children[slot]
-
-
-def _nothing() -> bool:
-    return False
-
-
-class Pruning:
-    """A trial's scores on its way, as the pruner is told of them.
-
-    Each is told once, in its order, whoever was killed when.
-    """
-
-    def __init__(
-        self, search: Search, trial: "optuna.trial.FrozenTrial"
-    ) -> None:
-        self._search, self._number = search, trial.number
-        self._told = max(trial.intermediate_values, default=0)
-        # What was told last may not have been asked about.
-        self._is_hopeless = bool(self._told) and search.is_hopeless(
-            trial.number
-        )
-
-    def is_due(self, index: int, score: float) -> bool:
-        """Takes in a score; returns whether the trial is to end there.
-
-        Args:
-          index: of the evaluation or run, from 1.
-          score: there.
-        """
-        if index > self._told and not self._is_hopeless:
-            self._search.report(self._number, index, score)
-            self._told = index
-            self._is_hopeless = self._search.is_hopeless(self._number)
-        return self._is_hopeless
-
-
-def is_done(folder: pathlib.Path) -> bool:
-    """Whether a run is done."""
-    result = Workdir(os.fspath(folder)).read_json(RESULT_FILE) or {}
-    return result.get("status") == "done"
-
-
-def score_of(folder: pathlib.Path, metric: str) -> float | None:
-    """Returns a run's final score on its validation rows."""
-    result = Workdir(os.fspath(folder)).read_json(RESULT_FILE) or {}
-    scores = result.get("evaluation", {}).get("validation", {})
-    return scores.get(metric)
-
-
-def curve_of(folder: pathlib.Path, metric: str) -> list[float]:
-    """Returns a run's scores on its validation rows so far."""
-    if not (folder / lines.METRICS).exists():
-        return []
-    found = lines.read(folder, lines.METRICS, is_over=False).values
-    told = [line for line in found if line["split"] == "validation"]
-    told.sort(key=lambda line: line["step"])
-    return [line[metric] for line in told if metric in line]
-
-
-def _last_line(folder: pathlib.Path) -> str:
-    """Returns the last line that a run's process printed."""
-    with contextlib.suppress(OSError):
-        text = output.worker_log(folder, 0).read_text(errors="replace")
-        return next(
-            (line for line in reversed(text.splitlines()) if line.strip()), ""
-        )
-    return ""
-
-
-def shares(names: list[str], parallel: int) -> list[list[str]]:
-    """Deals names out to slots, one after another.
-
-    Args:
-      names: of GPUs or cores.
-      parallel: slots; more than there are names share them.
-    """
-    if len(names) < parallel:
-        return [[names[i % len(names)]] for i in range(parallel)]
-    return [names[i::parallel] for i in range(parallel)]

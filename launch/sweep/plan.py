@@ -1,7 +1,6 @@
 """What a sweep is: settled by its command line and the data, before it runs."""
 
 import dataclasses
-import itertools
 import pathlib
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -10,46 +9,19 @@ from typing import Any
 from trainer import flags
 from trainer import sources
 from trainer.config import Config
-from trainer.config.validation import validate
-from trainer.config.values import assign
 from trainer.config.values import flatten
-from trainer.config.values import from_dict
-from trainer.config.values import unknown_field
+from trainer.launch.sweep.rules import check_metric
+from trainer.launch.sweep.rules import check_space
 from trainer.launch.sweep.space import default_space
 from trainer.launch.sweep.space import Space
 from trainer.launch.sweep.space import Value
 from trainer.launch.sweep.study import Study
 from trainer.problem import problems
-from trainer.problem.problem import Problem
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
 
 # Of the training rows, where neither data nor config hold any out.
 VALIDATION_FRACTION = 0.2
-# Fields that say which rows there are, and which of them are scored by what.
-SETTLED = (
-    "seed",
-    "problem",
-    "data.source",
-    "data.target",
-    "data.group",
-    "data.order",
-    "data.folds",
-    "data.fold",
-    "data.positive_class",
-    "data.validation_fraction",
-    "data.test_fraction",
-    "evaluation.test_each_time",
-    "evaluation.test_at_end",
-)
-# Fields that change what the loss is of.
-OF_LOSS = (
-    "loss",
-    "focal_gamma",
-    "label_smoothing",
-    "data.class_weight",
-    "data.weight",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,8 +167,8 @@ def settle(
     elif study.space is None:
         study = dataclasses.replace(study, space=default_space(rows["train"]))
     metric = study.metric or problem.score
-    _check_metric(metric, problem)
-    _check_space(study.space or {}, metric, config, dataset.without("test"))
+    check_metric(metric, problem)
+    check_space(study.space or {}, metric, config, dataset.without("test"))
     members = tuple(_members(config.seed, seeds, folds))
     return Plan(
         words=tuple(words),
@@ -245,67 +217,3 @@ def _members(
                 fields["data.fold"] = fold
             names = [f"{k.rpartition('.')[2]}_{v}" for k, v in fields.items()]
             yield Member("_".join(names), fields)
-
-
-def _check_metric(metric: str, problem: Problem) -> None:
-    known = ("loss", *problem.metrics)
-    if metric not in known:
-        raise UserError(
-            f"the study's metric={metric!r} is none of {', '.join(known)}, the"
-            f" metrics of problem {problem.type!r}"
-        )
-
-
-def _check_space(
-    space: Space, metric: str, config: Config, dataset: Dataset
-) -> None:
-    """Checks that each field exists, and that it may have its extreme values.
-
-    Raises:
-      UserError: naming the field.
-    """
-    known = flatten(config)
-    for field, each in space.items():
-        if field not in known:
-            raise unknown_field(field)
-        if field in SETTLED or field.startswith(("checkpoint.", "log.")):
-            raise UserError(
-                f"the study's {field} is not to be searched: every trial is"
-                " trained and scored on the same rows; set it by"
-                f" --config.{field}"
-            )
-        if metric == "loss" and field in OF_LOSS:
-            raise UserError(
-                f"the study's {field} changes what the loss is of, and the"
-                " search is for the loss; name another metric, or leave it out"
-            )
-        for value in each.ends():
-            changed = from_dict(known)
-            if each.when is not None:
-                assign(changed, {each.when[0]: each.when[1][0]})
-            assign(changed, {field: value})
-            try:
-                problems.settle(validate(changed), dataset)
-            except UserError as error:
-                raise UserError(f"the study's {field}: {error}") from error
-
-
-def is_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Names what differs between two settled sweeps."""
-    was, new = _flat(before), _flat(now)
-    names = list(itertools.chain(was, (n for n in new if n not in was)))
-    return [
-        f"{name}: {was.get(name)} -> {new.get(name)}"
-        for name in names
-        if was.get(name) != new.get(name)
-    ]
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict) and key in ("config", "study", "space"):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat

@@ -10,7 +10,7 @@ import pathlib
 
 from trainer.finished import stored_run
 from trainer.launch.sweep.crew import Crew
-from trainer.launch.sweep.crew import is_done
+from trainer.launch.sweep.following import is_done
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.plan import word_of
 from trainer.launch.sweep.space import Value

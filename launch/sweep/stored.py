@@ -1,12 +1,13 @@
 """What a sweep's workdir says of it: its settings, and its end."""
 
+import itertools
 import json
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 from typing import TypedDict
 
-from trainer.launch.sweep.plan import is_same
 from trainer.launch.sweep.plan import Plan
 from trainer.process.exits import UserError
 from trainer.storage import json_files
@@ -71,7 +72,7 @@ def begin(workdir: pathlib.Path, plan: Plan) -> None:
             ) from error
         write_atomically(workdir / SETTINGS, to_json(sealed(now)))
         return
-    if changes := is_same(before, now):
+    if changes := differences(before, now):
         raise UserError(
             f"--workdir={workdir} belongs to another sweep:"
             f" {'; '.join(changes)}; name another --workdir or take these back"
@@ -108,3 +109,24 @@ def read(workdir: pathlib.Path, name: str, schema: Any) -> Any:
 def write_outcome(workdir: pathlib.Path, outcome: Outcome) -> None:
     """Notes how the sweep ended."""
     write_atomically(workdir / OUTCOME, to_json(sealed(dict(outcome))))
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Names what differs between two settled sweeps."""
+    was, new = _flat(before), _flat(now)
+    names = list(itertools.chain(was, (n for n in new if n not in was)))
+    return [
+        f"{name}: {was.get(name)} -> {new.get(name)}"
+        for name in names
+        if was.get(name) != new.get(name)
+    ]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and key in ("config", "study", "space"):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

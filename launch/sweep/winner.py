@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from trainer.finished.trained_run import ENSEMBLE_FILE
 from trainer.launch.sweep.crew import Crew
-from trainer.launch.sweep.crew import score_of
+from trainer.launch.sweep.following import score_of
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.plan import word_of
 from trainer.launch.sweep.progress import counts_of

@@ -13,10 +13,11 @@ from trainer.launch.supervise.signals import Signals
 from trainer.launch.sweep import plan as plans
 from trainer.launch.sweep import winner
 from trainer.launch.sweep.crew import Crew
-from trainer.launch.sweep.crew import shares
 from trainer.launch.sweep.crew import Stopped
 from trainer.launch.sweep.search import END
 from trainer.launch.sweep.search import Search
+from trainer.launch.sweep.slots import shares
+from trainer.launch.sweep.slots import Slot
 from trainer.launch.sweep.study import Number
 from trainer.launch.sweep.study import Study
 from trainer.process.exits import DIVERGED
@@ -70,8 +71,7 @@ def crew_of(plan, folder, warm, *, trials=16, parallel=1, on_change=None):
         folder,
         warm,
         trials=trials,
-        environments=[{}] * parallel,
-        cores=[[]] * parallel,
+        slots=[Slot({})] * parallel,
         on_change=on_change or (lambda: None),
     )
     return search, crew
