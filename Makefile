@@ -24,7 +24,7 @@ TESTS := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -r s \
 	$(if $(ROOM),'tests/$(ROOM)')
 
 .DEFAULT_GOAL := help
-.PHONY: audit sbom help setup train test test-all test-trackers hooks fuzz soak attack lint \
+.PHONY: audit sbom docs help setup train test test-all test-trackers hooks fuzz soak attack lint \
 	format tensorboard clean lock tpu-check gpu-check screenshots bench bench-smoke \
 	scale-check
 .SILENT:
@@ -198,6 +198,11 @@ clean:  ## remove build artefacts and caches; .venv* and runs stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find . -name '.venv*' -prune -o -name runs -prune -o -name .git -prune -o \
 		-name __pycache__ -type d -exec rm -rf {} +
+
+# Its links are checked as it is built; then it is shown as it is written.
+docs: $(STAMP)  ## build the docs as a site, at http://127.0.0.1:8000
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs serve --dev-addr=127.0.0.1:8000
 
 lock: $(STAMP)  ## choose the newest allowed versions: requirements.lock
 	$(UV_PIP) compile --quiet setup.py --extra dev --universal --upgrade \

@@ -70,6 +70,12 @@ WANDB = ["wandb>=0.20,<1"]
 PROFILE = ["xprof>=2.20,<3"]
 # The extras that tests need, too.
 WITH = ARROW + GCS + ONNX + REPORT + SERVE + SWEEP + ZSTD
+# README, docs/ and the reference as a site.
+DOCS = [
+    "mkdocs>=1.6,<2",
+    "mkdocs-material>=9.6,<10",
+    "mkdocstrings[python]>=1,<2",
+]
 LINT = [
     "mypy>=1.15",
     "ruff>=0.12",
@@ -121,9 +127,10 @@ setuptools.setup(
         "report": REPORT,
         "serve": SERVE,
         "sweep": SWEEP,
-        "test": TEST + WITH,
+        "docs": DOCS,
+        "test": TEST + WITH + DOCS,
         "lint": LINT,
-        "dev": TEST + WITH + LINT,
+        "dev": TEST + WITH + DOCS + LINT,
         "wandb": WANDB,
         "zstd": ZSTD,
     },

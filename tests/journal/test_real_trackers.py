@@ -70,7 +70,7 @@ def test_each_step_is_there_once_after_a_kill(server, tmp_path, monkeypatch):
         f"--log_to=mlflow:{server},wandb:ours",
     ]
     client = MlflowClient(server)
-    first = processes.start_python(*words)
+    first = processes.start_python(*words, stdout=subprocess.DEVNULL)
     jobs.wait_for("a later step", lambda: newest_step(client) > 420)
     first.kill()
     first.wait()

@@ -75,7 +75,7 @@ def fit(
       UserError: a mistake, in one line: before anything is written.
       KeyboardInterrupt: Ctrl-C before the first step, or twice.
 
-    Example:
+    Examples:
       >>> import trainer
       >>> run = trainer.fit("digits", epochs=5, verbose=False)
       >>> run.scores["test"]["accuracy"] > 0.9
