@@ -43,6 +43,7 @@ WORDS = [
     ("evaluate runs/digits", "accuracy"),
     ("predict runs/digits --input=rows.npy", "class,probability_0"),
     ("export runs/digits --formats=keras", "exported to"),
+    ("drift runs/digits --input=rows.npy", "brightness"),
     ("checkpoints runs/digits --verify", "whole"),
     ("verify runs/digits", "whole"),
     ("report runs/digits", "report.html"),
@@ -52,6 +53,7 @@ WORDS = [
         " --workdir=runs/two",
         "MLP score:",
     ),
+    ("sweep runs/sweep --config=digits --trials=2 --dry_run", "trials"),
     ("launch slurm --dry_run -- --config=mnist", "trainer.launch.slurm.batch"),
     ("launch ssh --hosts=a --dry_run -- --config=mnist", "-m trainer.launch"),
     (

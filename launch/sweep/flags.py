@@ -3,6 +3,7 @@
 import argparse
 import functools
 
+from trainer.flags import joined
 from trainer.launch.command_line import at_least
 from trainer.launch.command_line import positive
 from trainer.launch.sweep.plan import word_of
@@ -24,6 +25,7 @@ WORKDIR/trials. The same command goes on where it was stopped or killed.
 All further flags are the trainer's: --data_dir, --config.FIELD=VALUE and so
 on; see strata train --help."""
 TRIALS = 30
+_OWN = "--workdir="
 
 
 def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -124,6 +126,11 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         help="show what would be done, and do nothing",
     )
     wanted, words = parser.parse_known_args(argv)
+    words = joined(words)
+    # A folder that stands alone is the sweep's, as a run's is the trainer's.
+    for word in [w for w in words if w.startswith(_OWN)]:
+        words.remove(word)
+        wanted.workdir = local_place(word.removeprefix(_OWN))
     if wanted.config is None:
         raise UserError("--config is missing; name a file or a shipped config")
     for field in ("group", "order"):

@@ -147,7 +147,7 @@ def test_the_trainers_arguments_arrive_intact(words, shell, tmp_path, capsys):
     """Through the script, the machine's own script, and a file of it."""
     arguments = [
         *TRAINER,
-        *(f"--config.optimizer.name={word}" for word in words),
+        *(f"--tpu={word}" for word in words),
     ]
     code, shown = show(capsys, GPU, arguments)
     assert code == 0
