@@ -67,6 +67,23 @@ def test_numbers_for_machines_are_not_told_to_people(capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_no_epoch_is_left_out_of_the_bars_headings(capsys):
+    short = types.SimpleNamespace(**vars(SUBJECT))
+    short.epochs = Epochs(examples=30, global_batch_size=10, total_steps=20)
+    short.bar_steps = 6
+    shown = Display(1e6).writer(short)
+    for step in (0, 4, 6, 12, 18):
+        shown.begin_chunk(step)
+        shown.progress(step + 1, {}, is_last=step != 0)
+    told = capsys.readouterr().out.splitlines()
+    assert [line for line in told if line.startswith("Epoch")] == [
+        "Epochs 1 to 2 of 7",
+        "Epochs 3 to 4 of 7",
+        "Epochs 5 to 6 of 7",
+        "Epoch 7/7",
+    ]
+
+
 @pytest.mark.parametrize("every_secs, lines", [(0.0, 3), (1e6, 0)])
 def test_without_a_terminal_a_line_comes_now_and_then(
     every_secs, lines, capsys

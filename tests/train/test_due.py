@@ -110,9 +110,9 @@ def test_each_action_keeps_its_own_interval(config, epochs):
 
 @pytest.mark.parametrize(
     ("examples", "log_steps", "bar_steps"),
-    [(100, 7, 10), (90, 20, 20), (90, 4, 9)],
+    [(100, 7, 10), (90, 20, 27), (90, 18, 18), (90, 4, 9)],
 )
-def test_short_epochs_share_a_bar(examples, log_steps, bar_steps):
+def test_short_epochs_share_a_bar_of_whole_ones(examples, log_steps, bar_steps):
     config = Config()
     config.log.every_steps = log_steps
     epochs = Epochs(examples, 10, total_steps=60)

@@ -45,10 +45,18 @@ class Terminal(Printed):
             self._told_step, self._told_secs = step, time.monotonic()
         self._start = step // self._span * self._span
         end = min(self._start + self._span, self._epochs.total_steps)
-        print(self._epoch(step), flush=True)
+        print(self._epochs_of(step, end), flush=True)
         self._bar = keras.utils.Progbar(
             end - self._start, verbose=1 if _is_live() else 2
         )
+
+    def _epochs_of(self, step: int, end: int) -> str:
+        """Names the epochs of the steps from one that comes to an end."""
+        epochs = self._epochs
+        first, last = epochs.epoch_of(step + 1), epochs.epoch_of(end)
+        if first == last:
+            return self._epoch(step)
+        return f"Epochs {first} to {last} of {epochs.count}"
 
     def _epoch(self, step: int) -> str:
         """Names the epoch of the step that comes."""

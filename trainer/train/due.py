@@ -10,7 +10,7 @@ from trainer.config import Config
 from trainer.input.epochs import Epochs
 from trainer.train.state import State
 
-# Epochs of fewer steps share a bar of one logging interval.
+# Epochs of fewer steps share a bar, as many as make a logging interval.
 SHORT_EPOCH_STEPS = 10
 
 
@@ -90,7 +90,9 @@ def due_of(
     """
     log, evaluation, saving = config.log, config.evaluation, config.checkpoint
     epoch, total = epochs.steps_per_epoch, epochs.total_steps
-    is_short = epoch < SHORT_EPOCH_STEPS
+    bar = epoch
+    if epoch < SHORT_EPOCH_STEPS:
+        bar *= max(1, -(-log.every_steps // epoch))
 
     def every(*steps: int | None) -> Action:
         return Action(tuple(n for n in steps if n), total_steps=total)
@@ -101,7 +103,7 @@ def due_of(
     return Due(
         epoch_end=every(epoch),
         train_line=every(log.every_steps, epoch),
-        bar=every(max(epoch, log.every_steps) if is_short else epoch),
+        bar=every(bar),
         norms=preview(log.norms_every_steps),
         histograms=preview(log.histograms_every_steps),
         evaluation=every(evaluation.every_steps or epoch),
