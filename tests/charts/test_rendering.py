@@ -74,3 +74,17 @@ def test_matrices_of_the_same_classes_are_drawn_quickly_and_alike():
         # The same but for lines of the frame, which the cells lie over.
         differs = (found.astype(int) - whole).any(axis=2).mean()
         assert differs < 0.05
+
+
+def test_letters_that_our_own_family_lacks_are_those_of_another(monkeypatch):
+    name = "\ue00e"  # of no language; matplotlib brings a family that has it
+
+    def drawn():
+        return rendering.pixels_of(drawings.bars("s", {name: 1.0}))
+
+    monkeypatch.setattr(rendering, "EAST_ASIAN", ("No Such Family",))
+    assert rendering.families() == ["DejaVu Sans"]
+    lacking = drawn()
+    monkeypatch.setattr(rendering, "EAST_ASIAN", ("STIXNonUnicode",))
+    assert rendering.families() == ["DejaVu Sans", "STIXNonUnicode"]
+    assert (drawn() != lacking).any()

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.font_manager import fontManager
+from matplotlib.text import Text
 
 from trainer.charts import drawings
 from trainer.charts.drawings import Drawing
@@ -25,9 +27,32 @@ PAGE_COLOURS = {INK: "currentColor", FAINT: "var(--faint)"}
 _numbers = iter(range(10**9))
 
 
+# Families that have Chinese, Japanese and Korean, on Linux, macOS and Windows.
+EAST_ASIAN = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Source Han Sans",
+    "WenQuanYi Zen Hei",
+    "Droid Sans Fallback",
+    "Hiragino Sans",
+    "PingFang SC",
+    "Apple SD Gothic Neo",
+    "Arial Unicode MS",
+    "Yu Gothic",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+)
+
+
+def families() -> list[str]:
+    """Returns the families that letters are looked for in, in their order."""
+    there = set(fontManager.get_font_names())
+    return ["DejaVu Sans", *(name for name in EAST_ASIAN if name in there)]
+
+
 @contextmanager
 def _styled() -> Iterator[None]:
-    """Draws in our style; a page's reader has the letters that we lack."""
+    """Draws in our style, without a word on letters that are lacking."""
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)
         yield
@@ -96,6 +121,9 @@ class MatrixPixels:
 def _canvas_of(drawing: Drawing) -> FigureCanvasAgg:
     drawing.figure.set_dpi(PIXELS_PER_INCH)
     drawing.figure.set_facecolor("white")
+    # A page's reader has families of their own, and a picture's has none.
+    for text in drawing.figure.findobj(Text):
+        text.set_fontfamily(families())
     return FigureCanvasAgg(drawing.figure)
 
 
