@@ -44,7 +44,10 @@ def opened() -> Iterator[webdriver.Chrome]:
     """Yields a browser, and ends it."""
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which(TOOLS[0]) or ""
-    for flag in ("headless=new", "no-sandbox", "disable-gpu"):
+    for flag in (
+        *("headless=new", "no-sandbox", "disable-gpu"),
+        "hide-scrollbars",
+    ):
         options.add_argument(f"--{flag}")
     options.set_capability(
         "goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"}

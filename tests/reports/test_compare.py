@@ -1,6 +1,7 @@
 """Runs side by side: what differs, and what is more than noise."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -117,6 +118,8 @@ def test_the_page_holds_the_tables(two, capsys, tmp_path):
     assert out.endswith(f"{output}\n")
     page = output.read_text()
     assert "device-hours" in page
+    assert "2 runs. digits: one of 10 classes from images of 8" in page
+    assert re.search(r'class="score">accuracy of \S+ against \S+: [-+]0', page)
     assert page.count("<svg") >= 3
 
 

@@ -14,6 +14,7 @@ from trainer.process import columns
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
+from trainer.reports import heading
 from trainer.reports import pages
 from trainer.reports import paired
 from trainer.reports.pages import Chart
@@ -32,6 +33,8 @@ NOISE = (
     " takes the runs' test rows for independent samples (Newcombe 1998), which"
     " is cautious where they are the same rows."
 )
+# Of a score that has no interval.
+UNTOLD = "–"
 # What may explain a difference and stands in no config.
 SURROUNDINGS = ("revision", "processor", "topology", "packages")
 
@@ -178,7 +181,7 @@ def verdict(metric: str, first: StoredRun, other: StoredRun) -> str:
     value, interval = other.final.get(metric), other.intervals.get(metric)
     held, held_interval = first.final.get(metric), first.intervals.get(metric)
     if not interval or not held_interval or value is None or held is None:
-        return "–"
+        return UNTOLD
     if first.record["data"]["name"] != other.record["data"]["name"]:
         return "other data"
     low, high = scores.of_difference(value, interval, held, held_interval)
@@ -187,6 +190,17 @@ def verdict(metric: str, first: StoredRun, other: StoredRun) -> str:
         return f"{told}: noise"
     is_better = (low > 0) != (metric in first.problem.lower_is_better)
     return f"{told}: {'better' if is_better else 'worse'}"
+
+
+def verdicts(runs: list[StoredRun]) -> str:
+    """Says of each run's score how it stands to the first one's."""
+    metric, first = runs[0].problem.score, runs[0]
+    told = [(run.name, verdict(metric, first, run)) for run in runs[1:]]
+    return "; ".join(
+        f"{metric} of {name} against {first.name}: {words}"
+        for name, words in told
+        if words != UNTOLD
+    )
 
 
 def effort(
@@ -270,11 +284,12 @@ def write(
     pages.write(
         path,
         " / ".join(run.name for run in runs),
-        f"{len(runs)} runs of a {runs[0].problem.type} problem.",
+        f"{len(runs)} runs. {heading.title(runs[0])}.",
         [
             Section("Scores", NOISE, tables=[final]),
             Section("Curves", charts=drawn),
             Section("Effort", tables=[took]),
             Section("Differences", tables=[differ] if differ.rows else []),
         ],
+        verdicts(runs),
     )
