@@ -71,7 +71,7 @@ def test_no_epoch_is_left_out_of_the_bars_headings(capsys):
     short = types.SimpleNamespace(**vars(SUBJECT))
     short.epochs = Epochs(examples=30, global_batch_size=10, total_steps=20)
     short.bar_steps = 6
-    shown = Display(1e6).writer(short)
+    shown = Display(1e6).writer(short)  # type: ignore[arg-type]
     for step in (0, 4, 6, 12, 18):
         shown.begin_chunk(step)
         shown.progress(step + 1, {}, is_last=step != 0)

@@ -1,5 +1,7 @@
 """Shares add up to the same bits, whatever the replicas that work them off."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -51,8 +53,10 @@ def add_up(values, replicas, monkeypatch, order=slice(None)):
         (slots,), sums = parted.own(own, own[:, 1:3], 0, first, 0)
         owned.append((slots, sums))
     owned = owned[order]
-    slots = sum((slot.numpy() for slot, _ in owned[1:]), owned[0][0].numpy())
-    sums = sum((each.numpy() for _, each in owned[1:]), owned[0][1].numpy())
+    slots, sums = (
+        functools.reduce(np.add, [pair[place].numpy() for pair in owned])
+        for place in (0, 1)
+    )
     (gradient,), told = parted.whole([tf.constant(slots)], tf.constant(sums))
     (gradient,) = shares.without_signs_of_zero([gradient])
     return gradient.numpy(), told.numpy()
