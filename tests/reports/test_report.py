@@ -161,13 +161,13 @@ def test_a_page_tells_which_columns_a_table_is_answered_by(trained, flowers):
     first = found["dependence"][0]
     assert first["column"] == found["importance"][0]["column"]
     assert list(first["outputs"]) == ["benign"]
-    assert f"mean chance by {first['column']}" in page
+    assert f"mean chance of benign by {first['column']}" in page
     run, _ = flowers
     of_flowers = stored_run.read(str(run)).detail["columns"]["dependence"]
     values = {each["column"]: each["values"] for each in of_flowers}
     assert {"red", "blue", "(missing)"} <= set(values["colour"])
     assert 2 < len(values["size"]) <= 20
-    assert "mean chance by colour" in page_of(run)
+    assert "mean chance of yew by colour" in page_of(run)
 
 
 def test_a_page_shows_what_led_to_a_mistake(trained):

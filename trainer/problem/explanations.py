@@ -29,7 +29,7 @@ MOST_COLUMNS = 100
 # Weights times rows that are asked in all: about a second on two cores.
 MOST_PRODUCTS = 20_000_000_000
 # Columns whose dependence is shown, at so many values, over so many rows.
-MOST_SHOWN = 6
+MOST_SHOWN = 4
 MOST_VALUES = 20
 MOST_TEXTS = 10
 MOST_AVERAGED = 200

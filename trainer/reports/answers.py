@@ -154,6 +154,8 @@ def columns_told(run: StoredRun) -> Section:
     encoding = run.record["data"]["encoding"] or {"target": "answer"}
     answer = "chance" if run.problem.has_labels else encoding["target"]
     title = f"mean {answer}"
+    if run.problem.has_labels and run.problem.outputs == 1:
+        title += f" of {run.problem.labels[-1]}"
     for each in found["dependence"]:
         values = each["values"]
         if each["is_time"]:
