@@ -12,6 +12,8 @@ import tempfile
 
 from rich.console import Console
 from rich.text import Text
+from selenium import webdriver
+from selenium.webdriver.common.by import By
 
 from tests import browser as browsers
 from tests.faults import jobs
@@ -25,6 +27,7 @@ RUNS = {
     "digits": (),
     "digits_wide": ("--config.model.hidden_units=512,256",),
 }
+TABLE = "breast_cancer"
 
 
 def draw_terminal(path: pathlib.Path) -> None:
@@ -50,13 +53,23 @@ def draw_terminal(path: pathlib.Path) -> None:
                 text += data
         process.wait()
         os.close(reading)
-        shown = text.decode().replace(f"{folder}/", "runs/")
+        shown = text.decode().replace(folder, "runs")
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
     for line in shown.replace("\r\n", "\n").splitlines()[-LINES:]:
         # A bar draws itself anew after each step back.
         last = re.split(r"\r|\x08+", line)[-1]
         console.print(Text.from_ansi(last))
     console.save_svg(str(path), title="make train")
+
+
+def draw_columns(browser: webdriver.Chrome, workdir: pathlib.Path) -> None:
+    """Draws what a run's page says of a table's columns."""
+    task.main([f"--config={TABLE}", f"--workdir={workdir}"])
+    browser.set_window_size(1000, 1700)  # as high as the section, or higher
+    browser.get((workdir / report.NAME).as_uri())
+    title = "//section[h2[contains(., 'Columns')]]"
+    section = browser.find_element(By.XPATH, title)
+    (IMAGES / "columns.png").write_bytes(section.screenshot_as_png)
 
 
 def main() -> int:
@@ -92,6 +105,7 @@ def main() -> int:
             page = pathlib.Path(folder, "digits", report.NAME)
             browser.get(page.as_uri())
             browsers.save(browser, IMAGES / "report.png")
+            draw_columns(browser, pathlib.Path(folder, TABLE))
     return 0
 
 
