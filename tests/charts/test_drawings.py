@@ -78,6 +78,14 @@ def test_a_matrix_shows_what_is_wrong_by_another_colour():
     assert opaque == pytest.approx([0.96, drawings.LEAST_SHADE, 0, 0])
 
 
+def test_worse_confusions_are_darker():
+    counts = np.array([[981, 18, 2], [0, 9, 0], [0, 50, 50]])
+    (image,) = axes_of(drawings.matrix(["a", "b", "c"], counts)).images
+    some, few = (float(image.get_array()[0, i, 3]) for i in (1, 2))
+    assert some == pytest.approx(3 * few)
+    assert float(image.get_array()[2, 1, 3]) == pytest.approx(0.5**0.5)
+
+
 def test_a_matrix_of_many_classes_has_no_names():
     counts = np.eye(31, dtype=int)
     axes = axes_of(drawings.matrix([str(i) for i in range(31)], counts))

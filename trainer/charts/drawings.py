@@ -55,7 +55,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 DASHES = ("-", "--", "-.", ":")
 # Of a mistake: as dark as the blue of what is right, so that white is read on
 # both.
-WRONG, LEAST_SHADE = "#c8213a", 0.25
+WRONG, LEAST_SHADE = "#c8213a", 0.4
 # So small that its text is read on a telephone.
 SIZE = (4.8, 2.7)
 # The line of what is perfect.
@@ -177,8 +177,8 @@ def matrix_cells(axes: Axes, counts: np.ndarray) -> list[Artist]:
     """Draws the cells of a confusion matrix; returns what was drawn.
 
     They are shaded by each true class's share: blue what is right; what is
-    wrong is red, by the square root of its share and by LEAST_SHADE at least,
-    so that few are seen.
+    wrong is red, by the square root of its share, so that few are seen, and the
+    worst of it by LEAST_SHADE at least.
     """
     colours = shades(counts)
     drawn: list[Artist] = [axes.imshow(colours)]
@@ -207,7 +207,9 @@ def shades(counts: np.ndarray) -> np.ndarray:
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     right = np.eye(len(counts), dtype=bool)[..., None]
     colours = np.where(right, to_rgb(COLOURS[0]), to_rgb(WRONG))
-    seen = np.where(shares > 0, np.maximum(LEAST_SHADE, np.sqrt(shares)), 0)
+    wrong = np.sqrt(np.where(right[..., 0], 0, shares))
+    most = float(wrong.max(initial=0)) or 1.0
+    seen = wrong / most * max(LEAST_SHADE, most)
     opaque = np.where(right, shares[..., None], seen[..., None])
     return np.concatenate([colours, opaque], axis=2)
 
