@@ -68,7 +68,7 @@ def test_numbers_for_machines_are_not_told_to_people(capsys):
 
 
 def test_no_epoch_is_left_out_of_the_bars_headings(capsys):
-    short = types.SimpleNamespace(**vars(SUBJECT))
+    short: Any = types.SimpleNamespace(**vars(SUBJECT))
     short.epochs = Epochs(examples=30, global_batch_size=10, total_steps=20)
     short.bar_steps = 6
     shown = Display(1e6).writer(short)  # type: ignore[arg-type]
