@@ -70,13 +70,22 @@ def points() -> list[Point]:
     ]
 
 
-def step_secs(name: str, wanted: list[Point]) -> list[float]:
+def step_secs(
+    name: str,
+    wanted: list[Point],
+    contestants: dict[str, tuple[str, str]] = CONTESTANTS,
+) -> list[float]:
     """Returns seconds of a step at each point.
+
+    Args:
+      name: of a contestant.
+      wanted: the points.
+      contestants: their Python and module, by name.
 
     Raises:
       subprocess.CalledProcessError: the contestant failed.
     """
-    python, module = CONTESTANTS[name]
+    python, module = contestants[name]
     ran = subprocess.run(
         [python, "-m", module],
         input=json.dumps([point._asdict() for point in wanted]),
