@@ -35,7 +35,7 @@ def refused(run, capsys):
 def test_what_was_written_is_whole(run, capsys):
     assert verify.main([str(run)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 5 + 2 + len([*run.glob("checkpoints/*")]) + 1
+    assert len(lines) == 6 + 2 + len([*run.glob("checkpoints/*")]) + 1
     assert all(line.endswith("whole") for line in lines)
 
 
