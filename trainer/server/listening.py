@@ -139,6 +139,7 @@ def config_of(
         log_level="error",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=IDLE_SECS,
         timeout_graceful_shutdown=round(settings.grace_secs),
