@@ -167,7 +167,10 @@ def test_half_a_request_and_a_half_closed_socket_cost_nothing(server):
 
 def test_every_path_of_the_document_answers(server):
     document = server.ask("/openapi.json").value
-    assert document == openapi.document()
+    names = [
+        model["name"] for model in server.ask("/v1/models").value["models"]
+    ]
+    assert document == openapi.document(names)
     for path, methods in document["paths"].items():
         asked = path.format(name="multiclass", version="0")
         for method, operation in methods.items():

@@ -202,7 +202,8 @@ class Api:
         return Response(self._metrics.text(), 200, headers)
 
     async def _openapi(self, request: Request) -> Response:
-        return json_response(openapi.document())
+        names = list(self._catalogue.models)
+        return json_response(openapi.document(names))
 
     async def _page(self, request: Request) -> Response:
         return Response(page.BODY, 200, page.HEADERS, "text/html")

@@ -74,8 +74,12 @@ _V1 = "/v1/models/{name}"
 _V2 = "/v2/models/{name}"
 
 
-def document() -> dict[str, Any]:
-    """Returns the document."""
+def document(names: list[str]) -> dict[str, Any]:
+    """Returns the document.
+
+    Args:
+      names: of the models that are served.
+    """
     paths: dict[str, Any] = {}
     for suffix in ("", "/versions/{version}"):
         v1, v2 = _V1 + suffix, _V2 + suffix
@@ -106,7 +110,11 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {"Error": _ERROR},
+            "schemas": {
+                "Error": _ERROR,
+                "name": {"type": "string", "enum": names},
+                "version": {"type": "string"},
+            },
         },
     }
 
@@ -137,7 +145,7 @@ def _operation(path: str, summary: str) -> dict[str, Any]:
                 "name": name,
                 "in": "path",
                 "required": True,
-                "schema": {"type": "string"},
+                "schema": {"$ref": f"#/components/schemas/{name}"},
             }
             for name in names
         ],
