@@ -23,7 +23,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from trainer.launch import warm
+from trainer.launch import warm_process
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MOST_BYTES = 2**17
@@ -90,7 +90,7 @@ def _watch(
     child = os.fork()
     if child == 0:
         os.close(status)
-        warm.take([output], {1: output, 2: output})
+        warm_process.take([output], {1: output, 2: output})
         become(words, environment)
     os.close(output)
     os.write(status, f"{child}\n".encode())
@@ -113,7 +113,7 @@ def _stand_in(connection: socket.socket, become: Become) -> NoReturn:
         os.chdir(told["folder"])
         os.setsid()
         wanted = zip(told["descriptors"], received, strict=True)
-        warm.take(received, dict(wanted))
+        warm_process.take(received, dict(wanted))
         become(told["words"], compiled | told["environment"])
     for descriptor in received:
         os.close(descriptor)
@@ -145,7 +145,7 @@ def _become(words: list[str], environment: dict[str, str]) -> NoReturn:
     """Is `python -m WORDS` from here on, in whatever folder."""
     places = environment.get("PYTHONPATH")
     sys.path[:1] = [os.getcwd(), *(places.split(os.pathsep) if places else [])]
-    warm.become(words, environment)
+    warm_process.become(words, environment)
 
 
 def main(orders: int, pythons: int) -> None:
@@ -153,7 +153,7 @@ def main(orders: int, pythons: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Nobody waits for those who watch a run.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    warm.import_trainer()
+    warm_process.import_trainer()
     serve(socket.socket(fileno=orders), socket.socket(fileno=pythons), _become)
 
 
