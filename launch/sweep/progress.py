@@ -10,6 +10,7 @@ from trainer.launch.sweep.plan import word_of
 from trainer.launch.sweep.search import END
 from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.space import Value
+from trainer.process.plain_text import exact
 
 if TYPE_CHECKING:
     import optuna
@@ -65,17 +66,20 @@ class Progress:
                     self._told.add(trial.number)
                     self._print(self._line(trial))
             if self._is_live:
-                print(f"\r\x1b[K{self.status()}", end="", flush=True)
+                _begin_line()
+                print(self.status(), end="", flush=True)
 
     def close(self) -> None:
         """Leaves the line that is written over."""
         if self._is_live:
-            print("\r\x1b[K", end="", flush=True)
+            _begin_line()
 
     def _print(self, line: str) -> None:
-        start = "\r\x1b[K" if self._is_live else ""
-        rest = "" if self._is_live else f"; {self.status()}"
-        print(f"{start}{line}{rest}", flush=True)
+        if self._is_live:
+            _begin_line()
+            print(line, flush=True)
+        else:
+            print(f"{line}; {self.status()}", flush=True)
 
     def _line(self, trial: "optuna.trial.FrozenTrial") -> str:
         end = trial.user_attrs.get(END, "failed")
@@ -109,6 +113,12 @@ class Progress:
             return None
         secs = time.monotonic() - self._began
         return secs / here * (self._trials - ended)
+
+
+def _begin_line() -> None:
+    """Has what is printed next stand in the place of the terminal's line."""
+    with exact():
+        print("\r\x1b[K", end="", flush=True)
 
 
 def listed_secs(secs: float) -> str:

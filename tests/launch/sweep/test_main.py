@@ -28,6 +28,7 @@ def outcome_of(folder):
     return json.loads((folder / "outcome.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_a_winner_and_goes_on_with_more_trials(tmp_path):
     folder = tmp_path / "sweep"
     words = ("sweep", *QUICK, f"--workdir={folder}")
