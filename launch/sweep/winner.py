@@ -207,7 +207,10 @@ def _score(values: list[float]) -> str:
 
 def command_of(plan: Plan, outcome: Outcome) -> str:
     """Returns the command that trains the winner's config by itself."""
-    forced = word_of("evaluation.test_at_end", False)
-    words = [word for word in plan.words if word != forced]
+    ours = (
+        word_of("evaluation.test_at_end", False),
+        word_of("data.folds", plan.config.data.folds),
+    )
+    words = [word for word in plan.words if word not in ours]
     fields = [word_of(name, v) for name, v in outcome["fields"].items()]
     return shlex.join(["strata", "train", *words, *fields])
