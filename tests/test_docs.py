@@ -84,6 +84,8 @@ def unknown_flags(command):
     known = (
         set(FLAG.findall(help_of(verb, command))) | {"help"} if own else set()
     )
+    if verb == "sweep":  # hands on to each trial what it does not know
+        known |= TRAINERS_FLAGS
     lacks = [name for name in FLAG.findall(own) if name not in known]
     return lacks + [
         name
