@@ -53,6 +53,7 @@ WORDS = [
         " --workdir=runs/two",
         "MLP score:",
     ),
+    ("jobs list --all", "runs/digits"),
     ("sweep runs/sweep --config=digits --trials=2 --dry_run", "trials"),
     ("launch slurm --dry_run -- --config=mnist", "trainer.launch.slurm.batch"),
     ("launch ssh --hosts=a --dry_run -- --config=mnist", "-m trainer.launch"),
