@@ -249,7 +249,7 @@ def test_the_splits_are_those_of_the_config():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "required: DATA"),
+        ([], "DATA is missing"),
         (["{here}/no"], "does not exist"),
         (["{here}"], "no .npz, no .npy and no .csv"),
         (["{here}", "--format=xml"], "invalid choice: 'xml'"),

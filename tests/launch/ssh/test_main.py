@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.launch.watched import run_watched
 from tests.launch.words import as_flags
 from tests.launch.words import WORDS
+from trainer.flags import joined
 from trainer.launch.ssh import __main__ as ssh
 from trainer.launch.ssh import openssh
 
@@ -132,7 +133,7 @@ def test_the_trainers_arguments_arrive_intact(words, tmp_path, capfd):
     )
     shown = done.stdout.decode().split(f"{directory}\n")[-1].split("\0")
     assert json.loads(shown[0])["task"]["index"] == 1
-    assert shown[shown.index("--") + 1 : -1] == arguments
+    assert shown[shown.index("--") + 1 : -1] == list(joined(arguments))
 
 
 def test_a_dry_run_makes_no_process_and_no_connection():
