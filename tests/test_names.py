@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from tests.hostile import ACTING
 from tests.hostile import NAMES
 from trainer.charts import drawings
+from trainer.charts import matrices
 from trainer.charts import rendering
 from trainer.problem.problems import from_record
 from trainer.process import output as streams
@@ -89,7 +90,7 @@ def test_a_bar_is_let_through_and_a_guarded_stream_is_plain(capfdbinary):
 def drawings_of(names):
     curves = {name: ([1, 2], [1.0, 2.0]) for name in names}
     yield drawings.lines("loss", curves)
-    yield drawings.matrix(names, np.ones((len(names), len(names)), int))
+    yield matrices.matrix(names, np.ones((len(names), len(names)), int))
     yield drawings.timeline([(0.0, 1.0, name) for name in names])
     yield drawings.bars("share", dict.fromkeys(names, 1.0))
 

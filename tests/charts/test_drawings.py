@@ -1,20 +1,10 @@
 """What is drawn stands where it belongs, and the words say the same."""
 
-import numpy as np
-import pytest
 from matplotlib.colors import to_hex
 
+from tests.charts.looking import axes_of
+from tests.charts.looking import texts_of
 from trainer.charts import drawings
-
-
-def axes_of(drawing):
-    (axes,) = drawing.figure.axes
-    return axes
-
-
-def texts_of(axes):
-    """Returns {text: (x, y)} of what is written among the drawn."""
-    return {text.get_text().strip(): text.get_position() for text in axes.texts}
 
 
 def test_curves_have_their_points_colours_and_names():
@@ -52,45 +42,6 @@ def test_an_axis_has_numbers_as_people_write_them():
     formatted = axes.xaxis.get_major_formatter().format_ticks([574_000, 1e6])
     assert formatted == ["574,000", "1,000,000"]
     assert axes.yaxis.get_major_formatter().format_ticks([0.3]) == ["0.3"]
-
-
-def test_a_matrix_has_a_row_for_each_true_class():
-    drawing = drawings.matrix(["no", "yes"], np.array([[8, 2], [0, 1007]]))
-    axes = axes_of(drawing)
-    told = "Confusion matrix: 1,015 of 1,017 rows on the diagonal"
-    assert drawing.words == told
-    assert texts_of(axes) == {"8": (0, 0), "2": (1, 0), "1,007": (1, 1)}
-    assert [t.get_text() for t in axes.get_yticklabels()] == ["no", "yes"]
-    assert [t.get_text() for t in axes.get_xticklabels()] == ["no", "yes"]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
-    assert axes.yaxis_inverted()
-
-
-def test_a_matrix_shows_what_is_wrong_by_another_colour():
-    (image,) = axes_of(
-        drawings.matrix(["a", "b"], np.array([[96, 4], [0, 0]]))
-    ).images
-    (right, wrong), (none, empty) = image.get_array()
-    assert to_hex(right[:3]) == to_hex(empty[:3]) == drawings.COLOURS[0]
-    assert to_hex(wrong[:3]) == to_hex(none[:3]) == drawings.WRONG
-    opaque = [float(cell[3]) for cell in (right, wrong, none, empty)]
-    # 4 in 100 would not be seen.
-    assert opaque == pytest.approx([0.96, drawings.LEAST_SHADE, 0, 0])
-
-
-def test_worse_confusions_are_darker():
-    counts = np.array([[981, 18, 2], [0, 9, 0], [0, 50, 50]])
-    (image,) = axes_of(drawings.matrix(["a", "b", "c"], counts)).images
-    some, few = (float(image.get_array()[0, i, 3]) for i in (1, 2))
-    assert some == pytest.approx(3 * few)
-    assert float(image.get_array()[2, 1, 3]) == pytest.approx(0.5**0.5)
-
-
-def test_a_matrix_of_many_classes_has_no_names():
-    counts = np.eye(31, dtype=int)
-    axes = axes_of(drawings.matrix([str(i) for i in range(31)], counts))
-    assert not axes.texts
-    assert not [t.get_text() for t in axes.get_xticklabels() if t.get_text()]
 
 
 def test_points_are_true_then_predicted():
@@ -134,50 +85,3 @@ def test_bars_have_the_greatest_first():
     assert names == ["train", "save"]
     assert axes.yaxis_inverted()
     assert drawing.words == "seconds: train 2, save 0.5"
-
-
-def test_importance_has_its_intervals_and_the_greatest_on_top():
-    drops: dict[str, tuple[float, list[float] | None]] = {
-        "a": (0.2, [0.1, 0.25]),
-        "b": (0.0, None),
-        "$c": (0.1, [0.2, 0.3]),
-    }
-    columns = [
-        {"column": name, "drop": drop, "interval": interval}
-        for name, (drop, interval) in drops.items()
-    ]
-    drawing = drawings.importance("accuracy", columns)
-    axes = axes_of(drawing)
-    (container,) = axes.containers
-    points, _, (bars,) = container
-    assert list(points.get_xdata()) == [0.2, 0, 0.1]
-    ends = np.array(bars.get_segments())[:, :, 0]
-    np.testing.assert_allclose(
-        ends, np.array([[0.1, 0.25], [0.0, 0.0], [0.1, 0.3]])
-    )
-    assert [t.get_text() for t in axes.get_yticklabels()] == list(drops)
-    assert axes.yaxis_inverted()
-    told = "accuracy lost without a column: a 0.2, b 0, $c 0.1"
-    assert drawing.words == told
-    many = drawings.importance("accuracy", columns * 10)
-    assert len(axes_of(many).get_yticklabels()) == drawings.MOST_COLUMNS
-
-
-def test_dependence_is_a_line_of_numbers_and_points_of_texts():
-    outputs = {"no": [0.9, 0.5, 0.2], "yes": [0.1, 0.5, 0.8]}
-    drawing = drawings.dependence("age", [20.0, 30.0, 60.0], outputs, "chance")
-    axes = axes_of(drawing)
-    assert [line.get_xydata().tolist() for line in axes.lines] == [
-        [[20, 0.9], [30, 0.5], [60, 0.2]],
-        [[20, 0.1], [30, 0.5], [60, 0.8]],
-    ]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("age", "chance")
-    assert (
-        drawing.words
-        == "chance by age: no from 0.2 to 0.9; yes from 0.1 to 0.8"
-    )
-    names = ["red", "$x^2$", "_b"]
-    axes = axes_of(drawings.dependence("c", names, outputs, "chance"))
-    assert all(line.get_linestyle() == "None" for line in axes.lines)
-    shown = [text.get_text() for text in axes.get_xticklabels()]
-    assert shown[:2] == names[:2]

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from trainer.charts import drawings
+from trainer.charts import explanations
+from trainer.charts import matrices
 from trainer.charts import rendering
 
 DRAWN = {
     "lines": lambda: drawings.lines("loss", {"a": ([1, 2], [3.0, 1.0])}),
-    "matrix": lambda: drawings.matrix(
+    "matrix": lambda: matrices.matrix(
         ["no", "yes"], np.array([[8, 1], [0, 7]])
     ),
     "points": lambda: drawings.points([[1.0, 1.5], [2.0, 1.8]]),
@@ -18,14 +20,14 @@ DRAWN = {
         [{"mean_probability": 0.7, "right": 0.6, "rows": 9}], 0.1
     ),
     "timeline": lambda: drawings.timeline([(0.0, 9.0, "<done>")]),
-    "importance": lambda: drawings.importance(
+    "importance": lambda: explanations.importance(
         "accuracy",
         [
             {"column": "a", "drop": 0.2, "interval": [0.1, 0.3]},
             {"column": "b", "drop": 0.0, "interval": None},
         ],
     ),
-    "dependence": lambda: drawings.dependence(
+    "dependence": lambda: explanations.dependence(
         "a", [1.0, 2.0, 3.0], {"x": [0.1, 0.2, 0.3]}, "mean chance"
     ),
     "bars": lambda: drawings.bars("seconds", {"train": 2.0, "save": 0.5}),
@@ -67,7 +69,7 @@ def test_matrices_of_the_same_classes_are_drawn_quickly_and_alike():
     draw = rendering.MatrixPixels(labels)
     first, second = np.diag([5, 6, 7]), np.array([[1, 2, 3]] * 3)
     for counts in (first, second, first):
-        whole = rendering.pixels_of(drawings.matrix(labels, counts))
+        whole = rendering.pixels_of(matrices.matrix(labels, counts))
         found = draw(counts)
         assert found.dtype == np.uint8
         assert found.shape == whole.shape

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
 
-from trainer.charts import drawings
+from trainer.charts import matrices
 from trainer.charts.drawings import Drawing
 from trainer.charts.drawings import FAINT
 from trainer.charts.drawings import INK
@@ -101,7 +101,7 @@ class MatrixPixels:
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
-        self._frame = drawings.matrix_frame(labels)
+        self._frame = matrices.frame(labels)
         with _styled():
             self._canvas = _canvas_of(self._frame)
             self._canvas.draw()
@@ -112,7 +112,7 @@ class MatrixPixels:
         (axes,) = self._frame.figure.axes
         self._canvas.restore_region(self._empty)
         with _styled():
-            for artist in drawings.matrix_cells(axes, counts):
+            for artist in matrices.cells(axes, counts):
                 axes.draw_artist(artist)
                 artist.remove()
         return _pixels(self._canvas)

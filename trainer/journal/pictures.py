@@ -109,8 +109,8 @@ def drawings(found: dict[str, Any]) -> Diagnostics:
 def _charts(found: dict[str, Any]) -> dict[str, tuple[np.ndarray, str]]:
     """Draws what `strata report` draws, too."""
     from trainer.charts.drawings import calibration
-    from trainer.charts.drawings import importance
     from trainer.charts.drawings import points
+    from trainer.charts.explanations import importance
     from trainer.charts.rendering import pixels_of
 
     drawn = {}

@@ -16,6 +16,7 @@ MOST_CELLS = 8
 
 def classes(run: StoredRun) -> Section:
     from trainer.charts import drawings
+    from trainer.charts import matrices
 
     detail = run.detail
     section = Section(f"Classes ({detail.get('split')} split)")
@@ -25,7 +26,7 @@ def classes(run: StoredRun) -> Section:
         labels = [row["class"] for row in per_class]
         section.charts.append(
             Chart(
-                drawings.matrix(labels, np.array(confusion["matrix"])),
+                matrices.matrix(labels, np.array(confusion["matrix"])),
                 "Confusion matrix: true class down, predicted across",
             )
         )
@@ -127,7 +128,7 @@ def values(run: StoredRun) -> Section:
 
 def columns_told(run: StoredRun) -> Section:
     """Says which columns of a table the network answers by, and how."""
-    from trainer.charts import drawings
+    from trainer.charts import explanations
 
     found = run.detail.get("columns", {})
     section = Section("Columns that it answers by")
@@ -146,8 +147,8 @@ def columns_told(run: StoredRun) -> Section:
         " it: the mean answer as one column changes and the rest of each row"
         " stays. Both tell of the network, not of causes."
     )
-    drawn = drawings.importance(metric, found["importance"])
-    more = len(found["importance"]) - drawings.MOST_COLUMNS
+    drawn = explanations.importance(metric, found["importance"])
+    more = len(found["importance"]) - explanations.MOST_COLUMNS
     caption = f"Permutation importance, {rows}"
     caption += f"; {more} columns of less are left out" * (more > 0)
     section.charts = [Chart(drawn, caption)]
@@ -162,7 +163,7 @@ def columns_told(run: StoredRun) -> Section:
             values = np.array(values, "datetime64[s]").astype(object).tolist()
         if len(values) < 2:
             continue
-        drawn = drawings.dependence(
+        drawn = explanations.dependence(
             each["column"], values, each["outputs"], title
         )
         section.charts.append(Chart(drawn, f"{title} by {each['column']}"))

@@ -1,0 +1,49 @@
+"""A confusion matrix shows what is wrong, and how much of it."""
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from tests.charts.looking import axes_of
+from tests.charts.looking import texts_of
+from trainer.charts import drawings
+from trainer.charts import matrices
+
+
+def test_a_matrix_has_a_row_for_each_true_class():
+    drawing = matrices.matrix(["no", "yes"], np.array([[8, 2], [0, 1007]]))
+    axes = axes_of(drawing)
+    told = "Confusion matrix: 1,015 of 1,017 rows on the diagonal"
+    assert drawing.words == told
+    assert texts_of(axes) == {"8": (0, 0), "2": (1, 0), "1,007": (1, 1)}
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["no", "yes"]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["no", "yes"]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+    assert axes.yaxis_inverted()
+
+
+def test_a_matrix_shows_what_is_wrong_by_another_colour():
+    (image,) = axes_of(
+        matrices.matrix(["a", "b"], np.array([[96, 4], [0, 0]]))
+    ).images
+    (right, wrong), (none, empty) = image.get_array()
+    assert to_hex(right[:3]) == to_hex(empty[:3]) == drawings.COLOURS[0]
+    assert to_hex(wrong[:3]) == to_hex(none[:3]) == matrices.WRONG
+    opaque = [float(cell[3]) for cell in (right, wrong, none, empty)]
+    # 4 in 100 would not be seen.
+    assert opaque == pytest.approx([0.96, matrices.LEAST_SHADE, 0, 0])
+
+
+def test_worse_confusions_are_darker():
+    counts = np.array([[981, 18, 2], [0, 9, 0], [0, 50, 50]])
+    (image,) = axes_of(matrices.matrix(["a", "b", "c"], counts)).images
+    some, few = (float(image.get_array()[0, i, 3]) for i in (1, 2))
+    assert some == pytest.approx(3 * few)
+    assert float(image.get_array()[2, 1, 3]) == pytest.approx(0.5**0.5)
+
+
+def test_a_matrix_of_many_classes_has_no_names():
+    counts = np.eye(31, dtype=int)
+    axes = axes_of(matrices.matrix([str(i) for i in range(31)], counts))
+    assert not axes.texts
+    assert not [t.get_text() for t in axes.get_xticklabels() if t.get_text()]
