@@ -7,12 +7,15 @@ import sys
 from trainer.launch.confirmation import confirmed
 from trainer.launch.kubernetes.manifest import objects
 from trainer.launch.kubernetes.manifest import to_yaml
+from trainer.launch.kubernetes.request import CHIEF
+from trainer.launch.kubernetes.request import INSTANCE_LABEL
 from trainer.launch.kubernetes.request import Request
 from trainer.launch.supervise.policy import FAILED
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.process.programs import ASK_SECS
 from trainer.process.programs import CHANGE_SECS
+from trainer.process.programs import complaint
 from trainer.process.programs import finish
 
 
@@ -42,7 +45,7 @@ def removal(request: Request) -> str:
     """Returns the command that removes all that is made for a job."""
     where = f" --namespace={request.namespace}" if request.namespace else ""
     own = "jobset" if request.is_job_set else "job,service"
-    instance = f"-l app.kubernetes.io/instance={request.name}"
+    instance = f"-l {INSTANCE_LABEL}={request.name}"
     return f"kubectl delete {own},networkpolicy{where} {instance}"
 
 
@@ -72,7 +75,7 @@ def create(request: Request, *, ask: bool) -> int:
     if context.returncode:
         raise UserError(
             f"--apply needs a cluster, and kubectl knows of none"
-            f" ({_complaint(context)}); see kubectl config use-context"
+            f" ({complaint(context)}); see kubectl config use-context"
         )
     print(describe(request, context.stdout.strip()), file=sys.stderr)
     if ask and not confirmed(
@@ -88,14 +91,14 @@ def create(request: Request, *, ask: bool) -> int:
 def _create(request: Request) -> int:
     text = to_yaml(objects(request))
     where = f" --namespace={request.namespace}" if request.namespace else ""
-    instance = f"-l app.kubernetes.io/instance={request.name}"
+    instance = f"-l {INSTANCE_LABEL}={request.name}"
     remove = removal(request)
     # The cluster checks all of it before it makes any of it. Not `apply`,
     # which would change a job of the same name.
     words = ("create", "--validate=strict", "--filename=-")
     done = _kubectl(*words, "--dry-run=server", text=text)
     if done.returncode:
-        tell(f"nothing was created; kubectl: {_complaint(done)}")
+        tell(f"nothing was created; kubectl: {complaint(done)}")
         return FAILED
     try:
         done = _kubectl(*words, text=text)
@@ -104,13 +107,12 @@ def _create(request: Request) -> int:
         return FAILED
     if done.returncode:
         tell(
-            f"kubectl: {_complaint(done)}; remove what was created by: {remove}"
+            f"kubectl: {complaint(done)}; remove what was created by: {remove}"
         )
         return FAILED
     print(
         f"watch:   kubectl get pods{where} {instance}\n"
-        f"log:     kubectl logs{where} --follow {instance},"
-        "batch.kubernetes.io/job-completion-index=0\n"
+        f"log:     kubectl logs{where} --follow {instance},{CHIEF}\n"
         f"remove:  {remove}"
     )
     return 0
@@ -121,8 +123,3 @@ def _kubectl(
 ) -> subprocess.CompletedProcess[str]:
     limit_secs = ASK_SECS if text is None else CHANGE_SECS
     return finish(["kubectl", *words], limit_secs, text=text)
-
-
-def _complaint(done: subprocess.CompletedProcess[str]) -> str:
-    said = " ".join(done.stderr.split())
-    return said or f"it ended with {done.returncode}"

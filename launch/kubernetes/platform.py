@@ -14,16 +14,19 @@ from trainer.launch.jobs.job import RUNNING
 from trainer.launch.jobs.job import WAITING
 from trainer.launch.jobs.run import Run
 from trainer.launch.kubernetes.pods import CONTAINER
+from trainer.launch.kubernetes.request import CHIEF
+from trainer.launch.kubernetes.request import INSTANCE_LABEL
+from trainer.launch.kubernetes.request import NAME_LABEL
+from trainer.launch.kubernetes.request import OURS
 from trainer.process.exits import UserError
 from trainer.process.programs import ASK_SECS
+from trainer.process.programs import complaint
 from trainer.process.programs import finish
 
 NAME = "kubernetes"
-_OURS = "app.kubernetes.io/name=strata"
-_INSTANCE = "app.kubernetes.io/instance"
+_ALL = f"{NAME_LABEL}={OURS}"
 # A cluster that is away is not waited for.
 _REQUEST = "--request-timeout=10s"
-_CHIEF = "batch.kubernetes.io/job-completion-index=0"
 
 
 def find(runs: Sequence[Run]) -> list[Job]:
@@ -36,9 +39,9 @@ def find(runs: Sequence[Run]) -> list[Job]:
         return []
     if _kubectl("config", "current-context").returncode:
         return []  # It knows of no cluster.
-    done = _kubectl("get", "jobs", "--selector", _OURS, "--output=json")
+    done = _kubectl("get", "jobs", "--selector", _ALL, "--output=json")
     if done.returncode:
-        raise PlatformError(_complaint(done))
+        raise PlatformError(f"kubectl: {complaint(done)}")
     return [_job(item) for item in json.loads(done.stdout)["items"]]
 
 
@@ -54,7 +57,7 @@ def _job(item: dict[str, Any]) -> Job:
     began = status.get("startTime")
     return Job(
         launcher=NAME,
-        name=metadata.get("labels", {}).get(_INSTANCE, metadata["name"]),
+        name=metadata.get("labels", {}).get(INSTANCE_LABEL, metadata["name"]),
         state=state,
         where=ended[0].lower() if ended else f"{active} of {pods} pod(s)",
         machines=(("pod", active),) if active else (),
@@ -72,7 +75,7 @@ def show_log(job: Job) -> int:
     """
     done = _of_pods(job, "logs", "--tail=-1", "--prefix")
     if done.returncode:
-        raise UserError(_complaint(done))
+        raise UserError(f"kubectl: {complaint(done)}")
     print(done.stdout, end="")
     return 0
 
@@ -83,9 +86,9 @@ def stop(job: Job) -> str:
     Raises:
       UserError: kubectl's own complaint.
     """
-    found = _of_pods(job, "get", "pods", "--output=json", label=_CHIEF)
+    found = _of_pods(job, "get", "pods", "--output=json", label=CHIEF)
     if found.returncode:
-        raise UserError(_complaint(found))
+        raise UserError(f"kubectl: {complaint(found)}")
     pods = [
         pod
         for pod in json.loads(found.stdout)["items"]
@@ -93,7 +96,7 @@ def stop(job: Job) -> str:
     ]
     remove = (
         f"kubectl delete jobset,job,service,networkpolicy"
-        f" --namespace={job.place} -l {_INSTANCE}={job.name}"
+        f" --namespace={job.place} -l {INSTANCE_LABEL}={job.name}"
     )
     if not pods:
         raise UserError(
@@ -118,7 +121,7 @@ def stop(job: Job) -> str:
         *(f"--container={CONTAINER}", "--", "touch", f"{workdir}/STOP"),
     )
     if done.returncode:
-        raise UserError(_complaint(done))
+        raise UserError(f"kubectl: {complaint(done)}")
     return f"it writes a checkpoint and ends with 43; {remove} removes it"
 
 
@@ -126,14 +129,9 @@ def _of_pods(
     job: Job, *words: str, label: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Asks of a job's pods, or of those with a further label."""
-    labels = ",".join(filter(None, [f"{_INSTANCE}={job.name}", label]))
+    labels = ",".join(filter(None, [f"{INSTANCE_LABEL}={job.name}", label]))
     return _kubectl(*words, f"--selector={labels}", f"--namespace={job.place}")
 
 
 def _kubectl(*words: str) -> subprocess.CompletedProcess[str]:
     return finish(["kubectl", words[0], _REQUEST, *words[1:]], ASK_SECS)
-
-
-def _complaint(done: subprocess.CompletedProcess[str]) -> str:
-    said = " ".join(done.stderr.split())
-    return f"kubectl: {said or f'it ended with {done.returncode}'}"

@@ -8,6 +8,14 @@ from trainer.process.exits import UserError
 PORT = 2222
 # Of a JobSet, its only replicated job.
 REPLICATED = "worker"
+# Labels of all that is made: that it is ours, and of which job.
+NAME_LABEL, INSTANCE_LABEL = (
+    "app.kubernetes.io/name",
+    "app.kubernetes.io/instance",
+)
+OURS = "strata"
+# By which the cluster tells the chief's pod from the others.
+CHIEF = "batch.kubernetes.io/job-completion-index=0"
 # Chips by topology, of slices of one host: "Plan TPUs in GKE",
 # cloud.google.com/kubernetes-engine/docs/concepts/plan-tpus.
 _FLAT = {"1x1": 1, "2x2": 4, "2x4": 8}
@@ -78,10 +86,7 @@ class Request:
 
 def labels(name: str) -> dict[str, str]:
     """Returns the labels of all that is made for a job."""
-    return {
-        "app.kubernetes.io/name": "strata",
-        "app.kubernetes.io/instance": name,
-    }
+    return {NAME_LABEL: OURS, INSTANCE_LABEL: name}
 
 
 def addresses(request: Request) -> list[str]:

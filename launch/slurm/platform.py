@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import subprocess
 import time
 from collections.abc import Sequence
 
@@ -17,6 +16,7 @@ from trainer.launch.slurm.batch import FILE
 from trainer.launch.slurm.batch import Stored
 from trainer.process.exits import UserError
 from trainer.process.programs import ASK_SECS
+from trainer.process.programs import complaint
 from trainer.process.programs import finish
 
 NAME = "slurm"
@@ -37,7 +37,7 @@ def find(runs: Sequence[Run]) -> list[Job]:
         ["squeue", "--me", "--noheader", f"--format={_FORMAT}"], ASK_SECS
     )
     if done.returncode:
-        raise PlatformError(_complaint(done))
+        raise PlatformError(f"squeue: {complaint(done)}")
     numbered = {read(r.workdir / FILE, Stored).get("job"): r for r in runs}
     found = []
     for line in done.stdout.splitlines():
@@ -66,11 +66,6 @@ def _unix_secs(text: str) -> float | None:
     return None
 
 
-def _complaint(done: subprocess.CompletedProcess[str]) -> str:
-    said = " ".join(done.stderr.split())
-    return f"{done.args[0]}: {said or f'it ended with {done.returncode}'}"
-
-
 def show_log(job: Job) -> int:
     """Prints the chief's log, where its workdir is here.
 
@@ -95,7 +90,7 @@ def stop(job: Job) -> str:
         return workdirs.stop_run(job.run)
     done = finish(["scancel", "--signal=TERM", job.name], ASK_SECS)
     if done.returncode:
-        raise UserError(_complaint(done))
+        raise UserError(f"scancel: {complaint(done)}")
     return (
         "it writes a checkpoint, and with --requeue waits again; scancel"
         f" {job.name} ends it"

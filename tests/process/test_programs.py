@@ -6,6 +6,7 @@ import pytest
 
 from tests.faults import jobs
 from tests.launch.test_local import is_alive
+from trainer.process.programs import complaint
 from trainer.process.programs import finish
 from trainer.process.programs import LATE
 
@@ -13,6 +14,12 @@ from trainer.process.programs import LATE
 def test_a_program_that_answers_is_heard():
     done = finish(["sh", "-c", "cat; echo no >&2; exit 3"], 60, text="yes")
     assert (done.returncode, done.stdout, done.stderr) == (3, "yes", "no\n")
+
+
+def test_its_complaint_is_one_line():
+    done = finish(["sh", "-c", "echo 'no\n  such thing' >&2; exit 3"], 60)
+    assert complaint(done) == "no such thing"
+    assert complaint(finish(["sh", "-c", "exit 3"], 60)) == "it ended with 3"
 
 
 def test_one_that_does_not_answer_ends_with_all_that_it_started(tmp_path):

@@ -74,6 +74,12 @@ def finish(
     return subprocess.CompletedProcess(list(words), code, said, complaint)
 
 
+def complaint(done: subprocess.CompletedProcess[str]) -> str:
+    """Returns in a line what a program that failed said, or its exit code."""
+    said = " ".join(done.stderr.split())
+    return said or f"it ended with {done.returncode}"
+
+
 def _end(process: subprocess.Popen[str]) -> None:
     """Ends what still runs, with all that it started."""
     if process.returncode is None:
