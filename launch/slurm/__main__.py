@@ -13,10 +13,9 @@ from trainer.launch.command_line import positive
 from trainer.launch.command_line import trainer_flags
 from trainer.launch.slurm.array import first_task
 from trainer.launch.slurm.array import own_arguments
-from trainer.launch.slurm.script import is_array
-from trainer.launch.slurm.script import log_of
 from trainer.launch.slurm.script import script
 from trainer.launch.slurm.script import submit
+from trainer.launch.slurm.script import told
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.process.plain_text import exact
@@ -139,16 +138,7 @@ def main(argv: list[str]) -> int:
             file=sys.stderr,
         )
         return 0
-    number = submit(text)
-    log = log_of(wanted, f"{number}_*" if is_array(wanted) else number)
-    print(
-        f"job {number}, {wanted.name}, is submitted; workdir"
-        f" {given.run_workdir}\n"
-        f"  squeue --jobs={number}                 how it stands\n"
-        f"  tail -F {log}     what it says\n"
-        f"  scancel --signal=TERM {number}         stop it with a checkpoint\n"
-        f"  scancel {number}                       end it"
-    )
+    print(told(wanted, submit(text), given.run_workdir))
     return 0
 
 

@@ -3,6 +3,7 @@
 import argparse
 import shlex
 
+from trainer.process.columns import lay_out
 from trainer.process.exits import UserError
 from trainer.process.programs import CHANGE_SECS
 from trainer.process.programs import finish
@@ -112,3 +113,31 @@ def submit(text: str) -> str:
     if done.returncode:
         raise UserError(f"sbatch refused the job: {done.stderr}")
     return done.stdout.strip().partition(";")[0]
+
+
+def told(
+    wanted: argparse.Namespace,
+    number: str,
+    workdir: str,
+    *,
+    stop: str = "--signal=TERM",
+) -> str:
+    """Returns how a job that was submitted is followed and ended.
+
+    Args:
+      wanted: its flags.
+      number: that Slurm gave it.
+      workdir: of the job.
+      stop: the options of scancel by which its trainers are told to end.
+    """
+    log = log_of(wanted, f"{number}_*" if is_array(wanted) else number)
+    rows = [
+        [f"squeue --jobs={number}", "how it stands"],
+        [f"tail -F {log}", "what it says"],
+        [f"scancel {stop} {number}", "stop it with a checkpoint"],
+        [f"scancel {number}", "end it"],
+    ]
+    lines = lay_out([[f"  {first}", words] for first, words in rows], left=2)
+    return (
+        f"job {number}, {wanted.name}, is submitted; workdir {workdir}\n{lines}"
+    )

@@ -14,9 +14,9 @@ from trainer.launch.kubernetes import __main__ as kubernetes
 from trainer.launch.kubernetes.manifest import objects
 from trainer.launch.kubernetes.manifest import to_yaml
 from trainer.launch.slurm import __main__ as slurm
-from trainer.launch.slurm.script import log_of
 from trainer.launch.slurm.script import script
 from trainer.launch.slurm.script import submit
+from trainer.launch.slurm.script import told
 from trainer.process.exits import DONE
 from trainer.process.exits import UserError
 from trainer.process.plain_text import exact
@@ -68,15 +68,9 @@ def on_slurm(
         with exact():
             print(text, end="")
         return DONE
-    number = submit(text)
-    log = log_of(asked, f"{number}_*")
-    print(
-        f"job {number}, {asked.name}, is submitted; workdir {workdir}\n"
-        f"  squeue --jobs={number}                 how it stands\n"
-        f"  tail -F {log}     what it says\n"
-        f"  scancel --batch --signal=TERM {number}  stop it with checkpoints\n"
-        f"  scancel {number}                       end it"
-    )
+    # Its tasks run in the batch script itself, without srun.
+    stop = "--batch --signal=TERM"
+    print(told(asked, submit(text), str(workdir), stop=stop))
     return DONE
 
 

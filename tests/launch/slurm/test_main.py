@@ -158,6 +158,24 @@ def test_without_sbatch_a_job_cannot_be_submitted(capsys, monkeypatch):
     assert "sbatch is not on this machine" in capsys.readouterr().err
 
 
+def test_a_job_that_was_submitted_is_followed_by_its_number(
+    tmp_path, capsys, monkeypatch
+):
+    tool = tmp_path / "sbatch"
+    tool.write_text("#!/bin/sh\necho '4711;cluster'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert slurm.main(["--option=--array=0-3", "--", *TRAINER]) == 0
+    told, *lines = capsys.readouterr().out.splitlines()
+    assert told == "job 4711, strata-digits, is submitted; workdir run"
+    assert [line.strip().split("  ")[0] for line in lines] == [
+        "squeue --jobs=4711",
+        "tail -F strata-digits-4711_*.log",
+        "scancel --signal=TERM 4711",
+        "scancel 4711",
+    ]
+
+
 def test_what_sbatch_says_is_told(tmp_path, capsys, monkeypatch):
     tool = tmp_path / "sbatch"
     tool.write_text("#!/bin/sh\necho 'invalid partition' >&2\nexit 1\n")
