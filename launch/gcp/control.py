@@ -106,19 +106,13 @@ class Control:
         text = self._client.read(
             gcloud.read(
                 self._request.project,
-                self._chiefs_log(),
+                self._request.log,
                 self._shown_bytes,
             )
         )
         if text:
             self._shown_bytes += len(text.encode())
             print(text, end="", flush=True)
-
-    def _chiefs_log(self) -> str:
-        if self._request.kind == gcloud.VERTEX:
-            # As the trainer itself keeps it, in its workdir.
-            return f"{self._request.workdir}/logs/worker_0.log"
-        return f"{self._request.control}/log-0.txt"
 
     def fetch(self) -> None:
         """Copies the results to this machine."""

@@ -89,9 +89,8 @@ def logs(argv: list[str]) -> int:
     """Prints the chief's log, and follows it while there are machines."""
     target = target_of("logs", "Prints the chief's log, and follows it.", argv)
     request = target.known()
-    address = f"{request.control}/log-0.txt"
     if target.flags.dry_run:
-        return show(gcloud.read(target.project, address))
+        return show(gcloud.read(target.project, request.log))
     control, signals = target.control(), Signals()
     with signals.caught():
         while True:

@@ -102,6 +102,14 @@ class Request:
         return f"{self.control}/code.tar.gz"
 
     @property
+    def log(self) -> str:
+        """The object that holds what the chief says."""
+        if self.kind == "vertex":
+            # As the trainer itself keeps it, in its workdir.
+            return f"{self.workdir}/logs/worker_0.log"
+        return f"{self.control}/log-0.txt"
+
+    @property
     def stop(self) -> str:
         """The object at which the trainer saves and ends."""
         return f"{self.workdir}/STOP"

@@ -5,6 +5,7 @@ import pytest
 from tests.launch.gcp.example import GPU
 from tests.launch.gcp.example import TPU
 from tests.launch.gcp.example import TRAINER
+from tests.launch.gcp.example import VERTEX
 from trainer.launch.gcp import __main__ as command
 from trainer.launch.gcp import flags
 from trainer.launch.gcp import fleet
@@ -35,17 +36,35 @@ def test_a_verbs_mistake_is_one_line(
     assert shown.err.count("\n") == 1
 
 
+def note(folder, example):
+    """Notes a job in a folder, as its launcher does."""
+    kind, *words = example
+    asked = flags.read_flags(kind, [*words, "--", *TRAINER])
+    noted = folder / plan.local_folder("mnist")
+    noted.mkdir(parents=True)
+    text = flags.request_of(kind, *asked).to_json()
+    (noted / "request.json").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("example", "log"),
+    [(GPU, "/.strata/mnist/log-0.txt"), (VERTEX, "/logs/worker_0.log")],
+)
+def test_a_dry_run_reads_the_log_that_is_shown(
+    example, log, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    note(tmp_path, example)
+    assert command.main(["logs", "--name=mnist", "--dry_run"]) == 0
+    assert f"{log} --quiet\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("example", [GPU, TPU])
 def test_a_machine_without_an_address_is_reached_through_iap(
     example, capsys, monkeypatch, tmp_path
 ):
     monkeypatch.chdir(tmp_path)
-    words = [*example[1:], "--no_external_ip", "--", *TRAINER]
-    kind = example[0]
-    request = flags.request_of(kind, *flags.read_flags(kind, words))
-    folder = tmp_path / plan.local_folder("mnist")
-    folder.mkdir(parents=True)
-    (folder / "request.json").write_text(request.to_json())
+    note(tmp_path, [*example, "--no_external_ip"])
     assert command.main(["tensorboard", "--name=mnist", "--dry_run"]) == 0
     assert " --tunnel-through-iap " in capsys.readouterr().out
 
@@ -53,12 +72,7 @@ def test_a_machine_without_an_address_is_reached_through_iap(
 def test_a_verbs_commands_can_be_seen_alone(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "")
-    request = flags.request_of(
-        "gpu", *flags.read_flags("gpu", [*GPU[1:], "--", *TRAINER])
-    )
-    folder = tmp_path / plan.local_folder("mnist")
-    folder.mkdir(parents=True)
-    (folder / "request.json").write_text(request.to_json())
+    note(tmp_path, GPU)
     for verb in ("status", "logs", "tensorboard", "stop", "delete", "resume"):
         assert command.main([verb, "--name=mnist", "--dry_run"]) == 0
         assert "gcloud " in capsys.readouterr().out
