@@ -8,6 +8,7 @@ from tests.charts.looking import axes_of
 from tests.charts.looking import texts_of
 from trainer.charts import drawings
 from trainer.charts import matrices
+from trainer.charts import rendering
 
 
 def test_a_matrix_has_a_row_for_each_true_class():
@@ -47,3 +48,15 @@ def test_a_matrix_of_many_classes_has_no_names():
     axes = axes_of(matrices.matrix([str(i) for i in range(31)], counts))
     assert not axes.texts
     assert not [t.get_text() for t in axes.get_xticklabels() if t.get_text()]
+
+
+@pytest.mark.parametrize(
+    "name", ["<img src=x onerror=alert(1)>", "x" * 200, "漢字" * 50, "a"]
+)
+def test_long_names_leave_room_for_the_cells(name):
+    drawing = matrices.matrix([name, "b"], np.array([[1, 0], [0, 1]]))
+    rendering.pixels_of(drawing)
+    box = axes_of(drawing).get_window_extent()
+    assert min(box.width, box.height) > rendering.PIXELS_PER_INCH
+    shown = axes_of(drawing).get_yticklabels()[0].get_text()
+    assert shown == name or (shown[-1] == "…" and name.startswith(shown[:-1]))

@@ -1,6 +1,7 @@
 """What is drawn of confusions: the classes told by those that are true."""
 
 from collections.abc import Sequence
+from unicodedata import east_asian_width
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -18,6 +19,8 @@ from trainer.charts.drawings import shown_name
 WRONG, LEAST_SHADE = "#c8213a", 0.4
 # Classes of a matrix beyond which names and counts would not be read.
 MOST_NAMED = 30
+# Columns of text that a name may take; its end is left out beyond them.
+MOST_WIDTH = 32
 
 
 def matrix(labels: Sequence[str], counts: np.ndarray) -> Drawing:
@@ -33,12 +36,13 @@ def matrix(labels: Sequence[str], counts: np.ndarray) -> Drawing:
 def frame(labels: Sequence[str]) -> Drawing:
     """Draws a confusion matrix without its cells."""
     classes = len(labels)
-    side = min(7.5, max(3.4, 1.4 + 0.32 * classes))
+    few = classes <= MOST_NAMED
+    places = range(classes) if few else []
+    names = [_cut(shown_name(label)) for label in labels] if few else []
+    widest = max(map(_width, names), default=0)
+    side = min(7.5, max(3.4, 1.4 + 0.32 * classes, 1.9 + 0.1 * widest))
     with blank((side, side)) as (figure, axes):
         axes.grid(visible=False)
-        few = classes <= MOST_NAMED
-        places = range(classes) if few else []
-        names = [shown_name(label) for label in labels] if few else []
         axes.set_xticks(places, names, rotation=45)
         axes.set_yticks(places, names)
         axes.set(xlabel="predicted", ylabel="true", aspect="equal")
@@ -49,6 +53,20 @@ def frame(labels: Sequence[str]) -> Drawing:
         axes.grid(which="minor")
         axes.tick_params(which="minor", length=0)
     return Drawing(figure, "Confusion matrix")
+
+
+def _width(text: str) -> int:
+    """Returns how many columns a text takes; East Asian letters take two."""
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _cut(name: str) -> str:
+    """Returns a name that leaves room for the cells."""
+    if _width(name) <= MOST_WIDTH:
+        return name
+    while _width(name) >= MOST_WIDTH:
+        name = name[:-1]
+    return f"{name}…"
 
 
 def cells(axes: Axes, counts: np.ndarray) -> list[Artist]:
