@@ -12,6 +12,7 @@ from trainer.process.exits import DISK_FULL
 from trainer.process.exits import UserError
 from trainer.process.extras import missing_package
 from trainer.process.plain_text import plain
+from trainer.process.templates import environment
 from trainer.storage.files import write_atomically
 from trainer.version import __version__
 
@@ -118,20 +119,12 @@ def write(
     Raises:
       UserError: it cannot be written there.
     """
-    import jinja2
-
     from trainer.charts import rendering
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("trainer.reports"),
-        autoescape=True,
-        finalize=_plain,
-        trim_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["shown"] = columns.shown
-    environment.filters["svg"] = rendering.svg_of
-    text = environment.get_template("page.html").render(
+    templates = environment("trainer.reports", is_markup=True, finalize=_plain)
+    templates.filters["shown"] = columns.shown
+    templates.filters["svg"] = rendering.svg_of
+    text = templates.get_template("page.html").render(
         title=title,
         lead=lead,
         score=score,

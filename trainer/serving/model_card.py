@@ -15,6 +15,7 @@ from trainer.problem import baselines
 from trainer.problem.problems import type_of
 from trainer.process import columns
 from trainer.process.plain_text import plain
+from trainer.process.templates import environment
 
 
 class Format(NamedTuple):
@@ -48,28 +49,19 @@ def text_of(card: dict[str, Any]) -> str:
     Args:
       card: its JSON values, of `strata export`.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("trainer.serving"),
-        autoescape=False,
-        finalize=_escaped,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    templates = environment("trainer.serving", finalize=_escaped)
     filters: dict[str, Callable[..., str]] = {
         "between": lambda interval: columns.between(interval, nothing=""),
         "code": _code,
         "file": _file,
         "number": columns.number,
     }
-    environment.filters.update(filters)
+    templates.filters.update(filters)
     (scores,) = card["run"]["evaluation"].values()
     command = _command(["python", *card["trained"]["command"][1:]])
     problem = card["data"]["problem"]
     beside = card["run"].get("baselines")
-    return environment.get_template("model_card.md").render(
+    return templates.get_template("model_card.md").render(
         card,
         baseline_names=baselines.NAMES,
         warning=baselines.warning(beside) if beside else "",

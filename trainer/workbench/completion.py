@@ -19,6 +19,7 @@ from trainer.config.values import rules
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
+from trainer.process.templates import environment
 
 DESCRIPTION = """\
 Prints a script by which a shell completes strata's words. It holds them all, so
@@ -56,18 +57,10 @@ def main(argv: list[str]) -> int:
 
 def script(shell: str) -> str:
     """Returns the script of a shell."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("trainer.workbench"),
-        autoescape=False,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    templates = environment("trainer.workbench")
     words, choices = known_words()
     of_gcp = _verbs_of_gcp()
-    return environment.get_template(f"{SHELLS[shell]}.jinja").render(
+    return templates.get_template(f"{SHELLS[shell]}.jinja").render(
         shell=shell,
         shells=list(SHELLS),
         words=words,

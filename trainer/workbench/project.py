@@ -9,6 +9,7 @@ from trainer.process.exits import DISK_FULL
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.process.extras import DISTRIBUTION
+from trainer.process.templates import environment
 from trainer.storage.files import make_folder
 from trainer.storage.files import write_atomically
 from trainer.storage.names import is_remote
@@ -92,15 +93,7 @@ def rendered(name: str, data: str | None, target: str | None) -> dict[str, str]:
       data: where it is, or None for the digits of scikit-learn.
       target: a table's column of labels, or None for its last.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("trainer.workbench"),
-        autoescape=False,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    templates = environment("trainer.workbench")
     # In a docstring and in Markdown.
     plain = "".join(c if c.isalnum() or c in " ._-" else "_" for c in name)
     values = {
@@ -111,7 +104,7 @@ def rendered(name: str, data: str | None, target: str | None) -> dict[str, str]:
         "distribution": DISTRIBUTION,
     }
     return {
-        file: environment.get_template(f"{file}.jinja").render(values)
+        file: templates.get_template(f"{file}.jinja").render(values)
         for file in FILES
     }
 
