@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import uvicorn
 
+from trainer.process import ports
 from trainer.server import app
 from trainer.server import listening
 from trainer.server.settings import Address
@@ -76,7 +77,7 @@ def serving(settings: Settings) -> Iterator[Server]:
 def answering(application: Any, settings: Settings) -> Iterator[Server]:
     """Yields a server of an application, and ends it."""
     address = Address(port=0)
-    taken = listening.bound(address)
+    taken = ports.bound(address.host, address.port)
     taken.listen()  # who asks before it answers waits
     server = uvicorn.Server(listening.config_of(application, settings, address))
     thread = threading.Thread(target=server.run, args=([taken],))

@@ -30,7 +30,7 @@ from trainer.config.values import fields
 from trainer.config.values import unknown_field
 from trainer.devices.choice import STRATEGIES
 from trainer.process.exits import UserError
-from trainer.process.exposition import LOOPBACK
+from trainer.process.ports import LOOPBACK
 from trainer.storage import vertex
 from trainer.storage.names import check_place
 from trainer.storage.names import is_remote

@@ -21,9 +21,7 @@ from tests import processes
 from tests.faults import jobs
 from trainer.process.exits import UserError
 from trainer.server import command_line
-from trainer.server import listening
 from trainer.server import patience
-from trainer.server.settings import Address
 from trainer.server.settings import Settings
 
 TOKEN = "a-token-of-some-length"
@@ -82,13 +80,6 @@ def test_beyond_this_machine_it_takes_a_token_or_a_word(tmp_path):
     path.write_text("short")
     with pytest.raises(UserError, match="16 characters"):
         settings_of(*words)
-
-
-def test_a_port_that_is_taken_is_told_before_anything_is_loaded(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        with pytest.raises(UserError, match=f"--port={port} of .* cannot be"):
-            listening.bound(Address(port=port))
 
 
 def test_names_are_the_folders_or_given(tmp_path, monkeypatch):

@@ -7,19 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 from typing import TYPE_CHECKING
 
-from trainer.process.exits import UserError
 from trainer.process.extras import missing_package
+from trainer.process.ports import bound
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-LOOPBACK = "127.0.0.1"
 # Variable that holds the number of a socket that a supervisor opened for this
 # process. It is of the supervisor's network, which a worker's may not be.
 METRICS_FD = "STRATA_METRICS_FD"
 # After which a connection that asks nothing is closed.
 IDLE_SECS = 10.0
-MOST_PORT = 65_535
 
 
 def check_possible() -> None:
@@ -43,17 +41,9 @@ def listen(host: str, port: int) -> socket.socket:
       UserError: it cannot be had.
     """
     check_possible()
-    if port > MOST_PORT:
-        raise UserError(f"--metrics_port={port} must be up to {MOST_PORT}")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise UserError(
-            f"--metrics_port={port} on {host} cannot be listened at"
-            f" ({error.strerror}); name another port, or another address by"
-            " --metrics_host"
-        ) from error
+    listening = bound(host, port, flags="metrics_")
+    listening.listen()
+    return listening
 
 
 def opened(

@@ -2,9 +2,9 @@
 
 import os
 import pathlib
-import socket
 import sys
 
+from trainer.process import ports
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--port", type=int, default=6006, help="6006 if unset")
     parser.add_argument(
         "--host",
-        default="127.0.0.1",
+        default=ports.LOOPBACK,
         help="address to listen on; this machine alone if unset",
     )
     wanted = parser.parse_args(argv)
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
             f"{wanted.workdir} holds no run that TensorBoard could show; name a"
             " run's workdir, or a folder of them"
         )
-    _check_free(wanted.host, wanted.port)
+    ports.bound(wanted.host, wanted.port).close()
     command = [
         # -P: not a tensorboard.py of the current folder, or of the script's.
         *(sys.executable, "-P", str(BOARD)),
@@ -66,19 +66,3 @@ def holds_run(folder: str) -> bool:
         if any(name.startswith(EVENTS) for name in files):
             return True
     return False
-
-
-def _check_free(host: str, port: int) -> None:
-    if not 0 <= port < 2**16:
-        raise UserError(f"--port={port} must be from 0 to 65535")
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        with socket.create_server((host, port), family=family):
-            pass
-    except OSError as error:
-        is_name = isinstance(error, socket.gaierror)
-        reason = error.strerror if is_name else os.strerror(error.errno or 0)
-        raise UserError(
-            f"--port={port} of --host={host} cannot be had ({reason});"
-            " name another, or 0 for any that is free"
-        ) from error

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
+from trainer.process.ports import LOOPBACK
 from trainer.server import opening
 from trainer.server.settings import Address
 from trainer.server.settings import Limits
@@ -62,7 +63,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def _add_address(parser: Parser) -> None:
     parser.add_argument(
         "--host",
-        default="127.0.0.1",
+        default=LOOPBACK,
         help="address to listen on; this machine alone if unset",
     )
     parser.add_argument(

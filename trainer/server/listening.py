@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from trainer.process import ports
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import DONE
 from trainer.process.exits import MISTAKE
@@ -33,36 +34,6 @@ BACKLOG = 2048
 # Until a worker that imports TensorFlow on a busy machine answers.
 START_SECS = 300
 _PR_SET_PDEATHSIG = 1
-
-
-def bound(address: Address) -> socket.socket:
-    """Takes the port, before anything is loaded.
-
-    Raises:
-      UserError: it cannot be had.
-    """
-    try:
-        family = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM
-        )[0][0]
-        with contextlib.ExitStack() as held:
-            taken = held.enter_context(
-                socket.socket(family, socket.SOCK_STREAM)
-            )
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            taken.bind((address.host, address.port))
-            held.pop_all()
-    except (OSError, OverflowError) as error:
-        raise _cannot_be_had(address, error) from None
-    return taken
-
-
-def _cannot_be_had(address: Address, error: Exception) -> UserError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return UserError(
-        f"--port={address.port} of --host={address.host} cannot be had"
-        f" ({reason}); name another, or 0 for any that is free"
-    )
 
 
 def url_of(address: Address, taken: socket.socket) -> str:
@@ -88,7 +59,7 @@ def serve(settings: Settings, address: Address, taken: socket.socket) -> int:
     try:
         server.run([taken])
     except OSError as error:  # another took the port while this one loaded
-        raise _cannot_be_had(address, error) from None
+        raise ports.cannot_be_had(address.host, address.port, error) from None
     return DONE if server.started else CLUSTER_FAILED
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 
+from trainer.process import ports
 from trainer.process.exits import verb
 from trainer.process.extras import missing_package
 from trainer.server import command_line
@@ -24,9 +25,10 @@ def main(argv: list[str]) -> int:
     if settings.workers > 1:  # whose own words come late, and several times
         for _, where in settings.places:
             opening.find(where, settings.checkpoint, settings.runtime)
+    taken = ports.bound(address.host, address.port)
     from trainer.server import listening
 
-    return listening.serve(settings, address, listening.bound(address))
+    return listening.serve(settings, address, taken)
 
 
 def check_packages() -> None:

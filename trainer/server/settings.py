@@ -3,6 +3,8 @@
 import dataclasses
 import pathlib
 
+from trainer.process.ports import LOOPBACK
+
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
@@ -64,7 +66,7 @@ class Address:
       key: its private key's file.
     """
 
-    host: str = "127.0.0.1"
+    host: str = LOOPBACK
     port: int = 8501
     certificate: pathlib.Path | None = None
     key: pathlib.Path | None = None

@@ -26,7 +26,7 @@ def test_the_workers_ports_are_those_after_the_supervisors():
     assert ports == [port + 1, port + 2]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
         assert b"process_cpu_seconds_total" in answer.read()
-    with pytest.raises(UserError, match=f"--metrics_port={port} on 127"):
+    with pytest.raises(UserError, match=f"--metrics_port={port} of"):
         metrics.listen("127.0.0.1", port, 2)
     for each in sockets:
         each.close()
