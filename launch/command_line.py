@@ -2,12 +2,16 @@
 
 import argparse
 import os
+import re
 from typing import Any
 
 from trainer import flags
 from trainer.launch.supervise.policy import START_SECS
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
+
+LABEL_CHARS = 63
+_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
 
 def at_least(least: int, text: str) -> int:
@@ -35,6 +39,24 @@ def positive(text: str) -> int:
 def not_negative(text: str) -> int:
     """Reads a count of none or more from a flag."""
     return at_least(0, text)
+
+
+def check_name(flag: str, name: str, most_chars: int = LABEL_CHARS) -> None:
+    """Checks a name that is a label of DNS and begins with a letter (RFC 1035).
+
+    Args:
+      flag: that gave it.
+      name: to check.
+      most_chars: that it may have, where it begins names of others.
+
+    Raises:
+      UserError: it is of another form.
+    """
+    if not _LABEL.fullmatch(name) or len(name) > most_chars:
+        raise UserError(
+            f"{flag}={name!r} must be {most_chars} or fewer of a-z, 0-9 and -,"
+            " begin with a letter and not end with -"
+        )
 
 
 class LauncherParser(Parser):

@@ -8,9 +8,9 @@ reach nothing but the system's ports (ssh).
 import shlex
 import sys
 
+from trainer.launch.command_line import check_name
 from trainer.launch.confirmation import confirmed
 from trainer.launch.gcp import gcloud
-from trainer.launch.gcp import names
 from trainer.launch.gcp.client import Client
 from trainer.launch.gcp.client import GcloudError
 from trainer.launch.gcp.request import TAG
@@ -63,7 +63,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     wanted = parser.parse_args(argv)
     for flag in ("network", "network_tag"):
-        names.check_network(f"--{flag}", getattr(wanted, flag))
+        check_name(f"--{flag}", getattr(wanted, flag))
     commands = rules(wanted.project, wanted.network, wanted.network_tag)
     if wanted.dry_run:
         for words in commands:

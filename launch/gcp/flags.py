@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from trainer.flags import joined
+from trainer.launch.command_line import check_name
 from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.gcp import gcloud
@@ -115,15 +116,15 @@ def request_of(
         )
     names.check_account("--service_account", wanted.service_account)
     placed = {} if kind == gcloud.VERTEX else _places_of(wanted)
-    name = names.check_name(wanted.name)
+    check_name("--name", wanted.name, names.NAME_CHARS)
     bucket = names.bucket_of("--bucket", wanted.bucket)
     machines = _KINDS[kind].machines_of(wanted)
-    workdir, arguments = _check_arguments(arguments, f"{bucket}/{name}")
+    workdir, arguments = _check_arguments(arguments, f"{bucket}/{wanted.name}")
     has_code = machines["image"][1] == vertex.CONTAINER
     _check_detached(wanted)
     return Request(
         kind=kind,
-        name=name,
+        name=wanted.name,
         max_secs=names.seconds_of("--max_hours", wanted.max_hours),
         bucket=bucket,
         workdir=workdir,
@@ -148,7 +149,8 @@ def _places_of(wanted: argparse.Namespace) -> dict[str, Any]:
     if wanted.zones is not None:
         zones += names.zones_of("--zones", wanted.zones)
     for flag in ("network", "subnet", "network_tag"):
-        names.check_network(f"--{flag}", getattr(wanted, flag))
+        if (name := getattr(wanted, flag)) is not None:
+            check_name(f"--{flag}", name)
     return {
         "zones": tuple(dict.fromkeys(zones)),
         "network": wanted.network,

@@ -7,7 +7,6 @@ from trainer.process.exits import UserError
 # Room for what is added to it: a machine's number, and a folder's dot.
 NAME_CHARS = 50
 MOST_HOURS = 24 * 7
-_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 # The last part of a zone for AI alone is such as ai1a.
 _ZONE = re.compile(r"[a-z]+-[a-z]+\d{1,2}-([a-z]|ai\d{1,2}[a-z])")
 _REGION = re.compile(r"[a-z]+-[a-z]+\d{1,2}")
@@ -15,21 +14,6 @@ _ACCOUNT = re.compile(r"[a-z0-9][-a-z0-9]*@[a-z0-9.:-]+\.com")
 _BUCKET = re.compile(
     r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)*"
 )
-_NETWORK = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-
-
-def check_name(name: str) -> str:
-    """Checks a job's name, which is a label and begins its machines' names.
-
-    Raises:
-      UserError: it is of another form.
-    """
-    if not _NAME.fullmatch(name) or len(name) > NAME_CHARS:
-        raise UserError(
-            f"--name={name!r} must be {NAME_CHARS} or fewer of a-z, 0-9 and -,"
-            " begin with a letter and not end with -"
-        )
-    return name
 
 
 def zones_of(flag: str, text: str) -> tuple[str, ...]:
@@ -72,19 +56,6 @@ def bucket_of(flag: str, text: str) -> str:
             " bucket in small letters"
         )
     return bucket
-
-
-def check_network(flag: str, text: str | None) -> None:
-    """Checks the name of a network; None is the project's default.
-
-    Raises:
-      UserError: it is of another form.
-    """
-    if text is not None and not _NETWORK.fullmatch(text):
-        raise UserError(
-            f"{flag}={text!r} must be 63 or fewer of a-z, 0-9 and -, begin"
-            " with a letter and not end with -"
-        )
 
 
 def check_account(flag: str, text: str | None) -> None:

@@ -5,6 +5,7 @@ import dataclasses
 import pathlib
 import shlex
 
+from trainer.launch.command_line import check_name
 from trainer.launch.gcp import fleet
 from trainer.launch.gcp import gcloud
 from trainer.launch.gcp import names
@@ -111,7 +112,7 @@ def target_of(verb: str, text: str, argv: list[str]) -> Target:
     if verb == "tensorboard":
         parser.add_argument("--port", type=int, default=6006, help="here")
     flags = parser.parse_args(argv)
-    names.check_name(flags.name)
+    check_name("--name", flags.name, names.NAME_CHARS)
     client = Client()
     return Target(client, flags, _request(client, flags))
 

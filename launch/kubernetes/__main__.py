@@ -9,7 +9,9 @@ import argparse
 import math
 import sys
 
+from trainer.launch.command_line import check_name
 from trainer.launch.command_line import checked_flags
+from trainer.launch.command_line import LABEL_CHARS
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.command_line import positive
 from trainer.launch.kubernetes import kubectl
@@ -17,7 +19,6 @@ from trainer.launch.kubernetes.manifest import objects
 from trainer.launch.kubernetes.manifest import to_yaml
 from trainer.launch.kubernetes.names import bytes_of
 from trainer.launch.kubernetes.names import check_label
-from trainer.launch.kubernetes.names import check_name
 from trainer.launch.kubernetes.names import check_workdir
 from trainer.launch.kubernetes.names import cores_of
 from trainer.launch.kubernetes.names import has_digest
@@ -98,11 +99,9 @@ def request_of(wanted: argparse.Namespace, arguments: list[str]) -> Request:
             f"--nodes={wanted.nodes} must be {MOST_NODES} or fewer: the"
             " addresses of more do not fit in one variable"
         )
-    check_name(
-        "--name",
-        wanted.name,
-        longest_suffix=f"-{REPLICATED}-0-{wanted.nodes - 1}",
-    )
+    # It begins the names of the service and of the pods, each a label of DNS.
+    longest_suffix = f"-{REPLICATED}-0-{wanted.nodes - 1}"
+    check_name("--name", wanted.name, LABEL_CHARS - len(longest_suffix))
     check_label("--namespace", wanted.namespace)
     check_label("--queue", wanted.queue)
     check_label("--priority", wanted.priority)

@@ -7,14 +7,13 @@ kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity
 import re
 from fractions import Fraction
 
+from trainer.launch.command_line import LABEL_CHARS
 from trainer.launch.kubernetes.request import Volume
 from trainer.process.exits import UserError
 
-LABEL_CHARS = 63
 SUBDOMAIN_CHARS = 253
-# RFC 1123; a service's name, by RFC 1035, begins with a letter.
+# RFC 1123.
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_SERVICE = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
 # github.com/distribution/reference: [host[:port]/]path[:tag][@digest].
 _IMAGE = re.compile(
@@ -36,25 +35,6 @@ _UNITS_BYTES = {
     "Gi": 2**30,
     "Ti": 2**40,
 }
-
-
-def check_name(flag: str, name: str, *, longest_suffix: str) -> None:
-    """Checks a job's name, which begins the names of its service and pods.
-
-    Args:
-      flag: that gave it.
-      name: to check.
-      longest_suffix: of a pod; with it the name is one label of DNS.
-
-    Raises:
-      UserError: it is of another form.
-    """
-    most_chars = LABEL_CHARS - len(longest_suffix)
-    if not _SERVICE.fullmatch(name) or len(name) > most_chars:
-        raise UserError(
-            f"{flag}={name!r} must be {most_chars} or fewer of a-z, 0-9 and -,"
-            " begin with a letter and not end with -"
-        )
 
 
 def check_label(flag: str, value: str | None) -> None:
