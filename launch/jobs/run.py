@@ -12,6 +12,7 @@ from typing import Any
 
 from trainer.launch.supervise.trainer import newest_step
 from trainer.process.exits import UserError
+from trainer.process.output import worker_log
 from trainer.storage import json_files
 from trainer.storage.json_files import DamagedError
 from trainer.workdir import attempt
@@ -48,7 +49,7 @@ class Run:
     @property
     def log(self) -> pathlib.Path:
         """The file of what the chief said, under a supervisor."""
-        return self.workdir / "logs" / "worker_0.log"
+        return worker_log(self.workdir, 0)
 
 
 def runs_in(folders: Iterable[str]) -> list[Run]:
@@ -107,7 +108,7 @@ def _last_step(workdir: pathlib.Path) -> int:
 
 
 def _last_alert(workdir: pathlib.Path) -> str:
-    tail = _tail(workdir / "logs" / "worker_0.log")
+    tail = _tail(worker_log(workdir, 0))
     for line in reversed(tail.splitlines()):
         if line.startswith(ALERT):
             text = line.removeprefix(ALERT).decode(errors="replace")
