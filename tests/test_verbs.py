@@ -77,6 +77,13 @@ def end_of(words, stdout) -> int:
     return run.wait(120)
 
 
+@pytest.mark.parametrize("first", ["", "launch"])
+def test_help_shows_each_verb_once_in_the_order_of_the_table(first):
+    lines = command.usage(first).splitlines()
+    shown = [line[2:].split("  ")[0] for line in lines if line[:2] == "  "]
+    assert shown == [name for name in VERBS if name.startswith(first)]
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_reader_that_leaves_ends_a_verb_as_shells_expect(verb, words_of):
     reading, writing = os.pipe()

@@ -28,90 +28,112 @@ class Verb(NamedTuple):
     summary: str
 
 
+# What --help shows, in its order.
+GROUPS = {
+    "begin": {
+        "init": Verb(
+            "trainer.workbench.project", "write a first project of your own"
+        ),
+        "doctor": Verb(
+            "trainer.workbench.doctor", "say what this machine has and lacks"
+        ),
+        "inspect": Verb(
+            "trainer.reports.inspect", "say what data holds, before training"
+        ),
+        "completion": Verb(
+            "trainer.workbench.completion",
+            "have your shell complete these words",
+        ),
+    },
+    "train": {
+        "train": Verb(
+            "trainer.task", "train a config's model, or continue its run"
+        ),
+        "sweep": Verb(
+            "trainer.launch.sweep.__main__",
+            "run a config many times, and find the best",
+        ),
+    },
+    "look at runs": {
+        "report": Verb(
+            "trainer.reports.report", "write a run as one HTML page to hand on"
+        ),
+        "compare": Verb(
+            "trainer.reports.compare",
+            "say what differs between runs, and by what",
+        ),
+        "tensorboard": Verb(
+            "trainer.reports.tensorboard",
+            "show the curves of a run, or of many",
+        ),
+        "checkpoints": Verb(
+            "trainer.reports.checkpoints", "list or verify a run's checkpoints"
+        ),
+        "verify": Verb(
+            "trainer.reports.verify",
+            "check all that a run wrote for alterations",
+        ),
+    },
+    "use a run": {
+        "evaluate": Verb(
+            "trainer.serving.evaluate", "score a run's model, in full"
+        ),
+        "predict": Verb(
+            "trainer.serving.predict", "say what a run's model makes of rows"
+        ),
+        "drift": Verb(
+            "trainer.serving.drift", "say how new rows differ from a run's own"
+        ),
+        "export": Verb(
+            "trainer.serving.export", "write a run's model for other programs"
+        ),
+        "serve": Verb(
+            "trainer.server.serve", "answer requests by runs and exports"
+        ),
+    },
+    "launch": {
+        "launch local": Verb(
+            "trainer.launch.local",
+            "run workers on this machine, and restart them",
+        ),
+        "launch ssh": Verb(
+            "trainer.launch.ssh.__main__",
+            "run workers on your own machines, and restart them",
+        ),
+        "launch slurm": Verb(
+            "trainer.launch.slurm.__main__",
+            "submit a job to Slurm, and requeue it",
+        ),
+        "launch kubernetes": Verb(
+            "trainer.launch.kubernetes.__main__",
+            "print or create what runs a job on Kubernetes",
+        ),
+        "launch gcp": Verb(
+            "trainer.launch.gcp.__main__",
+            "run a job on Google Cloud's GPUs or TPUs",
+        ),
+        "jobs": Verb(
+            "trainer.launch.jobs.__main__",
+            "say what runs where, stop it, show its log",
+        ),
+    },
+}
 VERBS = {
-    "train": Verb(
-        "trainer.task", "train a config's model, or continue its run"
-    ),
-    "evaluate": Verb(
-        "trainer.serving.evaluate", "score a run's model, in full"
-    ),
-    "predict": Verb(
-        "trainer.serving.predict", "say what a run's model makes of rows"
-    ),
-    "drift": Verb(
-        "trainer.serving.drift", "say how new rows differ from a run's own"
-    ),
-    "export": Verb(
-        "trainer.serving.export", "write a run's model for other programs"
-    ),
-    "serve": Verb(
-        "trainer.server.serve", "answer requests by runs and exports"
-    ),
-    "inspect": Verb(
-        "trainer.reports.inspect", "say what data holds, before training"
-    ),
-    "checkpoints": Verb(
-        "trainer.reports.checkpoints", "list or verify a run's checkpoints"
-    ),
-    "verify": Verb(
-        "trainer.reports.verify", "check all that a run wrote for alterations"
-    ),
-    "report": Verb(
-        "trainer.reports.report", "write a run as one HTML page to hand on"
-    ),
-    "compare": Verb(
-        "trainer.reports.compare", "say what differs between runs, and by what"
-    ),
-    "tensorboard": Verb(
-        "trainer.reports.tensorboard", "show the curves of a run, or of many"
-    ),
-    "init": Verb(
-        "trainer.workbench.project", "write a first project of your own"
-    ),
-    "doctor": Verb(
-        "trainer.workbench.doctor", "say what this machine has and lacks"
-    ),
-    "completion": Verb(
-        "trainer.workbench.completion", "have your shell complete these words"
-    ),
-    "sweep": Verb(
-        "trainer.launch.sweep.__main__",
-        "run a config many times, and find the best",
-    ),
-    "jobs": Verb(
-        "trainer.launch.jobs.__main__",
-        "say what runs where, stop it, show its log",
-    ),
-    "launch local": Verb(
-        "trainer.launch.local", "run workers on this machine, and restart them"
-    ),
-    "launch slurm": Verb(
-        "trainer.launch.slurm.__main__", "submit a job to Slurm, and requeue it"
-    ),
-    "launch gcp": Verb(
-        "trainer.launch.gcp.__main__",
-        "run a job on Google Cloud's GPUs or TPUs",
-    ),
-    "launch ssh": Verb(
-        "trainer.launch.ssh.__main__",
-        "run workers on your own machines, and restart them",
-    ),
-    "launch kubernetes": Verb(
-        "trainer.launch.kubernetes.__main__",
-        "print or create what runs a job on Kubernetes",
-    ),
+    name: verb for group in GROUPS.values() for name, verb in group.items()
 }
 
 
-def usage(group: str = "") -> str:
+def usage(first: str = "") -> str:
     """Returns the text of `strata --help`, or of `strata launch --help`."""
-    named = [name for name in VERBS if name.startswith(group)]
-    width = max(map(len, named))
-    lines = [f"  {name:{width}}  {VERBS[name].summary}" for name in named]
+    width = max(map(len, VERBS))
+    lines = []
+    for group, verbs in GROUPS.items():
+        shown = {n: v for n, v in verbs.items() if n.startswith(first)}
+        lines += ["", f"{group}:"] if shown else []
+        lines += [f"  {n:{width}}  {v.summary}" for n, v in shown.items()]
     return "\n".join(
         [
-            f"usage: strata {f'{group} WHERE' if group else 'VERB'} [flags]",
-            "",
+            f"usage: strata {f'{first} WHERE' if first else 'VERB'} [flags]",
             *lines,
             "",
             "strata help VERB tells a verb's flags; strata help config, a"
