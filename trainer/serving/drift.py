@@ -45,23 +45,12 @@ BLOCK_ROWS = 8192
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser("strata drift", DESCRIPTION)
     trained_run.add_flags(parser)
-    parser.add_argument(
-        "--input",
-        metavar="FILE",
-        type=local_place,
-        nargs="+",
-        action="extend",
-        required=True,
-        help="rows, as strata predict takes them; all together",
-    )
+    rows.add_flags(parser)
     parser.add_argument(
         "--output",
         metavar="FILE",
         type=local_place,
         help="write all of it to this file as JSON, too",
-    )
-    parser.add_argument(
-        "--array", metavar="NAME", help="which array of an .npz holds the rows"
     )
     parser.add_argument(
         "--data_dir",

@@ -33,16 +33,7 @@ Predicts from rows as they are stored, before normalisation, in their order.
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser("strata predict", DESCRIPTION)
     trained_run.add_flags(parser)
-    parser.add_argument(
-        "--input",
-        metavar="FILE",
-        type=local_place,
-        nargs="+",
-        action="extend",
-        required=True,
-        help="rows: .npy, .npz, IDX (.gz too), or a table: .csv, .tsv, .txt"
-        " (.gz, .bz2, .xz, .zst too), .parquet, .feather; of any size",
-    )
+    rows.add_flags(parser)
     parser.add_argument(
         "--output",
         metavar="FILE",
@@ -66,9 +57,6 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         action="store_true",
         help="write cells of CSV as they are that a spreadsheet would take for"
         " formulas; by default an apostrophe stands before =, +, - and @",
-    )
-    parser.add_argument(
-        "--array", metavar="NAME", help="which array of an .npz holds the rows"
     )
     parser.add_argument(
         "--top_k",

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from trainer.finished.trained_run import Layout
+from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.serving import table_rows
 from trainer.sources import idx
@@ -23,6 +24,7 @@ from trainer.sources.opening import is_table
 from trainer.sources.opening import KINDS
 from trainer.sources.opening import refuse_kind
 from trainer.sources.table_file import TableFile
+from trainer.storage.names import local_place
 
 # A name that is not a path, and that a terminal shows as it is.
 _PLAIN_NAME = re.compile(r"[^\x00-\x1f\x7f/\\:]+")
@@ -45,6 +47,23 @@ class Rows(NamedTuple):
     blocks: Callable[[int], Iterator[np.ndarray]]
     kept_names: tuple[str, ...] = ()
     kept: Callable[[], Iterator[tuple[str, ...]]] = table_rows.nothing_kept
+
+
+def add_flags(parser: Parser) -> None:
+    """Adds the flags that say in which files the rows are."""
+    parser.add_argument(
+        "--input",
+        metavar="FILE",
+        type=local_place,
+        nargs="+",
+        action="extend",
+        required=True,
+        help="rows: .npy, .npz, IDX (.gz too), or a table: .csv, .tsv, .txt"
+        " (.gz, .bz2, .xz, .zst too), .parquet, .feather; of any size",
+    )
+    parser.add_argument(
+        "--array", metavar="NAME", help="which array of an .npz holds the rows"
+    )
 
 
 def open_file(
