@@ -29,6 +29,7 @@ from trainer.config.values import assign
 from trainer.config.values import fields
 from trainer.config.values import unknown_field
 from trainer.devices.choice import STRATEGIES
+from trainer.process.arguments import nearest
 from trainer.process.exits import UserError
 from trainer.process.ports import LOOPBACK
 from trainer.storage import vertex
@@ -582,8 +583,7 @@ def _config_file(name: str) -> str:
     if name in shipped_configs():
         return str(CONFIGS / f"{name}.py")
     stem = pathlib.Path(name).stem
-    near = difflib.get_close_matches(stem, shipped_configs(), n=1)
-    remedy = f"did you mean {near[0]}?" if near else "name a file that exists"
+    remedy = nearest(stem, shipped_configs()) or "name a file that exists"
     raise UserError(
         f"--config={name} is neither a file nor one of"
         f" {', '.join(shipped_configs())}; {remedy}"

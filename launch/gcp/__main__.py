@@ -1,7 +1,6 @@
 """`strata launch gcp`: jobs on Google Cloud's machines and Vertex AI."""
 
 import dataclasses
-import difflib
 import shutil
 import sys
 
@@ -16,6 +15,7 @@ from trainer.launch.gcp.launcher import Launcher
 from trainer.launch.gcp.request import Request
 from trainer.launch.supervise.policy import FAILED
 from trainer.launch.supervise.signals import Signals
+from trainer.process.arguments import nearest
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
@@ -133,8 +133,7 @@ def main(argv: list[str]) -> int:
     except GcloudError as error:
         tell(str(error))
         return FAILED
-    near = difflib.get_close_matches(name, VERBS, n=1)
-    remedy = f"did you mean {near[0]}?" if near else "see --help"
+    remedy = nearest(name, VERBS) or "see --help"
     raise UserError(
         f"strata launch gcp {name!r} is none of {', '.join(VERBS)}; {remedy}"
     )

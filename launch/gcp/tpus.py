@@ -5,14 +5,13 @@ cloud.google.com/tpu/docs/supported-tpu-configurations, as of 2025-08.
 """
 
 import argparse
-import difflib
 import re
-from collections.abc import Iterable
 from typing import Any
 from typing import NamedTuple
 
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.gcp import names
+from trainer.process.arguments import nearest
 from trainer.process.exits import UserError
 
 
@@ -99,7 +98,7 @@ def runtime_of(accelerator_type: str, runtime: str | None) -> str:
             f" {', '.join(ONE_HOST)}, the TPUs of one host: several hosts are"
             " driven by TensorFlow's servers on each of them, which crash or"
             " hang in its last releases for TPUs (tensorflow#82208, #93618);"
-            f" {_near(accelerator_type, ONE_HOST)}"
+            f" {nearest(accelerator_type, ONE_HOST) or 'name one of them'}"
         )
     own = ONE_HOST[accelerator_type]
     if runtime is None or runtime == own:
@@ -117,11 +116,5 @@ def runtime_of(accelerator_type: str, runtime: str | None) -> str:
         )
     raise UserError(
         f"--runtime_version={runtime!r} is none of {', '.join(PLAIN)};"
-        f" {_near(runtime, PLAIN)}"
+        f" {nearest(runtime, PLAIN) or 'name one of them'}"
     )
-
-
-def _near(value: str, known: Iterable[str]) -> str:
-    """Returns the question for what was meant, or the request to name one."""
-    found = difflib.get_close_matches(value, known, n=1)
-    return f"did you mean {found[0]}?" if found else "name one of them"

@@ -5,7 +5,6 @@ accelerators are those that gcloud 528 knows.
 """
 
 import argparse
-import difflib
 import re
 from typing import Any
 
@@ -13,6 +12,7 @@ from trainer.launch.command_line import LauncherParser
 from trainer.launch.command_line import positive
 from trainer.launch.gcp import gpus
 from trainer.launch.gcp import names
+from trainer.process.arguments import nearest
 from trainer.process.exits import UserError
 
 MOST_REPLICAS = 64
@@ -151,8 +151,7 @@ def _gpus_of(
         )
     known = (*_ADDED, *_OWN.values())
     if match[1] not in known:
-        near = difflib.get_close_matches(match[1], known, n=1)
-        remedy = f"did you mean {near[0]}?" if near else "name one of them"
+        remedy = nearest(match[1], known) or "name one of them"
         raise UserError(
             f"--accelerator={accelerator!r} is none of"
             f" {', '.join(dict.fromkeys(known))}; {remedy}"

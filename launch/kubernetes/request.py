@@ -1,8 +1,8 @@
 """What is asked of Kubernetes."""
 
 import dataclasses
-import difflib
 
+from trainer.process.arguments import nearest
 from trainer.process.exits import UserError
 
 PORT = 2222
@@ -109,8 +109,7 @@ def slice_of(accelerator: str | None, topology: str | None) -> Slice | None:
     if accelerator is None and topology is None:
         return None
     if accelerator not in CHIPS:
-        near = difflib.get_close_matches(accelerator or "", CHIPS, n=1)
-        remedy = f"did you mean {near[0]}?" if near else "name one"
+        remedy = nearest(accelerator or "", CHIPS) or "name one of them"
         raise UserError(
             f"--tpu_accelerator={accelerator} is none of {', '.join(CHIPS)};"
             f" {remedy}"

@@ -16,7 +16,6 @@ space={
 """
 
 import dataclasses
-import difflib
 import pathlib
 import runpy
 from typing import Any
@@ -27,6 +26,7 @@ from trainer.launch.sweep.space import Layers
 from trainer.launch.sweep.space import Number
 from trainer.launch.sweep.space import Space
 from trainer.launch.sweep.space import Whole
+from trainer.process.arguments import nearest
 from trainer.process.exits import UserError
 
 __all__ = ["Choice", "Layers", "Number", "Study", "Whole", "open_study"]
@@ -119,11 +119,10 @@ def check(study: Study) -> None:
     for field, choices in (("sampler", SAMPLERS), ("pruner", PRUNERS)):
         value = getattr(study, field)
         if value not in choices:
-            near = difflib.get_close_matches(str(value), choices, n=1)
-            remedy = f"; did you mean {near[0]}?" if near else ""
+            remedy = nearest(str(value), choices) or "name one of them"
             raise UserError(
                 f"the study's {field}={value!r} is none of"
-                f" {', '.join(choices)}{remedy}"
+                f" {', '.join(choices)}; {remedy}"
             )
     if type(study.seed) is not int or study.seed < 0:
         raise UserError(

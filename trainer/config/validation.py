@@ -1,7 +1,6 @@
 """Checks every rule of a config that needs no data and no devices."""
 
 import dataclasses
-import difflib
 import math
 import types
 import typing
@@ -14,6 +13,7 @@ from trainer.config.sections import OptimizerConfig
 from trainer.config.values import fields
 from trainer.config.values import flatten
 from trainer.config.values import from_dict
+from trainer.process.arguments import nearest
 from trainer.process.exits import UserError
 
 
@@ -65,8 +65,8 @@ def _check_field(path: str, field: dataclasses.Field, value: Any) -> Any:
         return value
     remedy = ""
     if rule.choices:
-        near = difflib.get_close_matches(value, rule.choices, n=1)
-        remedy = f"; did you mean {near[0]}?" if near else ""
+        near = nearest(value, rule.choices)
+        remedy = f"; {near}" if near else ""
     else:
         default = flatten(Config())[path]
         remedy = f"; the default is {default}" if default is not None else ""

@@ -1,10 +1,10 @@
 """Which services that keep experiments a run is told to."""
 
-import difflib
 import importlib.util
 
 from trainer.journal.tracking import Tracker
 from trainer.journal.tracking import Tracking
+from trainer.process.arguments import nearest
 from trainer.process.exits import UserError
 from trainer.process.extras import missing_package
 
@@ -28,10 +28,9 @@ def opened(log_to: str | None) -> list[Tracking]:
 def _tracking(text: str) -> Tracking:
     kind, _, place = text.partition(":")
     if kind not in KINDS:
-        near = difflib.get_close_matches(kind, KINDS, 1)
-        remedy = f"; did you mean {near[0]}?" if near else ""
+        remedy = nearest(kind, KINDS) or "name one of them"
         raise UserError(
-            f"--log_to={text} must be mlflow:URI or wandb[:PROJECT]{remedy}"
+            f"--log_to={text} must be mlflow:URI or wandb[:PROJECT]; {remedy}"
         )
     if kind == "mlflow" and not place:
         raise UserError(
