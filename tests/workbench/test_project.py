@@ -79,6 +79,24 @@ def test_make_hands_the_words_on_whole(name, here):
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="there is no make here")
+@pytest.mark.parametrize("target", ["kind", "a 'b'$ #1"])
+def test_make_inspects_the_table_by_the_labels_of_the_project(target, here):
+    (here / "own.csv").touch()
+    project.main(["--data_dir=own.csv", f"--target={target}"])
+    done = subprocess.run(
+        ["make", "inspect", "STRATA=printf '%s\\n'"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        "inspect",
+        "own.csv",
+        f"--target={target}",
+    ]
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="there is no make here")
 def test_make_alone_lists_the_targets(here):
     project.main([])
     done = subprocess.run(["make"], capture_output=True, text=True, check=True)

@@ -20,7 +20,11 @@ from trainer.workbench.findings import gib
 from trainer.workbench.findings import shown
 
 # Those that Strata listens on or meets at, unless a flag says another.
-PORTS = {6006: "strata tensorboard", 11111: "strata launch ssh"}
+PORTS = {
+    6006: "strata tensorboard",
+    8501: "strata serve",
+    11111: "strata launch ssh",
+}
 # A run and its checkpoints, with a margin.
 LEAST_DISK_BYTES = 2**30
 # By so much two clocks of one lease may differ: see docs/launch/gcs.md.

@@ -99,7 +99,8 @@ def rendered(name: str, data: str | None, target: str | None) -> dict[str, str]:
     values = {
         "name": plain,
         "data": data and _in_makefile(data),
-        "target": target and repr(target),
+        "target": target and _in_makefile(target),
+        "target_text": target and repr(target),
         "steps": f"{STEPS if data else STEPS_OF_DIGITS:_}",
         "distribution": DISTRIBUTION,
     }
