@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import importlib.metadata
 import io
 import os
 import pathlib
@@ -15,6 +16,7 @@ from trainer import flags
 from trainer.__main__ import VERBS
 from trainer.config import Config
 from trainer.config.values import fields
+from trainer.process.extras import DISTRIBUTION
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = [
@@ -92,6 +94,16 @@ def unknown_flags(command):
         for name in FLAG.findall(of_trainer)
         if name not in TRAINERS_FLAGS and name != "config.FIELD"
     ]
+
+
+def test_each_extra_of_a_user_is_told_once():
+    told = (ROOT / "docs" / "install.md").read_text().partition("\n\n## ")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", told, re.MULTILINE)
+    ours = {"docs", "test", "lint", "dev"}
+    found = importlib.metadata.metadata(DISTRIBUTION)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(
+        set(found.get_all("Provides-Extra")) - ours
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
