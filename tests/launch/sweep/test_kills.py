@@ -14,6 +14,7 @@ import pytest
 
 from tests import processes
 from tests.faults import jobs
+from tests.launch.sweep.test_main import begun
 from tests.launch.sweep.test_main import outcome_of
 from tests.launch.sweep.test_main import QUICK
 from trainer.finished import stored_run
@@ -32,22 +33,32 @@ def start(folder, *more):
     )
 
 
+def written(trial):
+    """Returns what a run chose, came to and wrote."""
+    run = stored_run.read(trial)
+    return (
+        (trial / "metrics.jsonl").read_text(),
+        run.result["weights_sha256"],
+        run.result["evaluation"],
+        run.changed,
+    )
+
+
 def told(folder):
-    """Returns what each trial chose, came to and wrote."""
-    found = []
-    for number in range(TRIALS):
-        trial = folder / f"trials/{number:04d}"
-        run = stored_run.read(trial)
-        found.append(
-            (
-                (trial / "metrics.jsonl").read_text(),
-                run.result["weights_sha256"],
-                run.result["evaluation"],
-                run.changed,
-            )
-        )
+    """Returns what each trial was, and how the sweep ended."""
+    found = [written(folder / f"trials/{n:04d}") for n in range(TRIALS)]
     outcome = outcome_of(folder)
     return found, outcome["trial"], outcome["test"], outcome["fields"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A sweep that nobody touched; its folder, and the seconds it took."""
+    folder = tmp_path_factory.mktemp("whole")
+    began = time.monotonic()
+    code, output = processes.finish(start(folder))
+    assert code == 0, output
+    return folder, time.monotonic() - began
 
 
 def kill(process, chance):
@@ -67,12 +78,25 @@ def kill(process, chance):
 
 
 @pytest.mark.slow
-def test_a_sweep_that_is_killed_ends_as_one_that_nobody_touched(tmp_path):
-    began = time.monotonic()
-    code, output = processes.finish(start(tmp_path / "whole"))
+def test_a_trial_is_to_the_bit_what_its_command_alone_is(whole, tmp_path):
+    """Its own command, in a process that no other run was forked from."""
+    trial = whole[0] / f"trials/{TRIALS - 1:04d}"
+    _, *words = stored_run.read(trial).record["command"]
+    assert words[:2] == ["-m", "trainer.task"]
+    alone = tmp_path / "alone"
+    code, output = processes.finish(
+        processes.start_python(*words, f"--workdir={alone}")
+    )
     assert code == 0, output
-    most_secs = time.monotonic() - began
-    expected = told(tmp_path / "whole")
+    assert written(alone) == written(trial)
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_ends_as_one_that_nobody_touched(
+    whole, tmp_path
+):
+    expected = told(whole[0])
+    most_secs = whole[1]
     chance = random.Random(0)
     kills = sweeps = 0
     while kills < KILLS:
@@ -98,11 +122,7 @@ def test_a_sweep_that_is_killed_ends_as_one_that_nobody_touched(tmp_path):
 @pytest.mark.slow
 def test_ctrl_c_stops_all_with_checkpoints(tmp_path):
     process = start(tmp_path, "--parallel=2", "--config.epochs=100000")
-
-    def begun():
-        return len(list(tmp_path.glob("trials/*/checkpoints/step_*")))
-
-    jobs.wait_for("two trials", lambda: begun() > 1, 600)
+    jobs.wait_for("two trials", lambda: begun(tmp_path) > 1, 600)
     process.send_signal(signal.SIGINT)
     code, output = processes.finish(process)
     assert code == STOPPED_BY_USER, output

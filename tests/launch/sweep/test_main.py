@@ -24,6 +24,12 @@ def forked_trainers(monkeypatch):
     monkeypatch.setattr(sweep, "Warm", ForkedWarm)
 
 
+def begun(folder):
+    """Returns how many trials of a sweep have a checkpoint."""
+    weights = folder.glob("trials/*/checkpoints/step_*/model.keras")
+    return len({path.parents[2] for path in weights})
+
+
 def outcome_of(folder):
     return json.loads((folder / "outcome.json").read_text())
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.faults import jobs
 from tests.faults import slurm
+from tests.launch.sweep.test_main import begun
 from tests.launch.sweep.test_main import outcome_of
 from tests.launch.sweep.test_main import QUICK
 from tests.processes import ROOT
@@ -43,10 +44,7 @@ def test_a_lost_node_costs_its_trial_nothing_but_time(
         files = sorted(tmp_path.glob("*.log"))
         return "".join(log.read_text("utf8", "replace") for log in files)
 
-    def begun():
-        return len(list(folder.glob("trials/*/checkpoints/step_*/model.keras")))
-
-    jobs.wait_for("two trials", lambda: begun() > 1, 600)
+    jobs.wait_for("two trials", lambda: begun(folder) > 1, 600)
     lab.kill_node("n09")
     down = ("sinfo", "-hNt", "down", "-o", "%N")
     jobs.wait_for("the loss", lambda: "n09" in lab.ask(*down))
