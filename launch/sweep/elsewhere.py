@@ -91,6 +91,11 @@ def on_kubernetes(
             " pods by --parallel, and pipe this to kubectl create -f -"
         )
     request = kubernetes.request_of(asked, [*words, f"--workdir={workdir}"])
+    if request.is_job_set:
+        raise UserError(
+            "--launcher_flags: a sweep is an Indexed Job, and --kind=jobset and"
+            " --tpu_accelerator ask for a JobSet; leave them out"
+        )
     policy, _, job = objects(request)
     spec = job["spec"]
     spec |= {

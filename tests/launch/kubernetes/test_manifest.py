@@ -17,20 +17,12 @@ from tests.launch.kubernetes.example import DIGEST
 from tests.launch.kubernetes.example import expanded
 from tests.launch.kubernetes.example import TPU
 from tests.launch.kubernetes.example import TRAINER
+from tests.launch.kubernetes.schemas import validate
 from tests.processes import ROOT
 from trainer.launch.kubernetes import __main__ as kubernetes
 from trainer.launch.kubernetes.manifest import objects
 from trainer.launch.kubernetes.manifest import to_yaml
 from trainer.launch.kubernetes.request import Request
-
-LATEST = str(kubernetes_validate.latest_version())
-# The first version in which pod failure policies are there for good.
-OLDEST = "1.31"
-
-
-def validate(document):
-    for version in (OLDEST, LATEST):
-        kubernetes_validate.validate(document, version, strict=True)
 
 
 def validate_job_set(document):

@@ -5,9 +5,11 @@ import subprocess
 import pytest
 import yaml
 
+from tests.launch.kubernetes.schemas import validate
 from tests.verbs import strata
 
 SWEEP = ("sweep", "--config=digits", "--parallel=3", "--dry_run")
+SHARED = "--workdir=/shared/runs/sweep"
 POD = "--launcher_flags=--image=strata:1 --volume=claim:/shared"
 
 
@@ -32,6 +34,29 @@ def test_slurm_is_handed_an_array_of_tasks(tmp_path):
     assert {"--seeds=2", "--trials=7"} <= set(own)
     assert not any("parallel" in w or "launcher" in w for w in own)
     assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        "",
+        "--gpus=2 --cpu=0.5 --memory=64Gi",
+        "--namespace=team-a --queue=gpus --priority=high --max_hours=1.5",
+    ],
+)
+def test_its_objects_are_of_the_published_schemas(flags):
+    code, out, err = strata(
+        *SWEEP,
+        "--launcher=kubernetes",
+        f"{POD} {flags}",
+        *("--seeds=2", "--refit", SHARED),
+    )
+    assert (code, err) == (0, "")
+    documents = list(yaml.safe_load_all(out))
+    assert [d["kind"] for d in documents] == ["NetworkPolicy", "Job"]
+    for document in documents:
+        validate(document)
+    assert documents[1]["spec"]["completionMode"] == "Indexed"
 
 
 def test_kubernetes_is_handed_an_indexed_job():
@@ -61,6 +86,7 @@ def test_kubernetes_is_handed_an_indexed_job():
         (("--launcher=slurm", "--launcher_flags=-- a"), "no flag of the"),
         (("--launcher=kubernetes",), "--image"),
         (("--launcher=kubernetes", f"{POD} --nodes=2"), "--nodes"),
+        (("--launcher=kubernetes", f"{POD} --kind=jobset", SHARED), "a JobSet"),
         (("--launcher=kubernetes", POD), "must be within /shared"),
         (("--launcher=slrum",), "invalid choice"),
     ],
