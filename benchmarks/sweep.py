@@ -24,7 +24,7 @@ class TimedChild:
     def __init__(self, child: Child, spent: list[float]) -> None:
         self._child, self._spent = child, spent
         self._began = time.monotonic()
-        self.send = child.send
+        self.send_signal = child.send_signal
 
     def wait(self, timeout_secs: float | None = None) -> int | None:
         """Returns the exit code, or None where it still runs after a while."""
@@ -53,6 +53,8 @@ class TimedWarm(Warm):
     def start(self, words: list[str], *args: Any, **how: Any) -> Any:
         """Starts a command, as `Warm` does."""
         child = super().start(words, *args, **how)
+        while child.poll() is None and not child.pid:
+            child.wait(0.01)
         TimedWarm.ready = TimedWarm.ready or time.monotonic()
         is_trial = words[0] == "trainer.task"
         spent = TimedWarm.trials if is_trial else TimedWarm.others

@@ -27,8 +27,10 @@ from trainer.launch.command_line import without_flag
 from trainer.launch.supervise import metrics
 from trainer.launch.supervise.enclosure import Enclosure
 from trainer.launch.supervise.policy import Policy
+from trainer.launch.supervise.spare import Spare
 from trainer.launch.supervise.supervisor import supervise
 from trainer.launch.supervise.tee import Tee
+from trainer.launch.supervise.trainer import MODULE
 from trainer.launch.supervise.trainer import newest_step
 from trainer.launch.supervise.trainer import TRAINER
 from trainer.launch.supervise.workers import Worker
@@ -82,6 +84,11 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         " allows it and nothing is read from elsewhere; host this machine's",
         choices=("auto", "host"),
         default="auto",
+    )
+    parser.switch(
+        "--spare",
+        "have workers be children of a process that has TensorFlow imported,"
+        " so that a restart need not import it; costs memory",
     )
     parser.max_restarts()
     parser.start_secs()
@@ -147,6 +154,7 @@ class LocalJob:
       first_index: by which the first worker is called.
       network: that they share, or None for this machine's, and why it is that.
       sockets: at which each worker's numbers are asked for, or [].
+      spare: whose children the workers are; None for this process's own.
     """
 
     def __init__(
@@ -157,8 +165,10 @@ class LocalJob:
         first_index: int,
         network: tuple[Enclosure | None, str] = (None, ""),
         sockets: Sequence[socket.socket] = (),
+        spare: Spare | None = None,
     ) -> None:
-        self._command = [*TRAINER, *arguments]
+        self._command = [*([MODULE] if spare else TRAINER), *arguments]
+        self._spare = spare
         self._workdir = workdir
         self._gpu_shares = gpu_shares
         self._first_index = first_index
@@ -201,6 +211,7 @@ class LocalJob:
             has_terminal=index == 0 and sys.stdout.isatty(),
             enclosure=self._enclosure,
             metrics=self._sockets[place] if self._sockets else None,
+            spare=self._spare,
         )
 
 
@@ -287,21 +298,22 @@ def main(argv: list[str]) -> int:
     # Of a gs:// workdir each worker has a copy of its own.
     workdir = local_folder(given.run_workdir, f"worker_{first_index}")
     output.keep_in(output.supervisor_log(workdir))
-    job = LocalJob(
-        arguments,
-        workdir,
-        gpu_shares,
-        first_index,
-        _network(wanted, arguments),
-        sockets,
-    )
+    network = _network(wanted, arguments)
     policy = Policy(
         num_workers,
         min_workers,
         wanted.max_restarts,
         start_secs=wanted.start_secs,
     )
-    with ending(given.on_end, given.run_workdir) as end:
+    with (
+        ending(given.on_end, given.run_workdir) as end,
+        Spare(network[0])
+        if wanted.spare
+        else contextlib.nullcontext() as spare,
+    ):
+        job = LocalJob(
+            arguments, workdir, gpu_shares, first_index, network, sockets, spare
+        )
         end.code = supervise(policy, job.start, job.newest_step, registry)
     return end.code
 

@@ -14,6 +14,7 @@ it, however that ends.
 """
 
 import contextlib
+import functools
 import json
 import os
 import select
@@ -21,36 +22,42 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Collection
 from collections.abc import Mapping
 from types import TracebackType
 
+from trainer.launch.supervise.birth import begin
+from trainer.launch.supervise.enclosure import Enclosure
 from trainer.process.surroundings import module_command
 
 
 class Child:
     """A command that runs in a child of a `Warm`.
 
-    Attributes:
-      pid: of its process.
+    Several threads may send it signals; one waits for it.
     """
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, warm: "subprocess.Popen[bytes]") -> None:
+        """Begins to listen.
+
+        Args:
+          status: a pipe by which its pid comes, and then its exit code.
+          warm: the process that forks it.
+        """
         self._status = open(status, "rb", buffering=0)  # noqa: SIM115
+        self._warm = warm
         self._told = b""
         self._code: int | None = None
-        self._read_until(1)
-        first = self._told.split(b"\n")[0]
-        self.pid = int(first) if first else 0
-        if not first:
-            self._code = -signal.SIGKILL
+        self._turn = threading.Lock()
+        self._early: list[signal.Signals] = []
+        self._pid = 0
 
-    def _read_until(self, lines: int) -> None:
-        while self._told.count(b"\n") < lines:
-            data = self._status.read(64)
-            if not data:
-                return
-            self._told += data
+    @property
+    def pid(self) -> int:
+        """The number of its process; 0 where it has none yet."""
+        self.poll()
+        return self._pid
 
     def poll(self) -> int | None:
         """Returns the exit code, negative for a signal; None while it runs."""
@@ -61,26 +68,61 @@ class Child:
 
         Where the warm process was killed, its children were, too.
         """
-        if self._code is None:
-            if not select.select([self._status], [], [], timeout_secs)[0]:
+        began = time.monotonic()
+        while self._code is None:
+            left_secs = timeout_secs
+            if timeout_secs is not None:
+                passed_secs = time.monotonic() - began
+                left_secs = max(timeout_secs - passed_secs, 0.0)
+            if not select.select([self._status], [], [], left_secs)[0]:
                 return None
-            self._read_until(2)
-            told = self._told.split(b"\n")
-            self._code = int(told[1]) if told[2:] else -signal.SIGKILL
-            self._status.close()
+            with self._turn:
+                self._hear(self._status.read(64))
         return self._code
 
-    def send(self, number: signal.Signals) -> None:
-        """Sends a signal, where it still runs."""
-        if self.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+    def _hear(self, data: bytes) -> None:
+        self._told += data
+        first, *others = self._told.split(b"\n")[:-1] or [b"0"]
+        self._pid = int(first)
+        if others or not data:
+            self._code = int(others[0]) if others else -signal.SIGKILL
+            self._status.close()
+        elif self._pid:
+            for number in self._early:
+                self._kill(number)
+            self._early.clear()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Sends a signal, where it still runs.
+
+        Where it was not yet forked, it gets the signal when it is; what is to
+        be killed then is the process that does not fork it.
+        """
+        with self._turn:
+            if self._code is not None:
+                return
+            if self._pid:
+                self._kill(number)
+            elif number == signal.SIGKILL:
+                self._warm.kill()
+            else:
+                self._early.append(number)
+
+    def _kill(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, number)
 
 
 class Warm:
     """A process that forks trainers; several threads may use it."""
 
-    def __init__(self) -> None:
+    def __init__(self, enclosure: Enclosure | None = None) -> None:
+        """Has it made, which imports meanwhile.
+
+        Args:
+          enclosure: the network that it and its children are put into; None for
+            this process's.
+        """
         self._orders, theirs = socket.socketpair(
             socket.AF_UNIX, socket.SOCK_SEQPACKET
         )
@@ -95,6 +137,7 @@ class Warm:
                 pass_fds=[theirs.fileno()],
                 # Ctrl-C reaches its maker alone.
                 start_new_session=True,
+                preexec_fn=functools.partial(begin, enclosure),
             )
 
     def __enter__(self) -> "Warm":
@@ -111,6 +154,7 @@ class Warm:
     def close(self) -> None:
         """Ends it, and what still runs in it."""
         self._orders.close()
+        self._process.kill()
         self._process.wait()
 
     def start(
@@ -155,4 +199,4 @@ class Warm:
             raise
         finally:
             os.close(theirs)
-        return Child(status)
+        return Child(status, self._process)

@@ -22,7 +22,7 @@ import traceback
 from collections.abc import Mapping
 from typing import NoReturn
 
-from trainer.launch.supervise.workers import die_with_parent
+from trainer.launch.supervise.birth import die_with_parent
 
 # Most bytes of an order: a command line and an environment.
 MOST_BYTES = 2**17
@@ -154,6 +154,8 @@ class _Server:
         self._orders.close()
         for descriptor in self._statuses.values():
             os.close(descriptor)
+        # Who reads it finds its end only once this process has ended, too.
+        fcntl.fcntl(received[0], fcntl.F_DUPFD_CLOEXEC, 256)
         os.close(received[0])
         wanted = zip(order["numbers"], received[1:], strict=True)
         take(received[1:], dict(wanted))

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from typing import Any
+from typing import IO
 
 from trainer.cluster.discovery import SECRET
 from trainer.launch.ssh.openssh import is_loopback
@@ -58,7 +59,7 @@ class RemoteWorker(Worker):
         if now - self._spoke > SPEAK_SECS:
             self._say("")
         if self._kill_at is not None and now > self._kill_at:
-            self._process.kill()
+            super().send(signal.SIGKILL)
         code = super().poll()
         cut_off = (CONNECTION_FAILED, -signal.SIGKILL)
         return CLUSTER_FAILED if code in cut_off else code
@@ -72,15 +73,19 @@ class RemoteWorker(Worker):
     def finish(self) -> int:
         """Returns the exit code, once all output is copied."""
         code = super().finish()
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._stdin.close()
         return code
 
     def _say(self, line: str) -> None:
         self._spoke = time.monotonic()
-        assert self._process.stdin is not None
         with contextlib.suppress(OSError):  # It has ended.
-            os.write(self._process.stdin.fileno(), f"{line}\n".encode())
+            os.write(self._stdin.fileno(), f"{line}\n".encode())
+
+    @property
+    def _stdin(self) -> IO[bytes]:
+        assert isinstance(self._process, subprocess.Popen)
+        assert self._process.stdin is not None
+        return self._process.stdin
 
 
 class RemoteJob:

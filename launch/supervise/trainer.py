@@ -7,7 +7,8 @@ import pathlib
 from trainer.process.surroundings import module_command
 from trainer.storage.names import step_of
 
-TRAINER = module_command("trainer.task")
+MODULE = "trainer.task"
+TRAINER = module_command(MODULE)
 
 
 def newest_step(workdir: pathlib.Path) -> int:

@@ -1,6 +1,5 @@
 """A job's processes: each with its output and heartbeat, and all together."""
 
-import ctypes
 import functools
 import os
 import pty
@@ -10,9 +9,12 @@ import subprocess
 import threading
 from collections.abc import Sequence
 
+from trainer.launch.supervise.birth import begin
 from trainer.launch.supervise.enclosure import Enclosure
 from trainer.launch.supervise.signals import Signals
+from trainer.launch.supervise.spare import Spare
 from trainer.launch.supervise.tee import Tee
+from trainer.launch.warm import Child
 from trainer.process.awake import AwakeClock
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import ClusterError
@@ -31,7 +33,6 @@ UNKILLABLE_SECS = 30.0
 # How long what outlives a worker may hold on to its output.
 OUTPUT_SECS = 10.0
 TICK_SECS = 0.2
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
 class Worker:
@@ -56,18 +57,21 @@ class Worker:
         has_terminal: bool = False,
         enclosure: Enclosure | None = None,
         metrics: socket.socket | None = None,
+        spare: Spare | None = None,
     ) -> None:
         """Starts it.
 
         Args:
           index: by which people call it.
-          command: its words.
+          command: its words; a module and its arguments where there is a spare.
           environment: its variables.
           output: copies what it prints.
           stdin: what it reads.
           has_terminal: whether its output is a terminal's.
           enclosure: the network that it is put into; None for this process's.
           metrics: the socket at which its numbers are asked for.
+          spare: whose child it becomes, in its network; None for this process's
+            own.
         """
         self.index = index
         self.output = output
@@ -79,17 +83,25 @@ class Worker:
         if metrics is not None:
             environment[METRICS_FD] = str(metrics.fileno())
             handed.append(metrics.fileno())
-        self._process = subprocess.Popen(
-            command,
-            env=environment,
-            pass_fds=handed,
-            stdin=stdin,
-            stdout=writing,
-            stderr=subprocess.STDOUT,
-            # Ctrl-C reaches the supervisor alone, which passes it on once.
-            start_new_session=True,
-            preexec_fn=functools.partial(_begin, enclosure),
-        )
+        # What a child is told before it hears, and would die of.
+        self._held: list[signal.Signals] = []
+        self._is_deaf = spare is not None
+        self._process: subprocess.Popen[bytes] | Child
+        if spare is not None:
+            numbers = {1: writing, 2: writing, **{n: n for n in handed}}
+            self._process = spare.start(list(command), numbers, environment)
+        else:
+            self._process = subprocess.Popen(
+                command,
+                env=environment,
+                pass_fds=handed,
+                stdin=stdin,
+                stdout=writing,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C reaches the supervisor alone, which passes it on once.
+                start_new_session=True,
+                preexec_fn=functools.partial(begin, enclosure),
+            )
         os.close(beating)
         os.close(writing)
         self._threads = [
@@ -114,10 +126,18 @@ class Worker:
 
     def poll(self) -> int | None:
         """Returns its exit code, negative for a signal; None while it runs."""
-        return self._process.poll()
+        code = self._process.poll()
+        if self._is_deaf and self.beats:
+            self._is_deaf = False
+            for number in self._held:
+                self.send(number)
+        return code
 
     def send(self, number: signal.Signals) -> None:
-        if self._process.poll() is None:
+        """Sends a signal; to a spare's child once it has given a sign."""
+        if self._is_deaf and number != signal.SIGKILL:
+            self._held.append(number)
+        elif self._process.poll() is None:
             self._process.send_signal(number)
 
     def finish(self) -> int:
@@ -128,19 +148,6 @@ class Worker:
         code = self.poll()
         assert code is not None
         return code
-
-
-def _begin(enclosure: Enclosure | None) -> None:
-    """Makes ready the process that is to be a worker."""
-    if enclosure is not None:
-        enclosure.enter()
-    # Last: the kernel forgets it where rights change.
-    die_with_parent()
-
-
-def die_with_parent() -> None:
-    """Has the kernel kill this process when the supervisor dies."""
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
 
 
 class WorkerGroup:

@@ -137,7 +137,7 @@ class Crew:
         self._stop = self._stop or number
         with self._turn:
             for child in self._children.values():
-                child.send(signal.SIGKILL if again else number)
+                child.send_signal(signal.SIGKILL if again else number)
 
     def _slot(self, slot: int) -> None:
         try:

@@ -8,7 +8,9 @@ import pty
 import re
 import select
 import signal
+import subprocess
 import sys
+from typing import ClassVar
 
 import pytest
 
@@ -17,6 +19,7 @@ from tests import processes
 from tests.faults import jobs
 from tests.launch.fake_trainer import PLAN
 from trainer.launch import local
+from trainer.launch.supervise import spare
 from trainer.launch.supervise import workers
 from trainer.process.exits import UserError
 
@@ -95,6 +98,72 @@ def test_a_worker_that_never_beats_is_killed(fake, capfd):
     done, _ = fake([["frozen"], [[0, None]]], "--start_secs=1")
     assert done == 0
     assert "[0] no sign of life in 1 s, killed" in capfd.readouterr().out
+
+
+class Stand:
+    """Stands in for `Warm`: its children are commands, and do as planned.
+
+    Attributes:
+      made: all of them.
+      is_gone: whether it starts nothing any more.
+    """
+
+    made: ClassVar[list["Stand"]] = []
+
+    def __init__(self, enclosure):
+        self.enclosure, self.words = enclosure, []
+        self.is_gone = self.is_closed = False
+        self.made.append(self)
+
+    def start(self, words, descriptors, *, environment):
+        if self.is_gone:
+            raise BrokenPipeError
+        self.words.append(words)
+        return subprocess.Popen(
+            [sys.executable, FAKE, *words[1:]],
+            env=environment,
+            stdout=descriptors[1],
+            stderr=descriptors[2],
+            pass_fds=[number for number in descriptors if number > 2],
+        )
+
+    def close(self):
+        self.is_closed = True
+
+
+@pytest.fixture
+def stands(monkeypatch):
+    monkeypatch.setattr(spare, "Warm", Stand)
+    monkeypatch.setattr(Stand, "made", [])
+    return Stand.made
+
+
+def test_one_spare_starts_all_workers_of_all_starts(fake, stands, capfd):
+    plan = [[[75, 3], [247, None]], ["hang", "wait"], [[0, 9], [0, None]]]
+    done, workdir = fake(plan, "--spare")
+    assert done == 0
+    (stand,) = stands
+    assert [words[0] for words in stand.words] == ["trainer.task"] * 6
+    assert "--config=digits" in stand.words[0]
+    assert stand.is_closed
+    assert "[0] hung, killed" in capfd.readouterr().out
+    log = (workdir / "logs/worker_1.log").read_text()
+    assert "worker 1 of start 2 ends with 0" in log
+
+
+def test_a_spare_that_was_killed_is_made_again(fake, stands, monkeypatch):
+    newest_step = local.newest_step
+
+    def look(workdir):
+        stands[0].is_gone = starts(workdir) > 0
+        return newest_step(workdir)
+
+    monkeypatch.setattr(local, "newest_step", look)
+    done, _ = fake([[[75, 3]], [[0, 9]]], "--spare")
+    assert done == 0
+    assert [len(stand.words) for stand in stands] == [1, 1]
+    assert all(stand.is_closed for stand in stands)
+    assert stands[0].enclosure is stands[1].enclosure
 
 
 @pytest.mark.slow
@@ -345,9 +414,9 @@ def test_no_worker_outlives_a_supervisor_that_is_killed(tmp_path):
         assert ended
 
 
-def launch(workdir, *flags, python):
+def launch(workdir, *flags, python=sys.executable, own=("--num_workers=2",)):
     return processes.start_python(
-        *("-m", "trainer", "launch", "local", "--num_workers=2", "--"),
+        *("-m", "trainer", "launch", "local", *own, "--"),
         *jobs.TWO_SHORT.flags,
         *flags,
         f"--workdir={workdir}",
@@ -374,10 +443,36 @@ def test_a_job_whose_worker_is_killed_ends_with_the_same_bits(
     assert [r["workers"] for r in (result, calm)] == [2, 2]
 
 
+@pytest.mark.slow
+def test_a_spares_workers_are_killed_twice_and_end_with_the_same_bits(
+    tmp_path, undisturbed
+):
+    process = launch(tmp_path / "run", own=("--num_workers=2", "--spare"))
+    killed = set()
+    for epoch in (5, 12):
+        for line in process.stdout:
+            if re.match(rf"\[0\] Epochs? {epoch}\b", line):
+                break
+        (warm,) = children_of(process.pid)
+        victims = children_of(warm)
+        assert len(victims) == 2
+        assert not killed & {warm, *victims}
+        networks = {os.readlink(f"/proc/{p}/ns/net") for p in (warm, *victims)}
+        assert len(networks) == 1
+        killed.add(victims[epoch % 2])
+        os.kill(victims[epoch % 2], signal.SIGKILL)
+    code, output = processes.finish(process)
+    assert code == 0, output
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    calm = undisturbed(jobs.TWO_SHORT).result()
+    assert result["weights_sha256"] == calm["weights_sha256"]
+    assert result["restarts"] == 2
+
+
 def test_a_wrong_config_fails_once(tmp_path):
     """Told by the trainer's own command."""
     wrong = "--config.problem=binary"
-    process = launch(tmp_path / "run", wrong, python=sys.executable)
+    process = launch(tmp_path / "run", wrong)
     code, output = processes.finish(process)
     assert code == 2, output
     assert output.count("[0] strata: y_train holds 10 classes") == 1
@@ -450,6 +545,12 @@ def test_open_ports_are_named_once(tmp_path, monkeypatch, capsys):
     told = capsys.readouterr().err
     assert told.count("TensorFlow listens on ports 4001, 4002") == 1
     assert "(why)" in told
+
+
+def children_of(pid):
+    """Returns the processes that one has made, the oldest first."""
+    tasks = pathlib.Path(f"/proc/{pid}/task").glob("*/children")
+    return sorted(int(n) for file in tasks for n in file.read_text().split())
 
 
 def workers_of(supervisor, index):

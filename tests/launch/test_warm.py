@@ -13,7 +13,7 @@ from tests.fork_server import ROOT
 from trainer.launch.warm import Warm
 
 MODULE = "tests.faults.told"
-pytestmark = pytest.mark.slow  # it imports TensorFlow
+imports = pytest.mark.slow  # TensorFlow, in a process of its own
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +22,7 @@ def warm():
         yield made
 
 
+@imports
 def test_a_child_is_told_what_a_command_is_told(warm, tmp_path):
     environment = {**os.environ, "STRATA_TOLD": "yes"}
     with open(tmp_path / "out", "wb") as out:
@@ -42,25 +43,49 @@ def waiting(warm, **how):
     out = open(reading)  # noqa: SIM115
     while not (line := out.readline()).startswith("process "):
         assert line
+    while not child.pid:  # the child was quicker
+        child.wait(0.01)
     assert int(line.split()[1]) == child.pid
     return child, out
 
 
+@imports
 def test_a_signal_that_ends_it_is_its_code(warm):
     child, out = waiting(warm)
     with out:
         assert child.poll() is None
-        child.send(signal.SIGTERM)
+        child.send_signal(signal.SIGTERM)
         assert child.wait(60) == -signal.SIGTERM
-        child.send(signal.SIGTERM)  # which is too late, and no error
+        child.send_signal(signal.SIGTERM)  # which is too late, and no error
 
 
+@imports
 def test_a_child_has_the_cores_that_it_was_given(warm):
     cores = sorted(os.sched_getaffinity(0))[:1]
     child, out = waiting(warm, cores=cores)
     with out:
         assert sorted(os.sched_getaffinity(child.pid)) == cores
-        child.send(signal.SIGKILL)
+        child.send_signal(signal.SIGKILL)
+        assert child.wait(60) == -signal.SIGKILL
+
+
+@imports
+def test_what_is_sent_before_it_is_forked_reaches_it():
+    with Warm() as own:  # which still imports
+        child = own.start([MODULE, "wait", "0"], {1: 1, 2: 2})
+        assert child.pid == 0
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(60) == -signal.SIGTERM
+        assert child.pid
+
+
+def test_one_that_is_not_forked_can_be_killed():
+    with Warm() as own:
+        own._process.send_signal(signal.SIGSTOP)
+        child = own.start([MODULE, "wait", "0"], {1: 1, 2: 2})
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(0.0) is None
+        child.send_signal(signal.SIGKILL)
         assert child.wait(60) == -signal.SIGKILL
 
 
@@ -72,6 +97,7 @@ signal.pause()
 """
 
 
+@imports
 def test_children_die_with_the_maker_of_their_process():
     maker = subprocess.Popen(
         [sys.executable, "-c", SCRIPT],
@@ -89,12 +115,16 @@ def test_children_die_with_the_maker_of_their_process():
     maker.wait()
 
 
+@imports
 def test_a_killed_warm_process_is_its_childrens_end(warm):
     own = Warm()
     child, out = waiting(own)
     with out:
+        watched = os.pidfd_open(child.pid)
         own._process.kill()
         assert child.wait(60) == -signal.SIGKILL
+        assert select.select([watched], [], [], 5)[0]
+        os.close(watched)
     own._process.wait()
     with pytest.raises(OSError, match=r"."):
         own.start([MODULE, "wait", "0"], {})

@@ -1,15 +1,19 @@
 """How long workers are waited for, with workers and a clock of the test's."""
 
+import os
 import signal
 
 import pytest
 
 from trainer.launch.supervise.signals import Signals
+from trainer.launch.supervise.tee import Tee
 from trainer.launch.supervise.workers import HUNG_SECS
 from trainer.launch.supervise.workers import UNKILLABLE_SECS
+from trainer.launch.supervise.workers import Worker
 from trainer.launch.supervise.workers import WorkerGroup
 from trainer.process.awake import AwakeClock
 from trainer.process.exits import ClusterError
+from trainer.process.heartbeat import HEARTBEAT_FD
 
 START_SECS = 100.0
 
@@ -96,6 +100,50 @@ def test_a_process_that_cannot_be_killed_is_not_waited_for(capsys):
     assert worker.sent == [signal.SIGKILL, signal.SIGKILL]
     assert story.now == pytest.approx(HUNG_SECS + UNKILLABLE_SECS, abs=3)
     assert capsys.readouterr().out.count("hung, killed") == 1
+
+
+class Deaf:
+    """A spare and its child, which beats as the test has it.
+
+    Attributes:
+      sent: the signals that the child was sent.
+    """
+
+    def start(self, words, descriptors, environment):
+        self.beating = os.dup(int(environment[HEARTBEAT_FD]))
+        self.sent = []
+        return self
+
+    def poll(self):
+        return None
+
+    def send_signal(self, number):
+        self.sent.append(number)
+
+
+def test_a_spares_child_is_told_once_it_gives_a_sign():
+    child = Deaf()
+    worker = Worker(0, ["trainer.task"], {}, Tee("[0] "), spare=child)
+    worker.send(signal.SIGTERM)
+    assert worker.poll() is None
+    assert child.sent == []
+    os.write(child.beating, b".")
+    while not worker.beats:
+        pass
+    assert worker.poll() is None
+    assert child.sent == [signal.SIGTERM]
+    worker.send(signal.SIGINT)
+    assert child.sent == [signal.SIGTERM, signal.SIGINT]
+    os.close(child.beating)
+
+
+def test_a_spares_child_is_killed_whatever_it_hears():
+    child = Deaf()
+    worker = Worker(0, ["trainer.task"], {}, Tee("[0] "), spare=child)
+    worker.send(signal.SIGTERM)
+    worker.send(signal.SIGKILL)
+    assert child.sent == [signal.SIGKILL]
+    os.close(child.beating)
 
 
 def test_a_worker_that_gives_no_sign_here_is_not_waited_for_by_signs():

@@ -35,7 +35,7 @@ class ForkedChild:
         except subprocess.TimeoutExpired:
             return None
 
-    def send(self, number):
+    def send_signal(self, number):
         self._run.send_signal(number)
 
 
@@ -112,5 +112,5 @@ class FakeChild:
     def wait(self, timeout_secs=None):
         return self._code
 
-    def send(self, number):
+    def send_signal(self, number):
         pass
