@@ -95,8 +95,7 @@ def machines_of(wanted: argparse.Namespace) -> dict[str, Any]:
       UserError: one of them cannot be meant.
     """
     found = gpus_of(wanted.machine_type, wanted.accelerator)
-    if doubt := doubt_of(wanted.machine_type):
-        print(f"WARNING: {doubt}", file=sys.stderr, flush=True)
+    warn_of(wanted.machine_type)
     if wanted.num_vms > MOST_VMS:
         raise UserError(
             f"--num_vms={wanted.num_vms} must be {MOST_VMS} or fewer"
@@ -117,15 +116,18 @@ def machines_of(wanted: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def doubt_of(machine_type: str) -> str | None:
-    """Says why training on a machine may fail, where that is known."""
+def warn_of(machine_type: str) -> None:
+    """Warns of a machine on whose GPUs training may fail."""
     if not _NEWER.fullmatch(machine_type):
-        return None
-    return (
-        f"--machine_type={machine_type}: TensorFlow 2.21's wheel has no kernels"
-        " for its GPUs; others' runs on such ended with CUDA_ERROR_INVALID_PTX"
-        " or INVALID_HANDLE (docs/launch/README.md). a3-* (H100), a2-* (A100)"
-        " and g2-* (L4) are those that it was built for"
+        return
+    print(
+        f"WARNING: --machine_type={machine_type}: TensorFlow 2.21's wheel has"
+        " no kernels for its GPUs; others' runs on such ended with"
+        " CUDA_ERROR_INVALID_PTX or INVALID_HANDLE (docs/launch/README.md)."
+        " a3-* (H100), a2-* (A100) and g2-* (L4) are those that it was built"
+        " for",
+        file=sys.stderr,
+        flush=True,
     )
 
 

@@ -101,6 +101,7 @@ def machines_of(wanted: argparse.Namespace) -> dict[str, Any]:
       UserError: one of them cannot be meant.
     """
     accelerator, count = _gpus_of(wanted.machine_type, wanted.accelerator)
+    gpus.warn_of(wanted.machine_type)
     if wanted.replicas > MOST_REPLICAS:
         raise UserError(
             f"--replicas={wanted.replicas} must be {MOST_REPLICAS} or fewer"

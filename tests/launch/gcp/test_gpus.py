@@ -44,7 +44,7 @@ def test_gpus_are_added_to_a_machine_that_has_none():
 
 
 @pytest.mark.parametrize(
-    ("machine_type", "is_doubted"),
+    ("machine_type", "is_warned"),
     [
         ("a4-highgpu-8g", True),
         ("g4-standard-48", True),
@@ -53,7 +53,8 @@ def test_gpus_are_added_to_a_machine_that_has_none():
         ("n1-standard-8", False),
     ],
 )
-def test_gpus_that_tensorflow_has_no_kernels_for_are_doubted(
-    machine_type, is_doubted
+def test_gpus_that_tensorflow_has_no_kernels_for_are_warned_of(
+    machine_type, is_warned, capsys
 ):
-    assert bool(gpus.doubt_of(machine_type)) is is_doubted
+    gpus.warn_of(machine_type)
+    assert capsys.readouterr().err.startswith("WARNING: ") is is_warned

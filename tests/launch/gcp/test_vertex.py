@@ -79,6 +79,12 @@ def test_an_image_of_a_later_python_is_taken(capsys):
     assert "newest versions within setup.py's bounds" in shown.err
 
 
+def test_gpus_that_tensorflow_has_no_kernels_for_are_warned_of(capsys):
+    code, shown = show(capsys, replaced(VERTEX, machine_type="a4-highgpu-8g"))
+    assert code == 0
+    assert "WARNING: --machine_type=a4-highgpu-8g: TensorFlow" in shown.err
+
+
 def request_of(*more):
     words = [*VERTEX[1:], *more, "--", *TRAINER]
     return flags.request_of("vertex", *flags.read_flags("vertex", words))
