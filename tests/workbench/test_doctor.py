@@ -5,6 +5,7 @@ import pathlib
 import re
 import socket
 import subprocess
+import sys
 
 import pytest
 from packaging.requirements import Requirement
@@ -47,7 +48,7 @@ def test_a_page_has_a_line_for_each_thing_and_no_secret(capsys, monkeypatch):
 def test_tensorflow_is_asked_in_a_process_of_its_own(monkeypatch):
     said = '{"version": "2.21.0", "cuda": null, "devices": ["CPU"]}\n'
     done = subprocess.CompletedProcess([], 0, f"a line\n{said}", "")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    monkeypatch.setattr(devices, "finish", lambda *_: done)
     first, second = devices.tensorflow()
     assert first.words.startswith("2.21.0, for CPUs; starts in")
     assert second.words == "1 × CPU"
@@ -66,7 +67,7 @@ def test_a_tensorflow_that_does_not_start_ends_nothing(
     code, said, words, monkeypatch
 ):
     done = subprocess.CompletedProcess([], code, "", said)
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    monkeypatch.setattr(devices, "finish", lambda *_: done)
     (found,) = devices.tensorflow()
     assert words in found.words
     assert found.remedy
@@ -74,12 +75,11 @@ def test_a_tensorflow_that_does_not_start_ends_nothing(
 
 
 def test_a_tensorflow_that_does_not_answer_is_told(monkeypatch):
-    def run(words, timeout, **_):
-        raise subprocess.TimeoutExpired(words, timeout)
-
-    monkeypatch.setattr(subprocess, "run", run)
+    hang = [sys.executable, "-c", "import signal; signal.pause()"]
+    monkeypatch.setattr(devices, "module_command", lambda _: hang)
+    monkeypatch.setattr(devices, "START_SECS", 0.1)
     (found,) = devices.tensorflow()
-    assert "no answer within 120 s" in found.words
+    assert found.words.endswith("did not answer in 0.1 s")
 
 
 def test_what_stops_a_run_gives_code_1(capsys, monkeypatch):

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from typing import Any
 
 from trainer.devices import gpu_compiler
 from trainer.process.exits import UserError
+from trainer.process.programs import finish
 from trainer.process.surroundings import module_command
 from trainer.workbench.findings import discreet
 from trainer.workbench.findings import Finding
@@ -42,13 +42,9 @@ def _nvidia() -> Finding:
         return Finding("NVIDIA GPUs", there)
     asked = "--query-gpu=name,driver_version,memory.total"
     try:
-        done = subprocess.run(
-            ["nvidia-smi", asked, "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=TOOL_SECS,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        words = ["nvidia-smi", asked, "--format=csv,noheader"]
+        done = finish(words, TOOL_SECS)
+    except OSError as error:
         return Finding("NVIDIA GPUs", f"nvidia-smi does not answer: {error}")
     if done.returncode:
         said = " ".join((done.stdout or done.stderr).split())
@@ -70,16 +66,7 @@ def gpus_of(text: str) -> str:
 def tensorflow() -> Iterator[Finding]:
     """Says what TensorFlow sees, in a process of its own."""
     began = time.monotonic()
-    try:
-        done = subprocess.run(
-            module_command("trainer.workbench.probe"),
-            capture_output=True,
-            text=True,
-            timeout=START_SECS,
-        )
-    except subprocess.TimeoutExpired:
-        yield _not_started(f"no answer within {START_SECS:.0f} s")
-        return
+    done = finish(module_command("trainer.workbench.probe"), START_SECS)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no word"]
         yield _not_started(_SIGNALS.get(done.returncode, lines[-1]))
