@@ -6,6 +6,7 @@ import scipy.stats
 
 from tests.serving.test_ensemble import ensemble_of
 from tests.verbs import strata
+from trainer.problem.scores import judged
 from trainer.reports import paired
 
 
@@ -60,3 +61,20 @@ def test_a_set_and_a_run_are_not_compared(sets, trained):
     assert "is a set of runs" in err
     code, _, err = strata("compare", sets[0], sets[0])
     assert code == 2
+
+
+@pytest.mark.parametrize(
+    ("interval", "is_lower_better", "word"),
+    [
+        ([0.1, 0.3], False, "better"),
+        ([0.1, 0.3], True, "worse"),
+        ([-0.3, -0.1], True, "better"),
+        ([-0.3, -0.1], False, "worse"),
+        ([-0.1, 0.3], False, "noise"),
+        ([0.0, 0.3], True, "noise"),
+    ],
+)
+def test_a_difference_whose_interval_holds_0_is_noise(
+    interval, is_lower_better, word
+):
+    assert judged(interval, is_lower_better=is_lower_better) == word

@@ -75,6 +75,19 @@ def of_difference(
     return [gap - below, gap + above]
 
 
+def judged(interval: list[float], *, is_lower_better: bool) -> str:
+    """Says whether a difference of a score is "better", "worse" or "noise".
+
+    Args:
+      interval: of the difference.
+      is_lower_better: whether less of the score is better.
+    """
+    low, high = interval
+    if low <= 0 <= high:
+        return "noise"
+    return "better" if (low > 0) != is_lower_better else "worse"
+
+
 def calibration(confidence: np.ndarray, right: np.ndarray) -> dict[str, Any]:
     """Returns the expected calibration error, and the bins it is made of.
 

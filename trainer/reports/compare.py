@@ -185,11 +185,9 @@ def verdict(metric: str, first: StoredRun, other: StoredRun) -> str:
     if first.record["data"]["name"] != other.record["data"]["name"]:
         return "other data"
     low, high = scores.of_difference(value, interval, held, held_interval)
-    told = f"{value - held:+.4f} ({low:+.4f} to {high:+.4f})"
-    if low <= 0 <= high:
-        return f"{told}: noise"
-    is_better = (low > 0) != (metric in first.problem.lower_is_better)
-    return f"{told}: {'better' if is_better else 'worse'}"
+    is_lower = metric in first.problem.lower_is_better
+    words = scores.judged([low, high], is_lower_better=is_lower)
+    return f"{value - held:+.4f} ({low:+.4f} to {high:+.4f}): {words}"
 
 
 def verdicts(runs: list[StoredRun]) -> str:

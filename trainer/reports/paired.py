@@ -6,6 +6,7 @@ from typing import NamedTuple
 from trainer.finished import stored_run
 from trainer.finished.stored_run import StoredRun
 from trainer.finished.trained_run import ENSEMBLE_FILE
+from trainer.problem.scores import judged
 from trainer.process.exits import UserError
 from trainer.reports.pages import Table
 from trainer.storage import staging
@@ -129,11 +130,12 @@ def _told(
 ) -> str:
     found = paired(first, other, _share(run))  # type: ignore[arg-type]
     low, high = found.interval
-    told = f"{found.difference:+.4f} ({low:+.4f} to {high:+.4f})"
-    if low <= 0 <= high:
-        return f"{told}, p {found.p:.2g}: noise"
-    is_better = (low > 0) != (metric in run.problem.lower_is_better)
-    return f"{told}, p {found.p:.2g}: {'better' if is_better else 'worse'}"
+    is_lower = metric in run.problem.lower_is_better
+    words = judged(found.interval, is_lower_better=is_lower)
+    return (
+        f"{found.difference:+.4f} ({low:+.4f} to {high:+.4f}),"
+        f" p {found.p:.2g}: {words}"
+    )
 
 
 def _share(run: StoredRun) -> float:
