@@ -35,7 +35,7 @@ from trainer.launch.supervise.trainer import newest_step
 from trainer.launch.supervise.trainer import TRAINER
 from trainer.launch.supervise.workers import Worker
 from trainer.process import output
-from trainer.process.ending import ending
+from trainer.process.end_hook import ending
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.process.exits import verb

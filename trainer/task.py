@@ -23,7 +23,7 @@ from trainer.journal.outlets import Outlets
 from trainer.process import exposition
 from trainer.process import heartbeat
 from trainer.process import output
-from trainer.process.ending import ending
+from trainer.process.end_hook import ending
 from trainer.process.exits import DONE
 from trainer.process.exits import leave
 from trainer.process.exits import verb

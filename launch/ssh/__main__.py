@@ -24,7 +24,7 @@ from trainer.launch.ssh.openssh import worker_command
 from trainer.launch.supervise.policy import Policy
 from trainer.launch.supervise.supervisor import supervise
 from trainer.process import output
-from trainer.process.ending import ending
+from trainer.process.end_hook import ending
 from trainer.process.exits import INTERRUPTED
 from trainer.process.exits import UserError
 from trainer.process.exits import verb

@@ -11,7 +11,7 @@ import pytest
 
 from trainer.process import exits
 from trainer.process import hooks
-from trainer.process.ending import ending
+from trainer.process.end_hook import ending
 from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
 from trainer.process.hooks import Hook
