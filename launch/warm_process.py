@@ -22,7 +22,7 @@ import traceback
 from collections.abc import Mapping
 from typing import NoReturn
 
-from trainer.launch.supervise.birth import die_with_parent
+from trainer.process.parent import die_with_parent
 
 # Most bytes of an order: a command line and an environment.
 MOST_BYTES = 2**17

@@ -8,8 +8,8 @@ from typing import Any
 
 from trainer.launch.gcp import gcloud
 from trainer.launch.gcp.gcloud import Words
-from trainer.launch.supervise.birth import die_with_parent
 from trainer.process.exits import UserError
+from trainer.process.parent import die_with_parent
 from trainer.process.programs import CHANGE_SECS
 from trainer.process.programs import finish
 

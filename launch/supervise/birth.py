@@ -1,11 +1,7 @@
 """How a process of a job begins: in its network, and bound to its maker."""
 
-import ctypes
-import signal
-
 from trainer.launch.supervise.enclosure import Enclosure
-
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+from trainer.process.parent import die_with_parent
 
 
 def begin(enclosure: Enclosure | None) -> None:
@@ -18,8 +14,3 @@ def begin(enclosure: Enclosure | None) -> None:
         enclosure.enter()
     # Last: the kernel forgets it where rights change.
     die_with_parent()
-
-
-def die_with_parent() -> None:
-    """Has the kernel kill this process when its maker dies."""
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)

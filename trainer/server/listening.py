@@ -1,7 +1,6 @@
 """From an application to a process that answers, or to several."""
 
 import contextlib
-import ctypes
 import functools
 import multiprocessing
 import os
@@ -23,6 +22,7 @@ from trainer.process.exits import DONE
 from trainer.process.exits import MISTAKE
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
+from trainer.process.parent import die_with_parent
 from trainer.server.patience import PatientProtocol
 from trainer.server.settings import Address
 from trainer.server.settings import Settings
@@ -33,7 +33,6 @@ IDLE_SECS = 75
 BACKLOG = 2048
 # Until a worker that imports TensorFlow on a busy machine answers.
 START_SECS = 300
-_PR_SET_PDEATHSIG = 1
 
 
 def url_of(address: Address, taken: socket.socket) -> str:
@@ -82,8 +81,8 @@ def _serve_by_workers(
 
 def _of_worker(settings: Settings) -> ASGIApp:
     """Makes a worker's application; it ends where it cannot."""
-    if sys.platform == "linux":  # that none outlives who restarts it
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    # None outlives who restarts it.
+    die_with_parent(signal.SIGTERM)
     parent = multiprocessing.parent_process()
     if parent is not None and not parent.is_alive():
         sys.exit(STARTUP_FAILURE)
