@@ -63,7 +63,7 @@ class TimedWarm(Warm):
 
 def main(argv: list[str]) -> int:
     """Runs a sweep of the words, and prints what it cost."""
-    sweep.Warm = TimedWarm  # type: ignore[misc]
+    sweep.Warm = TimedWarm  # type: ignore[assignment, misc]
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         code = sweep.main([*argv, f"--workdir={folder}/sweep"])

@@ -102,7 +102,7 @@ def test_each_extra_of_a_user_is_told_once():
     ours = {"docs", "test", "lint", "dev"}
     found = importlib.metadata.metadata(DISTRIBUTION)
     assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(
-        set(found.get_all("Provides-Extra")) - ours
+        set(found.get_all("Provides-Extra") or ()) - ours
     )
 
 

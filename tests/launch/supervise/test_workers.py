@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import Any
 
 import pytest
 
@@ -122,7 +123,7 @@ class Deaf:
 
 
 def test_a_spares_child_is_told_once_it_gives_a_sign():
-    child = Deaf()
+    child: Any = Deaf()
     worker = Worker(0, ["trainer.task"], {}, Tee("[0] "), spare=child)
     worker.send(signal.SIGTERM)
     assert worker.poll() is None
@@ -138,7 +139,7 @@ def test_a_spares_child_is_told_once_it_gives_a_sign():
 
 
 def test_a_spares_child_is_killed_whatever_it_hears():
-    child = Deaf()
+    child: Any = Deaf()
     worker = Worker(0, ["trainer.task"], {}, Tee("[0] "), spare=child)
     worker.send(signal.SIGTERM)
     worker.send(signal.SIGKILL)
