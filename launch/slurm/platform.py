@@ -12,6 +12,7 @@ from trainer.launch.jobs.job import RUNNING
 from trainer.launch.jobs.job import WAITING
 from trainer.launch.jobs.run import read
 from trainer.launch.jobs.run import Run
+from trainer.launch.slurm import script
 from trainer.launch.slurm.batch import FILE
 from trainer.launch.slurm.batch import Stored
 from trainer.process.exits import UserError
@@ -88,7 +89,7 @@ def stop(job: Job) -> str:
     """
     if job.run is not None:
         return workdirs.stop_run(job.run)
-    done = finish(["scancel", "--signal=TERM", job.name], ASK_SECS)
+    done = finish(script.stop(job.name), ASK_SECS)
     if done.returncode:
         raise UserError(f"scancel: {complaint(done)}")
     return (

@@ -115,26 +115,28 @@ def submit(text: str) -> str:
     return done.stdout.strip().partition(";")[0]
 
 
-def told(
-    wanted: argparse.Namespace,
-    number: str,
-    workdir: str,
-    *,
-    stop: str = "--signal=TERM",
-) -> str:
+def stop(number: str) -> list[str]:
+    """Returns the command that has a job write a checkpoint and end.
+
+    It tells the batch script, which alone stands between two starts of the
+    workers, and which is all that a task of a sweep has.
+    """
+    return ["scancel", "--batch", "--signal=TERM", number]
+
+
+def told(wanted: argparse.Namespace, number: str, workdir: str) -> str:
     """Returns how a job that was submitted is followed and ended.
 
     Args:
       wanted: its flags.
       number: that Slurm gave it.
       workdir: of the job.
-      stop: the options of scancel by which its trainers are told to end.
     """
     log = log_of(wanted, f"{number}_*" if is_array(wanted) else number)
     rows = [
         [f"squeue --jobs={number}", "how it stands"],
         [f"tail -F {log}", "what it says"],
-        [f"scancel {stop} {number}", "stop it with a checkpoint"],
+        [" ".join(stop(number)), "stop it with a checkpoint"],
         [f"scancel {number}", "end it"],
     ]
     lines = lay_out([[f"  {first}", words] for first, words in rows], left=2)

@@ -68,9 +68,7 @@ def on_slurm(
         with exact():
             print(text, end="")
         return DONE
-    # Its tasks run in the batch script itself, without srun.
-    stop = "--batch --signal=TERM"
-    print(told(asked, submit(text), str(workdir), stop=stop))
+    print(told(asked, submit(text), str(workdir)))
     return DONE
 
 

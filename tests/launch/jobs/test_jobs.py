@@ -182,7 +182,7 @@ def test_slurms_jobs_are_those_of_squeue(
     assert command.main(["stop", "slurm/1200"]) == 0
     assert (tmp_path / "runs/one/STOP").exists()
     assert command.main(["stop", "slurm/1201"]) == 0
-    assert "--signal=TERM 1201" in (tmp_path / "asked").read_text()
+    assert "--batch --signal=TERM 1201" in (tmp_path / "asked").read_text()
 
 
 def test_a_platform_that_fails_is_told_and_hides_no_other(

@@ -171,7 +171,7 @@ def test_a_job_that_was_submitted_is_followed_by_its_number(
     assert [line.strip().split("  ")[0] for line in lines] == [
         "squeue --jobs=4711",
         "tail -F strata-digits-4711_*.log",
-        "scancel --signal=TERM 4711",
+        "scancel --batch --signal=TERM 4711",
         "scancel 4711",
     ]
 

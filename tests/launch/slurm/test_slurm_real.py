@@ -8,6 +8,7 @@ import pytest
 from tests import forked
 from tests.faults import jobs
 from tests.faults import slurm
+from trainer.launch.slurm import script
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +66,7 @@ def test_a_job_that_is_told_to_leave_is_queued_again(lab, calm, tmp_path):
     workdir = tmp_path / "run"
     number = start(lab, workdir, "--requeue")
     wait_for_checkpoint(workdir)
-    lab.ask("scancel", "--signal=TERM", number)
+    lab.ask(*script.stop(number))
     assert lab.finish(number) == "COMPLETED", output(workdir)
     found = output(workdir)
     assert "cluster: 2 workers, by slurm; this is worker 0 (n08:" in found
