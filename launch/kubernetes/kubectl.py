@@ -41,12 +41,21 @@ def describe(request: Request, context: str) -> str:
     )
 
 
-def removal(request: Request) -> str:
-    """Returns the command that removes all that is made for a job."""
-    where = f" --namespace={request.namespace}" if request.namespace else ""
-    own = "jobset" if request.is_job_set else "job,service"
-    instance = f"-l {INSTANCE_LABEL}={request.name}"
+def removal(name: str, namespace: str | None, *, is_job_set: bool) -> str:
+    """Returns the command that removes all that is made for a job.
+
+    A cluster that knows of no JobSets refuses the word.
+    """
+    where = f" --namespace={namespace}" if namespace else ""
+    own = "jobset" if is_job_set else "job,service"
+    instance = f"-l {INSTANCE_LABEL}={name}"
     return f"kubectl delete {own},networkpolicy{where} {instance}"
+
+
+def _removal_of(request: Request) -> str:
+    return removal(
+        request.name, request.namespace, is_job_set=request.is_job_set
+    )
 
 
 def ends(request: Request) -> str:
@@ -56,7 +65,7 @@ def ends(request: Request) -> str:
         f"makes: {kinds} {request.name}, {request.nodes} pod(s)\n"
         f"deleted by: the cluster, which ends it after"
         f" {request.max_secs / 3600:g} h and removes it a week later, or"
-        f" {removal(request)}"
+        f" {_removal_of(request)}"
     )
 
 
@@ -92,7 +101,7 @@ def _create(request: Request) -> int:
     text = to_yaml(objects(request))
     where = f" --namespace={request.namespace}" if request.namespace else ""
     instance = f"-l {INSTANCE_LABEL}={request.name}"
-    remove = removal(request)
+    remove = _removal_of(request)
     # The cluster checks all of it before it makes any of it. Not `apply`,
     # which would change a job of the same name.
     words = ("create", "--validate=strict", "--filename=-")

@@ -13,6 +13,7 @@ from trainer.launch.jobs.job import PlatformError
 from trainer.launch.jobs.job import RUNNING
 from trainer.launch.jobs.job import WAITING
 from trainer.launch.jobs.run import Run
+from trainer.launch.kubernetes.kubectl import removal
 from trainer.launch.kubernetes.pods import CONTAINER
 from trainer.launch.kubernetes.request import CHIEF
 from trainer.launch.kubernetes.request import INSTANCE_LABEL
@@ -55,6 +56,8 @@ def _job(item: dict[str, Any]) -> Job:
     ]
     state = ENDED if ended else RUNNING if active else WAITING
     began = status.get("startTime")
+    owners = [owner["kind"] for owner in metadata.get("ownerReferences", [])]
+    kind = "JobSet" if "JobSet" in owners else "Job"
     return Job(
         launcher=NAME,
         name=metadata.get("labels", {}).get(INSTANCE_LABEL, metadata["name"]),
@@ -63,7 +66,7 @@ def _job(item: dict[str, Any]) -> Job:
         machines=(("pod", active),) if active else (),
         began_unix_secs=began
         and datetime.datetime.fromisoformat(began).timestamp(),
-        place=metadata["namespace"],
+        place=f"{metadata['namespace']}/{kind}",
     )
 
 
@@ -94,10 +97,8 @@ def stop(job: Job) -> str:
         for pod in json.loads(found.stdout)["items"]
         if pod.get("status", {}).get("phase") == "Running"
     ]
-    remove = (
-        f"kubectl delete jobset,job,service,networkpolicy"
-        f" --namespace={job.place} -l {INSTANCE_LABEL}={job.name}"
-    )
+    namespace, kind = job.place.split("/")
+    remove = removal(job.name, namespace, is_job_set=kind == "JobSet")
     if not pods:
         raise UserError(
             f"the chief of {job.title} runs in no pod; {remove} removes the job"
@@ -117,7 +118,7 @@ def stop(job: Job) -> str:
             f" {workdir or 'WORKDIR'}/STOP"
         )
     done = _kubectl(
-        *("exec", f"--namespace={job.place}", pods[0]["metadata"]["name"]),
+        *("exec", f"--namespace={namespace}", pods[0]["metadata"]["name"]),
         *(f"--container={CONTAINER}", "--", "touch", f"{workdir}/STOP"),
     )
     if done.returncode:
@@ -130,7 +131,8 @@ def _of_pods(
 ) -> subprocess.CompletedProcess[str]:
     """Asks of a job's pods, or of those with a further label."""
     labels = ",".join(filter(None, [f"{INSTANCE_LABEL}={job.name}", label]))
-    return _kubectl(*words, f"--selector={labels}", f"--namespace={job.place}")
+    namespace = job.place.partition("/")[0]
+    return _kubectl(*words, f"--selector={labels}", f"--namespace={namespace}")
 
 
 def _kubectl(*words: str) -> subprocess.CompletedProcess[str]:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import time
+from typing import Any
 
 import pytest
 
@@ -206,7 +207,7 @@ PODS = {
         }
     ]
 }
-KUBERNETES_JOBS = {
+KUBERNETES_JOBS: dict[str, Any] = {
     "items": [
         {
             "metadata": {
@@ -244,9 +245,18 @@ esac"""
     assert command.main(["logs", "kubernetes/mnist"]) == 0
     assert capsys.readouterr().out == "MLP score: 98.00%\n"
     assert command.main(["stop", "kubernetes/mnist"]) == 0
+    told = capsys.readouterr().out
+    assert "kubectl delete job,service,networkpolicy --namespace=team" in told
     asked = (tmp_path / "asked").read_text()
     assert "-- touch /shared/one/STOP" in asked
     assert "--namespace=team mnist-0-x7k2p --container=trainer" in asked
+    of_set = KUBERNETES_JOBS["items"][0]["metadata"]
+    owners = {"ownerReferences": [{"kind": "JobSet", "name": "mnist"}]}
+    owned = {**KUBERNETES_JOBS["items"][0], "metadata": of_set | owners}
+    (tmp_path / "jobs.json").write_text(json.dumps({"items": [owned]}))
+    assert command.main(["stop", "kubernetes/mnist"]) == 0
+    told = capsys.readouterr().out
+    assert "kubectl delete jobset,networkpolicy --namespace=team" in told
 
 
 def test_jobs_on_google_cloud_are_those_that_are_noted(
