@@ -58,5 +58,9 @@ def test_long_names_leave_room_for_the_cells(name):
     rendering.pixels_of(drawing)
     box = axes_of(drawing).get_window_extent()
     assert min(box.width, box.height) > rendering.PIXELS_PER_INCH
+    first, second = axes_of(drawing).get_xticklabels()
+    ends = [label.get_window_extent().x1 for label in (first, second)]
+    cell = box.width / 2
+    assert ends == pytest.approx([box.x0 + cell / 2, box.x1 - cell / 2], abs=15)
     shown = axes_of(drawing).get_yticklabels()[0].get_text()
     assert shown == name or (shown[-1] == "…" and name.startswith(shown[:-1]))

@@ -43,7 +43,10 @@ def frame(labels: Sequence[str]) -> Drawing:
     side = min(7.5, max(3.4, 1.4 + 0.32 * classes, 1.9 + 0.1 * widest))
     with blank((side, side)) as (figure, axes):
         axes.grid(visible=False)
-        axes.set_xticks(places, names, rotation=45)
+        # Each name ends at its own column.
+        axes.set_xticks(
+            places, names, rotation=45, ha="right", rotation_mode="anchor"
+        )
         axes.set_yticks(places, names)
         axes.set(xlabel="predicted", ylabel="true", aspect="equal")
         axes.set(xlim=(-0.5, classes - 0.5), ylim=(classes - 0.5, -0.5))
