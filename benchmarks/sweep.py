@@ -13,6 +13,7 @@ import tempfile
 import time
 from typing import Any
 
+from trainer.launch.supervise.enclosure import Enclosure
 from trainer.launch.sweep import __main__ as sweep
 from trainer.launch.warm import Child
 from trainer.launch.warm import Warm
@@ -46,8 +47,8 @@ class TimedWarm(Warm):
     others: list[float]
     ready: float
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, enclosure: Enclosure | None = None) -> None:
+        super().__init__(enclosure)
         TimedWarm.trials, TimedWarm.others, TimedWarm.ready = [], [], 0.0
 
     def start(self, words: list[str], *args: Any, **how: Any) -> Any:

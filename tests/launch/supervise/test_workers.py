@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from trainer.launch.supervise.signals import Signals
+from trainer.launch.supervise.spare import Spare
 from trainer.launch.supervise.tee import Tee
 from trainer.launch.supervise.workers import HUNG_SECS
 from trainer.launch.supervise.workers import UNKILLABLE_SECS
@@ -103,16 +104,18 @@ def test_a_process_that_cannot_be_killed_is_not_waited_for(capsys):
     assert capsys.readouterr().out.count("hung, killed") == 1
 
 
-class Deaf:
+class Deaf(Spare):
     """A spare and its child, which beats as the test has it.
 
     Attributes:
       sent: the signals that the child was sent.
     """
 
+    def __init__(self):
+        self.sent = []
+
     def start(self, words, descriptors, environment):
         self.beating = os.dup(int(environment[HEARTBEAT_FD]))
-        self.sent = []
         return self
 
     def poll(self):
