@@ -22,6 +22,7 @@ import traceback
 from collections.abc import Mapping
 from typing import NoReturn
 
+from trainer.process.interruption import end_at_once
 from trainer.process.parent import die_with_parent
 
 # Most bytes of an order: a command line and an environment.
@@ -181,6 +182,9 @@ def _tell(status: int, number: int) -> None:
 
 def main(orders: int) -> None:
     """Serves the orders that come by a socket's descriptor."""
+    # No Ctrl-C comes here. It ends a child that is no trainer yet without a
+    # word, as it does a trainer that only began.
+    end_at_once()
     import_trainer()
     _Server(socket.socket(fileno=orders)).serve()
 

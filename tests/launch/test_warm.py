@@ -79,6 +79,15 @@ def test_what_is_sent_before_it_is_forked_reaches_it():
         assert child.pid
 
 
+@imports
+def test_ctrl_c_ends_one_that_is_no_command_yet_without_a_word(capfd):
+    with Warm() as own:
+        child = own.start([MODULE, "wait", "0"], {})
+        child.send_signal(signal.SIGINT)
+        assert child.wait(60) == -signal.SIGINT
+    assert capfd.readouterr().err == ""
+
+
 def test_one_that_is_not_forked_can_be_killed():
     with Warm() as own:
         own._process.send_signal(signal.SIGSTOP)
