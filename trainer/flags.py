@@ -425,7 +425,7 @@ def _read(words: _Words) -> Flags:
         # An empty word is a shell's empty variable, in quotes.
         rest = values(["task", *filter(None, words.others)])
     except absl_flags.UnrecognizedFlagError as error:
-        raise _unknown_flag(error.flagname) from error
+        raise UnknownFlagError(error.flagname) from error
     except absl_flags.Error as error:
         raise UserError(_first_and_last_line(error)) from error
     if len(rest) > 1:
@@ -453,16 +453,23 @@ def _read(words: _Words) -> Flags:
     return found
 
 
-def _unknown_flag(name: str) -> UserError:
-    """Returns the error for a flag that there is not, with the nearest."""
-    paths = [path for path, _, _ in fields(Config())]
-    # By the last part of its path, as people call a field.
-    leaves = {path.rpartition(".")[2]: path for path in reversed(paths)}
-    known = {field.name: field.name for field in _FLAGS}
-    known = {leaf: f"config.{path}" for leaf, path in leaves.items()} | known
-    near = difflib.get_close_matches(name, known, n=1)
-    remedy = f"did you mean --{known[near[0]]}?" if near else "see --help"
-    return UserError(f"--{name} is not a flag of the trainer; {remedy}")
+class UnknownFlagError(UserError):
+    """A flag that the trainer does not have, told with the nearest.
+
+    Attributes:
+      name: as it was given, without its hyphens.
+    """
+
+    def __init__(self, name: str) -> None:
+        paths = [path for path, _, _ in fields(Config())]
+        # By the last part of its path, as people call a field.
+        leaves = {path.rpartition(".")[2]: path for path in reversed(paths)}
+        known = {leaf: f"config.{path}" for leaf, path in leaves.items()}
+        known |= {field.name: field.name for field in _FLAGS}
+        near = difflib.get_close_matches(name, known, n=1)
+        remedy = f"did you mean --{known[near[0]]}?" if near else "see --help"
+        super().__init__(f"--{name} is not a flag of the trainer; {remedy}")
+        self.name = name
 
 
 def _of_fields(

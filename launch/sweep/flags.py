@@ -1,9 +1,11 @@
 """The command line of `strata sweep`."""
 
 import argparse
+import difflib
 import functools
+from collections.abc import Collection
 
-from trainer.flags import joined
+from trainer import flags
 from trainer.launch.command_line import at_least
 from trainer.launch.command_line import positive
 from trainer.launch.sweep.plan import word_of
@@ -126,7 +128,7 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         help="show what would be done, and do nothing",
     )
     wanted, words = parser.parse_known_args(argv)
-    words = joined(words)
+    words = flags.joined(words)
     # A folder that stands alone is the sweep's, as a run's is the trainer's.
     for word in [w for w in words if w.startswith(_OWN)]:
         words.remove(word)
@@ -136,4 +138,33 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     for field in ("group", "order"):
         if getattr(wanted, field) is not None:
             words.append(word_of(f"data.{field}", getattr(wanted, field)))
-    return wanted, [f"--config={wanted.config}", *words]
+    if wanted.launcher_flags and wanted.launcher == "local":
+        raise UserError(
+            "--launcher_flags are for --launcher=slurm or kubernetes; name one"
+            " of them, or leave the flags out"
+        )
+    words = [f"--config={wanted.config}", *words]
+    _check(words, own=set(vars(wanted)))
+    return wanted, words
+
+
+def _check(words: list[str], own: Collection[str]) -> None:
+    """Checks that the trainer knows the flags that the sweep does not.
+
+    Args:
+      words: of the trainer.
+      own: the names of the sweep's flags, one of which may be meant.
+
+    Raises:
+      UserError: it does not, or would refuse them otherwise.
+    """
+    try:
+        flags.read(words)
+    except flags.UnknownFlagError as error:
+        near = difflib.get_close_matches(error.name, own, n=1)
+        if not near:
+            raise
+        raise UserError(
+            f"--{error.name} is not a flag of strata sweep; did you mean"
+            f" --{near[0]}?"
+        ) from error
