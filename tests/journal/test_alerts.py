@@ -94,6 +94,14 @@ def test_a_run_at_chance_for_epochs_is_told_once():
     assert watch.of_guess(400, 4.0, 2.3, 2.3) == []
 
 
+def test_a_small_tables_first_steps_are_not_taken_for_its_end():
+    watch = Alerts()
+    assert watch.of_guess(6, 3.0, 1.93, 1.78) == []
+    assert watch.of_guess(50, 25.0, 1.78, 1.78) == []
+    (line,) = watch.of_guess(100, 50.0, 1.78, 1.78)
+    assert line.startswith("learns_nothing at step 100: after 50 epochs the")
+
+
 def test_a_run_that_learnt_once_is_not_at_chance():
     watch = Alerts()
     assert watch.of_guess(100, 1.0, 2.2, 2.3) == []

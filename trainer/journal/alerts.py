@@ -8,9 +8,11 @@ import statistics
 # The loss of an interval counts as diverging at so many times the least so
 # far, where it is above the first one, too.
 LOSS_RATIO = 2.0
-# A run learns nothing where, over so many epochs, no interval's loss was below
-# that of guessing by more than this share of it.
+# A run learns nothing where, over so many epochs and steps, no interval's loss
+# was below that of guessing by more than this share of it. A small table's
+# epochs are a step or two.
 LEAST_EPOCHS = 3
+LEAST_STEPS = 100
 LEAST_GAIN = 0.01
 # A gradient counts as exploding at so many times the median before it.
 GRADIENT_RATIO = 100.0
@@ -79,7 +81,8 @@ class Alerts:
         """
         if loss < guess_loss - LEAST_GAIN * abs(guess_loss):
             self._has_learnt = True
-        if self._has_learnt or epochs < LEAST_EPOCHS:
+        is_early = epochs < LEAST_EPOCHS or step < LEAST_STEPS
+        if self._has_learnt or is_early:
             return []
         return self._once(
             "learns_nothing",
