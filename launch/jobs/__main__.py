@@ -6,6 +6,7 @@ launcher's part of it is a module of four words: `launch/jobs/job.py`.
 
 import argparse
 import importlib
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from trainer.launch.jobs.job import Platform
 from trainer.launch.jobs.job import PlatformError
 from trainer.launch.jobs.run import Run
 from trainer.launch.jobs.run import runs_in
+from trainer.launch.jobs.workdirs import LAUNCHERS
 from trainer.process.arguments import Parser
 from trainer.process.columns import lay_out
 from trainer.process.exits import UserError
@@ -62,6 +64,11 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         "--all", action="store_true", help="list those that ended, too"
     )
     wanted = parser.parse_args(argv)
+    for folder in wanted.runs or []:
+        if not os.path.isdir(folder):
+            raise UserError(
+                f"--runs={folder} is no folder; name one that holds workdirs"
+            )
     needs_job = wanted.verb in ("status", "logs", "stop")
     if needs_job != (wanted.job is not None):
         need = "needs a JOB" if needs_job else "takes no JOB"
@@ -76,11 +83,21 @@ def platform_of(launcher: str) -> Platform:
     return found
 
 
-def find(folders: list[str]) -> list[Job]:
-    """Lists the jobs of all launchers; a platform that fails is told of."""
+def find(folders: list[str], title: str | None = None) -> list[Job]:
+    """Lists the jobs of all launchers; a platform that fails is told of.
+
+    Args:
+      folders: to look in for workdirs.
+      title: of the only job that is wanted. One that begins with a launcher has
+        no other one asked.
+    """
     runs = runs_in(folders)
     found: list[Job] = []
+    launcher = (title or "").partition("/")[0]
+    is_named = launcher in (*PLATFORMS, *LAUNCHERS)
     for name in PLATFORMS:
+        if is_named and name != launcher:
+            continue
         try:
             found += platform_of(name).find(runs)
         except PlatformError as error:
@@ -197,7 +214,7 @@ def main(argv: list[str]) -> int:
       UserError: there is no such job, or it cannot be told.
     """
     wanted = _parse(argv)
-    jobs = find(wanted.runs or ["runs"])
+    jobs = find(wanted.runs or ["runs"], wanted.job)
     shown = [j for j in jobs if wanted.all or j.state != ENDED]
     if wanted.verb == "list":
         return _list(shown)

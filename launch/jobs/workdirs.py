@@ -18,6 +18,7 @@ _PARENTS = {
     b"trainer.launch.ssh.host": "ssh",
 }
 PLAIN = "train"
+LAUNCHERS = (PLAIN, *_PARENTS.values())
 
 
 def find(runs: Sequence[Run]) -> list[Job]:

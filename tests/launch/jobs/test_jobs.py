@@ -112,6 +112,7 @@ def test_nothing_runs(capsys):
         (["list", "x"], "strata jobs list takes no JOB"),
         (["status", "gcp/x"], "there is no job 'gcp/x'; there are none"),
         (["halt"], "invalid choice: 'halt'"),
+        (["--runs=gone"], "--runs=gone is no folder"),
     ],
 )
 def test_a_mistake_is_one_line(words, told, capsys):
@@ -196,6 +197,18 @@ def test_a_platform_that_fails_is_told_and_hides_no_other(
     shown = capsys.readouterr()
     assert "jobs of slurm are not shown: squeue: Unable" in shown.err
     assert "train/runs/one" in shown.out
+
+
+def test_a_job_that_names_its_launcher_has_no_other_asked(
+    tmp_path, monkeypatch, nowhere, capsys
+):
+    make_run(tmp_path / "runs/one", code=0)
+    tool(tmp_path, monkeypatch, nowhere, "squeue", "slurm", "exit 1")
+    assert command.main(["status", "train/runs/one"]) == 0
+    assert not (tmp_path / "asked").exists()
+    assert capsys.readouterr().err == ""
+    assert command.main(["status", "runs/one"]) == 0
+    assert (tmp_path / "asked").exists()
 
 
 PODS = {
