@@ -133,9 +133,14 @@ def test_vertex_ais_further_keys_are_left_aside():
     told["cluster"] = WITH_CHIEF | {"evaluator": ["e:1"]}
     assert discovery.read({"TF_CONFIG": json.dumps(told)}) == place
     told["task"] = {"type": "evaluator", "index": 0}
-    assert discovery.read({"TF_CONFIG": json.dumps(told)}).is_evaluator
+    elsewhere = {"TF_CONFIG": json.dumps(told)}
+    there = elsewhere | {"AIP_CHECKPOINT_DIR": "gs://b/run/checkpoints/"}
+    assert discovery.read(there).is_evaluator
+    with pytest.raises(UserError, match="'evaluator', and a run scores itself"):
+        discovery.read(elsewhere)
     del told["cluster"]
-    assert discovery.read({"TF_CONFIG": json.dumps(told)}).is_evaluator
+    there["TF_CONFIG"] = json.dumps(told)
+    assert discovery.read(there).is_evaluator
 
 
 @pytest.mark.parametrize("has_chief", [False, True])

@@ -12,6 +12,7 @@ from trainer.cluster.place import Cluster
 from trainer.cluster.place import JOBS
 from trainer.cluster.place import split_address
 from trainer.process.exits import UserError
+from trainer.storage import vertex
 
 # The ports of a Slurm step's tasks: so many for each of so many jobs, from
 # here to below Linux's ephemeral ports.
@@ -49,6 +50,11 @@ def read(environment: Mapping[str, str]) -> Cluster:
     # No part of the cluster: TensorFlow and Vertex AI start it beside.
     named.pop("evaluator", None)
     if kind == "evaluator":
+        # There a code other than 0 would end the job.
+        if vertex.workdir(environment) is None:
+            raise _refusal(
+                text, "has task type 'evaluator', and a run scores itself"
+            )
         return Cluster(is_evaluator=True)
     if task and kind not in JOBS:
         raise _refusal(
