@@ -14,7 +14,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TIMEOUT_SECS = 300
 
 
-def run(kind, text, folder):
+def run(kind, text, folder, timeout_secs=TIMEOUT_SECS):
     """Runs a block in a folder; returns what it printed on stdout."""
     commands = {"sh": ["bash", "-e"], "python": [sys.executable]}
     environment = os.environ | {
@@ -27,7 +27,7 @@ def run(kind, text, folder):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_SECS,
+        timeout=timeout_secs,
     )
     assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
     return done.stdout

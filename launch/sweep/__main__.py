@@ -90,12 +90,6 @@ def _check_end(wanted: argparse.Namespace, plan: Plan) -> None:
     Raises:
       UserError: the data does not allow it.
     """
-    if wanted.keep > 1 and not plan.is_one_model:
-        raise UserError(
-            f"--keep={wanted.keep}: with --seeds or --folds each run encodes"
-            " the table by its own training rows, and such runs are no one"
-            " model; leave one of them out"
-        )
     if wanted.refit and plan.has_own_validation:
         raise UserError(
             "--refit: the data has a validation split of its own, which is no"

@@ -51,8 +51,6 @@ class Plan:
       members: the runs of each trial.
       fingerprint: of the data.
       rows: of the data's splits.
-      is_one_model: whether runs of it can be read as one: not where a table's
-        rows are encoded by other training rows in each.
       has_own_validation: whether the data comes with a validation split.
       notes: what was chosen here, a line each.
     """
@@ -66,7 +64,6 @@ class Plan:
     members: tuple[Member, ...]
     fingerprint: str
     rows: Mapping[str, int]
-    is_one_model: bool
     has_own_validation: bool
     notes: tuple[str, ...]
 
@@ -180,7 +177,6 @@ def settle(
         members=members,
         fingerprint=sources.fingerprint(dataset),
         rows=rows,
-        is_one_model=len(members) == 1 or dataset.encoding is None,
         has_own_validation=has_own,
         notes=tuple(notes),
     )

@@ -7,7 +7,7 @@ import shlex
 from typing import Any
 from typing import TypedDict
 
-from trainer.finished.trained_run import ENSEMBLE_FILE
+from trainer.finished.stored_run import ENSEMBLE_FILE
 from trainer.launch.sweep.crew import Crew
 from trainer.launch.sweep.following import score_of
 from trainer.launch.sweep.plan import Plan
@@ -108,7 +108,7 @@ def finish(
     }
     value = sealed({"members": kept})
     write_atomically(workdir / ENSEMBLE_FILE, to_json(value))
-    if plan.is_one_model and len(kept) > 1:
+    if len(kept) > 1:
         name = f"{best.number:04d}_mean_of_{len(kept)}"
         found = _test(plan, crew, workdir, pathlib.PurePath(), name)
         outcome["kept_test"] = found["evaluation"]["test"].get(plan.metric)
@@ -191,8 +191,7 @@ def told(plan: Plan, outcome: Outcome, workdir: pathlib.Path) -> str:
     if outcome["kept_test"] is not None:
         name = f"mean of {len(outcome['kept'])} runs"
         rows.append([name, f"test {metric} {outcome['kept_test']:.4f}"])
-    if plan.is_one_model:
-        rows.append(["model", f"strata predict --workdir={workdir} …"])
+    rows.append(["model", f"strata predict --workdir={workdir} …"])
     rows.append(["command", command_of(plan, outcome)])
     rows.append(["workdir", os.fspath(workdir)])
     return lay_out(rows, left=2)

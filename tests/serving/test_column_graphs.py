@@ -1,5 +1,6 @@
 """TensorFlow makes of cells what NumPy does, to the bit."""
 
+import dataclasses
 import datetime
 import random
 
@@ -9,7 +10,7 @@ import tensorflow as tf
 
 from trainer.serving import column_graphs
 from trainer.sources import Encoding
-from trainer.sources import encoding as encoding_lib
+from trainer.sources import fitting
 from trainer.sources.column_gatherers import Cells
 from trainer.sources.table_column import TableColumn
 
@@ -64,7 +65,7 @@ def encoded(name, texts, monkeypatch, heavy_tails="none"):
     column = gathered.finish()
     assert column.problem is None
     columns = {"c": column, "y": TableColumn(np.zeros(ROWS))}
-    encoding = encoding_lib.fit(
+    encoding = fitting.fit(
         columns,
         target="y",
         rows=np.arange(0, ROWS, 2),
@@ -103,3 +104,33 @@ def test_a_cell_that_is_no_number_is_an_error(monkeypatch):
     encoding, _ = encoded("percent", ["1 %"] * ROWS, monkeypatch)
     with pytest.raises(tf.errors.InvalidArgumentError):
         column_graphs.encode(encoding, tf.constant([["1 kg"]]))
+
+
+def test_encodings_by_other_rows_stand_side_by_side():
+    texts = {
+        "colour": ["red", "blue"] * (ROWS // 2),
+        "size": [f"{row}" for row in range(ROWS)],
+        "late": [""] * (ROWS // 2) + ["1", "2"] * (ROWS // 4),
+    }
+    columns = {"y": TableColumn(np.zeros(ROWS))}
+    for name, cells in texts.items():
+        gathered = Cells(False, "")
+        gathered.add(cells, range(ROWS))
+        columns[name] = gathered.finish()
+    ends = (np.arange(ROWS // 2), np.arange(ROWS // 2, ROWS))
+    first, other = (fitting.fit(columns, target="y", rows=r) for r in ends)
+    assert first != other
+    joint = dataclasses.replace(first, others=(other,))
+    assert Encoding.from_json(joint.to_json()) == joint
+    # Half of the rows told one of them of a third column.
+    assert [c.name for c in first.columns] == ["colour", "size"]
+    assert [c.name for c in joint.inputs] == ["colour", "size", "late"]
+    x = joint.encode(texts)
+    np.testing.assert_array_equal(
+        x, np.concatenate([first.encode(texts), other.encode(texts)], axis=1)
+    )
+    np.testing.assert_array_equal(joint.encode_columns(columns, ROWS), x)
+    assert len(joint.features) == x.shape[1]
+    cells = tf.constant(list(zip(*texts.values(), strict=True)))
+    served = column_graphs.encode(joint, cells)
+    assert served.numpy().tobytes() == x.tobytes()

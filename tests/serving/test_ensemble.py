@@ -1,6 +1,8 @@
 """Several runs as one model: evaluated, asked and exported as a run is."""
 
+import csv
 import json
+import random
 import shutil
 
 import numpy as np
@@ -15,6 +17,7 @@ from trainer.process.exits import UserError
 from trainer.storage.files import to_json
 from trainer.storage.json_files import sealed
 
+QUIET = "--config.log.report=False"
 FORMATS = "saved_model,keras,tflite,onnx"
 
 
@@ -91,11 +94,85 @@ def test_every_format_says_the_same(two):
     assert "mean answer of 2 networks" in (folder / "model_card.md").read_text()
 
 
+@pytest.fixture(scope="module")
+def folds(tmp_path_factory):
+    """An ensemble of two folds of a table, each with its own categories."""
+    folder = tmp_path_factory.mktemp("folds")
+    draw = random.Random(0)
+    table = folder / "table.csv"
+    table.write_text("size,colour,kind\n" + "".join(table_rows(draw)))
+    runs = [folder / "fold_0", folder / "fold_1"]
+    for fold, run in enumerate(runs):
+        code, _, err = strata(
+            "train",
+            *("--config=your_data", "--config.steps=60", QUIET),
+            f"--data_dir={table}",
+            f"--workdir={run}",
+            *("--config.data.folds=2", f"--config.data.fold={fold}"),
+            *("--config.log.tensorboard=False", "--config.jit_compile=False"),
+        )
+        assert code == 0, err
+    return ensemble_of(folder / "both", runs), table
+
+
+def table_rows(draw):
+    for _ in range(120):
+        size = draw.choice(["", f"{draw.gauss(0, 1):.2f}"])
+        # Most are in one fold alone.
+        colour = draw.choice(["red", "blue", f"mix {draw.randrange(40)}"])
+        yield f"{size},{colour},{draw.choice(['oak', 'yew'])}\n"
+
+
+@pytest.mark.slow
+def test_each_fold_of_a_table_encodes_it_by_its_own_rows(folds):
+    folds, table = folds
+    whole = load(folds)
+    parts = [load(folds / f"trials/000{n}") for n in range(2)]
+    assert parts[0].stored.encoding != parts[1].stored.encoding
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    cells = [{name: row[name] for name in ("size", "colour")} for row in rows]
+    each = np.stack([part.predict(cells) for part in parts])
+    assert np.abs(each[0] - each[1]).max() > 1e-3
+    found = whole.predict(cells)
+    assert np.abs(found - each.mean(axis=0)).max() < 1e-6
+    code, out, err = strata("evaluate", f"--workdir={folds}", "--format=json")
+    assert code == 0, err
+    scored = json.loads(out)
+    assert scored["data"]["is_the_runs_own"]
+    assert "linear" in scored["baselines"]
+    code, out, err = strata(
+        *("predict", f"--workdir={folds}", f"--input={table}")
+    )
+    assert code == 0, err
+    assert len(out.splitlines()) == len(rows) + 1
+    code, _, err = strata(
+        *("evaluate", f"--workdir={folds}", "--split=validation")
+    )
+    assert code == 2
+    assert "trained on each other's" in err
+    code, _, err = strata(
+        *("export", f"--workdir={folds}", f"--formats={FORMATS}")
+    )
+    assert code == 0, err
+    card = json.loads((folds / "export/1/model_card.json").read_text())
+    assert "saved_model of cells" in card["agreement"]
+    for told in card["agreement"].values():
+        assert told["greatest_difference"] <= 1e-5
+
+
 def test_one_run_is_that_run(trained, tmp_path):
     run = trained("multiclass")
     whole = load(ensemble_of(tmp_path / "one", [run]))
     x, _ = held_out_rows(whole.stored)
     assert np.array_equal(whole.predict(x), load(run).predict(x))
+
+
+def test_what_is_asked_of_a_run_is_not_of_several(trained, tmp_path):
+    folder = ensemble_of(tmp_path / "two", [trained("multiclass")] * 2)
+    code, _, err = strata("report", folder)
+    assert code == 2
+    assert f"name one of them, such as {folder}/trials/0000" in err
+    assert err.count("\n") == 1
 
 
 def test_runs_of_other_problems_are_no_ensemble(trained, tmp_path):

@@ -24,6 +24,8 @@ from trainer.workdir.folder import SKETCH_FILE
 from trainer.workdir.folder import Workdir
 
 Line = dict[str, Any]
+# In a folder of runs that are read as one.
+ENSEMBLE_FILE = "ensemble.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,6 +187,11 @@ def read(path: str | os.PathLike[str]) -> StoredRun:
     """
     workdir = Workdir(staging.localize(path))
     config, record = workdir.read_config(), workdir.read_json("record.json")
+    if config is None and (found := workdir.read_json(ENSEMBLE_FILE)):
+        raise UserError(
+            f"{path} holds runs that are one model, and is no run itself; name"
+            f" one of them, such as {os.path.join(path, found['members'][0])}"
+        )
     if config is None or record is None:
         raise UserError(
             f"{path} holds no run (no config.json and record.json); name a"

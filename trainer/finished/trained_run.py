@@ -4,24 +4,24 @@ import dataclasses
 import math
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 from typing import NamedTuple
 
 import numpy as np
 
 from trainer.finished import stored_run
+from trainer.finished.stored_run import ENSEMBLE_FILE
 from trainer.finished.stored_run import StoredRun
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.sources import Encoding
+from trainer.sources.readings import Reading
 from trainer.storage import staging
 from trainer.storage.names import path_within
 from trainer.storage.names import step_of
 from trainer.workdir import checkpoints
 from trainer.workdir.folder import Workdir
-
-# In a folder of runs that are read as one.
-ENSEMBLE_FILE = "ensemble.json"
 
 
 class Layout(NamedTuple):
@@ -50,7 +50,7 @@ class TrainedRun(StoredRun):
       checkpoint: the folder of the checkpoint.
       arrays: the checkpoint's arrays by name; `problem` has its targets' scale.
       members: the runs whose mean answer this is, where it is an ensemble; all
-        else is then the first one's, but for the workdir.
+        else is then the first one's, but for the workdir and how rows look.
     """
 
     checkpoint: pathlib.Path
@@ -146,6 +146,9 @@ def _read(
 def _ensemble(workdir: Workdir, runs: list[TrainedRun]) -> TrainedRun:
     """Returns the runs as one.
 
+    Runs of other folds or seeds encode a table each by its own training rows:
+    the ensemble's rows have the features of every such encoding.
+
     No threshold or temperature of one run's is the others'.
 
     Raises:
@@ -156,15 +159,14 @@ def _ensemble(workdir: Workdir, runs: list[TrainedRun]) -> TrainedRun:
         for what, ours, theirs in (
             ("problem", first.problem.type, run.problem.type),
             ("classes", first.labels, run.labels),
-            ("rows", first.data["x"], run.data["x"]),
-            ("columns", first.data.get("encoding"), run.data.get("encoding")),
+            ("rows", _taken(first), _taken(run)),
+            *_read_by_both(first.encoding, run.encoding),
         ):
             if ours != theirs:
                 raise UserError(
                     f"{workdir.path}: {run.workdir.path} has other {what} than"
                     f" {first.workdir.path}; the runs of an ensemble are of one"
-                    " problem, on rows that are encoded alike (those of other"
-                    " folds of a table are not)"
+                    " problem, on the same data"
                 )
     if len(runs) == 1:
         return dataclasses.replace(first, workdir=workdir)
@@ -178,5 +180,38 @@ def _ensemble(workdir: Workdir, runs: list[TrainedRun]) -> TrainedRun:
         name=workdir.path.absolute().name,
         workdir=workdir,
         problem=problem,
+        record=first.record | {"data": _data_of_all(runs)},
         members=tuple(runs),
     )
+
+
+def _taken(run: TrainedRun) -> tuple[Any, ...]:
+    """Returns what tells a run's rows from another's, however encoded."""
+    encoding = run.encoding
+    if encoding is None:
+        return (run.shape, run.dtype)
+    return ("a table", encoding.target, encoding.is_text_target)
+
+
+def _read_by_both(
+    ours: Encoding | None, theirs: Encoding | None
+) -> Iterator[tuple[str, Reading, Reading]]:
+    """Yields how each reads a column that both do."""
+    if ours is not None and theirs is not None:
+        for name, reading in ours.readings.items():
+            if name in theirs.readings:
+                yield f"cells of {name!r}", reading, theirs.readings[name]
+
+
+def _data_of_all(runs: list[TrainedRun]) -> dict[str, Any]:
+    """Returns what the first run's record.json says of data, for all."""
+    first = runs[0]
+    if first.encoding is None:
+        return first.data
+    found: list[Encoding] = []
+    for run in runs:
+        if run.encoding is not None and run.encoding not in found:
+            found.append(run.encoding)
+    joint = dataclasses.replace(found[0], others=tuple(found[1:]))
+    x = first.data["x"] | {"shape": [len(joint.features)]}
+    return first.data | {"x": x, "encoding": joint.to_json()}

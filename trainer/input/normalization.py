@@ -89,8 +89,15 @@ class Normalization:
 class AsStored(Normalization):
     """For a network that takes rows as they are stored, and normalises itself.
 
-    What it holds is that of the network's first part, for other models.
+    What it holds is that of the network's first part, for other models; the
+    features of that part come first.
     """
+
+    def in_float64(self, x: np.ndarray) -> np.ndarray:
+        """Returns those features of x, normalised."""
+        flat = np.asarray(x).reshape(len(x), -1)
+        own = self.mean.size if self.mean.size > 1 else None
+        return super().in_float64(flat[:, :own])
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         """Returns x."""

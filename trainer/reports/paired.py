@@ -4,8 +4,8 @@ import math
 from typing import NamedTuple
 
 from trainer.finished import stored_run
+from trainer.finished.stored_run import ENSEMBLE_FILE
 from trainer.finished.stored_run import StoredRun
-from trainer.finished.trained_run import ENSEMBLE_FILE
 from trainer.problem.scores import judged
 from trainer.process.exits import UserError
 from trainer.reports.pages import Table

@@ -64,7 +64,7 @@ def columns(
             for place, pair in enumerate(ends)
         ]
     of_feature = dict(zip(encoding.features, ends, strict=False))
-    return [_column(c, of_feature.get(c.name)) for c in encoding.columns]
+    return [_column(c, of_feature.get(c.name)) for c in encoding.inputs]
 
 
 def _column(column: Any, ends: tuple[float, float] | None) -> dict[str, Any]:

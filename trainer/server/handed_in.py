@@ -116,7 +116,7 @@ def _without_names(value: Any, layout: Layout) -> Any:
     """Returns rows whose tensor was named, as they are without its name."""
     tensor = INPUTS if layout.encoding is None else CELLS
     if layout.encoding is not None and any(
-        column.name == tensor for column in layout.encoding.columns
+        column.name == tensor for column in layout.encoding.inputs
     ):
         return value
     if isinstance(value, Mapping) and value.keys() == {tensor}:

@@ -224,7 +224,7 @@ def model_metadata(model: Model) -> dict[str, Any]:
         texts = np.array([], object)
         inputs = [
             tensors.described(Tensor(column.name, texts))
-            for column in layout.encoding.columns
+            for column in layout.encoding.inputs
         ]
     outputs = _outputs(problem, _nothing(problem))
     return {

@@ -172,7 +172,7 @@ def metadata(model: Model) -> dict[str, Any]:
     if layout.encoding is not None:
         columns = {
             column.name: _tensor("DT_STRING", (-1,))
-            for column in layout.encoding.columns
+            for column in layout.encoding.inputs
         }
         signatures["table"] = signatures["serving_default"] | {
             "inputs": columns

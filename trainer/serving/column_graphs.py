@@ -126,14 +126,15 @@ def encode(encoding: Encoding, cells: tf.Tensor) -> tf.Tensor:
 
     Args:
       encoding: of the run.
-      cells: string [rows, columns], in the order of the encoding's columns.
+      cells: string [rows, columns], in the order of the encoding's inputs.
 
     Returns:
       float32 [rows, features].
     """
+    places = {column.name: i for i, column in enumerate(encoding.inputs)}
     parts = [
-        _GRAPHS[type(column)](column)(cells[:, place])
-        for place, column in enumerate(encoding.columns)
+        _GRAPHS[type(column)](column)(cells[:, places[column.name]])
+        for column in encoding.all_columns
     ]
     return tf.concat(parts, axis=1)
 

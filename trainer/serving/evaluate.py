@@ -114,6 +114,8 @@ def main(argv: list[str]) -> int:
     run = trained_run.read(arguments.workdir, arguments.checkpoint)
     data = scored_data.load(run, arguments.data_dir)
     data.split(arguments.split)
+    if arguments.split == "validation" and data.is_own:
+        _check_held_out(run)
     try:
         found = _score(arguments, strategy_name, run, data, place)
     except _op_errors() as error:
@@ -131,6 +133,20 @@ def main(argv: list[str]) -> int:
     else:
         print(evaluation_text.of_evaluation(found))
     return 0
+
+
+def _check_held_out(run: TrainedRun) -> None:
+    """Checks that no run of an ensemble was trained on its validation rows.
+
+    Raises:
+      UserError: they held other rows out, as those of other folds do.
+    """
+    if len({member.data["fingerprint"] for member in run.members}) > 1:
+        raise UserError(
+            f"--split=validation: the runs of {run.workdir.path} held other"
+            " rows out each, and trained on each other's; leave it out for the"
+            " test rows, or name one of the runs"
+        )
 
 
 def _op_errors() -> type[Exception] | tuple[()]:

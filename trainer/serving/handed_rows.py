@@ -52,7 +52,7 @@ def _columns_of(
         return _of_dicts(name, x)
     if encoding is None or not all(isinstance(r, list | tuple) for r in x):
         return None
-    names = [column.name for column in encoding.columns]
+    names = [column.name for column in encoding.inputs]
     has_text = any(isinstance(cell, str) for row in x for cell in row)
     widths = {len(row) for row in x}
     if widths == {len(names)}:

@@ -71,7 +71,7 @@ def _build_ensemble(stored: TrainedRun) -> Network:
     members = [(member, build_network(member)) for member in stored.members]
     first = members[0][1]
     return Network(
-        mean_of(members),
+        mean_of(stored, members),
         None,
         first.optimizer,
         AsStored(**vars(first.normalization)),

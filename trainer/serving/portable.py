@@ -1,5 +1,7 @@
 """A run's whole network of Keras's own layers, from stored rows to answers."""
 
+import dataclasses
+
 import keras
 import numpy as np
 
@@ -52,20 +54,44 @@ def portable(
     return keras.Model(inputs, outputs, name=name)
 
 
-def mean_of(runs: list[tuple[TrainedRun, Network]]) -> keras.Model:
+def mean_of(
+    stored: TrainedRun, runs: list[tuple[TrainedRun, Network]]
+) -> keras.Model:
     """Builds the model whose answer is the mean of some runs' answers.
 
     Values are averaged in the target's own units, and then as they enter the
     first one's loss.
 
     Args:
-      runs: and their networks; all take the same rows.
+      stored: the ensemble.
+      runs: its members, and their networks.
     """
     first = runs[0][0]
-    inputs = keras.Input(first.shape, dtype=first.dtype.name, name="inputs")
+    inputs = keras.Input(stored.shape, dtype=stored.dtype.name, name="inputs")
     outputs = [
-        portable(stored, network, f"member_{index}")(inputs)
-        for index, (stored, network) in enumerate(runs)
+        portable(run, network, f"member_{index}")(rows)
+        for index, ((run, network), rows) in enumerate(
+            zip(runs, _own_rows(stored, inputs), strict=True)
+        )
     ]
     mean = keras.layers.Average(name="outputs")(outputs)
     return keras.Model(inputs, first.problem.in_loss_units(mean), name="mean")
+
+
+def _own_rows(
+    stored: TrainedRun, inputs: keras.KerasTensor
+) -> list[keras.KerasTensor]:
+    """Returns what each run of an ensemble takes of its rows."""
+    encoding = stored.encoding
+    if encoding is None or not encoding.others:
+        return [inputs] * len(stored.members)
+    # Each once, in the order of their features.
+    each = [dataclasses.replace(encoding, others=()), *encoding.others]
+    ends = np.cumsum([len(one.features) for one in each])[:-1]
+    parts = keras.ops.split(inputs, ends.tolist(), axis=1)
+    return [
+        part
+        for run in stored.members
+        for one, part in zip(each, parts, strict=True)
+        if one == run.encoding
+    ]

@@ -39,7 +39,9 @@ class Ranges:
         """Looks at rows as they are stored, [rows, *shape]."""
         if not len(self._least):
             return
-        flat = rows.reshape(len(rows), -1).astype(np.float64)
+        # Of an ensemble, the first one's features come first.
+        flat = rows.reshape(len(rows), -1)[:, : len(self._least)]
+        flat = flat.astype(np.float64)
         width = self._greatest - self._least
         self._counts += (
             (flat < self._least - width) | (flat > self._greatest + width)

@@ -78,11 +78,24 @@ def load(
         encoding=run.encoding,
         given=given,
     )
-    fingerprint = sources.fingerprint(dataset)
+    fingerprint = sources.fingerprint(_of_first(run, dataset))
     _check_rows(run, dataset)
     problem, dataset = _settle(run, dataset)
     is_own = fingerprint == run.data["fingerprint"]
     return ScoredData(dataset, problem, fingerprint, is_own)
+
+
+def _of_first(run: TrainedRun, dataset: Dataset) -> Dataset:
+    """Returns the data as the first of an ensemble's runs takes it."""
+    encoding = run.encoding
+    if encoding is None or not encoding.others:
+        return dataset
+    own = len(dataclasses.replace(encoding, others=()).features)
+    splits = {
+        name: dataclasses.replace(split, x=split.x[:, :own])
+        for name, split in dataset.splits.items()
+    }
+    return dataclasses.replace(dataset, splits=splits)
 
 
 def _recorded_folder(run: TrainedRun) -> str | None:

@@ -38,7 +38,7 @@ class Served(tf.Module):
             self._add_table(model, stored.encoding)
 
     def _add_table(self, model: TrainedModel, encoding: Encoding) -> None:
-        names = [column.name for column in encoding.columns]
+        names = [column.name for column in encoding.inputs]
         outputs = _outputs(model)
 
         @tf.function(

@@ -1,4 +1,4 @@
-"""How a table's cells become features: settled by training rows, kept as JSON.
+"""How a table's cells become features: settled by `fitting`, kept as JSON.
 
 A column is of a kind, a class each: numbers, categories, times. What nothing
 is learnt from is left out, and told.
@@ -24,13 +24,11 @@ from trainer.sources.number_column import NumberColumn
 from trainer.sources.number_style import NumberStyle
 from trainer.sources.opening import open_table
 from trainer.sources.readings import PLAIN
-from trainer.sources.readings import PlainNumbers
 from trainer.sources.readings import Reading
 from trainer.sources.readings import TEXTS
 from trainer.sources.table_column import TableColumn
 from trainer.sources.table_file import TableFile
 from trainer.sources.time_column import TimeColumn
-from trainer.sources.time_form import TimeForm
 
 FORMAT = 1
 _FROM_JSON = {
@@ -50,6 +48,7 @@ class Encoding:
       is_text_target: whether labels are names.
       target_style: how people wrote labels that are numbers; None for plainly.
       left_out: (name, why) of columns that nothing is learnt from.
+      others: of the same table by other training rows; their features follow.
     """
 
     columns: tuple[Column, ...]
@@ -57,22 +56,37 @@ class Encoding:
     is_text_target: bool
     target_style: NumberStyle | None = None
     left_out: tuple[tuple[str, str], ...] = ()
+    others: tuple["Encoding", ...] = ()
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        """Those of the others, too, in the order of their features."""
+        further = (c for other in self.others for c in other.columns)
+        return (*self.columns, *further)
+
+    @property
+    def inputs(self) -> tuple[Column, ...]:
+        """A column for each name, in the order in which cells are handed in."""
+        named: dict[str, Column] = {}
+        for column in self.all_columns:
+            named.setdefault(column.name, column)
+        return tuple(named.values())
 
     @property
     def features(self) -> tuple[str, ...]:
         """A name for each feature."""
-        return tuple(name for c in self.columns for name in c.features)
+        return tuple(name for c in self.all_columns for name in c.features)
 
     @property
     def readings(self) -> dict[str, Reading]:
         """How each column's cells are read, the target's too."""
         target = TEXTS if self.is_text_target else self.target_style or PLAIN
-        return {c.name: c.reading for c in self.columns} | {self.target: target}
+        return {c.name: c.reading for c in self.inputs} | {self.target: target}
 
     @property
     def wide(self) -> frozenset[str]:
         """Columns whose numbers are held in 64 bits until they are centred."""
-        numbers = [c for c in self.columns if isinstance(c, NumberColumn)]
+        numbers = [c for c in self.all_columns if isinstance(c, NumberColumn)]
         return frozenset(c.name for c in numbers if c.origin)
 
     @property
@@ -96,6 +110,8 @@ class Encoding:
             found["target_style"] = self.target_style.to_json()
         if self.left_out:
             found["left_out"] = [list(column) for column in self.left_out]
+        if self.others:
+            found["others"] = [other.to_json() for other in self.others]
         return found
 
     @classmethod
@@ -115,6 +131,7 @@ class Encoding:
                 bool(value["is_text_target"]),
                 None if style is None else NumberStyle.from_json(style),
                 tuple((str(n), str(w)) for n, w in value.get("left_out", ())),
+                tuple(map(cls.from_json, value.get("others", ()))),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(
@@ -143,7 +160,7 @@ class Encoding:
         Raises:
           UserError: a column is missing, or holds text and should be numbers.
         """
-        lack = [c.name for c in self.columns if c.name not in texts]
+        lack = [c.name for c in self.all_columns if c.name not in texts]
         if lack:
             raise UserError(
                 f"{where} lacks the column {lack[0]!r}; it must have those that"
@@ -152,7 +169,7 @@ class Encoding:
         rows = len(texts[self.columns[0].name])
         features = np.empty((rows, len(self.features)), np.float32)
         start = 0
-        for column in self.columns:
+        for column in self.all_columns:
             stop = start + len(column.features)
             found = texts[column.name]
             try:
@@ -168,7 +185,7 @@ class Encoding:
         """Encodes a table that was read; returns float32 [rows, features]."""
         features = np.empty((rows, len(self.features)), np.float32)
         start = 0
-        for column in self.columns:
+        for column in self.all_columns:
             stop = start + len(column.features)
             column.write(
                 column.values_of(columns[column.name]),
@@ -200,70 +217,6 @@ def _refusal(
         f"{where}: {row}, column {column.name!r} has {texts[index][:40]!r} and"
         f" {rule}; correct it, or leave it empty"
     )
-
-
-def fit(
-    columns: Mapping[str, TableColumn],
-    *,
-    target: str,
-    rows: np.ndarray | None,
-    heavy_tails: str = "none",
-    rare_rows: int = 1,
-) -> Encoding:
-    """Settles how columns become features, from the training rows alone.
-
-    Args:
-      columns: of the file that holds the training rows.
-      target: which of them is the label.
-      rows: int64, the training rows; None for all.
-      heavy_tails: of the config's section.
-      rare_rows: of it, too.
-    """
-    fitted: list[Column] = []
-    left_out: list[tuple[str, str]] = []
-    for name, column in columns.items():
-        if name == target:
-            continue
-        found = _fit(
-            name,
-            column,
-            slice(None) if rows is None else rows,
-            heavy_tails,
-            rare_rows,
-        )
-        if isinstance(found, str):
-            left_out.append((name, found))
-        else:
-            fitted.append(found)
-    label = columns[target]
-    style = label.reading
-    return Encoding(
-        tuple(fitted),
-        target,
-        label.categories is not None,
-        style if isinstance(style, NumberStyle) else None,
-        tuple(left_out),
-    )
-
-
-def _fit(
-    name: str,
-    column: TableColumn,
-    rows: np.ndarray | slice,
-    heavy_tails: str,
-    rare_rows: int,
-) -> Column | str:
-    """Settles a column; returns why it is left out where it is."""
-    if column.left_out:
-        return column.left_out
-    values = column.values[rows]
-    if column.missing[rows].all():
-        return "has no value in any training row"
-    if isinstance(column.reading, TimeForm):
-        return time_column.fit(name, column, values)
-    if isinstance(column.reading, PlainNumbers | NumberStyle):
-        return number_column.fit(name, column, values, heavy_tails)
-    return category_column.fit(name, column, values, rare_rows)
 
 
 def table_blocks(

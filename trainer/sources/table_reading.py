@@ -52,7 +52,7 @@ def read_tables(
         wishes = wished_readings(train, data)
         wishes |= dict.fromkeys(as_texts, "text")
     else:
-        names = [*(c.name for c in encoding.columns), encoding.target]
+        names = [*(c.name for c in encoding.inputs), encoding.target]
         target = encoding.target
         known, wide = encoding.readings, encoding.wide
         known = {**known, **dict.fromkeys(as_texts, TEXTS)}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from trainer.process.exits import UserError
-from trainer.sources import encoding as encoding_lib
+from trainer.sources import fitting
 from trainer.sources import readings
 from trainer.sources.column_choice import flag
 from trainer.sources.csv_table import Table
@@ -261,7 +261,7 @@ class Tables:
                 for name, column in train.columns.items()
                 if name not in self.beside
             }
-            encoding = encoding_lib.fit(
+            encoding = fitting.fit(
                 features,
                 target=self.target,
                 rows=dataset.splits["train"].rows,

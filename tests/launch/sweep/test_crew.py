@@ -50,7 +50,6 @@ def plan_of(*, pruner="none", members=ONE, sampler="tpe"):
         members=members,
         fingerprint="",
         rows={},
-        is_one_model=True,
         has_own_validation=False,
         notes=(),
     )
