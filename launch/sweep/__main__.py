@@ -17,7 +17,6 @@ from trainer.launch.sweep import stored
 from trainer.launch.sweep import winner
 from trainer.launch.sweep.crew import CLAIMS
 from trainer.launch.sweep.crew import Crew
-from trainer.launch.sweep.crew import Stopped
 from trainer.launch.sweep.flags import read_flags
 from trainer.launch.sweep.flags import TRIALS
 from trainer.launch.sweep.plan import Plan
@@ -27,6 +26,8 @@ from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.slots import slots_of
 from trainer.launch.sweep.study import open_study
 from trainer.launch.sweep.study import Study
+from trainer.launch.sweep.trainers import Stopped
+from trainer.launch.sweep.trainers import Trainers
 from trainer.launch.warm import Warm
 from trainer.process import output
 from trainer.process.columns import lay_out
@@ -120,32 +121,37 @@ def _run(plan: Plan, workdir: pathlib.Path, wanted: argparse.Namespace) -> int:
     told = progress.Progress(plan, search, wanted.trials)
     signals = Signals()
     with signals.caught(), Warm() as warm, contextlib.closing(told):
+        trainers = Trainers(warm, slots_of(wanted.parallel), signals)
         crew = Crew(
             plan,
             search,
             workdir,
-            warm,
+            trainers,
             trials=wanted.trials,
-            slots=slots_of(wanted.parallel),
             on_change=told.tell,
         )
         try:
-            crew.work(signals, wanted.max_secs)
+            crew.work(wanted.max_secs)
         except Stopped:
-            told.close()
             page.write(plan, search, None, workdir)
-            print(
-                f"stopped: {told.status()}; the same command goes on",
-                flush=True,
-            )
-            return _code_of(signals)
+            return _stopped(told, signals)
         told.close()
-        with contextlib.ExitStack() as held:
-            if _is_last(search, workdir, held):
-                _finish(plan, search, crew, workdir, wanted)
-            else:
-                print("others go on, and end the sweep", flush=True)
+        try:
+            with contextlib.ExitStack() as held:
+                if _is_last(search, workdir, held):
+                    _finish(plan, search, trainers, workdir, wanted)
+                else:
+                    print("others go on, and end the sweep", flush=True)
+        except Stopped:
+            return _stopped(told, signals)
     return DONE
+
+
+def _stopped(told: progress.Progress, signals: Signals) -> int:
+    """Says how a sweep stands that was stopped; returns its exit code."""
+    told.close()
+    print(f"stopped: {told.status()}; the same command goes on", flush=True)
+    return _code_of(signals)
 
 
 def _is_last(
@@ -164,16 +170,16 @@ def _is_last(
 def _finish(
     plan: Plan,
     search: Search,
-    crew: Crew,
+    trainers: Trainers,
     workdir: pathlib.Path,
     wanted: argparse.Namespace,
 ) -> None:
     """Scores the winner, and says what it is worth."""
-    outcome = winner.finish(plan, search, crew, workdir, keep=wanted.keep)
+    outcome = winner.finish(plan, search, trainers, workdir, keep=wanted.keep)
     page.write(plan, search, outcome, workdir)
     print(winner.told(plan, outcome, workdir), flush=True)
     if wanted.refit:
-        scores = refit.refit(plan, outcome, crew, workdir)
+        scores = refit.refit(plan, outcome, trainers, workdir)
         print(
             f"refit on all rows but the test's: test {plan.metric}"
             f" {scores[plan.metric]:.4f}; {workdir / refit.FOLDER}",

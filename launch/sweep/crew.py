@@ -12,47 +12,26 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from collections.abc import Iterator
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from trainer.launch.supervise.signals import Signals
-from trainer.launch.supervise.trainer import newest_step
 from trainer.launch.sweep.following import curve_of
-from trainer.launch.sweep.following import is_done
-from trainer.launch.sweep.following import last_line
 from trainer.launch.sweep.following import never
 from trainer.launch.sweep.following import Pruning
 from trainer.launch.sweep.following import score_of
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.search import Search
-from trainer.launch.sweep.slots import Slot
-from trainer.launch.warm import Child
-from trainer.launch.warm import Warm
-from trainer.process import output
+from trainer.launch.sweep.trainers import LOOK_SECS
+from trainer.launch.sweep.trainers import Stopped
+from trainer.launch.sweep.trainers import Trainers
 from trainer.process.exits import ClusterError
-from trainer.process.exits import DIVERGED
-from trainer.process.exits import DONE
-from trainer.process.exits import MISTAKE
-from trainer.process.exits import STOPPED_BY_USER
 from trainer.process.exits import UserError
-from trainer.workdir import lines
-from trainer.workdir.folder import STOP_FILE
 from trainer.workdir.lease import Lease
 from trainer.workdir.lock_file import LockFile
 
 if TYPE_CHECKING:
     import optuna
 
-# Between two looks at a trial's scores, and for a signal.
-LOOK_SECS = 0.2
-# Starts in a row without a newer checkpoint, after which a trial has failed.
-MOST_STARTS = 3
 CLAIMS = "claims"
-
-
-class Stopped(Exception):  # noqa: N818  # no error: it was asked for
-    """The sweep was asked to stop, and this trial with it."""
 
 
 class Crew:
@@ -67,10 +46,9 @@ class Crew:
         plan: Plan,
         search: Search,
         workdir: pathlib.Path,
-        warm: Warm,
+        trainers: Trainers,
         *,
         trials: int,
-        slots: Sequence[Slot],
         on_change: Callable[[], None],
     ) -> None:
         """Has taken no trial yet.
@@ -79,75 +57,55 @@ class Crew:
           plan: of the sweep.
           search: its trials.
           workdir: of the sweep.
-          warm: that forks the trainers.
+          trainers: that run them, a trial at a time in each slot.
           trials: how many there are to be in all.
-          slots: where they run.
           on_change: is called when a trial began or ended.
         """
         self._plan, self._search, self._workdir = plan, search, workdir
-        self._warm, self._trials, self._on_change = warm, trials, on_change
-        self._slots = slots
+        self._trainers, self._trials = trainers, trials
+        self._on_change = on_change
         self._turn = threading.Lock()
-        self._children: dict[int, Child] = {}
-        self._stop: signal.Signals | None = None
         self._failure: BaseException | None = None
-        self._over, self._left = threading.Event(), len(slots)
+        self._over, self._left = threading.Event(), trainers.slots
         self.busy: dict[int, int] = {}
 
-    def work(self, signals: Signals, max_secs: float | None = None) -> None:
+    def work(self, max_secs: float | None = None) -> None:
         """Works until no trial is left, or it is told to stop.
 
         Args:
-          signals: to this process.
           max_secs: for which it may work.
 
         Raises:
           UserError: a trial's command was refused.
           Stopped: it was told to stop; what ran has written a checkpoint.
         """
+        trainers = self._trainers
         slots = [
             threading.Thread(target=self._slot, args=(number,), daemon=True)
-            for number in range(len(self._slots))
+            for number in range(trainers.slots)
         ]
         began = time.monotonic()
         for slot in slots:
             slot.start()
         while not self._over.wait(LOOK_SECS):
-            number = signals.take(0.0)
+            trainers.heed()
             is_late = max_secs and time.monotonic() - began > max_secs
-            if number is None and is_late and self._stop is None:
-                number = signal.SIGTERM
-            if number is not None:
-                self.stop(number)
+            if is_late and not trainers.is_stopping:
+                trainers.stop(signal.SIGTERM)
         if self._failure is not None:
             raise self._failure
-        if self._stop is not None:
+        if trainers.is_stopping:
             raise Stopped
-
-    def run(self, words: list[str], folder: pathlib.Path) -> int:
-        """Runs a command in the first slot, to its end; returns its code."""
-        with self._child(0, words, folder) as child:
-            while (code := child.wait(None)) is None:
-                pass
-        return code
-
-    def stop(self, number: signal.Signals) -> None:
-        """Has what runs end with a checkpoint; at the second Ctrl-C at once."""
-        again = self._stop == signal.SIGINT and number == signal.SIGINT
-        self._stop = self._stop or number
-        with self._turn:
-            for child in self._children.values():
-                child.send_signal(signal.SIGKILL if again else number)
 
     def _slot(self, slot: int) -> None:
         try:
-            while self._stop is None and self._take(slot):
+            while not self._trainers.is_stopping and self._take(slot):
                 pass
         except Stopped:
             pass
         except BaseException as error:
             self._failure = self._failure or error
-            self.stop(signal.SIGTERM)
+            self._trainers.stop(signal.SIGTERM)
         finally:
             with self._turn:
                 self.busy.pop(slot, None)
@@ -205,7 +163,7 @@ class Crew:
             folder = self._workdir / self._plan.folder(trial.number, member)
             words = self._plan.run_words(values, member, os.fspath(folder))
             follow = never if several else self._follower(folder, pruning)
-            end = self._trained(slot, words, folder, follow)
+            end = self._trainers.train(slot, words, folder, follow)
             if end != "done":
                 return None, end
             score = score_of(folder, self._plan.metric)
@@ -233,84 +191,3 @@ class Crew:
             )
 
         return look
-
-    def _trained(
-        self,
-        slot: int,
-        words: list[str],
-        folder: pathlib.Path,
-        is_hopeless: Callable[[], bool],
-    ) -> str:
-        """Runs the trainer until the run is done; returns how it ended."""
-        failures, step = 0, newest_step(folder)
-        while True:
-            if is_done(folder):
-                return "pruned" if is_hopeless() else "done"
-            if is_hopeless():
-                return "pruned"
-            code, was_pruned = self._start(slot, words, folder, is_hopeless)
-            if was_pruned or is_hopeless():
-                return "pruned"
-            if code == DONE:
-                continue
-            if self._stop is not None:
-                raise Stopped
-            if code == MISTAKE:
-                raise UserError(
-                    f"{folder}: {last_line(folder)}; the sweep ends there"
-                )
-            if code == DIVERGED:
-                return "diverged"
-            if code == STOPPED_BY_USER:
-                return "pruned"
-            newest = newest_step(folder)
-            failures = 0 if newest > step else failures
-            failures, step = failures + 1, newest
-            if failures >= MOST_STARTS:
-                return f"exit code {code}"
-
-    def _start(
-        self,
-        slot: int,
-        words: list[str],
-        folder: pathlib.Path,
-        is_hopeless: Callable[[], bool],
-    ) -> tuple[int, bool]:
-        """Starts the trainer once; returns its code, and whether pruned."""
-        was_pruned = False
-        with self._child(slot, ["trainer.task", *words], folder) as child:
-            while (code := child.wait(LOOK_SECS)) is None:
-                if not was_pruned and is_hopeless():
-                    was_pruned = True
-                    if (folder / lines.METRICS).exists():
-                        (folder / STOP_FILE).touch()
-        (folder / STOP_FILE).unlink(missing_ok=True)
-        return code, was_pruned
-
-    @contextlib.contextmanager
-    def _child(
-        self, slot: int, words: list[str], folder: pathlib.Path
-    ) -> Iterator[Child]:
-        """Runs a command whose lines go to the folder's log."""
-        log = output.worker_log(folder, 0)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with open(log, "ab") as file, self._turn:
-            if self._stop is not None:
-                raise Stopped
-            try:
-                child = self._warm.start(
-                    words,
-                    {1: file.fileno(), 2: file.fileno()},
-                    environment=self._slots[slot].environment,
-                    cores=self._slots[slot].cores,
-                )
-            except OSError as error:
-                raise ClusterError(
-                    f"the warm process is gone: {error}"
-                ) from error
-            self._children[slot] = child
-        try:
-            yield child
-        finally:
-            with self._turn:
-                del self._children[slot]

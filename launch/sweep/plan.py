@@ -10,11 +10,11 @@ from trainer import flags
 from trainer import sources
 from trainer.config import Config
 from trainer.config.values import flatten
+from trainer.launch.sweep.ranges import Value
 from trainer.launch.sweep.rules import check_metric
 from trainer.launch.sweep.rules import check_space
 from trainer.launch.sweep.space import default_space
 from trainer.launch.sweep.space import Space
-from trainer.launch.sweep.space import Value
 from trainer.launch.sweep.study import Study
 from trainer.problem import problems
 from trainer.process.exits import UserError

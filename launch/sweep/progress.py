@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.plan import word_of
+from trainer.launch.sweep.ranges import Value
 from trainer.launch.sweep.search import END
 from trainer.launch.sweep.search import Search
-from trainer.launch.sweep.space import Value
 from trainer.process.plain_text import exact
 
 if TYPE_CHECKING:

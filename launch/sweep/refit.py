@@ -9,12 +9,12 @@ import os
 import pathlib
 
 from trainer.finished import stored_run
-from trainer.launch.sweep.crew import Crew
 from trainer.launch.sweep.following import is_done
+from trainer.launch.sweep.plan import Member
 from trainer.launch.sweep.plan import Plan
-from trainer.launch.sweep.plan import word_of
-from trainer.launch.sweep.space import Value
+from trainer.launch.sweep.ranges import Value
 from trainer.launch.sweep.stored import Outcome
+from trainer.launch.sweep.trainers import Trainers
 from trainer.process.exits import ClusterError
 
 FOLDER = "refit"
@@ -32,14 +32,14 @@ WITHOUT: dict[str, Value] = {
 
 
 def refit(
-    plan: Plan, outcome: Outcome, crew: Crew, workdir: pathlib.Path
+    plan: Plan, outcome: Outcome, trainers: Trainers, workdir: pathlib.Path
 ) -> dict[str, float]:
     """Trains the winner's config on all rows but the test's.
 
     Args:
       plan: of the sweep.
       outcome: whose winner it is.
-      crew: that runs the trainer.
+      trainers: that run it.
       workdir: of the sweep; the run's is in it.
 
     Returns:
@@ -47,21 +47,14 @@ def refit(
 
     Raises:
       ClusterError: it did not come to its end.
+      Stopped: it was told to stop, and goes on another time.
     """
     folder = workdir / FOLDER / f"{outcome['trial']:04d}"
     if not is_done(folder):
         steps = length_of([workdir / name for name in outcome["members"]])
         fields = {**outcome["fields"], **WITHOUT, "steps": steps}
-        words = [word_of(name, value) for name, value in fields.items()]
-        code = crew.run(
-            [
-                "trainer.task",
-                *plan.words,
-                *words,
-                f"--workdir={os.fspath(folder)}",
-            ],
-            folder,
-        )
+        words = plan.run_words(fields, Member(), os.fspath(folder))
+        code = trainers.run(["trainer.task", *words], folder)
         if not is_done(folder):
             raise ClusterError(
                 f"the winner could not be trained on all rows (exit code"

@@ -19,7 +19,7 @@ import numpy as np
 
 from trainer.launch.sweep import space as space_lib
 from trainer.launch.sweep.plan import Plan
-from trainer.launch.sweep.space import Value
+from trainer.launch.sweep.ranges import Value
 from trainer.process.exits import UserError
 from trainer.process.extras import missing_package
 

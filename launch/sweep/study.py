@@ -20,12 +20,12 @@ import pathlib
 import runpy
 from typing import Any
 
+from trainer.launch.sweep.ranges import Choice
+from trainer.launch.sweep.ranges import Layers
+from trainer.launch.sweep.ranges import Number
+from trainer.launch.sweep.ranges import Whole
 from trainer.launch.sweep.space import check as check_space
-from trainer.launch.sweep.space import Choice
-from trainer.launch.sweep.space import Layers
-from trainer.launch.sweep.space import Number
 from trainer.launch.sweep.space import Space
-from trainer.launch.sweep.space import Whole
 from trainer.process.arguments import nearest
 from trainer.process.exits import UserError
 

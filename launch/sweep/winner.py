@@ -8,7 +8,6 @@ from typing import Any
 from typing import TypedDict
 
 from trainer.finished.stored_run import ENSEMBLE_FILE
-from trainer.launch.sweep.crew import Crew
 from trainer.launch.sweep.following import score_of
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.plan import word_of
@@ -17,6 +16,7 @@ from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.stored import Outcome
 from trainer.launch.sweep.stored import read
 from trainer.launch.sweep.stored import write_outcome
+from trainer.launch.sweep.trainers import Trainers
 from trainer.process.columns import between
 from trainer.process.columns import lay_out
 from trainer.process.exits import ClusterError
@@ -38,7 +38,7 @@ class Evaluation(TypedDict):
 def finish(
     plan: Plan,
     search: Search,
-    crew: Crew,
+    trainers: Trainers,
     workdir: pathlib.Path,
     *,
     keep: int = 1,
@@ -48,13 +48,14 @@ def finish(
     Args:
       plan: of the sweep.
       search: its trials, all ended.
-      crew: that runs what scores it.
+      trainers: that run what scores it.
       workdir: of the sweep, which is then read as one model.
       keep: how many of the best trials that model is the mean of.
 
     Raises:
       UserError: no trial has a score.
       ClusterError: it could not be scored.
+      Stopped: that was told to stop.
     """
     best = search.best()
     if best is None:
@@ -69,7 +70,7 @@ def finish(
     tests = [
         _test(
             plan,
-            crew,
+            trainers,
             workdir,
             plan.folder(best.number, member),
             "_".join(filter(None, (f"{best.number:04d}", member.name))),
@@ -110,7 +111,7 @@ def finish(
     write_atomically(workdir / ENSEMBLE_FILE, to_json(value))
     if len(kept) > 1:
         name = f"{best.number:04d}_mean_of_{len(kept)}"
-        found = _test(plan, crew, workdir, pathlib.PurePath(), name)
+        found = _test(plan, trainers, workdir, pathlib.PurePath(), name)
         outcome["kept_test"] = found["evaluation"]["test"].get(plan.metric)
     write_outcome(workdir, outcome)
     return outcome
@@ -118,7 +119,7 @@ def finish(
 
 def _test(
     plan: Plan,
-    crew: Crew,
+    trainers: Trainers,
     workdir: pathlib.Path,
     run: pathlib.PurePath,
     stem: str,
@@ -140,7 +141,7 @@ def _test(
     ]
     if plan.data_dir is not None:
         words.append(f"--data_dir={plan.data_dir}")
-    code = crew.run(words, folder)
+    code = trainers.run(words, folder)
     found = read(workdir / TESTS, name, Evaluation)
     if found is None:
         raise ClusterError(

@@ -13,13 +13,14 @@ from trainer.launch.supervise.signals import Signals
 from trainer.launch.sweep import plan as plans
 from trainer.launch.sweep import winner
 from trainer.launch.sweep.crew import Crew
-from trainer.launch.sweep.crew import Stopped
 from trainer.launch.sweep.search import END
 from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.slots import shares
 from trainer.launch.sweep.slots import Slot
 from trainer.launch.sweep.study import Number
 from trainer.launch.sweep.study import Study
+from trainer.launch.sweep.trainers import Stopped
+from trainer.launch.sweep.trainers import Trainers
 from trainer.process.exits import DIVERGED
 from trainer.process.exits import MISTAKE
 from trainer.process.exits import UserError
@@ -61,6 +62,10 @@ def scores_of(fields):
     return [end + 1 / n for n in range(1, 6)]
 
 
+def trainers_of(warm, signals, parallel=1):
+    return Trainers(warm, [Slot({})] * parallel, signals)
+
+
 def crew_of(plan, folder, warm, *, trials=16, parallel=1, on_change=None):
     folder.mkdir(exist_ok=True)
     search = Search(folder, plan)
@@ -68,9 +73,8 @@ def crew_of(plan, folder, warm, *, trials=16, parallel=1, on_change=None):
         plan,
         search,
         folder,
-        warm,
+        trainers_of(warm, Signals(), parallel),
         trials=trials,
-        slots=[Slot({})] * parallel,
         on_change=on_change or (lambda: None),
     )
     return search, crew
@@ -89,7 +93,7 @@ def test_a_sweep_that_is_killed_30_times_ends_as_one_that_is_not(
 ):
     plan = plan_of(pruner=pruner)
     whole, crew = crew_of(plan, tmp_path / "whole", FakeWarm(scores_of))
-    crew.work(Signals())
+    crew.work()
     chance = random.Random(0)
     kills = 30
     done = []
@@ -104,7 +108,7 @@ def test_a_sweep_that_is_killed_30_times_ends_as_one_that_is_not(
         warm = FakeWarm(scores_of, on_start=maybe)
         search, crew = crew_of(plan, tmp_path / "cut", warm, on_change=maybe)
         try:
-            crew.work(Signals())
+            crew.work()
             break
         except KilledError:
             pass
@@ -119,7 +123,7 @@ def test_a_sweep_that_is_killed_30_times_ends_as_one_that_is_not(
 def test_trials_of_several_slots_are_each_run_once(tmp_path):
     warm = FakeWarm(scores_of)
     search, crew = crew_of(plan_of(), tmp_path, warm, parallel=4)
-    crew.work(Signals())
+    crew.work()
     assert sorted(warm.finished) == [f"{n:04d}" for n in range(16)]
     assert all(t.user_attrs[END] == "done" for t in search.trials())
 
@@ -134,10 +138,10 @@ def test_what_another_process_works_on_is_left_to_it(tmp_path):
     def while_it_runs():
         if not inside:
             inside.append(True)
-            crew.work(Signals())
+            crew.work()
 
     other._on_change = while_it_runs
-    other.work(Signals())
+    other.work()
     assert warm.finished == ["0001"]
     assert [t.user_attrs[END] for t in search.trials()] == ["done", "done"]
 
@@ -148,7 +152,7 @@ def test_a_trial_that_diverges_is_no_winner_and_no_end(tmp_path):
         return DIVERGED if rate > 0.01 else 0
 
     search, crew = crew_of(plan_of(), tmp_path, FakeWarm(scores_of, code_of))
-    crew.work(Signals())
+    crew.work()
     ends = {t.user_attrs[END] for t in search.trials()}
     assert ends == {"done", "diverged"}
     assert search.best().params["optimizer.learning_rate"] <= 0.01
@@ -157,7 +161,7 @@ def test_a_trial_that_diverges_is_no_winner_and_no_end(tmp_path):
 def test_a_trial_that_fails_again_and_again_has_failed(tmp_path):
     warm = FakeWarm(scores_of, lambda fields: 75)
     search, crew = crew_of(plan_of(), tmp_path, warm, trials=1)
-    crew.work(Signals())
+    crew.work()
     assert search.trials()[0].user_attrs[END] == "exit code 75"
     assert len(warm.started) == 3
 
@@ -166,13 +170,13 @@ def test_a_command_that_is_refused_ends_the_sweep(tmp_path):
     warm = FakeWarm(scores_of, lambda fields: MISTAKE)
     _, crew = crew_of(plan_of(), tmp_path, warm)
     with pytest.raises(UserError, match="trials/0000"):
-        crew.work(Signals())
+        crew.work()
 
 
 def test_the_worse_half_is_pruned_and_stays_pruned(tmp_path):
     plan = plan_of(pruner="median", sampler="random")
     search, crew = crew_of(plan, tmp_path, FakeWarm(scores_of))
-    crew.work(Signals())
+    crew.work()
     ends = [t.user_attrs[END] for t in search.trials()]
     assert ends[:5] == ["done"] * 5
     assert "pruned" in ends
@@ -184,10 +188,10 @@ def test_a_trial_of_several_runs_has_their_mean(tmp_path):
     warm = FakeWarm(lambda fields: [float(fields["seed"])])
     plan = plan_of(members=members)
     search, crew = crew_of(plan, tmp_path, warm, trials=1)
-    crew.work(Signals())
+    crew.work()
     assert search.trials()[0].value == 1.0
     assert warm.finished == ["seed_0", "seed_1", "seed_2"]
-    outcome = winner.finish(plan, search, crew, tmp_path)
+    outcome = winner.finish(plan, search, crew._trainers, tmp_path)
     assert outcome["validation"] == [0.0, 1.0, 2.0]
     assert outcome["members"] == [f"trials/0000/seed_{n}" for n in range(3)]
 
@@ -196,10 +200,10 @@ def test_the_winner_meets_the_test_rows_once(tmp_path):
     warm = FakeWarm(scores_of)
     plan = plan_of()
     search, crew = crew_of(plan, tmp_path, warm, trials=3)
-    crew.work(Signals())
+    crew.work()
     assert not any("evaluate" in words for words in warm.started)
-    first = winner.finish(plan, search, crew, tmp_path)
-    assert winner.finish(plan, search, crew, tmp_path) == first
+    first = winner.finish(plan, search, crew._trainers, tmp_path)
+    assert winner.finish(plan, search, crew._trainers, tmp_path) == first
     asked = [words for words in warm.started if "evaluate" in words]
     assert len(asked) == 1
     assert (first["test"], first["test_interval"]) == ([0.5], [0.4, 0.6])
@@ -210,9 +214,9 @@ def test_no_score_is_no_winner(tmp_path):
     warm = FakeWarm(scores_of, lambda fields: DIVERGED)
     plan = plan_of()
     search, crew = crew_of(plan, tmp_path, warm, trials=2)
-    crew.work(Signals())
+    crew.work()
     with pytest.raises(UserError, match="2 diverged"):
-        winner.finish(plan, search, crew, tmp_path)
+        winner.finish(plan, search, crew._trainers, tmp_path)
 
 
 def test_a_stop_leaves_the_trial_to_be_gone_on_with(tmp_path):
@@ -220,30 +224,54 @@ def test_a_stop_leaves_the_trial_to_be_gone_on_with(tmp_path):
     crews = []
 
     def stop():
-        crews[0].stop(signal.SIGTERM)
+        crews[0]._trainers.stop(signal.SIGTERM)
 
     warm = FakeWarm(scores_of, lambda fields: 42)
     search, crew = crew_of(plan, tmp_path, warm, on_change=stop)
     crews.append(crew)
     with pytest.raises(Stopped):
-        crew.work(Signals())
+        crew.work()
     assert len(search.trials()) == 1
     assert not search.trials()[0].state.is_finished()
     search, crew = crew_of(plan, tmp_path, FakeWarm(scores_of), trials=1)
-    crew.work(Signals())
+    crew.work()
     assert search.trials()[0].user_attrs[END] == "done"
+
+
+class Patient:
+    """Stands for a command that ends where it is told to, and its `Warm`."""
+
+    code = None
+
+    def start(self, words, descriptors, *, environment, cores):
+        return self
+
+    def wait(self, timeout_secs):
+        assert timeout_secs is not None, "nobody would look for a signal"
+        return self.code
+
+    def send_signal(self, number):
+        self.code = -number
+
+
+def test_what_scores_the_winner_hears_of_a_stop(tmp_path):
+    signals = Signals()
+    trainers = trainers_of(Patient(), signals)
+    signals.add(signal.SIGINT)
+    with pytest.raises(Stopped):
+        trainers.run(["trainer", "evaluate"], tmp_path)
 
 
 def test_a_torn_last_line_of_the_journal_is_dropped(tmp_path):
     plan = plan_of()
     search, crew = crew_of(plan, tmp_path, FakeWarm(scores_of), trials=2)
-    crew.work(Signals())
+    crew.work()
     expected = told(search)
     journal = pathlib.Path(tmp_path / "study.log")
     journal.write_bytes(journal.read_bytes() + b'{"op_code":4,"work')
     search, crew = crew_of(plan, tmp_path, FakeWarm(scores_of), trials=3)
     assert told(search) == expected
-    crew.work(Signals())
+    crew.work()
     assert len(search.trials()) == 3
 
 
@@ -256,12 +284,12 @@ def test_the_best_are_kept_as_one_model(tmp_path):
     warm = FakeWarm(scores_of)
     plan = plan_of()
     search, crew = crew_of(plan, tmp_path, warm, trials=5)
-    crew.work(Signals())
-    outcome = winner.finish(plan, search, crew, tmp_path, keep=3)
+    crew.work()
+    outcome = winner.finish(plan, search, crew._trainers, tmp_path, keep=3)
     best = [f"trials/{t.number:04d}" for t in search.ranked()[:3]]
     told = json.loads((tmp_path / "ensemble.json").read_text())
     assert told["members"] == outcome["kept"] == best
     assert (outcome["kept_test"], outcome["looks"]) == (0.5, 1)
     assert "mean of 3 runs" in winner.told(plan, outcome, tmp_path)
-    alone = winner.finish(plan, search, crew, tmp_path)
+    alone = winner.finish(plan, search, crew._trainers, tmp_path)
     assert (alone["kept"], alone["kept_test"]) == (best[:1], None)

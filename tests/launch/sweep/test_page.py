@@ -7,7 +7,6 @@ from tests.launch.sweep.test_crew import plan_of
 from tests.launch.sweep.test_crew import scores_of
 from tests.launch.sweep.warm_stand_in import FakeWarm
 from trainer.charts import trials as drawn
-from trainer.launch.supervise.signals import Signals
 from trainer.launch.sweep import page
 from trainer.launch.sweep import plan as plans
 from trainer.launch.sweep import winner
@@ -35,8 +34,8 @@ def test_a_page_tells_of_all_trials_and_the_winner(tmp_path):
     search, crew = crew_of(plan, tmp_path, FakeWarm(scores_of), trials=20)
     page.write(plan, search, None, tmp_path)
     assert "no trial yet" in (tmp_path / page.FILE).read_text()
-    crew.work(Signals())
-    outcome = winner.finish(plan, search, crew, tmp_path)
+    crew.work()
+    outcome = winner.finish(plan, search, crew._trainers, tmp_path)
     page.write(plan, search, outcome, tmp_path)
     text = (tmp_path / page.FILE).read_text()
     assert text.count("<svg") == 3

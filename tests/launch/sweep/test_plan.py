@@ -7,7 +7,7 @@ from trainer.launch.sweep import plan as plans
 from trainer.launch.sweep import stored
 from trainer.launch.sweep.plan import Member
 from trainer.launch.sweep.plan import settle
-from trainer.launch.sweep.space import Value
+from trainer.launch.sweep.ranges import Value
 from trainer.launch.sweep.study import Choice
 from trainer.launch.sweep.study import Layers
 from trainer.launch.sweep.study import Number

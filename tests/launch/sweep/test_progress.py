@@ -9,7 +9,6 @@ from tests.launch.sweep.test_crew import crew_of
 from tests.launch.sweep.test_crew import plan_of
 from tests.launch.sweep.test_crew import scores_of
 from tests.launch.sweep.warm_stand_in import FakeWarm
-from trainer.launch.supervise.signals import Signals
 from trainer.launch.sweep.progress import Progress
 from trainer.process import plain_text
 
@@ -28,7 +27,7 @@ def test_each_trial_is_told_once(tmp_path, monkeypatch, kind):
         search, crew = crew_of(plan, tmp_path, FakeWarm(scores_of), trials=3)
         told = Progress(plan, search, 3)
         crew._on_change = told.tell
-        crew.work(Signals())
+        crew.work()
         told.close()
     text = screen.getvalue()
     for number in range(3):
