@@ -18,8 +18,9 @@ from trainer.launch.sweep.trainers import Trainers
 from trainer.process.exits import ClusterError
 
 FOLDER = "refit"
-# What is chosen or fitted by validation rows, and is no more.
+# What is chosen or fitted by validation rows, and is no more; the length, too.
 WITHOUT: dict[str, Value] = {
+    "epochs": None,
     "data.validation_fraction": 0.0,
     "data.folds": None,
     "data.fold": 0,

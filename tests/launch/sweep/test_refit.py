@@ -19,7 +19,8 @@ def test_its_length_grows_with_the_rows(trained):
 
 
 def test_its_command_is_refused_by_no_rule():
-    plan = settle(["--config=your_data", "--config.data.source=wine"], Study())
+    given = ["--config=your_data", "--config.data.source=wine"]
+    plan = settle([*given, "--config.epochs=5"], Study())
     fields = {**refit.WITHOUT, "steps": 7, "model.dropout": 0.5}
     words = [word_of(name, value) for name, value in fields.items()]
     config = flags.parse([*plan.words, *words])[1]
