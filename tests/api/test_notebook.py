@@ -67,7 +67,7 @@ def test_nothing_is_said_that_was_not_asked_for(outputs):
         if "trainer.fit" not in source:
             assert texts(found, "stdout") == "", source
     bars = texts(outputs[0][1], "stdout")
-    assert "Epoch 1/" in bars
+    assert re.search(r"^Epochs? 1\b", bars, re.MULTILINE)
     assert "\r" in bars or "\x08" in bars  # it moves
 
 

@@ -13,11 +13,19 @@ from trainer.serving import export
 MOST_ROWS = 16
 
 
+# Other tests write exports of the runs that all share.
+NOT_OURS = shutil.ignore_patterns("export")
+
+
 @pytest.fixture(scope="session")
-def server(trained, flowers):
+def server(trained, flowers, tmp_path_factory):
     """A server of a run of each problem by its name, and of "flowers"."""
-    places = [(problem, str(trained(problem))) for problem in TRAINED]
-    places.append(("flowers", str(flowers[0])))
+    folder = tmp_path_factory.mktemp("served")
+    runs = {problem: trained(problem) for problem in TRAINED}
+    runs["flowers"] = flowers[0]
+    for name, run in runs.items():
+        shutil.copytree(run, folder / name, ignore=NOT_OURS)
+    places = [(name, str(folder / name)) for name in runs]
     limits = Limits(batch_rows=MOST_ROWS, request_rows=100)
     settings = Settings(tuple(places), runtime="tensorflow", limits=limits)
     with asking.serving(settings) as found:
@@ -29,9 +37,8 @@ def exported(once, trained, tmp_path_factory):
     """A workdir called digits, and its export as SavedModel and ONNX."""
 
     def make(folder):
-        not_ours = shutil.ignore_patterns("export")
         run = trained("multiclass")
-        shutil.copytree(run, folder / "digits", ignore=not_ours)
+        shutil.copytree(run, folder / "digits", ignore=NOT_OURS)
         formats = "--formats=saved_model,onnx"
         assert export.main([f"--workdir={folder / 'digits'}", formats]) == 0
 
