@@ -26,6 +26,8 @@ _NONE_ALLOWED = re.compile(r"Limit: 0(\.0+)?\b")
 _GONE = re.compile(
     r"not ?found|HTTPError 404|matched no objects|did not find", re.IGNORECASE
 )
+# A list that lacks what could not be asked for ends with code 0.
+_PARTIAL = re.compile(r"Some requests did not succeed")
 _DISABLED = re.compile(r"SERVICE_DISABLED|has not been used in project")
 # Of a complaint, that a person needs.
 _CHARS = 400
@@ -60,6 +62,11 @@ class Answer:
     def is_disabled(self) -> bool:
         """Whether the project has never used this service."""
         return bool(_DISABLED.search(self.complaint))
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether a list may lack some."""
+        return bool(_PARTIAL.search(self.complaint))
 
     def words(self) -> str:
         """Returns the provider's own words, on one line."""
@@ -125,7 +132,7 @@ class Client:
           GcloudError: it did not.
         """
         answer = self.ask(words)
-        if answer.code:
+        if answer.code or answer.is_partial:
             verb = shlex.join(words[:4])
             raise GcloudError(f"{verb} failed: {answer.words()}")
         return answer.text

@@ -191,7 +191,11 @@ class Disk:
             )
         with self._turn:
             is_new = not os.path.exists(file)
-            raw = _File(file, mode.replace("b", "").replace("t", ""))
+            raw = _File(
+                file,
+                mode.replace("b", "").replace("t", ""),
+                opener=named.pop("opener", None),
+            )
             node = self._node(parts)
             if "w" in mode and not is_new:
                 self.operations.append(Written(node, 0, None))

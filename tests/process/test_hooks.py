@@ -92,13 +92,13 @@ def test_one_that_refuses_is_said_to_without_its_secret(codes, words, capfd):
 def test_one_that_never_answers_or_is_not_there_holds_up_nobody(
     capfd, monkeypatch
 ):
-    monkeypatch.setattr(hooks, "TRY_SECS", 0.1)
+    monkeypatch.setattr(hooks, "TRY_SECS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         began_secs = time.monotonic()
         hook = Hook("on_alert", f"http://127.0.0.1:{port}/secret")
         hook.tell("alert", "words")
-        assert time.monotonic() - began_secs < 0.1
+        assert time.monotonic() - began_secs < 0.5
         hook.close()
     tell(f"http://127.0.0.1:{port}/secret")
     lines = capfd.readouterr().err.splitlines()

@@ -44,7 +44,7 @@ def run_cases(folder, cases, *, replicas=1, workers=1):
             workers, *arguments, folder / "out.npz"
         )
     for process in running:
-        code, output = processes.finish(process)
+        code, output = processes.finish(process, timeout_secs=900)
         assert code == 0, output
     return dict(np.load(folder / "out.npz"))
 

@@ -84,7 +84,7 @@ def test_a_job_that_shrinks_and_grows_ends_with_one_process_bits(
         (chief,) = [note for note in job.alive() if note.worker == 0]
         os.kill(chief.process, signal.SIGKILL)
         finish(job)
-        assert len(lost) == 3
+        assert len(lost) >= 3
         told = job.output()
         assert told.rindex("workers: 3") > told.rindex("workers: 2")
         jobs.assert_same(job, calm)

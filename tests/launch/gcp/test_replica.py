@@ -93,6 +93,7 @@ def test_a_worker_is_told_its_place_and_says_no_end(control, monkeypatch):
 
 def test_an_evaluator_ends_at_once(control, monkeypatch):
     os.environ["TF_CONFIG"] = json.dumps(tf_config(CLUSTER, "evaluator"))
+    monkeypatch.setenv(vertex.CHECKPOINTS, f"{BASE}/checkpoints/")
     assert run(monkeypatch, 1) == (0, [])
 
 
