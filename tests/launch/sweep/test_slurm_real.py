@@ -14,7 +14,8 @@ from trainer.finished import stored_run
 
 pytestmark = pytest.mark.slow
 TRIALS = 4
-LONG = ("--config.epochs=4000", "--config.checkpoint.every_steps=50")
+# Longer than Slurm takes to miss a node.
+LONG = ("--config.epochs=12000", "--config.checkpoint.every_steps=200")
 
 
 @pytest.fixture(scope="module")
