@@ -4,11 +4,9 @@ What a cluster would do is done by hand: a network and a name for each pod, the
 expansion of its arguments, the volume, deletion by SIGTERM and by SIGKILL.
 """
 
-import contextlib
 import os
 import shutil
 import signal
-import subprocess
 
 import pytest
 import yaml
@@ -16,8 +14,8 @@ import yaml
 from tests import forked
 from tests.faults import jobs
 from tests.faults.network import hosts
-from tests.launch.kubernetes.example import expanded
-from tests.processes import ROOT
+from tests.launch.kubernetes import by_hand
+from tests.launch.kubernetes.example import container_of
 from trainer.launch.kubernetes import __main__ as kubernetes
 
 pytestmark = pytest.mark.slow
@@ -33,7 +31,7 @@ class Pods(jobs.Harmed):
     def __init__(self, folder, network, job):
         super().__init__(jobs.TWO_SHORT, folder)
         self._network = network
-        (self._container,) = job["spec"]["template"]["spec"]["containers"]
+        self._container = container_of(job)
         addresses = self._environment()["STRATA_ADDRESSES"].split(",")
         names = [address.rpartition(":")[0] for address in addresses]
         lines = [
@@ -48,32 +46,22 @@ class Pods(jobs.Harmed):
         return {e["name"]: e.get("value", uid) for e in self._container["env"]}
 
     def create(self, index):
-        """Does what the Job controller and the kubelet do for an index."""
+        """Starts the pod of an index."""
         programs = os.path.dirname(forked.python())
-        environment = {
-            **self._environment(),
-            "JOB_COMPLETION_INDEX": str(index),
-            "KUBERNETES_SERVICE_HOST": "10.0.0.1",
-            "PATH": f"{programs}:{os.environ['PATH']}",
-            "PYTHONPATH": ROOT,
-            "TF_CPP_MIN_LOG_LEVEL": "2",
-        }
-        words = [*self._container["command"], *self._container["args"]]
+        path = f"{programs}:{os.environ['PATH']}"
         self._outputs.append(self.folder / f"pod_{len(self._outputs)}.txt")
-        with open(self._outputs[-1], "wb") as output:
-            self.running[index] = subprocess.Popen(
-                [
-                    *self._network[index].enter(),
-                    *("unshare", "--mount", "--uts", "sh", "-c", IN_POD),
-                    *(f"{NAME}-{index}", str(self._hosts)),
-                    *(expanded(word, environment) for word in words),
-                ],
-                cwd=self.folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        host = [
+            *self._network[index].enter(),
+            *("unshare", "--mount", "--uts", "sh", "-c", IN_POD),
+            *(f"{NAME}-{index}", str(self._hosts)),
+        ]
+        self.running[index] = by_hand.start(
+            self._container,
+            index,
+            host,
+            {**self._environment(), "PATH": path},
+            self._outputs[-1],
+        )
 
     def end_of(self, index, timeout_secs=jobs.TOO_LONG_SECS):
         return self.running[index].wait(timeout_secs)
@@ -84,16 +72,6 @@ class Pods(jobs.Harmed):
 
     def newest(self):
         return max(self.steps_saved(), default=0)
-
-    @contextlib.contextmanager
-    def cleaned_up(self):
-        try:
-            yield self
-        finally:
-            # The kernel ends a supervisor's trainer with it.
-            for pod in self.running.values():
-                pod.kill()
-                pod.wait()
 
 
 @pytest.fixture
@@ -113,7 +91,8 @@ def pods(tmp_path, network, capsys):
     trainer = (*jobs.TWO_SHORT.flags, f"--workdir={folder / 'run'}")
     assert kubernetes.main([*flags, volume, "--", *trainer]) == 0
     *_, job = yaml.safe_load_all(capsys.readouterr().out)
-    with Pods(folder, network, job).cleaned_up() as made:
+    made = Pods(folder, network, job)
+    with by_hand.ended(made.running):
         yield made
 
 

@@ -4,24 +4,21 @@ What a cluster would do is done by hand: a name for each pod, the expansion of
 its arguments, the volume, deletion by SIGTERM and by SIGKILL.
 """
 
-import contextlib
 import os
 import pathlib
 import shutil
 import signal
-import subprocess
 import sys
 
 import pytest
 import yaml
 
 from tests.faults import jobs
+from tests.launch.kubernetes import by_hand
 from tests.launch.kubernetes.example import container_of
-from tests.launch.kubernetes.example import expanded
 from tests.launch.sweep.test_main import begun
 from tests.launch.sweep.test_main import outcome_of
 from tests.launch.sweep.test_main import QUICK
-from tests.processes import ROOT
 from tests.verbs import strata
 from trainer.finished import stored_run
 from trainer.process.exits import STOPPED
@@ -46,46 +43,20 @@ class Pods:
         self.running = {}
 
     def create(self, index):
-        """Does what the Job controller and the kubelet do for an index."""
+        """Starts the pod of an index."""
         assert "env" not in self._container
-        environment = {
-            "JOB_COMPLETION_INDEX": str(index),
-            "KUBERNETES_SERVICE_HOST": "10.0.0.1",
-            "PATH": f"{pathlib.Path(sys.executable).parent}:{os.defpath}",
-            "PYTHONPATH": ROOT,
-            "TF_CPP_MIN_LOG_LEVEL": "2",
-        }
-        words = [*self._container["command"], *self._container["args"]]
+        path = f"{pathlib.Path(sys.executable).parent}:{os.defpath}"
         self._outputs.append(self._folder / f"pod_{len(self._outputs)}.txt")
-        with open(self._outputs[-1], "wb") as output:
-            self.running[index] = subprocess.Popen(
-                [
-                    *("unshare", "--uts", "sh", "-c", IN_POD),
-                    f"{self._name}-{index}",
-                    *(expanded(word, environment) for word in words),
-                ],
-                cwd=self._folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        host = ["unshare", "--uts", "sh", "-c", IN_POD, f"{self._name}-{index}"]
+        self.running[index] = by_hand.start(
+            self._container, index, host, {"PATH": path}, self._outputs[-1]
+        )
 
     def end_of(self, index):
         return self.running[index].wait(600)
 
     def output(self):
         return "".join(path.read_text() for path in self._outputs)
-
-    @contextlib.contextmanager
-    def cleaned_up(self):
-        try:
-            yield self
-        finally:
-            # The kernel ends what a sweep started with it.
-            for pod in self.running.values():
-                pod.kill()
-                pod.wait()
 
 
 @pytest.fixture
@@ -100,7 +71,8 @@ def pods(tmp_path):
     )
     assert (code, err) == (0, "")
     *_, job = yaml.safe_load_all(out)
-    with Pods(tmp_path, job).cleaned_up() as made:
+    made = Pods(tmp_path, job)
+    with by_hand.ended(made.running):
         yield made
 
 
