@@ -7,7 +7,6 @@ import pytest
 
 from tests.faults import jobs
 from tests.faults import slurm
-from tests.launch.sweep.test_main import begun
 from tests.launch.sweep.test_main import outcome_of
 from tests.launch.sweep.test_main import QUICK
 from tests.processes import ROOT
@@ -28,6 +27,12 @@ def lab(tmp_path_factory):
         yield cluster
 
 
+def running(folder):
+    """Returns how many trials have a checkpoint and no end yet."""
+    trials = {path.parents[1] for path in folder.glob("trials/*/checkpoints/*")}
+    return sum(not (trial / "result.json").exists() for trial in trials)
+
+
 def test_a_lost_node_costs_its_trial_nothing_but_time(
     lab, tmp_path, monkeypatch
 ):
@@ -46,7 +51,8 @@ def test_a_lost_node_costs_its_trial_nothing_but_time(
         files = sorted(tmp_path.glob("*.log"))
         return "".join(log.read_text("utf8", "replace") for log in files)
 
-    jobs.wait_for("two trials", lambda: begun(folder) > 1, 600)
+    # So that the node holds one of them.
+    jobs.wait_for("two trials at once", lambda: running(folder) > 1, 600)
     lab.kill_node("n09")
     down = ("sinfo", "-hNt", "down", "-o", "%N")
     jobs.wait_for("the loss", lambda: "n09" in lab.ask(*down))
@@ -55,8 +61,7 @@ def test_a_lost_node_costs_its_trial_nothing_but_time(
     outcome = outcome_of(folder)
     assert outcome["trials"]["done"] == TRIALS, logs()
     runs = [stored_run.read(folder / f"trials/000{n}") for n in range(TRIALS)]
-    # Between two trials the node held none to start again.
-    assert all(run.result["status"] == "done" for run in runs), logs()
+    assert sum(run.result["restarts"] for run in runs) >= 1, logs()
     jobs.wait_for(
         "an empty queue",
         lambda: not lab.ask("squeue", "-h", f"--jobs={number}"),
