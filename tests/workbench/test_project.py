@@ -54,6 +54,22 @@ def test_data_beside_the_project_is_named_from_the_root(here):
     )
 
 
+def make(*words):
+    """Returns what make prints, as from a shell: `make test` is another one."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS")
+    }
+    return subprocess.run(
+        ["make", *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
 @pytest.mark.skipif(not shutil.which("make"), reason="there is no make here")
 @pytest.mark.parametrize(
     "name", ["own.csv", "it's $(x) #1; `y`.csv", "ü\\.csv"]
@@ -63,13 +79,8 @@ def test_make_hands_the_words_on_whole(name, here):
     project.main([f"--data_dir={name}", "--target=kind"])
     (here / "show").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     (here / "show").chmod(0o755)
-    done = subprocess.run(
-        ["make", "train", "STRATA=./show", "ARGS=--config.epochs=3"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines() == [
+    said = make("train", "STRATA=./show", "ARGS=--config.epochs=3")
+    assert said.splitlines() == [
         "train",
         "--config=experiment.py",
         "--workdir=runs/experiment",
@@ -83,13 +94,8 @@ def test_make_hands_the_words_on_whole(name, here):
 def test_make_inspects_the_table_by_the_labels_of_the_project(target, here):
     (here / "own.csv").touch()
     project.main(["--data_dir=own.csv", f"--target={target}"])
-    done = subprocess.run(
-        ["make", "inspect", "STRATA=printf '%s\\n'"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines() == [
+    said = make("inspect", "STRATA=printf '%s\\n'")
+    assert said.splitlines() == [
         "inspect",
         "own.csv",
         f"--target={target}",
@@ -99,8 +105,7 @@ def test_make_inspects_the_table_by_the_labels_of_the_project(target, here):
 @pytest.mark.skipif(not shutil.which("make"), reason="there is no make here")
 def test_make_alone_lists_the_targets(here):
     project.main([])
-    done = subprocess.run(["make"], capture_output=True, text=True, check=True)
-    assert "  train         train experiment.py, or go on" in done.stdout
+    assert "  train         train experiment.py, or go on" in make()
 
 
 @pytest.mark.parametrize("name", project.FILES)
