@@ -264,6 +264,12 @@ REFUSALS = {
         "a;y\n1,5;0\n2.5;1\n",
         ("writes numbers in more than one way ('2.5' and '1,5')",),
     ),
+    "a mark that one number has": (
+        "a,y\n"
+        + "".join(f"{i}.5,{i % 2}\n" for i in range(50))
+        + "9.5\x1a,0\n",
+        ("more than one way ('0.5', '9.5\\x1a')",),
+    ),
     "labels of times": ("a,y\n1,2024-01-31\n", ("'y' holds times",)),
     "one text among numbers": (
         "a,y\n" + "".join(f"{i},{i % 2}\n" for i in range(50)) + "x1,0\n",

@@ -1,6 +1,7 @@
 """Gathers a column's cells, block by block, until it is known what they are."""
 
 import array
+import collections
 import dataclasses
 import re
 from collections.abc import Sequence
@@ -306,9 +307,21 @@ def _problem_of(categories: Sequence[str], turned: str) -> str | None:
         if count > max(MAX_NUMBERS_IN_TEXT, len(others)):
             if others:
                 return f"has {kind}, and {_first(others, turned)}"
-            shown = f"{short(sample[0])}, {short(sample[-1])}"
-            return f"has {kind} that are written in more than one way ({shown})"
+            usual, odd = _unlike(sample)
+            return (
+                f"has {kind} that are written in more than one way"
+                f" ({short(usual)}, {short(odd)})"
+            )
     return None
+
+
+def _unlike(texts: Sequence[str]) -> tuple[str, str]:
+    """Finds a text of which most have the marks, and one of the fewest."""
+    marks = {text: re.sub(r"[-+\d]+", "", text) for text in texts}
+    counts = collections.Counter(marks.values())
+    usual = max(texts, key=lambda text: counts[marks[text]])
+    odd = min(texts, key=lambda text: (counts[marks[text]], -len(marks[text])))
+    return usual, odd
 
 
 def _are_ids(categories: Sequence[str]) -> bool:
