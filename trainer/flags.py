@@ -24,6 +24,7 @@ from trainer.cluster import discovery
 from trainer.config import Config
 from trainer.config import documents
 from trainer.config.documents import is_document
+from trainer.config.validation import type_words
 from trainer.config.validation import validate
 from trainer.config.values import assign
 from trainer.config.values import fields
@@ -524,7 +525,7 @@ def _config(file: str, words: list[str], nones: list[str]) -> Config:
     try:
         wanted = _config_flag(file, words, written)
     except absl_flags.Error as error:
-        raise UserError(_first_and_last_line(error)) from error
+        raise _not_set(error) from error
     except Exception as error:  # whatever the config file raises
         raise UserError(
             f"the config cannot be read: {type(error).__name__}:"
@@ -535,6 +536,19 @@ def _config(file: str, words: list[str], nones: list[str]) -> Config:
         assign(config, dict.fromkeys(nones))
         choose_length(config, [*wanted.override_values, *nones])
     return validate(config)
+
+
+def _not_set(error: absl_flags.Error) -> UserError:
+    """Says what a field must be, in place of a conversion's own words."""
+    told = _first_and_last_line(error)
+    ill_typed = re.match(r"flag --config\.([\w.]+)=(.*?): ", told, re.DOTALL)
+    types = {path: field.type for path, field, _ in fields(Config())}
+    if ill_typed is None or ill_typed[1] not in types:
+        return UserError(told)
+    path, value = ill_typed.groups()
+    return UserError(
+        f"config.{path}={value!r} must be {type_words(types[path])}"
+    )
 
 
 def _config_flag(file: str, words: list[str], written: Config | None) -> Any:

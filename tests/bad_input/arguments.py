@@ -54,24 +54,30 @@ CONFIGS = [
         f"{DIGITS} --config.zzz=1",
         ("config.zzz ", "strata help config"),
     ),
-    Row("an int of text", f"{DIGITS} --config.seed=x", ("config.seed=x",)),
     Row(
-        "a half epoch", f"{DIGITS} --config.epochs=1.5", ("config.epochs=1.5",)
+        "an int of text",
+        f"{DIGITS} --config.seed=x",
+        ("config.seed='x' must be a whole number",),
+    ),
+    Row(
+        "a half epoch",
+        f"{DIGITS} --config.epochs=1.5",
+        ("config.epochs='1.5' must be a whole number",),
     ),
     Row(
         "widths of text",
         f"{DIGITS} --config.model.hidden_units=a,b",
-        ("config.model.hidden_units=('a,b',)", "a tuple of int"),
+        ("config.model.hidden_units=('a,b',)", "a tuple, each a whole number"),
     ),
     Row(
         "learning rate not a number",
         f"{DIGITS} --config.optimizer.learning_rate=nan",
-        ("config.optimizer.learning_rate=nan", "finite float"),
+        ("config.optimizer.learning_rate=nan", "a finite number"),
     ),
     Row(
         "learning rate infinite",
         f"{DIGITS} --config.optimizer.learning_rate=inf",
-        ("config.optimizer.learning_rate=inf", "finite float"),
+        ("config.optimizer.learning_rate=inf", "a finite number"),
     ),
     Row(
         "none where a value must be",

@@ -14,17 +14,25 @@ RETURNED = [
     ),
     ("nothing", "None", ("returned a NoneType",)),
     ("a keyword no config has", "Config(epoch=3)", ("TypeError", "'epoch'")),
-    ("text for an int", "Config(epochs='3')", ("config.epochs='3'", "int")),
-    ("truth for an int", "Config(epochs=True)", ("config.epochs=True", "int")),
+    (
+        "text for an int",
+        "Config(epochs='3')",
+        ("config.epochs='3'", "a whole number"),
+    ),
+    (
+        "truth for an int",
+        "Config(epochs=True)",
+        ("config.epochs=True", "a whole number"),
+    ),
     (
         "text for a float",
         "Config(epochs=1, optimizer=OptimizerConfig(learning_rate='1e-3'))",
-        ("config.optimizer.learning_rate='1e-3'", "finite float"),
+        ("config.optimizer.learning_rate='1e-3'", "a finite number"),
     ),
     (
         "an int for a tuple",
         "Config(epochs=1, model=ModelConfig(hidden_units=128))",
-        ("config.model.hidden_units=128", "a tuple of int"),
+        ("config.model.hidden_units=128", "a tuple, each a whole number"),
     ),
     (
         "an int for a truth",

@@ -37,21 +37,21 @@ def _typed(value: Any, wanted: Any) -> tuple[bool, Any]:
     return isinstance(value, wanted), value
 
 
-def _words(wanted: Any) -> str:
-    """The name of a type as a user would say it."""
+def type_words(wanted: Any) -> str:
+    """Returns what a field must be, as a user would say it."""
     origin, args = typing.get_origin(wanted), typing.get_args(wanted)
     if origin in (typing.Union, types.UnionType):
         return (
-            " or ".join(_words(a) for a in args if a is not type(None))
+            " or ".join(type_words(a) for a in args if a is not type(None))
             + " or none"
         )
     if origin is tuple:
-        return f"a tuple of {_words(args[0])}"
+        return f"a tuple, each {type_words(args[0])}"
     names = {
-        int: "int",
-        float: "finite float",
+        int: "a whole number",
+        float: "a finite number",
         bool: "true or false",
-        str: "str",
+        str: "text",
     }
     return names[wanted]
 
@@ -59,7 +59,9 @@ def _words(wanted: Any) -> str:
 def _check_field(path: str, field: dataclasses.Field, value: Any) -> Any:
     good, value = _typed(value, field.type)
     if not good:
-        raise UserError(f"config.{path}={value!r} must be {_words(field.type)}")
+        raise UserError(
+            f"config.{path}={value!r} must be {type_words(field.type)}"
+        )
     rule: Rule | None = field.metadata.get("rule")
     if rule is None or value is None or rule.holds(value):
         return value
