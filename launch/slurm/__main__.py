@@ -13,6 +13,7 @@ from trainer.launch.command_line import positive
 from trainer.launch.command_line import trainer_flags
 from trainer.launch.slurm.array import first_task
 from trainer.launch.slurm.array import own_arguments
+from trainer.launch.slurm.script import nodes_of
 from trainer.launch.slurm.script import script
 from trainer.launch.slurm.script import submit
 from trainer.launch.slurm.script import told
@@ -41,6 +42,14 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = LauncherParser("strata launch slurm", DESCRIPTION)
     add = parser.flag
     add("--nodes", "N", "nodes; 1 by default", type=positive, default=1)
+    add(
+        "--min_nodes",
+        "M",
+        "the fewest nodes to start on; as many as --nodes by default. With"
+        " --requeue the job goes on with fewer after a loss, to the same bits"
+        " where it has config.virtual_replicas",
+        type=positive,
+    )
     add(
         "--workers_per_node",
         "N",
@@ -105,7 +114,17 @@ def check(wanted: argparse.Namespace) -> None:
                 f"--option={option!r} must be an option of sbatch, --NAME or"
                 " --NAME=VALUE without spaces or quotes"
             )
+    if wanted.min_nodes and wanted.min_nodes > wanted.nodes:
+        raise UserError(
+            f"--min_nodes={wanted.min_nodes} must not exceed"
+            f" --nodes={wanted.nodes}"
+        )
     gpus, workers = wanted.gpus_per_node, wanted.workers_per_node
+    if wanted.min_nodes and workers > 1:
+        raise UserError(
+            f"--min_nodes={wanted.min_nodes} takes a worker a node, and not"
+            f" --workers_per_node={workers}; leave one of them out"
+        )
     if gpus and gpus % workers:
         raise UserError(
             f"--gpus_per_node={gpus} cannot be shared out evenly to"
@@ -132,7 +151,8 @@ def main(argv: list[str]) -> int:
         with exact():
             print(text, end="", flush=True)
         print(
-            f"makes: a job {wanted.name} of {wanted.nodes} node(s), its log and"
+            f"makes: a job {wanted.name} of {nodes_of(wanted)} node(s), its"
+            " log and"
             f" {given.run_workdir}\n"
             "ended by: itself, the time limit, or scancel and its number",
             file=sys.stderr,

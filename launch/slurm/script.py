@@ -26,6 +26,13 @@ def is_array(wanted: argparse.Namespace) -> bool:
     return any(option.startswith("--array=") for option in wanted.option)
 
 
+def nodes_of(wanted: argparse.Namespace) -> str:
+    """Returns how many nodes a job may start on, as Slurm writes it."""
+    if wanted.min_nodes in (None, wanted.nodes):
+        return str(wanted.nodes)
+    return f"{wanted.min_nodes}-{wanted.nodes}"
+
+
 def log_of(wanted: argparse.Namespace, number: str) -> str:
     """Returns the file of a job's lines."""
     return f"{wanted.name}-{number}.log"
@@ -57,12 +64,15 @@ def script(
       module: that runs on the first node, and reads the flags that batch.py
         does.
     """
+    is_range = nodes_of(wanted) != str(wanted.nodes)
     given = {
         "job-name": wanted.name,
         "output": log_of(wanted, "%A_%a" if is_array(wanted) else "%j"),
         "open-mode": "append",
-        "nodes": wanted.nodes,
-        "ntasks-per-node": wanted.workers_per_node,
+        "nodes": nodes_of(wanted),
+        # Where it is given, Slurm takes the fewest nodes of a range; else the
+        # most that are there, and a task on each.
+        "ntasks-per-node": None if is_range else wanted.workers_per_node,
         "gpus-per-node": wanted.gpus_per_node,
         "cpus-per-task": wanted.cpus_per_worker,
         "mem": wanted.memory,

@@ -62,6 +62,16 @@ def test_the_script_says_what_is_asked(capsys):
     ]
 
 
+@pytest.mark.parametrize(("fewest", "told"), [("1", "1-3"), ("3", "3")])
+def test_a_job_may_start_on_fewer_nodes(capsys, fewest, told):
+    code, shown = show(capsys, "--nodes=3", f"--min_nodes={fewest}")
+    assert code == 0
+    assert f"#SBATCH --nodes={told}\n" in shown.out
+    assert f" of {told} node(s)" in shown.err
+    # With it Slurm would take the fewest at once.
+    assert ("--ntasks-per-node" in shown.out) == (told == "3")
+
+
 @pytest.mark.parametrize(
     ("option", "gpus"),
     [
@@ -105,6 +115,7 @@ def test_the_trainers_arguments_arrive_intact(words, capsys):
     ("flag", "words"),
     [
         ("--nodes=0", "must be a whole number of 1 or more"),
+        ("--min_nodes=2", "--min_nodes=2 must not exceed --nodes=1"),
         ("--nodes=two", "must be a whole number of 1 or more"),
         ("--node=2", "did you mean --nodes?"),
         ("--workers_per_node=0", "must be a whole number of 1 or more"),

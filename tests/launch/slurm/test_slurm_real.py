@@ -74,15 +74,22 @@ def test_a_job_that_is_told_to_leave_is_queued_again(lab, calm, tmp_path):
     assert_went_on(workdir, calm, restarts=1)
 
 
-def test_a_job_that_loses_a_node_is_queued_again(lab, calm, tmp_path):
+def test_a_job_that_loses_a_node_goes_on_without_to_the_same_bits(
+    lab, undisturbed, tmp_path
+):
     workdir = tmp_path / "run"
-    number = start(lab, workdir, "--requeue")
+    flags = ("--requeue", "--min_nodes=1")
+    number = start(lab, workdir, *flags, trainer=jobs.ELASTIC.flags)
     wait_for_checkpoint(workdir)
     lab.kill_node("n09")
-    jobs.wait_for("the loss", lambda: lab.state(number) != "RUNNING")
-    lab.start_node("n09")
-    assert lab.finish(number) == "COMPLETED", output(workdir)
-    assert_went_on(workdir, calm, restarts=1)
+    try:
+        assert lab.finish(number) == "COMPLETED", output(workdir)
+    finally:
+        lab.start_node("n09")
+    assert "cluster: 2 workers, by slurm" in output(workdir)
+    assert result(workdir)["workers"] == 1
+    # Those of one process that nobody touched.
+    assert_went_on(workdir, undisturbed(jobs.ELASTIC).result(), restarts=1)
 
 
 def test_a_job_goes_on_after_its_time_limit(lab, calm, tmp_path):

@@ -88,7 +88,11 @@ def test_seeds_begin_at_the_configs_own():
         ([], {"space": {"seed": Whole(0, 9)}}, "not to be searched"),
         ([], {"space": {"log.every_steps": Whole(1, 9)}}, "not to be searched"),
         ([], {"space": {"model.dropout": Number(0.0, 1.0)}}, "below 1"),
-        ([], {"space": {"global_batch_size": Number(1, 9)}}, "must be a whole number"),
+        (
+            [],
+            {"space": {"global_batch_size": Number(1, 9)}},
+            "must be a whole number",
+        ),
         ([], {"space": {"model.activation": Choice(("rela",))}}, "relu"),
         ([], {"space": {"loss": Choice(("mse",))}}, "does not fit problem"),
         (
