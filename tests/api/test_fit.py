@@ -82,6 +82,15 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_call_goes_on(
     assert run.result["weights_sha256"] == weights_of(trained("multiclass"))
 
 
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [("mnist", "train-images-idx3-ubyte"), ("digits", "x_train.npy")],
+)
+def test_a_folder_is_what_the_configs_own_source_reads(tmp_path, config, told):
+    with pytest.raises(trainer.UserError, match=told):
+        trainer.fit(config, data=tmp_path)
+
+
 def test_ctrl_c_before_training_is_raised(tmp_path, monkeypatch):
     def interrupted(*_, **__):
         signal.raise_signal(signal.SIGINT)

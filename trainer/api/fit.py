@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from trainer import sources
 from trainer.api import handed
 from trainer.api import settings
 from trainer.api.hushed import SilentDisplay
@@ -86,7 +87,8 @@ def fit(
     has_data = given is not None or data_dir is not None
     chosen = (YOUR_DATA if has_data else "digits") if config is None else config
     named = {**(overrides or {}), **fields}
-    if has_data:
+    # A folder may also be what a config's own source reads, such as MNIST.
+    if has_data and (given or settings.source_of(chosen) not in sources.READ):
         named["data.source"] = "files"
     settled = settings.settled(chosen, named)
     folder = _folder(workdir, chosen)

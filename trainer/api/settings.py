@@ -29,10 +29,7 @@ def settled(
     Raises:
       UserError: naming field, value, rule and remedy.
     """
-    if isinstance(config, Config):
-        config = copy.deepcopy(config)
-    else:
-        config = flags.open_config(os.fspath(config))
+    config = _opened(config)
     types = {path: field.type for path, field, _ in fields(config)}
     values = {}
     for name, value in given.items():
@@ -43,6 +40,17 @@ def settled(
     assign(config, values)
     flags.choose_length(config, values)
     return validate(config)
+
+
+def source_of(config: Config | str | os.PathLike) -> str:
+    """Returns where a config has its arrays from, `config.data.source`."""
+    return _opened(config).data.source
+
+
+def _opened(config: Config | str | os.PathLike) -> Config:
+    if isinstance(config, Config):
+        return copy.deepcopy(config)
+    return flags.open_config(os.fspath(config))
 
 
 def _path_of(name: str, known: list[str]) -> str:
