@@ -148,21 +148,20 @@ class Api:
         """
         limits, has_body = self._limits, False
         try:
-            async with (
-                asyncio.timeout(limits.request_secs),
-                self._bodies.of(request) as body,
-            ):
-                has_body = True
-                asked = await _here_or_aside(
-                    len(body) <= SHORT_BYTES,
-                    functools.partial(reader, model, body, limits.request_rows),
-                )
-                outputs = await model.batcher.outputs_of(asked.rows)
-                check_outputs("the request", outputs.values)
-                answer = await _here_or_aside(
-                    len(asked.rows) <= FEW_ROWS,
-                    functools.partial(asked.answer, outputs.values),
-                )
+            with self._bodies.held() as held:
+                async with asyncio.timeout(limits.request_secs):
+                    body = await held.receive(request)
+                    has_body = True
+                    asked = await _here_or_aside(
+                        len(body) <= SHORT_BYTES,
+                        lambda: reader(model, body, limits.request_rows),
+                    )
+                    outputs = await model.batcher.outputs_of(asked.rows)
+                    check_outputs("the request", outputs.values)
+                    answer = await _here_or_aside(
+                        len(asked.rows) <= FEW_ROWS,
+                        lambda: asked.answer(outputs.values),
+                    )
         except TimeoutError:
             raise too_late(limits.request_secs, has_body) from None
         return answer, outputs

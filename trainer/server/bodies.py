@@ -1,8 +1,5 @@
 """Bodies of requests, held against limits while they come."""
 
-import contextlib
-from collections.abc import AsyncIterator
-
 from starlette.requests import Request
 
 from trainer.server.refusals import overloaded
@@ -13,7 +10,12 @@ MOST_HELD = 8
 
 
 class Bodies:
-    """What is held of all bodies that are worked on."""
+    """All bodies that are worked on.
+
+    Attributes:
+      most_bytes: of a body.
+      held_bytes: of all together.
+    """
 
     def __init__(self, most_bytes: int) -> None:
         """Holds nothing yet.
@@ -21,25 +23,34 @@ class Bodies:
         Args:
           most_bytes: of a body.
         """
-        self._most_bytes = most_bytes
-        self._held_bytes = 0
+        self.most_bytes = most_bytes
+        self.held_bytes = 0
 
-    @contextlib.asynccontextmanager
-    async def of(self, request: Request) -> AsyncIterator[bytes]:
-        """Yields the body of a request, once it is there.
+    def held(self) -> "Held":
+        """Returns what holds a body for as long as it is entered."""
+        return Held(self)
+
+
+class Held:
+    """A body that is worked on."""
+
+    def __init__(self, bodies: Bodies) -> None:
+        self._bodies = bodies
+        self._size = 0
+
+    def __enter__(self) -> "Held":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bodies.held_bytes -= self._size
+
+    async def receive(self, request: Request) -> bytes:
+        """Returns the body of a request, once it is there.
 
         Raises:
           RefusedError: it is packed or too long, or others' are.
         """
-        parts: list[bytes] = []
-        try:
-            await self._receive(request, parts)
-            yield b"".join(parts)
-        finally:
-            self._held_bytes -= sum(map(len, parts))
-
-    async def _receive(self, request: Request, parts: list[bytes]) -> None:
-        most, size = self._most_bytes, 0
+        most, parts = self._bodies.most_bytes, list[bytes]()
         packed = request.headers.get("content-encoding", "identity")
         if packed.lower() != "identity":
             raise RefusedError(
@@ -51,16 +62,17 @@ class Bodies:
         if length.isdecimal() and int(length[:20]) > most:
             raise _too_long(most)
         async for part in request.stream():
-            size += len(part)
-            self._held_bytes += len(part)
+            self._size += len(part)
+            self._bodies.held_bytes += len(part)
             parts.append(part)
-            if size > most:
+            if self._size > most:
                 raise _too_long(most)
-            if self._held_bytes > MOST_HELD * most:
+            if self._bodies.held_bytes > MOST_HELD * most:
                 raise overloaded(
-                    f"requests of {self._held_bytes:,} bytes are read at once,"
-                    " more than may; ask again"
+                    f"requests of {self._bodies.held_bytes:,} bytes are read at"
+                    " once, more than may; ask again"
                 )
+        return b"".join(parts)
 
 
 def _too_long(most_bytes: int) -> RefusedError:

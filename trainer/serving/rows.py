@@ -251,11 +251,13 @@ def _as_stored(
     rule = "every value must be finite; fill it in or leave the row out"
     if good.all():
         good = cast == block if dtype.kind in "iu" else np.isfinite(cast)
-        rule = (
+        # Its name is looked for alone where it is told: NumPy makes it anew.
+        rule = ""
+    if not good.all():
+        rule = rule or (
             f"the run takes rows as they were stored, {dtype.name}, before any"
             " normalisation"
         )
-    if not good.all():
         at = tuple(np.argwhere(~good)[0])
         value = block[at]
         raise UserError(f"{name} has {value} in row {first + at[0]}; {rule}")
