@@ -18,6 +18,7 @@ import yaml
 from grafana_foundation_sdk.cog import plugins
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests import processes
 from tests.faults import jobs
@@ -27,6 +28,10 @@ from trainer.journal.prometheus import Prometheus
 from trainer.launch.supervise.metrics import Numbers
 from trainer.launch.supervise.policy import Policy
 from trainer.launch.supervise.policy import Supervision
+from trainer.server.drift import Found
+from trainer.server.metrics import Metrics
+from trainer.serving.shifts import Confidence
+from trainer.serving.shifts import Shift
 
 OPS = pathlib.Path(__file__).parents[2] / "ops"
 NAME = re.compile(r"\b(?:strata|process)_\w+")
@@ -92,7 +97,12 @@ def test_all_that_is_asked_for_is_shown(tmp_path):
     numbers.started([types.SimpleNamespace(index=0, poll=lambda: 0)])  # type: ignore[list-item]
     numbers.ended([0])
     tell_all(Prometheus(subject_of(tmp_path), registry))
-    shown = {s.name for metric in registry.collect() for s in metric.samples}
+    server = Metrics()
+    shift = Shift("size", 0.3, 0.1, None, None, (0.0, 0.0), 0.0)
+    server.drift("m", Found(300, [shift], Confidence(0.9, 0.8, 0.9, 0.8)))
+    served = text_string_to_metric_families(server.text().decode())
+    families = [*registry.collect(), *served]
+    shown = {s.name for metric in families for s in metric.samples}
     rules = (OPS / "alerts.yml").read_text()
     asked = set(NAME.findall("\n".join([*expressions(), rules])))
     assert asked <= shown

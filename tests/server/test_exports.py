@@ -19,6 +19,7 @@ from trainer.server.metrics import Metrics
 from trainer.server.settings import Limits
 from trainer.server.settings import Settings
 from trainer.serving import export
+from trainer.serving import exported_run
 from trainer.storage.files import checksums
 from trainer.storage.files import to_json
 
@@ -75,6 +76,19 @@ def test_an_export_answers_as_the_run(exported, images, runtime):
     assert [row["class"] for row in told] == [
         model.labels[i] for i in model.classes(images)
     ]
+
+
+def test_an_export_has_the_runs_own_sketch(workdir):
+    stored, version = load(workdir).stored, workdir / "export" / "1"
+    assert stored.sketch is not None
+    kept = exported_run.read(version).sketch
+    assert kept.to_json() == stored.sketch.to_json()
+    # One of an earlier version has none, and is served without it.
+    (version / "sketch.json").unlink()
+    reseal(version)
+    assert exported_run.read(version).sketch is None
+    with asking.serving(settings_of(workdir)) as server:
+        assert b"strata_server_drift_psi{" not in server.ask("/metrics").body
 
 
 def test_onnx_is_chosen_where_it_is_there_and_agrees(workdir):

@@ -162,6 +162,8 @@ class Api:
                         len(asked.rows) <= FEW_ROWS,
                         lambda: asked.answer(outputs.values),
                     )
+                    if model.drift is not None:
+                        model.drift.look(asked.rows, outputs.values)
         except TimeoutError:
             raise too_late(limits.request_secs, has_body) from None
         return answer, outputs
@@ -197,6 +199,7 @@ class Api:
         return json_response(about.full(self._model(request, "about")))
 
     async def _numbers(self, request: Request) -> Response:
+        self._catalogue.tell_drift()
         headers = {"content-type": CONTENT_TYPE}
         return Response(self._metrics.text(), 200, headers)
 

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Callable
 from typing import Any
 from typing import NamedTuple
 from typing import Protocol
@@ -18,6 +19,8 @@ from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.server import opening
 from trainer.server.batching import Batcher
+from trainer.server.drift import Drift
+from trainer.server.drift import Found
 from trainer.server.opening import Source
 from trainer.server.refusals import RefusedError
 from trainer.server.settings import Limits
@@ -39,6 +42,9 @@ class Watcher(Protocol):
     def answers(self, model: str, version: int) -> None:
         """Hears which version answers from now on."""
 
+    def drift(self, model: str, found: Found) -> None:
+        """Hears how far its rows have moved from the training rows."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Model:
@@ -50,6 +56,7 @@ class Model:
       runtime: "onnx" or "tensorflow".
       run: what it is made of.
       batcher: runs its rows.
+      drift: counts them; None where nothing is known of its training rows.
     """
 
     name: str
@@ -57,6 +64,7 @@ class Model:
     runtime: str
     run: TrainedRun | ExportedRun
     batcher: Batcher
+    drift: Drift | None
 
     @property
     def problem(self) -> Problem:
@@ -85,7 +93,20 @@ def open_model(
         most_waiting=limits.queue_requests,
         watch=functools.partial(watcher.batch, name),
     )
-    return Model(name, source.version, opened.runtime, source.run, batcher)
+    drift = _drift(source.run, functools.partial(watcher.drift, name))
+    return Model(
+        name, source.version, opened.runtime, source.run, batcher, drift
+    )
+
+
+def _drift(
+    run: TrainedRun | ExportedRun, tell: Callable[[Found], None]
+) -> Drift | None:
+    if run.sketch is None:
+        return None
+    told = run.detail if isinstance(run, TrainedRun) else run.card["run"]
+    bins = told.get("calibration", {}).get("bins", [])
+    return Drift(run.sketch, run.layout, run.problem, bins, tell)
 
 
 def _evaluated_rows(run: TrainedRun | ExportedRun) -> int:
@@ -148,6 +169,12 @@ class Catalogue:
                 f" {model.version} is",
             )
         return model
+
+    def tell_drift(self) -> None:
+        """Has each model tell how far its rows have moved."""
+        for model in self.models.values():
+            if model.drift is not None:
+                model.drift.tell()
 
     async def take_up(self) -> None:
         """Looks for new exports for ever, and has them answer."""

@@ -3,6 +3,7 @@
 https://prometheus.io/docs/practices/naming
 """
 
+import math
 import os
 import struct
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from prometheus_client import Counter
 from prometheus_client import Gauge
 from prometheus_client import Histogram
 from prometheus_client import multiprocess
+
+from trainer.server.drift import Found
+from trainer.serving.shifts import Shift
 
 # Where several processes keep their numbers, as prometheus_client reads it when
 # it is imported.
@@ -27,12 +31,16 @@ _SECS = (
 )
 _ROWS = tuple(float(2**n) for n in range(0, 14))
 
+# What is told of a column while no row was asked of a new version.
+_UNKNOWN = Shift("", math.nan, 0.0, None, None, (math.nan,) * 2, math.nan)
+
 
 class Metrics:
     """What is counted of requests and batches."""
 
     def __init__(self) -> None:
         self._children: dict[Any, Any] = {}
+        self._columns: dict[str, set[str]] = {}
         self._registry = CollectorRegistry()
         registry = self._registry
         self._requests = Counter(
@@ -76,6 +84,47 @@ class Metrics:
             registry=registry,
         )
 
+        self._drift_rows = self._drift_gauge(
+            "rows", "Newest rows asked, which the drift is of.", "model"
+        )
+        column = "model", "column"
+        self._psi = self._drift_gauge(
+            "psi",
+            "Population stability index against the training rows.",
+            *column,
+        )
+        self._moved = self._drift_gauge(
+            "moved",
+            "1 where the index is beyond chance and beyond 0.1, else 0.",
+            *column,
+        )
+        self._missing = self._drift_gauge(
+            "missing_ratio", "Share of rows without a value.", *column
+        )
+        self._new = self._drift_gauge(
+            "new_ratio",
+            "Share of rows whose text no training row has.",
+            *column,
+        )
+        self._confidence = self._drift_gauge(
+            "confidence_ratio", "Mean chance of what was answered.", "model"
+        )
+        self._accuracy = self._drift_gauge(
+            "expected_accuracy_ratio",
+            "Accuracy that follows from the confidence; an estimate.",
+            "model",
+        )
+
+    def _drift_gauge(self, name: str, words: str, *labels: str) -> Gauge:
+        # Of several processes each tells its own.
+        return Gauge(
+            f"strata_server_drift_{name}",
+            words,
+            labels,
+            multiprocess_mode="liveall",
+            registry=self._registry,
+        )
+
     def request(self, model: str, ask: str, code: int, secs: float) -> None:
         """Counts a request that was answered."""
         self._child(self._requests, model, ask, str(code)).inc()
@@ -98,6 +147,23 @@ class Metrics:
     def answers(self, model: str, version: int) -> None:
         """Notes which version answers from now on."""
         self._versions.labels(model).set(version)
+
+    def drift(self, model: str, found: Found) -> None:
+        """Notes how far rows have moved; what is not known is no number."""
+        self._drift_rows.labels(model).set(found.rows)
+        told = {shift.name: shift for shift in found.shifts}
+        columns = self._columns.setdefault(model, set())
+        columns.update(told)
+        for name in columns:
+            shift, labels = told.get(name, _UNKNOWN), (model, name)
+            self._child(self._psi, *labels).set(shift.psi)
+            self._child(self._moved, *labels).set(shift.has_moved)
+            self._child(self._missing, *labels).set(shift.missing[1])
+            self._child(self._new, *labels).set(shift.new)
+        if found.confidence is not None:
+            sure = found.confidence
+            self._confidence.labels(model).set(sure.mean_probability_now)
+            self._accuracy.labels(model).set(sure.accuracy_now)
 
     def text(self) -> bytes:
         """Returns all of it, as Prometheus reads it."""

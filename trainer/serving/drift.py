@@ -19,6 +19,7 @@ from trainer.serving import output
 from trainer.serving import rows
 from trainer.serving import scored_data
 from trainer.serving import shifts
+from trainer.serving.shifts import Confidence
 from trainer.serving.shifts import Shift
 from trainer.sources import sketch
 from trainer.sources.category_column import CategoryColumn
@@ -141,12 +142,10 @@ def _count(
 
 def _confidence(
     stored: TrainedRun, tables: list[rows.Rows]
-) -> dict[str, float] | None:
+) -> Confidence | None:
     """Returns how sure the network is, of test rows and of these.
 
-    The mean chance of the class that it answers, and the share of right
-    answers that follows where it is as right for its chances as it was on test
-    rows (Guillory and others 2021, "difference of confidences").
+    None where it has no classes, or nothing is known of its test rows.
     """
     problem = stored.problem
     bins = stored.detail.get("calibration", {}).get("bins", [])
@@ -161,23 +160,14 @@ def _confidence(
         for outputs in model.predict_blocks(table):
             total += float(problem.confidence(outputs).sum())
             count += len(outputs)
-    weights = [each["rows"] for each in bins]
-    means = [each["mean_probability"] for each in bins]
-    right = float(np.average([each["right"] for each in bins], weights=weights))
-    before, now = float(np.average(means, weights=weights)), total / count
-    return {
-        "mean_probability_test": before,
-        "mean_probability_now": now,
-        "accuracy_test": right,
-        "accuracy_now": min(1.0, max(0.0, right - before + now)),
-    }
+    return shifts.confidence(bins, total / count)
 
 
 def _told(
     before: Sketch,
     now: Sketch,
     found: list[Shift],
-    sure: dict[str, float] | None,
+    sure: Confidence | None,
 ) -> str:
     return "\n".join(_lines(before, now, found, sure))
 
@@ -186,7 +176,7 @@ def _lines(
     before: Sketch,
     now: Sketch,
     found: list[Shift],
-    sure: dict[str, float] | None,
+    sure: Confidence | None,
 ) -> Iterator[str]:
     moved = sum(shift.has_moved for shift in found)
     yield (
@@ -205,10 +195,10 @@ def _lines(
     if sure is not None:
         yield (
             "the network gives its answers a chance of"
-            f" {sure['mean_probability_now']:.4f} in the mean, and gave test"
-            f" rows {sure['mean_probability_test']:.4f}: if it is as right for"
+            f" {sure.mean_probability_now:.4f} in the mean, and gave test"
+            f" rows {sure.mean_probability_test:.4f}: if it is as right for"
             f" its chances as there, its accuracy is now"
-            f" {sure['accuracy_now']:.4f}, and was {sure['accuracy_test']:.4f}"
+            f" {sure.accuracy_now:.4f}, and was {sure.accuracy_test:.4f}"
         )
     yield (
         "an estimate without labels; rows that have theirs are scored by strata"
@@ -238,7 +228,7 @@ def _values(
     before: Sketch,
     now: Sketch,
     found: list[Shift],
-    sure: dict[str, float] | None,
+    sure: Confidence | None,
 ) -> dict[str, Any]:
     return {
         "rows": now.rows,
@@ -246,5 +236,5 @@ def _values(
         "columns": [
             {**shift._asdict(), "has_moved": shift.has_moved} for shift in found
         ],
-        "confidence": sure,
+        "confidence": sure and sure._asdict(),
     }

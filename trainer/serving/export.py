@@ -30,6 +30,9 @@ from trainer.serving import model_card
 from trainer.serving import scored_data
 from trainer.serving.evaluate import add_data_flag
 from trainer.serving.evaluate import evaluate
+from trainer.serving.exported_run import CARD
+from trainer.serving.exported_run import CARD_TEXT
+from trainer.serving.exported_run import SKETCH
 from trainer.serving.model_card import FORMATS
 from trainer.serving.scored_data import ScoredData
 from trainer.sources.dataset import evenly_spaced
@@ -119,10 +122,12 @@ def export(
     with _numbered(folder) as (aside, version):
         with starting(), _unmarked(aside) as plain:
             card = _write(run, data, formats, plain, given)
+        if run.sketch is not None:
+            (aside / SKETCH).write_bytes(to_json(run.sketch.to_json()))
         card = {"version": version, **card, "files": checksums(aside)}
-        (aside / "model_card.json").write_bytes(to_json(card))
+        (aside / CARD).write_bytes(to_json(card))
         text = model_card.text_of(card)
-        (aside / "model_card.md").write_bytes(text.encode())
+        (aside / CARD_TEXT).write_bytes(text.encode())
         manifest = {"files": checksums(aside)}
         (aside / MANIFEST).write_bytes(to_json(manifest))
     return folder / str(version), card

@@ -11,12 +11,15 @@ from trainer.problem.problem import Problem
 from trainer.problem.problems import from_record
 from trainer.process.exits import UserError
 from trainer.sources import Encoding
+from trainer.sources.sketch import Sketch
 from trainer.storage import json_files
 from trainer.storage.files import difference
 from trainer.storage.names import MANIFEST
 
 CARD = "model_card.json"
 CARD_TEXT = "model_card.md"
+# Of the training rows; there where the run has one.
+SKETCH = "sketch.json"
 _SUMS = dict[str, dict[str, dict[str, Any]]]
 
 
@@ -30,12 +33,14 @@ class ExportedRun:
       problem: the run's. Outputs of exports are in the target's own units, so
         that it knows no scale of targets.
       layout: what rows look like.
+      sketch: what its training rows look like; None where none was kept.
     """
 
     path: pathlib.Path
     card: dict[str, Any]
     problem: Problem
     layout: Layout
+    sketch: Sketch | None = None
 
     @property
     def data(self) -> dict[str, Any]:
@@ -82,7 +87,9 @@ def read(path: pathlib.Path) -> ExportedRun:
             np.dtype(card["data"]["x"]["dtype"]),
             Encoding.from_json(encoding) if encoding else None,
         )
-        return ExportedRun(path, card, from_record(values), layout)
+        return ExportedRun(
+            path, card, from_record(values), layout, _sketch(path)
+        )
     except OSError as error:
         raise UserError(
             f"{path} cannot be read ({error}); export it again"
@@ -92,3 +99,10 @@ def read(path: pathlib.Path) -> ExportedRun:
             f"{path} is no export of this version of Strata ({error}); export"
             " it again"
         ) from None
+
+
+def _sketch(path: pathlib.Path) -> Sketch | None:
+    file = path / SKETCH
+    if not file.is_file():  # an earlier version's, or of too many columns
+        return None
+    return Sketch.from_json(json_files.parse(file.read_bytes(), dict[str, Any]))

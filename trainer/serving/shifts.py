@@ -51,6 +51,39 @@ class Shift(NamedTuple):
         return self.psi > max(LEAST_PSI, self.chance_psi)
 
 
+class Confidence(NamedTuple):
+    """How sure a network is of its answers, and what follows.
+
+    Attributes:
+      mean_probability_test: mean chance of what it answered of test rows.
+      mean_probability_now: the same of other rows.
+      accuracy_test: share of right answers on the test rows.
+      accuracy_now: the share that follows, where it is as right for its chances
+        as it was there (Guillory and others 2021, "difference of confidences").
+    """
+
+    mean_probability_test: float
+    mean_probability_now: float
+    accuracy_test: float
+    accuracy_now: float
+
+
+def confidence(bins: list[dict[str, float]], now: float) -> Confidence:
+    """Returns how sure a network is, against how sure it was.
+
+    Args:
+      bins: of the calibration on the test rows.
+      now: mean chance of what it answers now.
+    """
+    weights = [each["rows"] for each in bins]
+    before, right = (
+        float(np.average([each[name] for each in bins], weights=weights))
+        for name in ("mean_probability", "right")
+    )
+    expected = min(1.0, max(0.0, right - before + now))
+    return Confidence(before, now, right, expected)
+
+
 def compare(before: Sketch, now: Sketch) -> list[Shift]:
     """Returns what became of each column, the most moved first.
 
