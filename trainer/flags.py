@@ -178,8 +178,8 @@ class Flags:
     )
     metrics_port: int | None = _flag(
         "Show the run's numbers to Prometheus at http://127.0.0.1:N/metrics."
-        " Under strata launch local the supervisor's stand there, and those of"
-        " worker I at N + 1 + I. Needs the extra metrics.",
+        " Under strata launch local and ssh the supervisor's stand there, and"
+        " those of worker I at N + 1 + I of its host. Needs the extra metrics.",
         least=1,
     )
     metrics_host: str = _flag(

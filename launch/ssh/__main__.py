@@ -21,6 +21,7 @@ from trainer.launch.ssh.openssh import is_loopback
 from trainer.launch.ssh.openssh import name_of
 from trainer.launch.ssh.openssh import probe_command
 from trainer.launch.ssh.openssh import worker_command
+from trainer.launch.supervise import metrics
 from trainer.launch.supervise.policy import Policy
 from trainer.launch.supervise.supervisor import supervise
 from trainer.process import output
@@ -167,6 +168,8 @@ def main(argv: list[str]) -> int:
         )
         return 0
     output.keep_in(output.supervisor_log(local_folder(given.run_workdir)))
+    # Those of the workers are on their hosts: see worker_command.
+    registry, _ = metrics.listen(given.metrics_host, given.metrics_port, 0)
     job = RemoteJob(wanted, arguments)
     try:
         job.check()
@@ -184,7 +187,9 @@ def main(argv: list[str]) -> int:
         start_secs=wanted.start_secs,
     )
     with ending(given.on_end, given.run_workdir) as end:
-        end.code = supervise(policy, job.start, job.newest_step)
+        end.code = supervise(
+            policy, job.start, job.newest_step, registry, shows_step=False
+        )
     return end.code
 
 

@@ -8,6 +8,7 @@ import shlex
 
 from trainer.cluster.place import Cluster
 from trainer.launch.command_line import trainer_flags
+from trainer.launch.command_line import without_flag
 from trainer.process.surroundings import module_command
 
 CONNECT_SECS = 10
@@ -80,6 +81,10 @@ def worker_command(
         text = Cluster(addresses, place).tf_config()
         environment = ["env", f"TF_CONFIG={text}"]
     index = wanted.hosts.index(hosts[place])
+    port = trainer_flags(arguments).metrics_port
+    if port is not None:  # the launcher's own, and it may be one of the hosts
+        others = without_flag(arguments, "metrics_port")
+        arguments = [*others, f"--metrics_port={port + 1 + index}"]
     own = [
         f"--index={index}",
         f"--silence_secs={SILENCE_SECS}",

@@ -25,7 +25,7 @@ def listen(
       host: to listen at.
       port: of the supervisor; the workers' are the next ones. None for not at
         all.
-      num_workers: of the job.
+      num_workers: of the job that are on this machine, in its hands.
 
     Returns:
       What shows the supervisor's, and a socket a worker; None and [] where
@@ -50,20 +50,20 @@ class Numbers:
         self,
         registry: "CollectorRegistry",
         state: Supervision,
-        newest_step: Callable[[], int],
+        newest_step: Callable[[], int] | None,
     ) -> None:
         """Shows a job, none of whose workers is started yet.
 
         Args:
           registry: that is shown.
           state: what the supervisor remembers.
-          newest_step: of the newest checkpoint.
+          newest_step: of the newest checkpoint; None to leave it out.
         """
         from prometheus_client import Counter
         from prometheus_client import Gauge
 
         self._workers: Sequence[Worker] = []
-        gauges = {
+        gauges: dict[str, tuple[str, Callable[[], float]]] = {
             "workers_wanted": (
                 "Workers of a whole job.",
                 lambda: state.policy.num_workers,
@@ -72,15 +72,14 @@ class Numbers:
                 "Workers whose process lives.",
                 lambda: sum(w.poll() is None for w in self._workers),
             ),
-            "checkpoint_step": (
-                "Of the newest checkpoint.",
-                newest_step,
-            ),
             "failures_in_a_row": (
                 "Restarts in a row without a newer checkpoint.",
                 lambda: state.failures,
             ),
         }
+        if newest_step is not None:
+            words = "Of the newest checkpoint."
+            gauges["checkpoint_step"] = words, newest_step
         for name, (words, read) in gauges.items():
             Gauge(
                 f"strata_supervisor_{name}", words, registry=registry

@@ -30,6 +30,8 @@ def supervise(
     start: Starter,
     newest_step: Callable[[], int],
     registry: "CollectorRegistry | None" = None,
+    *,
+    shows_step: bool = True,
 ) -> int:
     """Runs the job to its end; returns the exit code.
 
@@ -38,12 +40,15 @@ def supervise(
       start: starts the workers.
       newest_step: of the newest checkpoint.
       registry: shows the numbers of it; None for nobody.
+      shows_step: whether newest_step is among them: not where to look for it
+        takes other machines.
 
     Raises:
       ClusterError: a worker does not end, though it was killed.
     """
     state = Supervision(policy, step=newest_step())
-    numbers = registry and Numbers(registry, state, newest_step)
+    shown = newest_step if shows_step else None
+    numbers = registry and Numbers(registry, state, shown)
     signals = Signals()
     with signals.caught():
         while True:

@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import sys
+import urllib.request
 
 import pytest
 
@@ -137,6 +138,21 @@ def test_a_flags_value_may_be_a_word_of_its_own(lab, tmp_path):
 def test_one_host_has_no_peers(lab, tmp_path):
     assert ssh.main(lab([[[0, 1]]], hosts="me@a")) == 0
     assert started(tmp_path) == ["started_0_0"]
+
+
+def test_the_launcher_shows_its_numbers(lab, tmp_path):
+    (port,) = processes.free_ports(1)
+    words = lab([[[75, 3]], [[0, 9]]], hosts="a")
+    assert ssh.main([*words, f"--metrics_port={port}"]) == 0
+    arguments = (tmp_path / "run" / "arguments_0").read_text().splitlines()
+    assert f"--metrics_port={port + 1}" in arguments
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        told = answer.read().decode()
+    name = "strata_supervisor_"
+    assert f"{name}starts_total 2.0\n" in told
+    assert f'{name}worker_exits_total{{code="75",worker="0"}} 1.0\n' in told
+    # To look for it takes a connection to each host.
+    assert "checkpoint_step" not in told
 
 
 @pytest.mark.slow

@@ -109,6 +109,17 @@ def test_a_dry_run_prints_all_commands(capfd):
     ]
 
 
+def test_numbers_of_workers_are_beside_the_launchers(capfd):
+    """The launcher's machine may be one of the hosts."""
+    arguments = ["--metrics_port", "9095", "--config=digits"]
+    lines = dry_run(capfd, "a,b", arguments).splitlines()
+    ports = [
+        [w for w in shlex.split(shlex.split(line)[-1]) if "metrics_port" in w]
+        for line in lines[2:]
+    ]
+    assert ports == [["--metrics_port=9096"], ["--metrics_port=9097"]]
+
+
 @settings(
     max_examples=25,
     deadline=None,
