@@ -74,7 +74,7 @@ def answer_of(browser):
     return text(browser, "said")
 
 
-def image_asked(browser):
+def asked_in(browser):
     body = re.search(r"--data-binary '(.*)'", text(browser, "curl"))[1]
     return json.loads(body)
 
@@ -100,9 +100,11 @@ def draw(browser, points):
 @pytest.mark.slow
 def test_a_digit_that_is_drawn_is_recognised(opened, server):
     browser = opened("multiclass")
+    # The call is there before anything is drawn.
+    assert np.shape(asked_in(browser)["instances"]) == (1, 8, 8)
     draw(browser, ONE)
     told = answer_of(browser)
-    asked = image_asked(browser)
+    asked = asked_in(browser)
     row = np.array(asked["instances"][0])
     assert row.shape == (8, 8) and row.max() > 12
     answer = server.ask("/v1/models/multiclass:predict", asked).value
@@ -123,9 +125,10 @@ def test_a_digit_is_drawn_by_keys_alone(opened):
     canvas.send_keys(*ups, Keys.SPACE, *downs, Keys.SPACE)
     assert answer_of(browser)
     assert "Pen up, column 10 and row 15" in text(browser, "pen")
-    assert np.array(image_asked(browser)["instances"][0]).max() > 12
+    assert np.array(asked_in(browser)["instances"][0]).max() > 12
     browser.find_element(By.ID, "clear").click()
     assert text(browser, "said") == "Nothing was asked yet."
+    assert not np.array(asked_in(browser)["instances"]).any()
 
 
 @pytest.mark.slow
@@ -149,11 +152,11 @@ def test_a_picture_is_dropped_and_swapped(opened):
         """
     )
     assert answer_of(browser)
-    assert (np.array(image_asked(browser)["instances"]) == 16).all()
+    assert (np.array(asked_in(browser)["instances"]) == 16).all()
     browser.find_element(By.ID, "invert").click()
     jobs.wait_for(
         "the swap",
-        lambda: not np.array(image_asked(browser)["instances"]).any(),
+        lambda: not np.array(asked_in(browser)["instances"]).any(),
     )
 
 
@@ -162,6 +165,8 @@ def test_a_form_is_made_of_the_columns(opened, server):
     browser = opened("flowers")
     size, colour = browser.find_elements(By.CSS_SELECTOR, "#fields input")
     assert float(size.get_attribute("value"))
+    (row,) = asked_in(browser)["instances"]
+    assert row["size"] == size.get_attribute("value")
     hint = text(browser, "field-0-hint")
     assert "median" in hint and " to " in hint and "may be empty" in hint
     words = browser.find_elements(By.CSS_SELECTOR, "#field-1-words option")

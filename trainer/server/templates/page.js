@@ -66,11 +66,16 @@ async function choose(name) {
   at("table").open = !isImage && !model.columns.length;
   image = null;
   tell("Nothing was asked yet.");
-  for (const id of ["curl", "python", "javascript", "latency", "meaning"])
-    at(id).textContent = "";
+  at("latency").textContent = at("meaning").textContent = "";
   at("bars").replaceChildren();
   at("rows").hidden = true;
-  if (isImage) clearCanvas(); else makeFields();
+  if (isImage) {
+    clearCanvas();
+    show(blank());
+  } else {
+    makeFields();
+  }
+  showCode(bodyOf(isImage ? image : filledIn()), JSON_TYPE);
   showFacts();
   at("main").hidden = false;
 }
@@ -96,8 +101,10 @@ function showFacts() {
       : `${model.dtype} of shape ${model.shape.join(" × ")}`],
     ["Step", model.step.toLocaleString("en")],
     ...Object.entries(model.scores)
-      .filter(([, value]) => typeof value === "number")
-      .map(([metric, value]) => [`Test ${metric}`, short(value)]),
+      .filter(([metric, value]) =>
+        metric !== "examples" && typeof value === "number")
+      .map(([metric, value]) =>
+        [`Test ${metric.replaceAll("_", " ")}`, short(value)]),
   ];
   at("facts").replaceChildren(...facts.flatMap(
     ([name, value]) => [element("dt", name), element("dd", value)]));
@@ -111,22 +118,27 @@ function short(number) {
 
 // Asking.
 
+const JSON_TYPE = "application/json";
+
+function path() {
+  return `v1/models/${encodeURIComponent(model.name)}:predict`;
+}
+
 async function ask(body, type) {
   const mine = ++asked;
-  const path = `v1/models/${encodeURIComponent(model.name)}:predict`;
   const headers = { "Content-Type": type };
   if (token) headers.Authorization = `Bearer ${token}`;
   const began = performance.now();
   let answer, value;
   try {
-    answer = await fetch(path, { method: "POST", body, headers });
+    answer = await fetch(path(), { method: "POST", body, headers });
     value = await answer.json();
   } catch (error) {
     return tell(`The server cannot be reached (${error.message}).`, true);
   }
   if (mine !== asked) return;  // another was asked meanwhile
   const took = performance.now() - began;
-  showCode(new URL(path, location.href).href, body, type);
+  showCode(body, type);
   if (!answer.ok) {
     at("bars").replaceChildren();
     at("meaning").textContent = at("latency").textContent = "";
@@ -215,8 +227,9 @@ function surest(row) {
   return row.class === model.labels[1] ? numbers[0] : 1 - numbers[0];
 }
 
-function showCode(url, body, type) {
-  const isJson = type === "application/json";
+function showCode(body, type) {
+  const url = new URL(path(), location.href).href;
+  const isJson = type === JSON_TYPE;
   const quoted = `'${body.replaceAll("'", "'\\''")}'`;
   const header = `-H 'Content-Type: ${type}'`;
   const bearer = token ? ` \\\n  -H "Authorization: Bearer $TOKEN"` : "";
@@ -238,8 +251,12 @@ function showCode(url, body, type) {
     + `console.log((await answer.json()).predictions);\n`;
 }
 
+function bodyOf(row) {
+  return JSON.stringify({ instances: [row] });
+}
+
 function askJson(row) {
-  return ask(JSON.stringify({ instances: [row] }), "application/json");
+  return ask(bodyOf(row), JSON_TYPE);
 }
 
 // Tables.
@@ -304,19 +321,29 @@ function warn(column, input, hint) {
   hint.textContent = words + hintOf(column);
 }
 
+function texts() {
+  return model.columns.map((_, place) => at(`field-${place}`).value);
+}
+
+// The row that the form holds; of a run without known columns one of zeros.
+function filledIn() {
+  if (!model.columns.length)
+    return Array(model.shape.reduce((size, side) => size * side, 1)).fill(0);
+  const found = texts();
+  if (!isTable()) return found.map(Number);
+  return Object.fromEntries(
+    model.columns.map((column, place) => [column.name, found[place]]));
+}
+
 at("form").addEventListener("submit", (event) => {
   event.preventDefault();
-  const texts = model.columns.map((_, place) => at(`field-${place}`).value);
-  if (isTable()) {
-    return askJson(Object.fromEntries(
-      model.columns.map((column, place) => [column.name, texts[place]])));
-  }
-  const bad = texts.findIndex((t) => !t.trim() || !isFinite(Number(t)));
+  const bad = isTable() ? -1
+    : texts().findIndex((t) => !t.trim() || !isFinite(Number(t)));
   if (bad >= 0) {
     at(`field-${bad}`).focus();
     return tell(`${model.columns[bad].name} must be a number.`, true);
   }
-  askJson(texts.map(Number));
+  askJson(filledIn());
 });
 
 at("csv-form").addEventListener("submit", (event) => {
@@ -438,7 +465,8 @@ canvas.addEventListener("keydown", (event) => {
 
 at("clear").addEventListener("click", () => {
   clearCanvas();
-  show(new Float32Array(model.shape[0] * model.shape[1] * 3));
+  show(blank());
+  showCode(bodyOf(image), JSON_TYPE);
   tell("Nothing was asked yet.");
   at("bars").replaceChildren();
   at("meaning").textContent = at("latency").textContent = "";
@@ -545,6 +573,10 @@ function averaged(pixels) {
     const mean = sum / (counts[Math.floor(place / 3)] || 1);
     return at("invert").checked ? 1 - mean : mean;
   });
+}
+
+function blank() {
+  return new Float32Array(model.shape[0] * model.shape[1] * 3);
 }
 
 // Shows means, and has `image` be what the model gets of them.
