@@ -44,6 +44,7 @@ def settings_of(*words):
         (["--token_file=/no/such"], "cannot be read"),
         (["b/run"], "are both named 'run'; name one: NAME="),
         (["a:b"], "'a:b' cannot be a model's name"),
+        (["=digits"], "'' cannot be a model's name"),
     ],
 )
 def test_a_flag_that_breaks_its_rule_is_named(words, rule):

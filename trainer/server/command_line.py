@@ -177,11 +177,10 @@ def places_of(words: list[str]) -> tuple[tuple[str, str], ...]:
     """
     found: dict[str, str] = {}
     for word in words:
-        given, sign, where = word.partition("=")
-        if not sign or os.path.exists(word):
-            given, where = "", word
-        where = place(where)
-        name = given or opening.name_of(where)
+        given, sign, named = word.partition("=")
+        is_named = bool(sign) and not os.path.exists(word)
+        where = place(named if is_named else word)
+        name = given if is_named else opening.name_of(where)
         if not _NAME.fullmatch(name):
             raise UserError(
                 f"{name!r} cannot be a model's name, which has no blank, '/' or"
