@@ -9,17 +9,24 @@ pairs.
 """
 
 import argparse
+import contextlib
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.request
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 TRAINER = [sys.executable, "-m", "trainer.task"]
+# Where the numbers of part "prometheus" are asked for, and how often, as by
+# ops/prometheus.yml.
+METRICS_PORT, SCRAPE_SECS = 9095, 15.0
 # Each part's run with it, and the run without it.
 PARTS = {
     "checkpoint": (
@@ -27,8 +34,7 @@ PARTS = {
         [*TRAINER, "--config.checkpoint.every_secs=1e6"],
     ),
     "tensorboard": (TRAINER, [*TRAINER, "--config.log.tensorboard=false"]),
-    # What a Prometheus asks of it counts where one runs, by ops/prometheus.yml.
-    "prometheus": ([*TRAINER, "--metrics_port=9095"], TRAINER),
+    "prometheus": ([*TRAINER, f"--metrics_port={METRICS_PORT}"], TRAINER),
     "metrics": (TRAINER, [sys.executable, "-m", "benchmarks.loss_alone"]),
     # It stands before the trainer, and is no flag of it.
     "supervision": (
@@ -93,15 +99,37 @@ def run_together(commands: list[list[str]], cores: list[int]) -> list[Cost]:
         return [costs[process.pid] for process in processes]
 
 
+@contextlib.contextmanager
+def scraping() -> Iterator[None]:
+    """Asks for numbers as a Prometheus does, where some are shown."""
+    is_over = threading.Event()
+
+    def ask() -> None:
+        while not is_over.wait(SCRAPE_SECS):
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(
+                    f"http://127.0.0.1:{METRICS_PORT}/metrics", timeout=5
+                ).read()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
 def measure(part: str, pairs: int, flags: list[str]) -> list[tuple[Cost, Cost]]:
     """Returns (cost with the part, cost without it) of each pair."""
     measured = []
     cores = sorted(os.sched_getaffinity(0))[:2]
     for pair in range(pairs):
-        ours, bare = run_together(
-            [[*command, *flags] for command in PARTS[part]],
-            cores if pair % 2 == 0 else cores[::-1],
-        )
+        with scraping() if part == "prometheus" else contextlib.nullcontext():
+            ours, bare = run_together(
+                [[*command, *flags] for command in PARTS[part]],
+                cores if pair % 2 == 0 else cores[::-1],
+            )
         measured.append((ours, bare))
         print(f"pair {pair + 1} of {pairs}: {ours}, {bare}", flush=True)
     return measured

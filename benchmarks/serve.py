@@ -220,13 +220,14 @@ def main() -> None:
     parser.add_argument("--mlserver", default="")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--secs", type=float, default=3.0)
+    parser.add_argument("--clients", type=int, nargs="+", default=CLIENTS)
     arguments = parser.parse_args()
     row = np.random.default_rng(0).integers(0, 256, (28, 28))
     with (
         tempfile.TemporaryDirectory() as folder,
         running(commands(arguments, row, pathlib.Path(folder))) as servers,
     ):
-        for clients in CLIENTS:
+        for clients in arguments.clients:
             seen: dict[str, list[Load]] = {name: [] for name in servers}
             for _ in range(arguments.rounds):
                 for name, asked in servers.items():
