@@ -37,8 +37,9 @@ def sketched(x):
 
 
 @pytest.fixture
-def found():
-    """What was told, in its order."""
+def found(monkeypatch):
+    """What was told, in its order, of all rows."""
+    monkeypatch.setattr(drift, "REST_SECS", 0.0)
     return []
 
 
@@ -78,6 +79,15 @@ def test_of_many_rows_at_once_some_are_counted(found):
     ask(counter, TRAINED_ON)
     counter.tell()
     assert found[-1].rows == drift.BLOCK_ROWS
+
+
+def test_of_many_requests_at_once_some_are_counted(found, monkeypatch):
+    monkeypatch.setattr(drift, "REST_SECS", math.inf)
+    counter = counting(found)
+    for _ in range(10):
+        ask(counter, TRAINED_ON[:200])
+    counter.tell()
+    assert found[-1].rows == 400
 
 
 def test_few_large_rows_are_held(found):

@@ -22,6 +22,9 @@ from trainer.sources.sketch import Sketch
 # Rows that are counted together, as many as are held until then: to count them
 # one by one would take longer than to answer.
 BLOCK_ROWS, BLOCK_BYTES = 256, 2**20
+# From one such count to the next: where thousands of rows a second are asked,
+# some tell as much as all.
+REST_SECS = 0.25
 # Counts are those of the newest rows, of so many to twice as many.
 WINDOW_ROWS = 10_000
 # Between two times that it is told unasked.
@@ -73,19 +76,25 @@ class Drift:
         self._counts = [before.empty(), before.empty()]
         self._sure = [0.0, 0.0]
         self._told_at = time.monotonic()
+        self._rests_until = 0.0
 
     def look(self, rows: np.ndarray, outputs: np.ndarray) -> None:
         """Takes note of a request's rows and their outputs.
 
-        Of one with many rows it is some, evenly spaced.
+        Of one with many rows it is some, evenly spaced; of many requests at
+        once, those that find room.
         """
         most = len(self._rows)
         if len(rows) > most:
             places = evenly_spaced(len(rows), most)
             rows, outputs = rows[places], outputs[places]
         if self._held + len(rows) > most:
+            now = time.monotonic()
+            if now < self._rests_until:
+                return
+            self._rests_until = now + REST_SECS
             self._count()
-            if time.monotonic() - self._told_at > TELL_SECS:
+            if now - self._told_at > TELL_SECS:
                 self.tell()
         stop = self._held + len(rows)
         self._rows[self._held : stop] = rows
