@@ -37,6 +37,7 @@ from trainer.storage import vertex
 from trainer.storage.names import check_place
 from trainer.storage.names import is_remote
 from trainer.storage.names import place
+from trainer.storage.staging import CACHE_GIB
 
 CONFIGS = pathlib.Path(__file__).resolve().parent / "configs"
 # Flags that name a folder or file, here or of a bucket.
@@ -119,6 +120,12 @@ class Flags:
         "Folder that holds the data, or a table, local or gs://BUCKET/PATH;"
         " nothing else is looked at then.",
         value="DIR",
+    )
+    data_cache_gib: float = _flag(
+        "GiB of this machine's disk that rows of a gs:// folder of .npy files"
+        " may take, an array; the process's own, and gone with it.",
+        CACHE_GIB,
+        least=0.0,
     )
     init_from: str | None = _flag(
         "Workdir of another run, whose weights a new run begins with.",

@@ -101,6 +101,7 @@ def _run_at(
             location,
             display,
             data_dir=flags.data_dir,
+            data_cache_gib=flags.data_cache_gib,
             outlets=outlets,
             init_from=flags.init_from,
             join_secs=flags.join_secs,

@@ -48,12 +48,17 @@ class Server:
       objects: {name: object} of the one bucket.
       done: (verb, name) of each change, in order.
       refusing: the code by which each request is refused; 0 for none.
+      ranges: (name, first byte, last byte) of each part that was read.
+      faults: what becomes of the next reads of a part, each once: "cut" in the
+        middle, or a code.
     """
 
     def __init__(self) -> None:
         self.objects: dict[str, Stored] = {}
         self.done: list[tuple[str, str]] = []
         self.refusing = 0
+        self.ranges: list[tuple[str, int, int]] = []
+        self.faults: list[str | int] = []
         self.turn = threading.Lock()
         self.uploads: dict[str, tuple[str, dict[str, str], bytes]] = {}
         self._numbers = itertools.count(1)
@@ -194,8 +199,34 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if name not in self.buckets.objects:
             return self._refuse(404, f"No such object: {name}")
         if query.get("alt") == "media":
-            return self._answer(200, self.buckets.objects[name].data)
+            return self._media(name, query)
         return self._answer(200, self._resource(name))
+
+    def _media(self, name: str, query: dict[str, str]) -> None:
+        data = self.buckets.objects[name].data
+        match = re.fullmatch(
+            r"bytes=(\d+)-(\d+)", self.headers.get("Range") or ""
+        )
+        if not match:
+            return self._answer(200, data)
+        if not self._is_expected(name, query):
+            return None
+        first, last = int(match[1]), int(match[2])
+        if first >= len(data):
+            return self._refuse(416, "The requested range cannot be satisfied.")
+        self.buckets.ranges.append((name, first, last))
+        fault = self.buckets.faults.pop() if self.buckets.faults else None
+        if isinstance(fault, int):
+            return self._refuse(fault, "not this time")
+        part = data[first : last + 1]
+        if fault is None:
+            return self._answer(206, part)
+        self.send_response(206)
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self.wfile.write(part[: len(part) // 2])
+        self.close_connection = True
+        return None
 
     def _is_expected(self, name: str, query: dict[str, str]) -> bool:
         stored = self.buckets.objects.get(name)

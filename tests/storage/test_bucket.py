@@ -7,6 +7,7 @@ import pytest
 
 from tests.faults import bucket as buckets
 from trainer.process.exits import UserError
+from trainer.storage import bucket
 from trainer.storage import staging
 
 DATA = f"gs://{buckets.BUCKET}/data"
@@ -130,3 +131,11 @@ def test_a_file_may_become_a_folder_and_the_other_way_round(server):
 def test_a_name_too_long_for_a_copy_is_a_mistake():
     with pytest.raises(UserError, match="too long"):
         staging.localize(f"gs://{buckets.BUCKET}/{'x' * 300}")
+
+
+@buckets.needs_client
+def test_as_many_connections_are_kept_as_threads_read(server):
+    session = bucket.Folder(DATA)._session
+    for scheme in ("https", "http"):
+        adapter = session.get_adapter(f"{scheme}://storage.googleapis.com")
+        assert adapter._pool_maxsize == bucket.STREAMS

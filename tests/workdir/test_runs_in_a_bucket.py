@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from tests import processes
@@ -94,3 +95,41 @@ def test_data_in_a_bucket_trains(server, tmp_path):
     assert code == 0, output
     record = json.loads((tmp_path / "run/record.json").read_text())
     assert record["data"]["folder"].startswith("gs://")
+
+
+@needs_client
+@pytest.mark.slow
+def test_rows_streamed_from_a_bucket_train_as_those_of_a_folder(
+    server, tmp_path
+):
+    random = np.random.default_rng(0)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    # Just more than is read whole.
+    x = random.integers(0, 256, (90_000, 28, 28), np.uint8)
+    for name, array in (
+        ("x_train", x),
+        ("y_train", x[:, 0, 0] % 10),
+        ("x_test", x[:500]),
+        ("y_test", x[:500, 0, 0] % 10),
+    ):
+        np.save(folder / f"{name}.npy", array)
+        content = (folder / f"{name}.npy").read_bytes()
+        server.put(f"data/{name}.npy", content)
+    found = []
+    for name, place in (
+        ("local", str(folder)),
+        ("bucket", f"gs://{buckets.BUCKET}/data"),
+    ):
+        process = processes.start(
+            *("trainer.task", "--config=mnist", "--config.steps=60"),
+            *("--config.data.source=files", f"--data_dir={place}"),
+            *("--data_cache_gib=0.01", f"--workdir={tmp_path / name}"),
+        )
+        code, output = processes.finish(process)
+        assert code == 0, output
+        result = json.loads((tmp_path / name / "result.json").read_text())
+        lines = (tmp_path / name / "metrics.jsonl").read_bytes()
+        found.append((result["weights_sha256"], lines))
+    assert found[0] == found[1]
+    assert not any(path.is_file() for path in (tmp_path / "staging").rglob("*"))

@@ -8,11 +8,14 @@ import numpy as np
 from trainer.sources import precision
 from trainer.sources import Split
 from trainer.sources.dataset import evenly_spaced
+from trainer.sources.streamed_rows import StreamedRows
 
 # What is read for mean and deviation, as it is stored, and in what pieces where
 # that is not all of it.
 MOST_MOMENT_BYTES = 64 * 2**20
 MOMENT_BLOCK_BYTES = 256 * 2**10
+# Blocks that are asked for at once of what is streamed.
+STREAMED_BLOCKS = 32
 
 
 def moments(
@@ -58,13 +61,24 @@ def _blocks(
         blocks = -(-split.examples // block_rows)
         most = MOST_MOMENT_BYTES // MOMENT_BLOCK_BYTES
         starts = evenly_spaced(blocks, most) * block_rows
-    for start in starts.tolist():
-        stop = min(start + block_rows, split.examples)
-        rows = (
-            slice(start, stop) if split.rows is None else split.rows[start:stop]
-        )
-        x = np.asarray(split.x[rows]).reshape(stop - start, -1)
-        yield x if per_column else x.reshape(-1, 1)
+    at_once = STREAMED_BLOCKS if isinstance(split.x, StreamedRows) else 1
+    for some in np.split(starts, range(at_once, len(starts), at_once)):
+        for x in _read(split, some, block_rows):
+            x = x.reshape(len(x), -1)
+            yield x if per_column else x.reshape(-1, 1)
+
+
+def _read(
+    split: Split, starts: np.ndarray, block_rows: int
+) -> list[np.ndarray]:
+    """Returns blocks of rows, all of which are asked for at once."""
+    stops = np.minimum(starts + block_rows, split.examples)
+    rows: slice | np.ndarray = slice(int(starts[0]), int(stops[0]))
+    if len(starts) > 1:
+        rows = np.concatenate(list(map(np.arange, starts, stops)))
+    rows = rows if split.rows is None else split.rows[rows]
+    read = np.asarray(split.x[rows])
+    return np.split(read, np.cumsum(stops - starts)[:-1])
 
 
 class Centered(NamedTuple):

@@ -14,10 +14,12 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.input import stored_rows
+from trainer.input import windows
 from trainer.input.epochs import Epochs
 from trainer.input.moments import row_bytes_of
 from trainer.input.parting import Parting
 from trainer.sources import Split
+from trainer.sources.streamed_rows import StreamedRows
 
 # A chunk that crosses to the device at once is kept below this.
 MOST_CHUNK_BYTES = 64 * 2**20
@@ -207,37 +209,46 @@ def chunks(
             lambda replica: (step, steps, replica)
         )
 
-    def fill(step: tf.Tensor, steps: tf.Tensor, replica: tf.Tensor) -> dict:
-        first_row = plan.first_row(replica)
-        example = rows_of_steps(plan, step, steps, first_row)
+    def index_of(
+        step: tf.Tensor, steps: tf.Tensor, replica: tf.Tensor
+    ) -> tf.Tensor:
+        example = rows_of_steps(plan, step, steps, plan.first_row(replica))
         index = tf.reshape(tf.maximum(example, 0), [-1])
-        if rows is not None:
-            index = tf.gather(rows, index)
+        return index if rows is None else tf.gather(rows, index)
+
+    def slots(flat: tf.Tensor, steps: tf.Tensor, unused: int = 0) -> tf.Tensor:
+        shape = [plan.most_steps, plan.replica_batch_size, *flat.shape[1:]]
+        padding = plan.most_steps - tf.cast(steps, tf.int32)
+        flat = tf.pad(
+            flat,
+            [[0, padding * plan.replica_batch_size]]
+            + [[0, 0]] * (len(flat.shape) - 1),
+            constant_values=unused,
+        )
+        return tf.reshape(flat, shape)
+
+    def fill(
+        step: tf.Tensor,
+        steps: tf.Tensor,
+        replica: tf.Tensor,
+        x: tf.Tensor | None = None,
+    ) -> dict:
+        index = index_of(step, steps, replica)
         place = (step % plan.steps_per_epoch) + tf.range(steps)
         left = plan.examples - place * plan.global_batch_size
         padding = plan.most_steps - tf.cast(steps, tf.int32)
-
-        def slots(flat: tf.Tensor) -> tf.Tensor:
-            shape = [plan.most_steps, plan.replica_batch_size, *flat.shape[1:]]
-            flat = tf.pad(
-                flat,
-                [[0, padding * plan.replica_batch_size]]
-                + [[0, 0]] * (len(flat.shape) - 1),
-            )
-            return tf.reshape(flat, shape)
-
         examples = tf.cast(tf.minimum(left, plan.global_batch_size), tf.int32)
         weighted = {}
         if weights is not None:
-            weighted["weight"] = slots(tf.gather(weights, index))
+            weighted["weight"] = slots(tf.gather(weights, index), steps)
         return {
             **weighted,
-            "x": slots(rows_x(index)),
-            "y": slots(rows_y(index)),
+            "x": slots(rows_x(index), steps) if x is None else x,
+            "y": slots(rows_y(index), steps),
             "examples": tf.ensure_shape(
                 tf.pad(examples, [[0, padding]]), [plan.most_steps]
             ),
-            "first_row": tf.cast(first_row, tf.int32),
+            "first_row": tf.cast(plan.first_row(replica), tf.int32),
             "first_step": step,
             "steps": tf.cast(steps, tf.int32),
         }
@@ -248,6 +259,19 @@ def chunks(
     starts = starts.take_while(lambda step, steps: steps > 0)
     if repeat:
         starts = starts.repeat()
+
+    def numbered(
+        step: tf.Tensor, steps: tf.Tensor, replica: tf.Tensor
+    ) -> tuple:
+        index = index_of(step, steps, replica)
+        return step, steps, replica, slots(index, steps, unused=-1)
+
+    elements = starts.flat_map(of_replicas)
+    if isinstance(split.x, StreamedRows):
+        chunk_rows = plan.most_steps * plan.replica_batch_size
+        count = local * -(-plan.total_steps // plan.most_steps)
+        sizes = windows.sizes(split.x, chunk_rows, count)
+        elements = windows.read_ahead(elements.map(numbered), split.x, sizes)
     # A chunk for each replica is made while another waits. That is set, and not
     # tuned: tf.data's tuner may sleep for a minute, and where it misses its end
     # the end of the run waits for it to wake. Nor is anything rewritten: a
@@ -256,12 +280,8 @@ def chunks(
     as_it_stands = tf.data.Options()
     as_it_stands.autotune.enabled = False
     as_it_stands.experimental_optimization.apply_default_optimizations = False
-    return (
-        starts.flat_map(of_replicas)
-        .map(fill, num_parallel_calls=ahead, deterministic=True)
-        .prefetch(ahead)
-        .with_options(as_it_stands)
-    )
+    filled = elements.map(fill, num_parallel_calls=ahead, deterministic=True)
+    return filled.prefetch(ahead).with_options(as_it_stands)
 
 
 def distribute(

@@ -1,4 +1,4 @@
-"""Rows by their numbers, from arrays in memory and from mapped files."""
+"""Rows by their numbers, in memory, from mapped files and from afar."""
 
 import concurrent.futures
 import mmap
@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from trainer.sources.dataset import Rows
+from trainer.sources.streamed_rows import StreamedRows
 
 # Threads that read the rows of a chunk from a mapped file.
 READERS = 16
@@ -24,25 +27,31 @@ def _hold(array: np.ndarray) -> tf.Tensor:
     return _held[key]
 
 
-def gather(
-    array: np.ndarray, *, at_random: bool
-) -> Callable[[tf.Tensor], tf.Tensor]:
+def gather(array: Rows, *, at_random: bool) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a function from int64 [n] to the array's rows, [n, ...].
 
     Args:
-      array: in memory, or mapped from a file.
+      array: in memory, mapped from a file, or streamed.
       at_random: whether rows are asked for in no order of theirs.
     """
+    if isinstance(array, StreamedRows):
+        return _from_python(array.take, array)
     if not isinstance(array, np.memmap):
         tensor = _hold(array)
         return lambda index: tf.gather(tensor, index)
 
     if at_random:
         _expect_no_order(array)
-    of_disk = _reader(array)
+    return _from_python(_reader(array), array)
+
+
+def _from_python(
+    take: Callable[[np.ndarray], np.ndarray], array: Rows
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Makes a function of tensors from one of arrays, that reads rows."""
 
     def read(index: tf.Tensor) -> tf.Tensor:
-        rows = tf.numpy_function(of_disk, [index], tf.as_dtype(array.dtype))
+        rows = tf.numpy_function(take, [index], tf.as_dtype(array.dtype))
         return tf.ensure_shape(rows, [None, *array.shape[1:]])
 
     return read

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.model.network import Network
+from trainer.sources.dataset import Rows
 
 # Rows that are worked off at once.
 MOST_ROWS = 8192
@@ -17,7 +18,7 @@ class NetworkProbe:
     It meets no other replica, and changes nothing.
     """
 
-    def __init__(self, network: Network, x: np.ndarray) -> None:
+    def __init__(self, network: Network, x: Rows) -> None:
         """Compiles nothing yet.
 
         Args:

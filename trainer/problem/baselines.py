@@ -179,4 +179,4 @@ def linear_outputs(
 
 
 def _rows(split: Split) -> np.ndarray:
-    return split.x if split.rows is None else split.x[split.rows]
+    return split.x[slice(None) if split.rows is None else split.rows]

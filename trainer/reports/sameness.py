@@ -13,11 +13,12 @@ import numpy as np
 
 from trainer.sources import Dataset
 from trainer.sources import Split
+from trainer.sources.dataset import Rows
 
 BLOCK_BYTES = 16 * 2**20
 
 
-def blocks_of(array: np.ndarray) -> Iterator[np.ndarray]:
+def blocks_of(array: Rows) -> Iterator[np.ndarray]:
     """Yields an array's rows, which may be mapped, some 16 MiB at a time."""
     size = max(BLOCK_BYTES // max(array[:1].nbytes, 1), 1)
     for start in range(0, len(array), size):

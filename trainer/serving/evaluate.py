@@ -119,6 +119,7 @@ def main(argv: list[str]) -> int:
     try:
         found = _score(arguments, strategy_name, run, data, place)
     except _op_errors() as error:
+        data.dataset.check_read()
         if place.workers == 1:
             raise
         told = collective_errors.explain(str(error), place)

@@ -92,7 +92,7 @@ def _of_first(run: TrainedRun, dataset: Dataset) -> Dataset:
         return dataset
     own = len(dataclasses.replace(encoding, others=()).features)
     splits = {
-        name: dataclasses.replace(split, x=split.x[:, :own])
+        name: dataclasses.replace(split, x=split.x[:][:, :own])
         for name, split in dataset.splits.items()
     }
     return dataclasses.replace(dataset, splits=splits)

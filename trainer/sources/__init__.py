@@ -10,6 +10,7 @@ from trainer.process.exits import UserError
 from trainer.sources import digits
 from trainer.sources import files
 from trainer.sources import mnist
+from trainer.sources import streaming
 from trainer.sources import tables
 from trainer.sources.checks import check
 from trainer.sources.dataset import Dataset
@@ -62,6 +63,7 @@ def load(
     problem: str = "auto",
     encoding: Encoding | None = None,
     given: Given | None = None,
+    cache_gib: float = staging.CACHE_GIB,
 ) -> Dataset:
     """Loads a source's arrays, checks them and holds rows out.
 
@@ -78,6 +80,8 @@ def load(
       encoding: of the run that a CSV file's rows are for; None to settle one
         by the training rows.
       given: arrays or tables of a program's, which stand for files.
+      cache_gib: most of the disk that rows take of each array that is
+        streamed from a bucket.
 
     Returns:
       A dataset with "train", "test" and, where the source has one or the
@@ -87,9 +91,13 @@ def load(
       UserError: naming the file or array, its value, the rule and the remedy.
     """
     named = data_dir
-    if data_dir is not None:
+    arrays = None
+    if data.source == "files" and data_dir is not None:
+        cache_bytes = int(cache_gib * staging.GIB)
+        arrays = streaming.open_arrays(data_dir, cache_bytes)
+    if arrays is None and data_dir is not None:
         data_dir = staging.localize(data_dir)
-    opened = _tables(data, data_dir, given)
+    opened = {} if arrays is not None else _tables(data, data_dir, given)
     if opened:
         tables = read_tables(opened, data, encoding)
         tables.check()
@@ -100,6 +108,9 @@ def load(
         _check_no_column(data)
         if given is not None:
             dataset = files.of_arrays("arrays", given.arrays, "a program")
+        elif arrays is not None:
+            name = os.path.basename(str(named).rstrip("/"))
+            dataset = files.of_arrays(name, arrays, str(named))
         else:
             dataset = _read(data.source, data_dir)
         check(dataset)

@@ -7,6 +7,7 @@ import numpy as np
 from trainer.process.exits import UserError
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import evenly_spaced
+from trainer.sources.dataset import Rows
 from trainer.sources.dataset import Split
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -80,7 +81,7 @@ def _check_split(where: str, name: str, split: Split) -> None:
         )
 
 
-def check_dtype(name: str, array: np.ndarray) -> None:
+def check_dtype(name: str, array: Rows) -> None:
     """Raises UserError for what is no array of numbers of this machine."""
     dtype = array.dtype
     if dtype.kind == "O":
@@ -117,7 +118,7 @@ def _check_agreement(dataset: Dataset, name: str, split: Split) -> None:
             )
 
 
-def _check_finite(name: str, array: np.ndarray) -> None:
+def _check_finite(name: str, array: Rows) -> None:
     if array.dtype.kind != "f":
         return
     row_bytes = array.nbytes // len(array)

@@ -8,7 +8,10 @@ import numpy as np
 
 from trainer.sources.encoding import Encoding
 from trainer.sources.labels import Guess
+from trainer.sources.streamed_rows import StreamedRows
 
+# What rows stand in.
+Rows = np.ndarray | StreamedRows
 FINGERPRINT_ROWS = 64
 
 
@@ -18,7 +21,7 @@ class Split:
 
     Attributes:
       x: numbers [rows, *shape], in the stored dtype (uint8 images stay uint8);
-        may be a memory map.
+        may be a memory map, or streamed.
       y: labels [rows] or [rows, outputs]: integer classes, 0/1 marks or values.
       rows: int64 [examples], the rows of x and y that are this split's, or
         None for all of them in order.
@@ -30,7 +33,7 @@ class Split:
         is all of them in order.
     """
 
-    x: np.ndarray
+    x: Rows
     y: np.ndarray
     rows: np.ndarray | None = None
     groups: np.ndarray | None = None
@@ -81,6 +84,15 @@ class Dataset:
     notes: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
     guess: Guess | None = None
+
+    def check_read(self) -> None:
+        """Raises what the last read of streamed rows ended with, if it did.
+
+        TensorFlow, which asks for them, tells less of it.
+        """
+        for split in self.splits.values():
+            if isinstance(split.x, StreamedRows) and split.x.failure:
+                raise split.x.failure
 
     def without(self, split: str) -> "Dataset":
         """Returns the dataset with no such split."""

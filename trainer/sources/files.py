@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from trainer.sources import npy
 from trainer.sources import opening
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import evenly_spaced
+from trainer.sources.dataset import Rows
 from trainer.sources.dataset import Split
 from trainer.sources.folder import list_folder
 from trainer.sources.labels import plain_name
@@ -55,9 +57,7 @@ def load_files(data_dir: str | None) -> Dataset:
     return of_arrays(name, arrays, data_dir)
 
 
-def of_arrays(
-    name: str, arrays: Mapping[str, np.ndarray], where: str
-) -> Dataset:
+def of_arrays(name: str, arrays: Mapping[str, Rows], where: str) -> Dataset:
     """Tells images from tables, and encodes labels that are names.
 
     Args:
@@ -68,20 +68,21 @@ def of_arrays(
     Raises:
       UserError: an empty label.
     """
-    arrays = dict(arrays)
-    class_names = _names_of_truth(arrays)
-    arrays = {
+    # What is streamed is no label, and told of truths as numbers.
+    stored: dict[str, Any] = dict(arrays)
+    class_names = _names_of_truth(stored)
+    stored = {
         key: array.view(np.uint8) if array.dtype == bool else array
-        for key, array in arrays.items()
+        for key, array in stored.items()
     }
-    class_names = class_names or _encode_strings(arrays)
-    kind, largest = _kind(arrays["x_train"])
+    class_names = class_names or _encode_strings(stored)
+    kind, largest = _kind(stored["x_train"])
     return Dataset(
         name=name,
         splits={
-            split: Split(arrays[f"x_{split}"], arrays[f"y_{split}"])
+            split: Split(stored[f"x_{split}"], stored[f"y_{split}"])
             for split in SPLITS
-            if f"x_{split}" in arrays
+            if f"x_{split}" in stored
         },
         kind=kind,
         largest=largest,
@@ -105,9 +106,9 @@ def _read(data_dir: str) -> tuple[str, dict[str, np.ndarray]]:
             " y_train.npy will do"
         )
     if npz:
-        _check_keys(str(npz[0]), npy.npz_keys(npz[0]))
+        check_keys(str(npz[0]), npy.npz_keys(npz[0]))
         return npz[0].stem, npy.read_npz(npz[0], KEYS)
-    _check_keys(f"--data_dir={data_dir}", list(mapped))
+    check_keys(f"--data_dir={data_dir}", list(mapped))
     arrays = {
         key: npy.map_npy(path) for key, path in mapped.items() if key in KEYS
     }
@@ -119,8 +120,12 @@ def _some(names: list[str]) -> str:
     return (", ".join(names[:4]) or "no .npz, no .npy and no .csv") + more
 
 
-def _check_keys(where: str, keys: list[str]) -> None:
-    """Checks that x and y come in pairs, and that no name is misspelt."""
+def check_keys(where: str, keys: list[str]) -> None:
+    """Checks that x and y come in pairs, and that no name is misspelt.
+
+    Raises:
+      UserError: naming the array and the remedy.
+    """
     for key in keys:
         if key not in KEYS and key.lower().startswith(("x_", "y_")):
             near = difflib.get_close_matches(key.lower(), KEYS, 1, 0.0)[0]
@@ -185,7 +190,7 @@ def _refuse_empty(key: str, empty: np.ndarray) -> None:
         )
 
 
-def _kind(x: np.ndarray) -> tuple[str, float | None]:
+def _kind(x: Rows) -> tuple[str, float | None]:
     """Tells what rows are: see `load_files`. Returns (kind, largest)."""
     if not x.size or x.dtype.kind not in "iuf":
         return "table", None  # refused by trainer.sources.checks
@@ -196,7 +201,7 @@ def _kind(x: np.ndarray) -> tuple[str, float | None]:
     return ("image", 255.0) if _largest(x) == 255 else ("table", None)
 
 
-def _largest(x: np.ndarray) -> float | None:
+def _largest(x: Rows) -> float | None:
     sample = x[evenly_spaced(len(x), SAMPLE_ROWS)]
     least, most = sample.min(), sample.max()
     if not least >= 0:  # NaN too

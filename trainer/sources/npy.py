@@ -5,6 +5,7 @@ bytes for.
 """
 
 import contextlib
+import io
 import math
 import os
 import tokenize
@@ -24,6 +25,8 @@ from trainer.process.exits import UserError
 # .npy files is mapped, not read, and has no limit.
 MAX_NPZ_BYTES = 8 * 2**30
 
+# More than the header of an array of numbers takes.
+HEADER_BYTES = 2**14
 # A size in a header beyond this is a lie.
 MOST_ROWS = 2**48
 
@@ -145,6 +148,36 @@ def map_npy(path: Path) -> np.ndarray:
         raise _bad(path, error) from None
 
 
+def read_header(
+    name: str, begin: bytes, file_bytes: int
+) -> tuple[tuple[int, ...], np.dtype, int]:
+    """Reads what the .npy of a bucket announces.
+
+    Args:
+      name: of the file, for people.
+      begin: its first HEADER_BYTES.
+      file_bytes: how many there are in all.
+
+    Returns:
+      Shape, dtype, and where the first value stands.
+
+    Raises:
+      UserError: it holds pickled objects, is not whole, or is in an order in
+        which rows do not stand together.
+    """
+    file = io.BytesIO(begin)
+    try:
+        shape, by_columns, dtype = _check_header(name, file, file_bytes)
+    except BAD_FILE as error:
+        raise _bad(name, error) from None
+    if by_columns and len(shape) > 1:
+        raise UserError(
+            f"{name} is in Fortran's order, in which no row stands in one"
+            " piece; save it again as numpy.ascontiguousarray(array)"
+        )
+    return shape, dtype, file.tell()
+
+
 @contextlib.contextmanager
 def _old_headers() -> Iterator[None]:
     """Takes headers as Python 2 wrote them, without NumPy's warning."""
@@ -199,7 +232,7 @@ def _check_header(
     return shape, by_columns, dtype
 
 
-def _bad(path: Path, error: Exception) -> UserError:
+def _bad(path: Path | str, error: Exception) -> UserError:
     reason = " ".join(str(error).split())
     return UserError(
         f"{path} cannot be read ({reason}); save it again with numpy.save or"

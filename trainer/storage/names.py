@@ -164,8 +164,12 @@ def local_folder(name: str, part: str = CHIEF) -> pathlib.Path:
     """
     if not is_remote(name):
         return pathlib.Path(place(name))
+    bucket, path = split_remote(name)
+    return path_within(staging_folder() / part, f"{bucket}/{path}")
+
+
+def staging_folder() -> pathlib.Path:
+    """Returns where this machine keeps what stands in buckets."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     staging = os.environ.get(STAGING_VARIABLE) or f"{cache}/strata"
-    bucket, path = split_remote(name)
-    copies = pathlib.Path(staging).expanduser() / part
-    return path_within(copies, f"{bucket}/{path}")
+    return pathlib.Path(staging).expanduser()

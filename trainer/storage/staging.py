@@ -22,6 +22,9 @@ from trainer.storage.names import READER
 _NOT_DOWNLOADED = re.compile(
     r"(?:.*/)?(?:events\.out\.tfevents.*|(?:logs|export)/.*)"
 )
+# Most of the disk that an array's rows take which are streamed.
+CACHE_GIB = 8.0
+GIB = 2**30
 Signature = tuple[int, int]
 
 

@@ -1,5 +1,6 @@
 """The one readable loop: data, model, restore; chunk, log, evaluate, save."""
 
+import contextlib
 from typing import Any
 
 import tensorflow as tf
@@ -11,6 +12,7 @@ from trainer.process.exits import DIVERGED
 from trainer.process.exits import DONE
 from trainer.process.stopping import Stop
 from trainer.process.watchdog import Watchdog
+from trainer.sources.streamed_rows import StreamedRows
 from trainer.steps import preview
 from trainer.steps import training
 from trainer.train import plan as plan_lib
@@ -52,6 +54,9 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
         parameters = network.model.count_params()
         print(plan_lib.told_of_shares(plan, parameters), flush=True)
     chunks = pipeline.distribute(strategy, train, plan, first_step=state.step)
+    # A window of rows from afar may take as long as a slow disk.
+    is_streamed = isinstance(train.x, StreamedRows)
+    patience = watchdog.patience if is_streamed else contextlib.nullcontext
     preview_step = preview.previewer(strategy, network, options)
     train_chunk = training.training_loop(strategy, network, options, job.place)
     with opened(job, network, state, watchdog) as run:
@@ -60,7 +65,7 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
         try:
             while not run.is_over:
                 run.begin_chunk()
-                with run.clock.count("input_wait"):
+                with run.clock.count("input_wait"), patience():
                     chunk = next(chunks)
                 run.preview_where_due(preview_step, chunk)
                 with run.clock.count_chunk():

@@ -11,20 +11,23 @@ import tensorflow as tf
 from trainer.cluster import collective_errors
 from trainer.cluster.place import Cluster
 from trainer.process.exits import ClusterError
+from trainer.sources import Dataset
 from trainer.workdir.folder import Workdir
 
 
 @contextlib.contextmanager
-def named(workdir: Workdir, place: Cluster) -> Iterator[None]:
+def named(workdir: Workdir, place: Cluster, dataset: Dataset) -> Iterator[None]:
     """Surrounds all that TensorFlow does.
 
     Args:
       workdir: of the run.
       place: of this process in the job.
+      dataset: that it reads.
 
     Raises:
+      UserError: the data was changed meanwhile.
       OSError: the disk is full, or the workdir was removed.
-      ClusterError: a peer is gone.
+      ClusterError: a peer is gone, or the data cannot be reached.
     """
     try:
         yield
@@ -33,6 +36,7 @@ def named(workdir: Workdir, place: Cluster) -> Iterator[None]:
         _check_is_elsewhere(error, workdir)
         raise
     except tf.errors.OpError as error:
+        dataset.check_read()
         # TensorFlow itself writes the event files, and has its own errors.
         if os.strerror(errno.ENOSPC) in error.message:
             raise OSError(errno.ENOSPC, error.message) from error

@@ -29,6 +29,7 @@ def prepare(
     display: Display,
     *,
     data_dir: str | None,
+    data_cache_gib: float = staging.CACHE_GIB,
     outlets: Outlets = NOWHERE,
     init_from: str | None = None,
     join_secs: float = 0.0,
@@ -44,6 +45,7 @@ def prepare(
       location: where the run's files stand.
       display: what stdout holds.
       data_dir: where the source's files stand.
+      data_cache_gib: most of the disk that each array takes that is streamed.
       outlets: where the run is told of beside its workdir.
       init_from: workdir of a run whose weights a new run begins with.
       join_secs: for which peers are waited for.
@@ -69,6 +71,7 @@ def prepare(
         data_dir=data_dir,
         problem=earlier.type if earlier else config.problem,
         given=given,
+        cache_gib=data_cache_gib,
     )
     fingerprint = sources.fingerprint(dataset)
     workdir.check_data(fingerprint)

@@ -45,7 +45,7 @@ def train(
     """
     place, workdir = work.place, work.workdir
     with (
-        outside.named(workdir, place),
+        outside.named(workdir, place, work.dataset),
         watchdog,
         contextlib.ExitStack() as held,
     ):

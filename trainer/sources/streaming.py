@@ -1,0 +1,48 @@
+"""Folders whose rows are read as they are asked for, in part or from afar."""
+
+import os
+from collections.abc import Collection
+
+from trainer.sources import bucket_arrays
+from trainer.sources import opening
+from trainer.sources.dataset import Rows
+from trainer.storage.bucket import Folder
+from trainer.storage.names import is_remote
+from trainer.storage.staging import is_hidden
+
+
+def open_arrays(data_dir: str, cache_bytes: int) -> dict[str, Rows] | None:
+    """Opens the .npy files of a bucket.
+
+    Args:
+      data_dir: a folder, local or gs://BUCKET/PATH, or anything else.
+      cache_bytes: most of the disk that the rows of each array take.
+
+    Returns:
+      Rows and labels by `files.KEYS`; None of what is no such folder.
+
+    Raises:
+      UserError: naming the file, the rule and the remedy.
+      ClusterError: the bucket cannot be reached.
+    """
+    names = _names(data_dir)
+    if not is_remote(data_dir):
+        return None
+    if _holds_npy_alone(names):
+        return bucket_arrays.open_folder(data_dir, names, cache_bytes)
+    return None
+
+
+def _names(data_dir: str) -> list[str]:
+    """Returns the files of a folder by name, hidden ones left out."""
+    if is_remote(data_dir):
+        found = Folder(data_dir).list()
+        return sorted(n for n in found if "/" not in n and not is_hidden(n))
+    path = os.path.expanduser(data_dir)
+    return sorted(os.listdir(path)) if os.path.isdir(path) else []
+
+
+def _holds_npy_alone(names: Collection[str]) -> bool:
+    if any(n.endswith(".npz") or opening.is_surely_table(n) for n in names):
+        return False
+    return any(name.endswith(".npy") for name in names)
