@@ -46,7 +46,7 @@ class ArrowFile(TableFile):
         columns = self.columns
         size = block_rows or max(BLOCK_CELLS // len(columns), 1)
         first = 1
-        with _told(self.path):
+        with told(self.path):
             for batch in self.batches(self.path, size):
                 if not len(batch):
                     continue
@@ -66,7 +66,7 @@ def open_parquet(path: Path) -> TableFile:
     Raises:
       UserError: it cannot be read, or pyarrow is not installed.
     """
-    with _told(path):
+    with told(path):
         from pyarrow import parquet
 
         return _of_schema(path, parquet.read_schema(path), _parquet_batches)
@@ -78,7 +78,7 @@ def open_arrow(path: Path) -> TableFile:
     Raises:
       UserError: it cannot be read, or pyarrow is not installed.
     """
-    with _told(path):
+    with told(path):
         import pyarrow as pa
 
         with pa.memory_map(str(path)) as held, pa.ipc.open_file(held) as file:
@@ -102,8 +102,15 @@ OPENERS: dict[bytes, Callable[[Path], TableFile]] = {
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Tells pyarrow's errors in one line."""
+def told(path: Path) -> Iterator[None]:
+    """Tells pyarrow's errors in one line.
+
+    Args:
+      path: of the file.
+
+    Raises:
+      UserError: it cannot be read, or pyarrow is not installed.
+    """
     try:
         import pyarrow as pa
     except ImportError:

@@ -45,6 +45,11 @@ _REFUSED = {
     ".hdf5": ("HDF5", "save its arrays as .npy files"),
     ".orc": ("ORC", "save it as Parquet"),
     ".avro": ("Avro", "save it as Parquet"),
+    ".tfrecord": (
+        "TFRecord, in which no row is found without all before it",
+        "write its rows as .npy files or Parquet shards, as docs/your_data.md"
+        " shows",
+    ),
 }
 # What a file is whose first bytes are none of a table's, whatever its name.
 _FOREIGN = {
@@ -92,7 +97,9 @@ def refuse_kind(path: Path) -> None:
     Raises:
       UserError: with what makes a table of it.
     """
-    suffix = path.suffix.lower()
+    # Shards have their number behind the ending.
+    is_records = ".tfrecord" in path.name.lower()
+    suffix = ".tfrecord" if is_records else path.suffix.lower()
     if suffix in _REFUSED:
         what, remedy = _REFUSED[suffix]
         raise UserError(f"{path} is {what}, which is not read; {remedy}")

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Collection
+from pathlib import Path
 
 from trainer.sources import bucket_arrays
 from trainer.sources import opening
+from trainer.sources import parquet_shards
 from trainer.sources.dataset import Rows
 from trainer.storage.bucket import Folder
 from trainer.storage.names import is_remote
@@ -12,7 +14,7 @@ from trainer.storage.staging import is_hidden
 
 
 def open_arrays(data_dir: str, cache_bytes: int) -> dict[str, Rows] | None:
-    """Opens the .npy files of a bucket.
+    """Opens Parquet shards, or the .npy files of a bucket.
 
     Args:
       data_dir: a folder, local or gs://BUCKET/PATH, or anything else.
@@ -26,10 +28,14 @@ def open_arrays(data_dir: str, cache_bytes: int) -> dict[str, Rows] | None:
       ClusterError: the bucket cannot be reached.
     """
     names = _names(data_dir)
+    if shards := parquet_shards.shards_among(names):
+        return parquet_shards.open_shards(data_dir, shards, cache_bytes)
     if not is_remote(data_dir):
         return None
     if _holds_npy_alone(names):
         return bucket_arrays.open_folder(data_dir, names, cache_bytes)
+    for name in names:
+        opening.refuse_kind(Path(f"{data_dir}/{name}"))
     return None
 
 
