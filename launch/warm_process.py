@@ -29,7 +29,7 @@ from trainer.process.parent import die_with_parent
 MOST_BYTES = 2**17
 MOST_DESCRIPTORS = 64
 # `python -m` makes these its `__main__`, and reads no other copy of them.
-DOORS = ("trainer.task", "trainer.__main__")
+DOORS = ("trainer.task", "trainer.api.side_by_side", "trainer.__main__")
 # No trainer imports these, or only where it is asked to; what they import may
 # not be there.
 APART = (

@@ -312,6 +312,15 @@ def help_text() -> str:
     return USAGE.format(configs=names, flags="".join(lines))
 
 
+def changed(given: Flags) -> list[str]:
+    """Returns the names of flags that are not as they are by default."""
+    return [
+        field.name
+        for field in _FLAGS
+        if getattr(given, field.name) != field.default
+    ]
+
+
 def read(argv: list[str]) -> Flags:
     """Reads the trainer's flags, and opens no config.
 

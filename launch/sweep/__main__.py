@@ -13,6 +13,7 @@ from trainer.launch.sweep import elsewhere
 from trainer.launch.sweep import page
 from trainer.launch.sweep import progress
 from trainer.launch.sweep import refit
+from trainer.launch.sweep import stack
 from trainer.launch.sweep import stored
 from trainer.launch.sweep import winner
 from trainer.launch.sweep.crew import CLAIMS
@@ -72,6 +73,7 @@ def main(argv: list[str]) -> int:
         folds=wanted.folds,
     )
     _check_end(wanted, plan)
+    stack.check(wanted.stack, plan)
     wanted.trials = wanted.trials or (TRIALS if is_searched else 1)
     if wanted.dry_run and wanted.launcher == "local":
         print(described(plan, workdir, wanted))
@@ -109,6 +111,7 @@ def described(
         *(["", note] for note in plan.notes),
         ["metric", f"{plan.metric} of the validation rows"],
         ["trials", f"{wanted.trials}, {wanted.parallel} at a time"],
+        *([["side by side", f"{wanted.stack} runs"]] * (wanted.stack > 1)),
         ["runs of each", ", ".join(m.name for m in plan.members) or "1"],
         *([field, found.told] for field, found in plan.space.items()),
         ["each is", shlex.join(each)],
@@ -129,6 +132,7 @@ def _run(plan: Plan, workdir: pathlib.Path, wanted: argparse.Namespace) -> int:
             trainers,
             trials=wanted.trials,
             on_change=told.tell,
+            at_once=wanted.stack,
         )
         try:
             crew.work(wanted.max_secs)

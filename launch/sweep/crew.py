@@ -1,8 +1,9 @@
 """The trials of a sweep, run some at a time on this machine.
 
-Each slot takes a trial, runs it by the trainer's own command line in a child of
-a warm process, and notes its score. A trial whose process died is taken up
-where it is found, by whichever slot comes first, on this machine or another.
+Each slot takes a trial, or several that train side by side, runs it by the
+trainer's own command line in a child of a warm process, and notes its score. A
+trial whose process died is taken up where it is found, by whichever slot comes
+first, on this machine or another.
 """
 
 import contextlib
@@ -12,8 +13,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from trainer.launch.sweep import stack
 from trainer.launch.sweep.following import curve_of
 from trainer.launch.sweep.following import never
 from trainer.launch.sweep.following import Pruning
@@ -50,6 +53,7 @@ class Crew:
         *,
         trials: int,
         on_change: Callable[[], None],
+        at_once: int = 1,
     ) -> None:
         """Has taken no trial yet.
 
@@ -60,14 +64,17 @@ class Crew:
           trainers: that run them, a trial at a time in each slot.
           trials: how many there are to be in all.
           on_change: is called when a trial began or ended.
+          at_once: runs that train in one process at most, side by side.
         """
         self._plan, self._search, self._workdir = plan, search, workdir
         self._trainers, self._trials = trainers, trials
-        self._on_change = on_change
+        self._on_change, self._stack = on_change, at_once
+        # Trials that a slot takes at a time.
+        self._at_once = max(1, at_once // len(plan.members))
         self._turn = threading.Lock()
         self._failure: BaseException | None = None
         self._over, self._left = threading.Event(), trainers.slots
-        self.busy: dict[int, int] = {}
+        self.busy: dict[int, tuple[int, ...]] = {}
 
     def work(self, max_secs: float | None = None) -> None:
         """Works until no trial is left, or it is told to stop.
@@ -114,42 +121,77 @@ class Crew:
                     self._over.set()
 
     def _take(self, slot: int) -> bool:
-        """Takes a trial and runs it; returns whether there was one."""
-        for trial in self._search.trials():
-            if not trial.state.is_finished() and self._run(slot, trial.number):
-                return True
-        trial_or_none = self._search.ask(self._trials)
-        if trial_or_none is None:
-            return False
-        self._run(slot, trial_or_none.number)
-        return True
-
-    def _run(self, slot: int, number: int) -> bool:
-        """Runs a trial to its end, unless another has it; returns whether."""
-        with self._turn:
-            if number in self.busy.values():
-                return False
-            self.busy[slot] = number
+        """Takes trials and runs them; returns whether there were any."""
         with contextlib.ExitStack() as held:
-            try:
-                held.enter_context(
-                    Lease(
-                        LockFile(self._workdir / CLAIMS / f"{number:04d}")
-                    ).held()
-                )
-            except (UserError, ClusterError):
-                del self.busy[slot]
-                return False
-            trial = self._search.trials()[number]
-            if trial.state.is_finished():  # meanwhile
-                del self.busy[slot]
-                return False
+            taken: list[int] = []
+            for trial in self._search.trials():
+                if len(taken) < self._at_once and self._claim(
+                    slot, trial.number, held
+                ):
+                    taken.append(trial.number)
+            # Of some that were asked for together none is left out, and none
+            # is added to others: what a trial is depends on those before it.
+            was_beaten = False
+            while not taken or (taken[-1] + 1) % self._at_once:
+                asked = self._search.ask(self._trials)
+                if asked is None:
+                    break
+                if not self._claim(slot, asked.number, held):
+                    was_beaten = True
+                    break
+                taken.append(asked.number)
+            if taken:
+                self._on_change()
+                self._work_off(slot, taken)
+        with self._turn:
+            self.busy.pop(slot, None)
+        if taken:
             self._on_change()
-            value, end = self._result(slot, trial)
+        return was_beaten or bool(taken)
+
+    def _claim(
+        self, slot: int, number: int, held: contextlib.ExitStack
+    ) -> bool:
+        """Takes a trial, unless it has ended or another has it."""
+        if self._search.trials()[number].state.is_finished():
+            return False
+        with self._turn:
+            if any(number in numbers for numbers in self.busy.values()):
+                return False
+            self.busy[slot] = (*self.busy.get(slot, ()), number)
+        lease = Lease(LockFile(self._workdir / CLAIMS / f"{number:04d}"))
+        with contextlib.ExitStack() as claim:
+            try:
+                claim.enter_context(lease.held())
+                # Another may have ended it meanwhile.
+                trial = self._search.trials()[number]
+                if not trial.state.is_finished():
+                    held.push(claim.pop_all())
+                    return True
+            except (UserError, ClusterError):
+                pass
+        with self._turn:
+            others = (n for n in self.busy[slot] if n != number)
+            self.busy[slot] = tuple(others)
+        return False
+
+    def _work_off(self, slot: int, numbers: Sequence[int]) -> None:
+        """Runs trials to their ends, and notes their scores."""
+        trials = [self._search.trials()[number] for number in numbers]
+        if self._stack == 1:
+            results = [self._result(slot, trial) for trial in trials]
+        else:
+            results = stack.results_of(
+                trials,
+                self._stack,
+                plan=self._plan,
+                search=self._search,
+                workdir=self._workdir,
+                trainers=self._trainers,
+                slot=slot,
+            )
+        for number, (value, end) in zip(numbers, results, strict=True):
             self._search.tell(number, value, end)
-        del self.busy[slot]
-        self._on_change()
-        return True
 
     def _result(
         self, slot: int, trial: "optuna.trial.FrozenTrial"

@@ -22,7 +22,7 @@ from trainer.process.exits import UserError
 from trainer.process.plain_text import exact
 
 # Flags of a task that are those of the whole.
-SAME = ("study", "trials", "seeds", "folds", "keep", "max_secs")
+SAME = ("study", "trials", "seeds", "folds", "keep", "stack", "max_secs")
 
 
 def words_of(wanted: argparse.Namespace, words: list[str]) -> list[str]:

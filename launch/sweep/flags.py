@@ -102,6 +102,16 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         " default",
     )
     add(
+        "--stack",
+        metavar="K",
+        type=positive,
+        default=1,
+        help="train K runs at a time as one program, where they differ in seed,"
+        " fold, learning rate, weight decay, dropout or l2 alone; one of"
+        " another shape trains by itself. Scores are those of the runs alone"
+        " but for rounding; no pruner. 1 by default",
+    )
+    add(
         "--max_secs",
         metavar="S",
         type=positive,

@@ -52,8 +52,13 @@ def never() -> bool:
 
 def is_done(folder: pathlib.Path) -> bool:
     """Whether a run is done."""
+    return status_of(folder) == "done"
+
+
+def status_of(folder: pathlib.Path) -> str | None:
+    """Returns how a run's newest start ended: "done", "stopped", "diverged"."""
     result = Workdir(os.fspath(folder)).read_json(RESULT_FILE) or {}
-    return result.get("status") == "done"
+    return result.get("status")
 
 
 def score_of(folder: pathlib.Path, metric: str) -> float | None:

@@ -4,6 +4,7 @@ There is one at a time in each slot, and all can be told to stop.
 """
 
 import contextlib
+import itertools
 import pathlib
 import signal
 import threading
@@ -15,6 +16,8 @@ from trainer.launch.supervise.signals import Signals
 from trainer.launch.supervise.trainer import newest_step
 from trainer.launch.sweep.following import is_done
 from trainer.launch.sweep.following import last_line
+from trainer.launch.sweep.following import never
+from trainer.launch.sweep.following import status_of
 from trainer.launch.sweep.slots import Slot
 from trainer.launch.warm import Child
 from trainer.launch.warm import Warm
@@ -147,6 +150,57 @@ class Trainers:
             failures, step = failures + 1, newest
             if failures >= MOST_STARTS:
                 return f"exit code {code}"
+
+    def train_stacked(
+        self, slot: int, runs: Sequence[tuple[list[str], pathlib.Path]]
+    ) -> list[str]:
+        """Runs the trainer until some runs are done, side by side in a process.
+
+        Args:
+          slot: where.
+          runs: words and workdir of each.
+
+        Returns:
+          How each ended, as `train` does. One that fails with the others is
+          tried alone.
+
+        Raises:
+          UserError: a command was refused.
+          Stopped: it was told to stop, and has written checkpoints.
+        """
+        ends: dict[pathlib.Path, str] = {}
+        failures, best = 0, 0
+        while True:
+            for _, folder in runs:
+                if (status := status_of(folder)) in ("done", "diverged"):
+                    ends[folder] = status
+            left = [run for run in runs if run[1] not in ends]
+            newest = len(ends) + sum(newest_step(folder) for _, folder in left)
+            failures = 0 if newest > best else failures
+            best = newest
+            if len(left) <= 1 or failures >= MOST_STARTS:
+                for words, folder in left:
+                    ends[folder] = self.train(slot, words, folder, never)
+                return [ends[folder] for _, folder in runs]
+            commands = [["+", *words] for words, _ in left]
+            words = ["trainer.api.side_by_side", *itertools.chain(*commands)]
+            with self._child(slot, words, left[0][1]) as child:
+                while (code := child.wait(LOOK_SECS)) is None:
+                    pass
+            if code != DONE and self.is_stopping:
+                raise Stopped
+            if code == MISTAKE:
+                raise UserError(
+                    f"{left[0][1]}: {last_line(left[0][1])}; the sweep ends"
+                    " there"
+                )
+            if code == STOPPED_BY_USER:
+                ends |= {
+                    folder: "pruned"
+                    for _, folder in left
+                    if status_of(folder) == "stopped"
+                }
+            failures += 1
 
     def _start(
         self,

@@ -1,1 +1,1 @@
-"""The ways in from Python: a run by a call, and scikit-learn's estimators."""
+"""The ways in from Python: a run, or several; and scikit-learn's estimators."""

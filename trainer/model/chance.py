@@ -4,6 +4,7 @@ import contextlib
 import contextvars
 import dataclasses
 from collections.abc import Iterator
+from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -19,7 +20,16 @@ class Chance:
     first_row: tf.Tensor
 
 
-_chance: contextvars.ContextVar[Chance] = contextvars.ContextVar("chance")
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """Bits that were drawn before, uint32 [rows, width] by their place."""
+
+    bits: Mapping[int, tf.Tensor]
+
+
+_chance: contextvars.ContextVar[Chance | Drawn] = contextvars.ContextVar(
+    "chance"
+)
 
 
 @contextlib.contextmanager
@@ -32,7 +42,24 @@ def chance(seed: int, step: tf.Tensor, first_row: tf.Tensor) -> Iterator[None]:
       first_row: int32 scalar, place in the global batch of the first row that
         the model is called on; the others follow it.
     """
-    token = _chance.set(Chance(seed, step, first_row))
+    with _in_place(Chance(seed, step, first_row)):
+        yield
+
+
+@contextlib.contextmanager
+def drawn(bits: Mapping[int, tf.Tensor]) -> Iterator[None]:
+    """Sets what the model's dropout takes while it is called.
+
+    Args:
+      bits: by place, of the rows that the model is called on.
+    """
+    with _in_place(Drawn(bits)):
+        yield
+
+
+@contextlib.contextmanager
+def _in_place(now: Chance | Drawn) -> Iterator[None]:
+    token = _chance.set(now)
     try:
         yield
     finally:
@@ -55,9 +82,11 @@ def random_bits(place: int, rows: tf.Tensor | int, width: int) -> tf.Tensor:
       uint32 [rows, width].
 
     Raises:
-      LookupError: outside of `chance`.
+      LookupError: outside of `chance` and `drawn`.
     """
     now = _chance.get()
+    if isinstance(now, Drawn):
+        return now.bits[place]
     blocks = -(-width // 4)  # a Philox block holds four words
     # Seed and place are the key, step and row the counter: Philox itself mixes
     # them. TensorFlow's own folding of seeds takes another generator in XLA.

@@ -26,7 +26,9 @@ class StatelessDropout(keras.layers.Layer):
 
     def __init__(self, rate: float, place: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.rate = rate
+        # Bits below it are of outputs that are dropped.
+        self.threshold = threshold_of(rate)
+        self.kept_share = 1 - rate
         self.place = place
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -36,9 +38,14 @@ class StatelessDropout(keras.layers.Layer):
         if inputs.shape[0] is not None:
             rows = inputs.shape[0]
         bits = random_bits(self.place, rows, width)
-        threshold = tf.constant(int(self.rate * 2**32), tf.uint32)
-        kept = inputs / tf.cast(1 - self.rate, inputs.dtype)
+        threshold = tf.convert_to_tensor(self.threshold, tf.uint32)
+        kept = inputs / tf.cast(self.kept_share, inputs.dtype)
         return tf.where(bits >= threshold, kept, tf.zeros_like(inputs))
+
+
+def threshold_of(rate: float) -> int:
+    """Returns the part of 2**32 that a share is."""
+    return int(rate * 2**32)
 
 
 def build(

@@ -134,6 +134,8 @@ def build(
     dataset: Dataset,
     strategy: tf.distribute.Strategy,
     total_steps: int,
+    *,
+    stateless: bool = False,
 ) -> Network:
     """Builds and compiles the model in the strategy's scope.
 
@@ -143,6 +145,8 @@ def build(
       dataset: whose training rows the normalisation is fitted on.
       strategy: that holds the variables.
       total_steps: of the run, for the schedule.
+      stateless: whether its optimizer is called in a `keras.StatelessScope`,
+        as that of virtual replicas always is.
     """
     features = int(np.prod(dataset.splits["train"].x.shape[1:]))
 
@@ -162,7 +166,7 @@ def build(
         optimizer = optimizers.build(
             config.optimizer,
             schedule,
-            stateless=config.virtual_replicas is not None,
+            stateless=stateless or config.virtual_replicas is not None,
         )
         optimizer.build(model.trainable_variables)
         model.compile(optimizer, loss=problem.loss)

@@ -40,6 +40,7 @@ class Stop:
         self.flags = np.zeros(len(_CODES), np.float32)
         # Those that this process hears for itself.
         self._signals: dict[signal.Signals, int] = {}
+        self._has_begun = False
         self._stop_file: pathlib.Path | None = None
         self._max_secs: float | None = None
 
@@ -91,7 +92,7 @@ class Stop:
 
         def hear(number: int, frame: FrameType | None) -> None:
             is_asked = self.flags[_CODES.index(STOPPED_BY_USER)]
-            if self._stop_file is None or is_asked:
+            if not self._has_begun or is_asked:
                 raise KeyboardInterrupt
             print("stopping: the steps taken are saved first", flush=True)
             self._ask(STOPPED_BY_USER)
@@ -103,16 +104,17 @@ class Stop:
             signal.signal(signal.SIGINT, before)
 
     def begin_training(
-        self, stop_file: pathlib.Path, max_secs: float | None
+        self, stop_file: pathlib.Path | None, max_secs: float | None
     ) -> None:
         """From here on there is work to save: requests wait for a chunk's end.
 
         Args:
           stop_file: whose appearance is the user's wish; the chief removes it.
+            None where there are several, each of a run of its own.
           max_secs: age of this process at which it stops. Under a scheduler
             that is the surroundings' wish, and else the user's.
         """
-        self._stop_file = stop_file
+        self._has_begun, self._stop_file = True, stop_file
         self._max_secs = max_secs
         # A multi-worker strategy takes SIGTERM for itself.
         self._take_signals()
@@ -129,7 +131,7 @@ class Stop:
                         self._hear(self._signals[signal.Signals(number)])
 
     def _hear(self, code: int) -> None:
-        if self._stop_file is None:
+        if not self._has_begun:
             print("left as asked, before a step was taken", flush=True)
             os._exit(code)
         if self.flags[_CODES.index(code)] and code == STOPPED_BY_USER:

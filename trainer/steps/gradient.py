@@ -11,6 +11,35 @@ from trainer.model.network import Network
 from trainer.steps.options import StepOptions
 
 
+def share_of(
+    network: Network,
+    x: tf.Tensor,
+    y: tf.Tensor,
+    weight: tf.Tensor,
+    examples: tf.Tensor,
+    row_weight: tf.Tensor | None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns what some rows add to a step's loss, and to its sums.
+
+    Args:
+      network: that learns.
+      x: float32 [rows, features], normalised.
+      y: targets of the rows, as `Problem.targets` returns them.
+      weight: float32 [rows], 0 for padding and else 1.
+      examples: int32 scalar, the rows of the global batch.
+      row_weight: float32 [rows], what each counts in the loss; None for 1.
+    """
+    problem = network.problem
+    p = network.model(x, training=True)
+    losses = problem.row_losses(y, p)
+    if row_weight is not None:
+        losses = losses * row_weight
+    # Divided by the rows of the global batch, known beforehand, so that
+    # replicas and micro-batches need only be added.
+    share = tf.reduce_sum(losses * weight) / tf.cast(examples, tf.float32)
+    return share, problem.step_sums(y, p, losses, weight)
+
+
 def gradient_of(network: Network, options: StepOptions) -> Callable:
     """Makes one replica's part of a step: the gradient and sums of its rows."""
     variables = [v.value for v in network.model.trainable_variables]
@@ -28,16 +57,7 @@ def gradient_of(network: Network, options: StepOptions) -> Callable:
         with chance(options.seed, step, first_row), tf.GradientTape() as tape:
             progress = tf.cast(step, tf.float32) / options.total_steps
             x = network.normalization(distort(x, progress))
-            p = network.model(x, training=True)
-            losses = problem.row_losses(y, p)
-            if row_weight is not None:
-                losses = losses * row_weight
-            # Divided by the rows of the global batch, known beforehand, so that
-            # replicas and micro-batches need only be added.
-            share = tf.reduce_sum(losses * weight) / tf.cast(
-                examples, tf.float32
-            )
-        sums = problem.step_sums(y, p, losses, weight)
+            share, sums = share_of(network, x, y, weight, examples, row_weight)
         return tape.gradient(share, variables), sums
 
     def gradient(x, y, examples, first_row, step, row_weight=None):

@@ -58,7 +58,7 @@ def step_of(
                 network, options, without_signs_of_zero(gradients)
             )
             if network.average is not None:
-                _move_average(network, decay_of(options, step))
+                move_average(network, decay_of(options, step))
             return gradients, [scope.get_current_value(v) for v in variables]
 
     if is_compiled:
@@ -74,7 +74,7 @@ def changed(network: Network) -> list[keras.Variable]:
     return [*network.changed_by_a_step(), *averages]
 
 
-def _move_average(network: Network, decay: tf.Tensor) -> None:
+def move_average(network: Network, decay: tf.Tensor) -> None:
     """Adds (1 - decay) * (weight - mean), as `update` does on variables."""
     assert network.average is not None
     for mean, weight in zip(

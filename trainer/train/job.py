@@ -11,6 +11,7 @@ from trainer.journal.display import Display
 from trainer.journal.outlets import NOWHERE
 from trainer.journal.outlets import Outlets
 from trainer.problem.problem import Problem
+from trainer.process.facts import command
 from trainer.process.facts import process_age_secs
 from trainer.process.moments import Moment
 from trainer.sources import Dataset
@@ -39,6 +40,7 @@ class Work:
       profile_steps: (first, last) of the steps to trace, or None.
       age_secs: tells how long ago this start of the job began: with its
         process, or by a call in one that does other work, too.
+      command: that starts it, as it is noted.
     """
 
     config: Config
@@ -52,6 +54,18 @@ class Work:
     outlets: Outlets = NOWHERE
     profile_steps: tuple[int, int] | None = None
     age_secs: Callable[[], float] = process_age_secs
+    command: tuple[str, ...] = dataclasses.field(
+        default_factory=lambda: tuple(command())
+    )
+
+    @property
+    def epochs(self) -> Epochs:
+        """How the steps fall into epochs, and where they end."""
+        config, train = self.config, self.dataset.splits["train"]
+        an_epoch = Epochs(train.examples, config.global_batch_size, 0)
+        epochs = config.epochs or 0
+        total_steps = config.steps or epochs * an_epoch.steps_per_epoch
+        return dataclasses.replace(an_epoch, total_steps=total_steps)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,11 +77,13 @@ class Job(Work):
       strategy_name: one of `choice.STRATEGIES`.
       last_alive: when the process that held the workdir before this
         one last was seen alive; None where there was none.
+      networks: that train in one program, this one among them.
     """
 
     strategy: "tf.distribute.Strategy"
     strategy_name: str = "default"
     last_alive: Moment | None = None
+    networks: int = 1
 
     @property
     def topology(self) -> dict[str, str | int]:
@@ -76,16 +92,8 @@ class Job(Work):
             "strategy": self.strategy_name,
             "replicas": self.strategy.num_replicas_in_sync,
             "workers": self.place.workers,
+            **({"networks": self.networks} if self.networks > 1 else {}),
         }
-
-    @property
-    def epochs(self) -> Epochs:
-        """How the steps fall into epochs, and where they end."""
-        config, train = self.config, self.dataset.splits["train"]
-        an_epoch = Epochs(train.examples, config.global_batch_size, 0)
-        epochs = config.epochs or 0
-        total_steps = config.steps or epochs * an_epoch.steps_per_epoch
-        return dataclasses.replace(an_epoch, total_steps=total_steps)
 
     @property
     def due(self) -> Due:

@@ -176,7 +176,7 @@ def _note_what_runs(job: Job, state: State) -> None:
     """Writes config and record, and says where bits may differ from before."""
     before = job.workdir.read_json("record.json")
     data = record.describe_data(job.dataset, job.problem, job.fingerprint)
-    now = record.collect(topology=job.topology, data=data)
+    now = record.collect(topology=job.topology, data=data, command=job.command)
     if state.step and before is not None:
         is_parted = job.config.virtual_replicas is not None
         for name in record.differences(before, now, is_parted=is_parted):

@@ -1,6 +1,7 @@
 """What a user can get wrong, found before TensorFlow is imported."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 
 from trainer import sources
 from trainer.cluster import joining
@@ -13,6 +14,7 @@ from trainer.problem import problems
 from trainer.problem.problem import Problem
 from trainer.problem.problems import from_record
 from trainer.process.exits import UserError
+from trainer.process.facts import command as own_command
 from trainer.process.facts import process_age_secs
 from trainer.sources.given import Given
 from trainer.storage import staging
@@ -36,6 +38,7 @@ def prepare(
     profile_steps: tuple[int, int] | None = None,
     given: Given | None = None,
     age_secs: Callable[[], float] = process_age_secs,
+    command: Sequence[str] | None = None,
 ) -> Work | None:
     """Checks the workdir and the data, and meets the peers.
 
@@ -52,6 +55,7 @@ def prepare(
       profile_steps: (first, last) of the steps to trace, or None.
       given: arrays or tables of a program's, which stand for files.
       age_secs: tells how long ago this start of the job began.
+      command: that starts the run; None for this process's.
 
     Returns:
       What there is to do; None where the run is finished.
@@ -99,6 +103,7 @@ def prepare(
         outlets=outlets,
         profile_steps=profile_steps,
         age_secs=age_secs,
+        command=tuple(own_command() if command is None else command),
     )
 
 

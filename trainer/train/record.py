@@ -8,6 +8,7 @@ import os
 import pathlib
 import platform
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,6 @@ from trainer.config.values import flatten
 from trainer.input.moments import MOST_MOMENT_BYTES
 from trainer.input.moments import row_bytes_of
 from trainer.problem.problem import Problem
-from trainer.process.facts import command
 from trainer.process.surroundings import cores
 from trainer.process.surroundings import processor
 from trainer.process.surroundings import revision
@@ -32,13 +32,17 @@ BIT_FIELDS = ("packages", "processor", "threads", "topology")
 
 
 def collect(
-    *, topology: dict[str, Any], data: dict[str, Any]
+    *,
+    topology: dict[str, Any],
+    data: dict[str, Any],
+    command: Sequence[str],
 ) -> dict[str, Any]:
     """Describes this start of a run.
 
     Args:
       topology: strategy, replicas, workers and devices.
       data: from `describe_data`.
+      command: that starts the run.
 
     Returns:
       What record.json holds.
@@ -61,7 +65,7 @@ def collect(
         },
         "topology": topology,
         "data": data,
-        "command": command(),
+        "command": list(command),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
 

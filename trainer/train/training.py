@@ -1,7 +1,9 @@
 """Trains what there is to do: what a command and a program's call share."""
 
 import contextlib
+import dataclasses
 from collections.abc import Callable
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -12,6 +14,7 @@ from trainer.process.watchdog import Watchdog
 from trainer.train import loop
 from trainer.train import outside
 from trainer.train import plan
+from trainer.train import side_by_side
 from trainer.train.job import Job
 from trainer.train.job import Work
 from trainer.workdir.folder import STOP_FILE
@@ -52,18 +55,53 @@ def train(
         strategy = build_strategy()
         strategies.describe(strategy, place)
         plan.check_shares(work.config, strategy)
-        last_alive = None
-        if place.is_chief:
-            unix_secs = held.enter_context(workdir.lock())
-            last_alive = None if unix_secs is None else Moment(unix_secs)
-            # Another run may have come and gone meanwhile.
-            workdir.check(work.config)
-            workdir.check_data(work.fingerprint)
+        job = _held_job(work, strategy, held)
         stop.begin_training(workdir / STOP_FILE, max_secs)
-        job = Job(
-            **vars(work),
-            strategy=strategy,
-            strategy_name=strategies.name_of(strategy),
-            last_alive=last_alive,
-        )
         return loop.train_and_evaluate(job, stop, watchdog)
+
+
+def train_side_by_side(
+    works: Sequence[Work], stop: Stop, watchdog: Watchdog
+) -> int:
+    """Trains runs of one shape as one program, on this process's own device.
+
+    Args:
+      works: a group of `groups.groups_of`.
+      stop: asked at each chunk's start whether to end there.
+      watchdog: that is not started yet.
+
+    Returns:
+      The exit code: 0 where each is done or diverged, 42 or 43 where not.
+
+    Raises:
+      UserError: a workdir is held by another process, or another run's.
+      OSError: the disk is full or gone.
+    """
+    strategy = tf.distribute.get_strategy()
+    with watchdog, contextlib.ExitStack() as held:
+        jobs = []
+        for work in works:
+            held.enter_context(outside.named(work.workdir, work.place))
+            job = _held_job(work, strategy, held)
+            jobs.append(dataclasses.replace(job, networks=len(works)))
+        stop.begin_training(None, None)
+        return side_by_side.train_and_evaluate(jobs, stop, watchdog)
+
+
+def _held_job(
+    work: Work, strategy: tf.distribute.Strategy, held: contextlib.ExitStack
+) -> Job:
+    """Makes a job, whose workdir is held where this process is the chief."""
+    workdir, last_alive = work.workdir, None
+    if work.place.is_chief:
+        unix_secs = held.enter_context(workdir.lock())
+        last_alive = None if unix_secs is None else Moment(unix_secs)
+        # Another run may have come and gone meanwhile.
+        workdir.check(work.config)
+        workdir.check_data(work.fingerprint)
+    return Job(
+        **vars(work),
+        strategy=strategy,
+        strategy_name=strategies.name_of(strategy),
+        last_alive=last_alive,
+    )

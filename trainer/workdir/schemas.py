@@ -59,6 +59,7 @@ class Topology(TypedDict):
     strategy: str
     replicas: Count
     workers: Count
+    networks: NotRequired[Count]
 
 
 class Record(TypedDict):

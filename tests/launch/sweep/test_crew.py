@@ -1,5 +1,6 @@
 """Trials are run once, whoever is killed when, and end the same."""
 
+import functools
 import json
 import pathlib
 import random
@@ -7,6 +8,7 @@ import signal
 
 import pytest
 
+from tests.launch.sweep.warm_stand_in import FakeChild
 from tests.launch.sweep.warm_stand_in import FakeWarm
 from trainer.config import Config
 from trainer.launch.supervise.signals import Signals
@@ -19,6 +21,7 @@ from trainer.launch.sweep.slots import shares
 from trainer.launch.sweep.slots import Slot
 from trainer.launch.sweep.study import Number
 from trainer.launch.sweep.study import Study
+from trainer.launch.sweep.trainers import MOST_STARTS
 from trainer.launch.sweep.trainers import Stopped
 from trainer.launch.sweep.trainers import Trainers
 from trainer.process.exits import DIVERGED
@@ -66,7 +69,9 @@ def trainers_of(warm, signals, parallel=1):
     return Trainers(warm, [Slot({})] * parallel, signals)
 
 
-def crew_of(plan, folder, warm, *, trials=16, parallel=1, on_change=None):
+def crew_of(
+    plan, folder, warm, *, trials=16, parallel=1, on_change=None, at_once=1
+):
     folder.mkdir(exist_ok=True)
     search = Search(folder, plan)
     crew = Crew(
@@ -76,6 +81,7 @@ def crew_of(plan, folder, warm, *, trials=16, parallel=1, on_change=None):
         trainers_of(warm, Signals(), parallel),
         trials=trials,
         on_change=on_change or (lambda: None),
+        at_once=at_once,
     )
     return search, crew
 
@@ -87,12 +93,15 @@ def told(search):
     ]
 
 
-@pytest.mark.parametrize("pruner", ["none", "median"])
+@pytest.mark.parametrize(
+    ("pruner", "stack"), [("none", 1), ("median", 1), ("none", 4)]
+)
 def test_a_sweep_that_is_killed_30_times_ends_as_one_that_is_not(
-    tmp_path, pruner
+    tmp_path, pruner, stack
 ):
     plan = plan_of(pruner=pruner)
-    whole, crew = crew_of(plan, tmp_path / "whole", FakeWarm(scores_of))
+    warm = FakeWarm(scores_of)
+    whole, crew = crew_of(plan, tmp_path / "whole", warm, at_once=stack)
     crew.work()
     chance = random.Random(0)
     kills = 30
@@ -104,9 +113,17 @@ def test_a_sweep_that_is_killed_30_times_ends_as_one_that_is_not(
             kills -= 1
             raise KilledError
 
+    def after(tell, *end):
+        maybe()
+        tell(*end)
+
     while True:
         warm = FakeWarm(scores_of, on_start=maybe)
-        search, crew = crew_of(plan, tmp_path / "cut", warm, on_change=maybe)
+        search, crew = crew_of(
+            plan, tmp_path / "cut", warm, on_change=maybe, at_once=stack
+        )
+        # Also between the ends of trials that trained side by side.
+        search.tell = functools.partial(after, search.tell)
         try:
             crew.work()
             break
@@ -126,6 +143,33 @@ def test_trials_of_several_slots_are_each_run_once(tmp_path):
     crew.work()
     assert sorted(warm.finished) == [f"{n:04d}" for n in range(16)]
     assert all(t.user_attrs[END] == "done" for t in search.trials())
+
+
+def test_runs_side_by_side_are_of_one_process(tmp_path):
+    members = tuple(plans.Member(f"seed_{n}", {"seed": n}) for n in range(2))
+    warm = FakeWarm(scores_of)
+    plan = plan_of(members=members)
+    search, crew = crew_of(plan, tmp_path, warm, trials=5, at_once=4)
+    crew.work()
+    assert len(search.ranked()) == 5
+    asked = [words.count("+") for words in warm.started]
+    # Two trials of two runs each, twice, and the one that is left.
+    assert asked == [4, 4, 2]
+
+
+def test_one_that_fails_beside_others_is_tried_alone(tmp_path):
+    class Failing(FakeWarm):
+        def start(self, words, *args, **how):
+            if words[0] != "trainer.task":
+                self.started.append(words)
+                return FakeChild(75)
+            return super().start(words, *args, **how)
+
+    warm = Failing(scores_of)
+    search, crew = crew_of(plan_of(), tmp_path, warm, trials=2, at_once=2)
+    crew.work()
+    assert [t.user_attrs[END] for t in search.trials()] == ["done"] * 2
+    assert len(warm.started) == MOST_STARTS + 2
 
 
 def test_what_another_process_works_on_is_left_to_it(tmp_path):

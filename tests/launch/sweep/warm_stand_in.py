@@ -64,8 +64,17 @@ class FakeWarm:
         self._on_start()
         if words[1] == "evaluate":
             return self._evaluate(words)
+        if words[0] == "trainer.api.side_by_side":
+            text = "\n".join(words[1:])
+            for own in filter(None, text.split("+\n")):
+                self._train(["trainer.task", *own.split("\n")])
+            return FakeChild(0)
+        return self._train(words)
+
+    def _train(self, words):
         given = dict(w[2:].split("=", 1) for w in words[1:] if "=" in w)
         folder = pathlib.Path(given["workdir"])
+        folder.mkdir(parents=True, exist_ok=True)
         fields = {
             k.removeprefix("config."): v
             for k, v in given.items()

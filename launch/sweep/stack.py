@@ -1,0 +1,105 @@
+"""Trials whose networks train side by side, several runs in a process."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from typing import TypeVar
+
+from trainer import flags
+from trainer.config import stacking
+from trainer.launch.sweep.following import score_of
+from trainer.launch.sweep.plan import Plan
+from trainer.launch.sweep.search import Search
+from trainer.launch.sweep.trainers import Trainers
+from trainer.process.exits import UserError
+
+if TYPE_CHECKING:
+    import optuna
+
+Item = TypeVar("Item")
+
+
+def check(stack: int, plan: Plan) -> None:
+    """Checks that a sweep's runs may train side by side.
+
+    Raises:
+      UserError: none of them may.
+    """
+    if stack == 1:
+        return
+    given = flags.changed(flags.read(list(plan.words)))
+    name = stacking.flag_alone(given)
+    because = f"--{name}" if name else stacking.field_alone(plan.config)
+    if because is None and plan.study.pruner != "none":
+        because = f"the study's pruner={plan.study.pruner!r}"
+    if because is not None:
+        raise UserError(
+            f"--stack={stack}: {because} is for runs that train alone; leave"
+            " one of the two out"
+        )
+
+
+def results_of(
+    trials: Sequence["optuna.trial.FrozenTrial"],
+    stack: int,
+    *,
+    plan: Plan,
+    search: Search,
+    workdir: pathlib.Path,
+    trainers: Trainers,
+    slot: int,
+) -> list[tuple[float | None, str]]:
+    """Runs all runs of some trials.
+
+    Args:
+      trials: that are run.
+      stack: runs in a process at most.
+      plan: of the sweep.
+      search: its trials.
+      workdir: of the sweep.
+      trainers: that run them.
+      slot: where.
+
+    Returns:
+      Each trial's score, None where it has none, and how it ended.
+    """
+    runs = []
+    for trial in trials:
+        values = search.values_of(trial)
+        for member in plan.members:
+            folder = workdir / plan.folder(trial.number, member)
+            words = plan.run_words(values, member, os.fspath(folder))
+            runs.append((words, folder))
+    ends = [
+        end
+        for some in parted(runs, stack)
+        for end in trainers.train_stacked(slot, some)
+    ]
+    several = len(plan.members)
+    return [
+        _mean([folder for _, folder in own], own_ends, plan.metric)
+        for own, own_ends in zip(
+            parted(runs, several), parted(ends, several), strict=True
+        )
+    ]
+
+
+def _mean(
+    folders: Sequence[pathlib.Path], ends: Sequence[str], metric: str
+) -> tuple[float | None, str]:
+    """Returns the mean score of a trial's runs, and how it ended."""
+    scores = []
+    for folder, end in zip(folders, ends, strict=True):
+        if end != "done":
+            return None, end
+        score = score_of(folder, metric)
+        if score is None:
+            return None, f"no {metric} of the validation rows"
+        scores.append(score)
+    return sum(scores) / len(scores), "done"
+
+
+def parted(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    """Parts items into stretches of a size, the last of what is left."""
+    return [items[i : i + size] for i in range(0, len(items), size)]
