@@ -1,6 +1,7 @@
 """Parquet shards: the rows of all of them, in order, by row groups."""
 
 import itertools
+import json
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from tests.sources.loading import load
 from tests.sources.loading import refusal
 from trainer import sources
 from trainer.config import DataConfig
+from trainer.reports import inspect
 from trainer.sources import parquet_shards
 from trainer.sources.streamed_rows import StreamedRows
 
@@ -58,6 +60,15 @@ def test_shards_hold_what_arrays_do(streamed, tmp_path):
     np.testing.assert_array_equal(train.x[order], X[order], strict=True)
     np.testing.assert_array_equal(train.y, Y)
     assert train.x.block_count == 6 + 1 + 7
+
+
+def test_shards_are_inspected_as_arrays_are(tmp_path, capsys):
+    folder = write(tmp_path / "s")
+    assert inspect.main([str(folder), "--format=json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["kind"], found["source"]) == ("image", "arrays")
+    assert sum(found["rows"].values()) == 90
+    assert found["values"]["greatest"] == X.max()
 
 
 def test_lists_are_flat_rows_and_small_shards_are_held(tmp_path):

@@ -196,7 +196,13 @@ def _load_arrays(data_dir: str) -> tuple["Dataset", str]:
     """Returns the dataset of a folder and the config that is made for it."""
     from trainer.sources import files
     from trainer.sources import mnist
+    from trainer.sources import streaming
     from trainer.sources.folder import list_folder
+
+    shards = streaming.open_arrays(data_dir)
+    if shards is not None:
+        name = Path(data_dir).resolve().name
+        return files.of_arrays(name, shards, data_dir), "your_data"
 
     starts = tuple(name for name, _ in mnist.FILES.values())
     dotted = tuple(name.replace("-idx", ".idx") for name in starts)

@@ -93,8 +93,7 @@ def load(
     named = data_dir
     arrays = None
     if data.source == "files" and data_dir is not None:
-        cache_bytes = int(cache_gib * staging.GIB)
-        arrays = streaming.open_arrays(data_dir, cache_bytes)
+        arrays = streaming.open_arrays(data_dir, cache_gib)
     if arrays is None and data_dir is not None:
         data_dir = staging.localize(data_dir)
     opened = {} if arrays is not None else _tables(data, data_dir, given)

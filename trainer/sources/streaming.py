@@ -10,15 +10,19 @@ from trainer.sources import parquet_shards
 from trainer.sources.dataset import Rows
 from trainer.storage.bucket import Folder
 from trainer.storage.names import is_remote
+from trainer.storage.staging import CACHE_GIB
+from trainer.storage.staging import GIB
 from trainer.storage.staging import is_hidden
 
 
-def open_arrays(data_dir: str, cache_bytes: int) -> dict[str, Rows] | None:
+def open_arrays(
+    data_dir: str, cache_gib: float = CACHE_GIB
+) -> dict[str, Rows] | None:
     """Opens Parquet shards, or the .npy files of a bucket.
 
     Args:
       data_dir: a folder, local or gs://BUCKET/PATH, or anything else.
-      cache_bytes: most of the disk that the rows of each array take.
+      cache_gib: most of the disk that the rows of each array take.
 
     Returns:
       Rows and labels by `files.KEYS`; None of what is no such folder.
@@ -27,7 +31,7 @@ def open_arrays(data_dir: str, cache_bytes: int) -> dict[str, Rows] | None:
       UserError: naming the file, the rule and the remedy.
       ClusterError: the bucket cannot be reached.
     """
-    names = _names(data_dir)
+    names, cache_bytes = _names(data_dir), int(cache_gib * GIB)
     if shards := parquet_shards.shards_among(names):
         return parquet_shards.open_shards(data_dir, shards, cache_bytes)
     if not is_remote(data_dir):

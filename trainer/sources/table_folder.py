@@ -7,6 +7,7 @@ from trainer.process.exits import UserError
 from trainer.sources import opening
 from trainer.sources.folder import list_folder
 from trainer.sources.folder import path_of
+from trainer.sources.parquet_shards import shards_among
 from trainer.sources.splits import SPLITS
 
 
@@ -20,7 +21,7 @@ def find_tables(data_dir: str) -> dict[str, Path]:
         it holds nothing else.
 
     Returns:
-      {"train": path, ...}, or {} where there is no table.
+      {"train": path, ...}, or {} where there is no table, or shards of arrays.
 
     Raises:
       UserError: there is no such folder, or it is unclear what is meant.
@@ -29,6 +30,8 @@ def find_tables(data_dir: str) -> dict[str, Path]:
     if path.is_file() or (opening.is_table(path.name) and not path.is_dir()):
         return _named_itself(path)
     paths = list_folder(data_dir)
+    if shards_among(paths):
+        return {}
     found = _tables_among(paths)
     others = [n for n in paths if n.endswith((".npz", ".npy"))]
     if found and others:
