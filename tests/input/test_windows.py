@@ -56,6 +56,7 @@ def test_windows_grow_up_to_the_bound(
     assert windows.sizes(rows, 64, chunks) == (first, most)
 
 
+@pytest.mark.slow
 @given(
     plan=st.builds(
         pipeline.Plan,
