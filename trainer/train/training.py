@@ -81,7 +81,9 @@ def train_side_by_side(
     with watchdog, contextlib.ExitStack() as held:
         jobs = []
         for work in works:
-            held.enter_context(outside.named(work.workdir, work.place))
+            held.enter_context(
+                outside.named(work.workdir, work.place, work.dataset)
+            )
             job = _held_job(work, strategy, held)
             jobs.append(dataclasses.replace(job, networks=len(works)))
         stop.begin_training(None, None)
