@@ -1,5 +1,8 @@
 """Sources that ship with a package, and what they load."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -41,6 +44,29 @@ def test_shipped(source, shape, x_dtype, y_shape, y_dtype, largest):
     if y_dtype == "int64" and dataset.class_names:
         classes = np.unique(dataset.splits["train"].y).tolist()
         assert classes == list(range(len(dataset.class_names)))
+
+
+def test_digits_are_those_of_scikit_learn():
+    from sklearn import datasets
+
+    split, wanted = load("digits").splits["train"], datasets.load_digits()
+    np.testing.assert_array_equal(split.x, wanted.images)
+    np.testing.assert_array_equal(split.y, wanted.target)
+
+
+def test_digits_are_read_without_scikit_learn():
+    program = (
+        "import sys; from trainer.sources import SHIPPED;"
+        "[SHIPPED[name]() for name in SHIPPED if name.startswith('digits')];"
+        "print({'pandas', 'scipy', 'sklearn'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "set()\n"
 
 
 def test_digits_attributes_follow_from_the_digit():

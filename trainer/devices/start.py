@@ -10,19 +10,19 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-from trainer.devices.packages import installed
+from trainer.devices.packages import is_installed
 from trainer.process.exits import UserError
 
 # What TensorFlow and Keras import where it is installed, and Strata has no use
 # for in them.
-UNUSED = ("matplotlib", "pandas", "scipy", "sklearn")
+UNUSED = ("IPython", "PIL", "matplotlib", "pandas", "scipy", "sklearn")
 _BACKEND = "tensorflow"
 _FLAG_VARIABLES = {"TF_XLA_FLAGS", "XLA_FLAGS"}
 
 
 def check_packages() -> None:
     """Raises UserError where two packages hold the same files."""
-    if {"tensorflow", "tensorflow-tpu"} <= installed().keys():
+    if all(map(is_installed, ("tensorflow", "tensorflow-tpu"))):
         raise UserError(
             "both tensorflow and tensorflow-tpu are installed, and hold the"
             " same files; make an environment with one of them"
