@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
 
@@ -22,6 +23,7 @@ from trainer.charts.drawings import STYLE
 from trainer.process.plain_text import plain
 
 PIXELS_PER_INCH = 100
+POINTS_PER_INCH = 72  # of what is drawn to no scale
 # A dark page has a light ink.
 PAGE_COLOURS = {INK: "currentColor", FAINT: "var(--faint)"}
 _numbers = iter(range(10**9))
@@ -64,9 +66,16 @@ def svg_of(drawing: Drawing) -> str:
     It is named for screen readers, its ids are its own among those of one
     process, and its text and lines have the page's own colours.
     """
-    file = io.StringIO()
+    file, figure = io.StringIO(), drawing.figure
     with _styled():
-        drawing.figure.savefig(file, format="svg", metadata={"Date": None})
+        # `savefig` draws twice, the first time for nothing.
+        figure.set_dpi(POINTS_PER_INCH)
+        width, height = figure.get_size_inches() * POINTS_PER_INCH
+        renderer = RendererSVG(
+            width, height, file, None, POINTS_PER_INCH, metadata={"Date": None}
+        )
+        figure.draw(renderer)
+        renderer.finalize()
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
     mark = f"c{next(_numbers)}-"
