@@ -64,8 +64,9 @@ train: $(STAMP)  ## train CONFIG (configs/digits.py), or continue its run
 test: $(STAMP)  ## run the quick tests, or those of one ROOM (workdir)
 	$(TESTS) -m 'not slow' $(ARGS)
 
-test-all: $(STAMP)  ## run all tests, the slow ones first, with coverage
-	$(TESTS) --cov $(ARGS)
+# Slow ones wait for processes and clocks: a third takes the cores meanwhile.
+test-all: $(STAMP)  ## run all tests, the slow ones first
+	$(TESTS) -n 3 $(ARGS)
 
 # Beside the packages of .venv, of which it takes what its own do not bring.
 $(TRACKERS_STAMP): $(STAMP)
@@ -158,7 +159,7 @@ bench: $(BENCH_STAMP)  ## against Keras, PyTorch, JAX; costs by PAIRS (5) of run
 		$(PY) -m benchmarks.overhead $$part --data_dir='$(DATA_DIR)' \
 			--pairs='$(PAIRS)' || exit; done
 
-bench-smoke: $(STAMP)  ## look for lost speed and growing memory, in 2 minutes
+bench-smoke: $(STAMP)  ## look for lost speed and growing memory, in 3 minutes
 	test -n '$(DATA_DIR)' || { echo 'make bench-smoke: DATA_DIR is missing;' \
 		'name the folder of MNIST'"'"'s four files' >&2; exit 2; }
 	$(PY) -m benchmarks.smoke --data_dir='$(DATA_DIR)'
