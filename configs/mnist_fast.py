@@ -1,17 +1,18 @@
 """MNIST to the course recipe's accuracy in a fraction of its time.
 
-784 -> 256 ReLU -> 10, batches of 256, two epochs, Adam that forgets soon
-(beta_1 0.6, beta_2 0.85) with a rate that rises over 15 % of the run and falls
-to 0, without XLA, whose compilation would take longer than it saves. Width,
-batch, rate, betas and epochs were chosen on 10,000 of the training rows, seeds
-1 to 4; TensorBoard's norms are left out.
+784 -> 256 GELU -> 10, batches of 256, 280 steps (1.2 epochs), smoothed labels
+(Szegedy et al. 2016), Adam that forgets soon (beta_1 0.6, beta_2 0.85) with a
+rate that rises over 15 % of the run and falls to 0, without XLA, whose
+compilation would take longer than it saves. Width, batch, rate, betas,
+smoothing and length were chosen on 10,000 of the training rows, seeds 1 to 4;
+TensorBoard's norms are left out.
 
   python -m trainer.task --config=mnist_fast
 
 Data: as in configs/mnist.py.
-Score: 98.08 % of 10,000 test digits, the mean of seeds 200 to 204, which it was
-  not chosen on (97.89 to 98.17 %).
-Time: 5 s, the whole process, 1.2 s of it training, on two cores of an AMD EPYC
+Score: 98.12 % of 10,000 test digits, the mean of seeds 200 to 204, which it was
+  not chosen on (98.07 to 98.17 %).
+Time: 6 s, the whole process, 1.3 s of it training, on two cores of an AMD EPYC
   with AVX-512.
 """
 
@@ -27,11 +28,12 @@ from trainer.config import ScheduleConfig
 def get_config() -> Config:
     return Config(
         problem="multiclass",
-        epochs=2,
+        label_smoothing=0.05,
+        steps=280,
         global_batch_size=256,
         jit_compile=False,
         data=DataConfig(source="mnist", normalization="scale"),
-        model=ModelConfig(hidden_units=(256,)),
+        model=ModelConfig(hidden_units=(256,), activation="gelu"),
         optimizer=OptimizerConfig(
             name="adam",
             learning_rate=1.4e-2,
