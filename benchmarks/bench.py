@@ -4,11 +4,11 @@
       [--starts=6] [--seeds=5]
 
 Every contestant is a process of its own on the same recipe (see
-benchmarks/peers). Whole processes are started in turn (A B C A B C), and epochs
-are taken in turn with Strata's (see benchmarks/turns.py). Seconds differ
-between machines and hours; the ratios of neighbours are what counts. Writes
-benchmarks/results.json and docs/images/speed.png; ends with 1 where a peer did
-not learn the task.
+benchmarks/contestants.py). Whole processes are started in turn (A B C A B C),
+and epochs are taken in turn with Strata's (see benchmarks/turns.py). Seconds
+differ between machines and hours; the ratios of neighbours are what counts.
+Writes benchmarks/results.json and, from it, the tables and the chart of README
+and docs; ends with 1 where a peer did not learn the task.
 """
 
 import argparse
@@ -23,16 +23,20 @@ import time
 from typing import Any
 from typing import NamedTuple
 
+from benchmarks import bench_docs
 from benchmarks import bench_table
 from benchmarks import turns
-from benchmarks.bench_table import COURSE
-from benchmarks.bench_table import FLOORS
+from benchmarks.bench_docs import RESULTS
 from benchmarks.bench_table import OURS
+from benchmarks.contestants import ALL
+from benchmarks.contestants import ASKED_THREADS
+from benchmarks.contestants import Contestant
+from benchmarks.contestants import COURSE
+from benchmarks.contestants import PEERS
+from benchmarks.contestants import RECIPE
+from benchmarks.contestants import ROOT
 from trainer.process import surroundings
 
-ROOT = pathlib.Path(__file__).parents[1]
-PEERS = str(ROOT / ".venv-bench" / "bin" / "python")
-RESULTS = ROOT / "benchmarks" / "results.json"
 ENVIRONMENT = {
     **os.environ,
     "PYTHONPATH": str(ROOT),
@@ -40,20 +44,8 @@ ENVIRONMENT = {
 }
 # Epochs of a program that is ended once its turns are over.
 ENOUGH = 1000
-# (name, interpreter, program), in the order of a round.
-RECIPE = (
-    (COURSE, sys.executable, "course"),
-    ("Keras, tuned", sys.executable, "keras_tuned"),
-    ("PyTorch", PEERS, "pytorch"),
-    ("PyTorch, compiled", PEERS, "pytorch_compiled"),
-    ("JAX", PEERS, "jax_epoch"),
-    ("Flax", PEERS, "flax_step"),
-    ("tf_keras", PEERS, "keras_legacy"),
-    ("scikit-learn, Adam", PEERS, "sklearn_mlp"),
-)
 # Of mnist_fast: it was chosen on others.
 FIRST_SEED = 200
-WANTED_ACCURACY = 0.9795
 # Below it a peer has not learned the same task, and no time of it counts.
 LEAST_ACCURACY = 0.97
 
@@ -66,8 +58,14 @@ class Ran(NamedTuple):
     found: dict[str, Any]
 
 
-def run(command: list[str]) -> tuple[float, int, str]:
+def run(
+    command: list[str], threads: int | None = None
+) -> tuple[float, int, str]:
     """Runs a command; returns seconds, peak memory and its output.
+
+    Args:
+      command: the words.
+      threads: as many as it shall use, or as it likes.
 
     Raises:
       RuntimeError: it failed.
@@ -78,7 +76,7 @@ def run(command: list[str]) -> tuple[float, int, str]:
     ):
         began = time.perf_counter()
         process = subprocess.Popen(
-            command, env=ENVIRONMENT, stdout=output, stderr=errors
+            command, env=surrounded(threads), stdout=output, stderr=errors
         )
         _, status, used = os.wait4(process.pid, 0)
         wall_secs = time.perf_counter() - began
@@ -94,15 +92,34 @@ def run(command: list[str]) -> tuple[float, int, str]:
     return wall_secs, used.ru_maxrss * 1024, text
 
 
-def peer_command(program: str, python: str, *arguments: object) -> list[str]:
-    """Returns the words that start one of benchmarks/peers."""
-    return [python, "-m", f"benchmarks.peers.{program}", *map(str, arguments)]
+def surrounded(threads: int | None) -> dict[str, str]:
+    """Returns the environment of a program with so many threads."""
+    if threads is None:
+        return ENVIRONMENT
+    return {**ENVIRONMENT, "OMP_NUM_THREADS": str(threads)}
 
 
-def peer(program: str, python: str, *arguments: object) -> Ran:
+def peer(
+    contestant: Contestant, *arguments: object, threads: int | None = None
+) -> Ran:
     """Runs one of benchmarks/peers."""
-    wall_secs, peak, text = run(peer_command(program, python, *arguments))
+    wall_secs, peak, text = run(contestant.command(*arguments), threads)
     return Ran(wall_secs, peak, json.loads(text.splitlines()[-1]))
+
+
+def quickest_threads(data_dir: str) -> dict[str, int]:
+    """Finds with how many threads PyTorch's contestants are quickest."""
+    found = {}
+    for contestant in ASKED_THREADS:
+        secs = {
+            threads: peer(contestant, data_dir, 3, 0, threads=threads)
+            for threads in {1, os.cpu_count() or 1}
+        }
+        found[contestant.name] = min(
+            secs, key=lambda each: min(secs[each].found["epoch_secs"])
+        )
+    print("threads:", found, flush=True)
+    return found
 
 
 def strata(config: str, *flags: str) -> Ran:
@@ -124,7 +141,11 @@ def strata(config: str, *flags: str) -> Ran:
 
 
 def recipe(
-    data_dir: str, rounds: int, starts: int, epochs: int
+    data_dir: str,
+    rounds: int,
+    starts: int,
+    epochs: int,
+    threads: dict[str, int],
 ) -> dict[str, list[Ran]]:
     """Runs the course recipe by each contestant, in turn.
 
@@ -134,6 +155,7 @@ def recipe(
       starts: further ones of Strata and the course script alone, whose whole
         processes are held against each other.
       epochs: of each run.
+      threads: of the contestants that are told.
     """
     ran: dict[str, list[Ran]] = {}
 
@@ -144,44 +166,73 @@ def recipe(
     for seed in range(rounds + starts):
         flags = (f"--config.epochs={epochs}", f"--config.seed={seed}")
         add(OURS, strata("mnist", f"--data_dir={data_dir}", *flags))
-        for name, python, program in RECIPE:
-            if seed < rounds or name == COURSE:
-                add(name, peer(program, python, data_dir, epochs, seed))
+        for each in RECIPE:
+            if seed < rounds or each == COURSE:
+                asked = threads.get(each.name)
+                ran_now = peer(each, data_dir, epochs, seed, threads=asked)
+                add(each.name, ran_now)
     return ran
 
 
-def in_turn(data_dir: str, count: int) -> bench_table.Turns:
+def in_turn(
+    data_dir: str, count: int, threads: dict[str, int]
+) -> dict[str, list[tuple[float, float]]]:
     """Takes epochs of each contestant in turn with Strata's."""
-    commands = {
-        name: peer_command(program, python, data_dir, ENOUGH, 0)
-        for name, python, program in RECIPE
-    }
-    for name, library in FLOORS.items():
-        commands[name] = peer_command("products", PEERS, library, ENOUGH)
     found = {}
-    for name, theirs in commands.items():
+    for name, each in ALL.items():
+        asked = (data_dir, ENOUGH, 0) if each in RECIPE else (ENOUGH,)
         with tempfile.TemporaryDirectory() as folder:
             ours = [
                 *(sys.executable, "-m", "benchmarks.strata_in_turn"),
                 *("--config=mnist", f"--config.epochs={ENOUGH}"),
                 *(f"--data_dir={data_dir}", f"--workdir={folder}/run"),
             ]
-            found[name] = turns.take(ours, theirs, ENVIRONMENT, count)
+            found[name] = turns.take(
+                ours,
+                each.command(*asked),
+                surrounded(threads.get(name)),
+                count,
+            )
         print(f"Strata's epochs and {name}'s: {found[name]}", flush=True)
     return found
 
 
 def to_accuracy(data_dir: str, seeds: int) -> dict[str, list[Ran]]:
     """Runs mnist_fast and the course script on seeds it was not chosen on."""
-    ran: dict[str, list[Ran]] = {"mnist_fast": [], COURSE: []}
+    ran: dict[str, list[Ran]] = {"mnist_fast": [], COURSE.name: []}
     for seed in range(FIRST_SEED, FIRST_SEED + seeds):
         flags = (f"--data_dir={data_dir}", f"--config.seed={seed}")
         ran["mnist_fast"].append(strata("mnist_fast", *flags))
-        course = peer("course", sys.executable, data_dir, 5, seed)
-        ran[COURSE].append(course)
+        ran[COURSE.name].append(peer(COURSE, data_dir, 5, seed))
         for name, runs in ran.items():
             print(f"seed {seed}: {name} {runs[-1]}", flush=True)
     return ran
+
+
+def ratios_in(text: str) -> dict[int, float]:
+    """Reads what predict.py prints: by batch size, how many times as quick."""
+    lines = [line.split() for line in text.splitlines()]
+    return {
+        int(words[0]): float(words[3])
+        for words in lines
+        if len(words) == 4 and words[0].isdecimal()
+    }
+
+
+def predicting(data_dir: str) -> dict[int, float]:
+    """Holds `predict` against Keras's, by batch size, on a run of a step."""
+    with tempfile.TemporaryDirectory() as folder:
+        flags = (f"--data_dir={data_dir}", f"--workdir={folder}/run")
+        run(
+            [
+                *(sys.executable, "-m", "trainer.task", "--config=mnist"),
+                *("--config.steps=1", *flags),
+            ]
+        )
+        words = f"--workdir={folder}/run"
+        _, _, text = run([sys.executable, "-m", "benchmarks.predict", words])
+    print(text, flush=True)
+    return ratios_in(text)
 
 
 def machine() -> dict[str, Any]:
@@ -247,8 +298,11 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5)
     asked = parser.parse_args()
     found: dict[str, Any] = {"machine": machine(), "versions": versions()}
-    by_recipe = recipe(asked.data_dir, asked.rounds, asked.starts, asked.epochs)
-    by_turns = in_turn(asked.data_dir, asked.turns)
+    found["threads"] = threads = quickest_threads(asked.data_dir)
+    by_recipe = recipe(
+        asked.data_dir, asked.rounds, asked.starts, asked.epochs, threads
+    )
+    by_turns = in_turn(asked.data_dir, asked.turns, threads)
     by_accuracy = to_accuracy(asked.data_dir, asked.seeds)
     found["recipe"] = {n: kept(runs) for n, runs in by_recipe.items()}
     found["in_turn"] = {
@@ -256,20 +310,15 @@ def main() -> int:
         for name, pairs in by_turns.items()
     }
     found["to_accuracy"] = {n: kept(runs) for n, runs in by_accuracy.items()}
+    found["predict"] = predicting(asked.data_dir)
     found["load_after"] = os.getloadavg()
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
-    bench_table.draw(by_turns, by_recipe, found["machine"])
+    # As it is read again: its names are texts.
+    found = json.loads(RESULTS.read_text())
+    bench_docs.write(found)
     print(found["machine"], found["versions"])
     print("load afterwards:", found["load_after"])
-    print(
-        "\n".join(
-            [
-                *bench_table.recipe_lines(by_turns, by_recipe),
-                *bench_table.start_lines(by_recipe[OURS]),
-                *bench_table.accuracy_lines(by_accuracy, WANTED_ACCURACY),
-            ]
-        )
-    )
+    print("\n".join(bench_table.text(found)))
     behind = [
         name
         for name, runs in by_recipe.items()

@@ -1,25 +1,78 @@
-"""What `make bench` prints and draws of its runs, bars beside the figures."""
+"""What `make bench` found, as rows and bars: a table of results.json."""
 
-import pathlib
 import statistics
 from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
+from typing import NamedTuple
 
-CHART = pathlib.Path(__file__).parents[1] / "docs" / "images" / "speed.png"
+from benchmarks.contestants import ALL
+from benchmarks.contestants import COURSE
+from benchmarks.contestants import JAX
+from benchmarks.contestants import MOVES
+from benchmarks.contestants import PRODUCTS
+from benchmarks.contestants import PYTORCH
+
 # An epoch of the recipe, in floating point operations; see peers/products.py.
 EPOCH_OPERATIONS = 60_000 * (4 * 784 * 784 + 6 * 784 * 10)
-OURS, COURSE = "Strata", "course script"
-# Matrix products alone, and the module that makes them.
-FLOORS = {"products, PyTorch": "torch", "products, NumPy": "numpy"}
-PYTORCH = ("PyTorch", "PyTorch, compiled")
-# Seconds of Strata's epoch and its neighbour's, by contestant.
-Turns = dict[str, list[tuple[float, float]]]
+OURS = "Strata"
+WANTED_ACCURACY = 0.9795
+LEAST_ACCURACY = 0.9780
+# Rows a batch, of `predict`.
+PREDICTED = "1024"
+# What a run took at revision 3642b00 on the same two cores, at its peak.
+FORMER_PEAK_BYTES = 963e6
 
 
-def wall_secs(runs: list) -> float:
-    """Returns the median seconds of a whole process."""
-    return statistics.median(run.wall_secs for run in runs)
+class Row(NamedTuple):
+    """A contestant's line of the table; None where it has no figure.
+
+    Attributes:
+      name: in results.json.
+      epoch_secs: of the median epoch, of those that were taken in turn.
+      spread: the least and the most of them.
+      against: how many times Strata's epoch it takes, the median of neighbours.
+      quartiles: of these ratios.
+      process_secs: of the median whole process.
+      peak_bytes: of its memory.
+      accuracy: of the test rows, the median.
+    """
+
+    name: str
+    epoch_secs: float
+    spread: tuple[float, float]
+    against: float | None
+    quartiles: tuple[float, float] | None
+    process_secs: float | None
+    peak_bytes: float | None
+    accuracy: float | None
+
+
+class Bar(NamedTuple):
+    """A figure that Strata is held to.
+
+    Attributes:
+      words: what was measured.
+      found: the figure.
+      bar: what it is held against.
+      is_most: it may be at most the bar; else at least.
+    """
+
+    words: str
+    found: float
+    bar: float
+    is_most: bool = False
+
+    @property
+    def is_met(self) -> bool:
+        if self.is_most:
+            return self.found <= self.bar
+        return self.found >= self.bar
+
+    def __str__(self) -> str:
+        kind = "at most" if self.is_most else "at least"
+        verdict = "met" if self.is_met else "MISSED"
+        return f"{self.words} {self.found:.2f} ({kind} {self.bar:g}): {verdict}"
 
 
 def ratio(pairs: Iterable[tuple[float, float]]) -> float:
@@ -30,154 +83,166 @@ def ratio(pairs: Iterable[tuple[float, float]]) -> float:
     return statistics.median(theirs / ours for ours, theirs in pairs)
 
 
-def quartiles(pairs: list[tuple[float, float]]) -> list[float]:
-    """Returns the quartiles of the pairs' ratios, lowest first."""
-    return statistics.quantiles((b / a for a, b in pairs), n=4)
+def quartiles(pairs: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """Returns the lower and the upper quartile of the pairs' ratios."""
+    low, _, high = statistics.quantiles((b / a for a, b in pairs), n=4)
+    return low, high
 
 
-def epochs_by_name(turns: Turns) -> dict[str, list[float]]:
-    """Returns the seconds of each contestant's epochs, Strata's first."""
-    ours = [pair[0] for pairs in turns.values() for pair in pairs]
-    return {
-        OURS: ours,
-        **{name: [pair[1] for pair in p] for name, p in turns.items()},
-    }
-
-
-def held(words: str, figure: float, bar: float, *, most: bool = False) -> str:
-    """Returns a figure with its bar, and whether it was met."""
-    met = figure <= bar if most else figure >= bar
-    kind = "at most" if most else "at least"
-    verdict = "met" if met else "MISSED"
-    return f"{words} {figure:.2f} ({kind} {bar:g}): {verdict}"
-
-
-def recipe_lines(turns: Turns, ran: dict[str, list]) -> Iterator[str]:
-    """Yields a table of the recipe's contestants, and its bars.
+def rows(found: dict[str, Any]) -> list[Row]:
+    """Returns a row a contestant, Strata's first and then the quickest.
 
     Args:
-      turns: epochs.
-      ran: whole processes; none of the matrix products.
+      found: what results.json holds.
     """
-    against = {name: ratio(pairs) for name, pairs in turns.items()}
-    yield (
-        f"{'':18} {'s/epoch':>8} {'spread':>11} {'x Strata':>8}"
-        f" {'quartiles':>9} {'first':>6} {'process s':>9} {'peak MB':>7}"
-        f" {'accuracy':>8}"
-    )
-    secs_by_name = epochs_by_name(turns)
-    for name, secs in secs_by_name.items():
-        spread = f"{min(secs):.2f}-{max(secs):.2f}"
-        line = f"{name:18} {statistics.median(secs):8.3f} {spread:>11}"
-        if name in turns:
-            low, _, high = quartiles(turns[name])
-            line += f" {against[name]:8.2f} {low:4.2f}-{high:4.2f}"
-        else:
-            line += " " * 19
-        yield line + (_of_processes(ran[name]) if name in ran else "")
-    yield held("Keras fit against Strata", against[COURSE], 2.2)
-    best = min(against[name] for name in PYTORCH)
-    yield held("PyTorch's best against Strata", best, 1.6)
-    yield held("JAX against Strata", against["JAX"], 1.0)
-    quickest = min(FLOORS, key=lambda name: against[name])
-    speed = EPOCH_OPERATIONS / statistics.median(secs_by_name[quickest])
-    yield held(
-        f"share of the quickest products' speed ({speed / 1e9:.0f} GFLOP/s)",
-        against[quickest],
-        0.75,
-    )
-    processes = zip(ran[COURSE], ran[OURS], strict=True)
-    yield held(
-        "whole process against the course script",
-        ratio((a.wall_secs, b.wall_secs) for a, b in processes),
-        0.55,
-        most=True,
+    turns = found["in_turn"]
+    ours = [pair[0] for pairs in turns.values() for pair in pairs]
+    theirs = [
+        _row(found, name, [pair[1] for pair in pairs])
+        for name, pairs in turns.items()
+        if name != MOVES.name
+    ]
+    theirs.sort(key=lambda row: row.against or 0.0)
+    return [_row(found, OURS, ours), *theirs]
+
+
+def _row(found: dict[str, Any], name: str, epochs: list[float]) -> Row:
+    pairs = found["in_turn"].get(name)
+    ran = found["recipe"].get(name)
+    return Row(
+        name,
+        statistics.median(epochs),
+        (min(epochs), max(epochs)),
+        ratio(pairs) if pairs else None,
+        quartiles(pairs) if pairs else None,
+        statistics.median(ran["wall_secs"]) if ran else None,
+        statistics.median(ran["peak_bytes"]) if ran else None,
+        statistics.median(ran["accuracy"]) if ran else None,
     )
 
 
-def _of_processes(runs: list) -> str:
-    first = statistics.median(run.found["epoch_secs"][0] for run in runs)
-    peak = statistics.median(run.peak_bytes for run in runs) / 1e6
-    accuracy = statistics.median(run.found["accuracy"] for run in runs)
-    return f" {first:6.2f} {wall_secs(runs):9.2f} {peak:7.0f} {accuracy:8.4f}"
+def floor(found: dict[str, Any]) -> tuple[str, float]:
+    """Returns the quickest products' name, and the floor over Strata's epoch.
+
+    The floor is an epoch's products by the quickest library, and the
+    optimizer's arrays moved at this machine's speed.
+    """
+    turns = found["in_turn"]
+    quickest = min(
+        (each.name for each in PRODUCTS), key=lambda name: ratio(turns[name])
+    )
+    return quickest, ratio(turns[quickest]) + ratio(turns[MOVES.name])
 
 
-def start_lines(runs: list) -> Iterator[str]:
-    """Yields where the time of Strata's whole process goes."""
-    names = sorted({name for run in runs for name in run.found["goodput"]})
+def bars(found: dict[str, Any]) -> list[Bar]:
+    """Returns what Strata is held to, and what was found.
+
+    Args:
+      found: what results.json holds.
+    """
+    turns, recipe = found["in_turn"], found["recipe"]
+    processes = zip(
+        recipe[COURSE.name]["wall_secs"], recipe[OURS]["wall_secs"], strict=True
+    )
+    fits = zip(
+        *(
+            found["to_accuracy"][n]["fit_secs"]
+            for n in ("mnist_fast", COURSE.name)
+        ),
+        strict=True,
+    )
+    scores = found["to_accuracy"]["mnist_fast"]["accuracy"]
+    quickest, share = floor(found)
+    least = min(ratio(turns[each.name]) for each in PYTORCH)
+    peak = statistics.median(recipe[OURS]["peak_bytes"])
+    return [
+        Bar(
+            "an epoch of JAX at its best, over Strata's",
+            ratio(turns[JAX.name]),
+            1,
+        ),
+        Bar(
+            f"the floor ({quickest}, arrays moved) over Strata's epoch",
+            share,
+            0.9,
+        ),
+        Bar(
+            "an epoch of Keras `fit`, over Strata's",
+            ratio(turns[COURSE.name]),
+            2.2,
+        ),
+        Bar("an epoch of PyTorch's best, over Strata's", least, 1.3),
+        Bar(
+            "Strata's whole process, over the course script's",
+            ratio(processes),
+            0.45,
+            True,
+        ),
+        Bar("the course script's fit, over `mnist_fast`", ratio(fits), 18),
+        Bar(
+            "`mnist_fast`: accuracy of the test rows, % on average",
+            100 * statistics.mean(scores),
+            100 * WANTED_ACCURACY,
+        ),
+        Bar(
+            "`mnist_fast`: accuracy of the least seed, %",
+            100 * min(scores),
+            100 * LEAST_ACCURACY,
+        ),
+        Bar(
+            "peak memory, over that of revision 3642b00",
+            peak / FORMER_PEAK_BYTES,
+            0.75,
+            True,
+        ),
+        Bar(
+            "rows a second of `predict` at 1,024, over Keras's",
+            found["predict"][PREDICTED],
+            2,
+        ),
+    ]
+
+
+def parts(found: dict[str, Any]) -> dict[str, float]:
+    """Returns where the seconds of Strata's whole process go, most first."""
+    ran = found["recipe"][OURS]
+    names = sorted({name for part in ran["goodput"] for name in part})
     medians = {
-        name: statistics.median(r.found["goodput"].get(name, 0.0) for r in runs)
+        name: statistics.median(part.get(name, 0.0) for part in ran["goodput"])
         for name in names
     }
-    rest = wall_secs(runs) - sum(medians.values())
+    rest = statistics.median(ran["wall_secs"]) - sum(medians.values())
     medians["report and end"] = rest
     told = sorted(medians.items(), key=lambda item: -item[1])
-    parts = (f"{name} {secs:.2f}" for name, secs in told if secs >= 0.005)
-    yield f"Strata's process, s: {', '.join(parts)}"
+    return {name: secs for name, secs in told if secs >= 0.005}
 
 
-def accuracy_lines(ran: dict[str, list], wanted: float) -> Iterator[str]:
-    """Yields what it took to come to an accuracy."""
-    for name, runs in ran.items():
-        scores = [r.found["accuracy"] for r in runs]
-        secs = [r.found["fit_secs"] for r in runs]
-        yield (
-            f"{name:18} {statistics.median(secs):6.2f} s of training"
-            f" ({min(secs):.2f}-{max(secs):.2f}); accuracy mean"
-            f" {statistics.mean(scores):.4f}, least {min(scores):.4f}, wanted"
-            f" {wanted}"
-        )
-    fits = ([run.found["fit_secs"] for run in runs] for runs in ran.values())
-    times = ratio(zip(*fits, strict=True))
-    yield held("course script's fit against mnist_fast", times, 8)
-
-
-def draw(turns: Turns, ran: dict[str, list], machine: dict[str, Any]) -> None:
-    """Draws an epoch against Strata's, and seconds of the whole process.
-
-    The spread beside is of quartiles on the left, of extremes on the right.
-    """
-    from matplotlib.figure import Figure
-
-    from trainer.charts.drawings import COLOURS
-
-    figure = Figure(figsize=(9.0, 4.2), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
-    ours = statistics.median(epochs_by_name(turns)[OURS])
-    # (median, low, high) by name.
-    ratios = {OURS: (1.0, 1.0, 1.0)}
-    for name, pairs in turns.items():
-        low, middle, high = quartiles(pairs)
-        ratios[name] = (middle, low, high)
-    walls = {}
-    for name, runs in ran.items():
-        secs = [run.wall_secs for run in runs]
-        walls[name] = (wall_secs(runs), min(secs), max(secs))
-    order = sorted(ratios, key=lambda name: ratios[name][0])
-    for axes, label, found in (
-        (left, f"an epoch, times Strata's of {ours:.2f} s", ratios),
-        (right, "seconds of the whole process", walls),
-    ):
-        for place, name in enumerate(order):
-            if name not in found:
-                continue
-            middle, low, high = found[name]
-            axes.barh(
-                place,
-                middle,
-                color=COLOURS[0] if name == OURS else "#bbbbbb",
-                xerr=[[middle - low], [high - middle]],
-                ecolor="#555555",
-            )
-            axes.text(high, place, f" {middle:.2f}", va="center", fontsize=8)
-        axes.set(xlabel=label)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.margins(x=0.15)
-    left.set_yticks(range(len(order)), order)
-    left.invert_yaxis()
-    figure.suptitle(
-        "The course recipe (784-784-10, batch 128, RMSprop, float32),"
-        f" {machine['cores']} cores of an {machine['processor']}",
-        fontsize=10,
+def text(found: dict[str, Any]) -> Iterator[str]:
+    """Yields the lines that `make bench` ends with."""
+    yield (
+        f"{'':20} {'s/epoch':>8} {'spread':>11} {'x Strata':>8}"
+        f" {'quartiles':>9} {'process s':>9} {'peak MB':>7} {'accuracy':>8}"
     )
-    figure.savefig(CHART, dpi=110)
+    for row in rows(found):
+        spread = "-".join(f"{secs:.2f}" for secs in row.spread)
+        line = f"{row.name:20} {row.epoch_secs:8.3f} {spread:>11}"
+        if row.against is not None and row.quartiles is not None:
+            low, high = row.quartiles
+            line += f" {row.against:8.2f} {low:4.2f}-{high:4.2f}"
+        else:
+            line += " " * 19
+        if row.process_secs is not None and row.peak_bytes is not None:
+            line += f" {row.process_secs:9.2f} {row.peak_bytes / 1e6:7.0f}"
+            line += f" {row.accuracy:8.4f}"
+        yield line
+    quickest, _ = floor(found)
+    secs = statistics.median(pair[1] for pair in found["in_turn"][quickest])
+    yield f"{quickest}: {EPOCH_OPERATIONS / secs / 1e9:.0f} GFLOP/s"
+    told = ", ".join(f"{n} {secs:.2f}" for n, secs in parts(found).items())
+    yield f"Strata's process, s: {told}"
+    yield from map(str, bars(found))
+
+
+def label(name: str) -> str:
+    """Returns a contestant's name for the docs."""
+    return ALL[name].label if name in ALL else name

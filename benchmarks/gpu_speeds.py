@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 from benchmarks import bench
 from benchmarks import growth
+from benchmarks.contestants import COURSE
+from benchmarks.contestants import JAX
+from benchmarks.contestants import PYTORCH
 from benchmarks.gpu_machine import hold
 from benchmarks.gpu_machine import Machine
 
-PEERS = (bench.COURSE, "PyTorch, compiled", "JAX")
+PEERS = (COURSE, PYTORCH[-1], JAX)
 WIDE = growth.Point("width", width=4096, batch=4096)
 WIDE_DRY = growth.Point("width", width=64, batch=512, rows=5000)
 
@@ -21,10 +24,11 @@ def speed(machine: Machine) -> str:
     found = {}
     if not machine.is_dry:
         found["Strata"] = machine.reference.epoch_secs
-    for name, python, program in bench.RECIPE:
-        if name in PEERS and pathlib.Path(python).exists():
-            ran = bench.peer(program, python, machine.data_dir, 2, 0)
-            found[_told(name, python)] = min(ran.found["epoch_secs"][1:])
+    for each in PEERS:
+        if pathlib.Path(each.python).exists():
+            ran = bench.peer(each, machine.data_dir, 2, 0)
+            name = _told(each.name, each.python)
+            found[name] = min(ran.found["epoch_secs"][1:])
     return ", ".join(f"{n} {60_000 / secs:,.0f}/s" for n, secs in found.items())
 
 

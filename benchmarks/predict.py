@@ -1,13 +1,15 @@
 """Rows per second of a run's network against Keras's own `predict`.
 
-  python benchmarks/predict.py --workdir=runs/mnist
+  python -m benchmarks.predict --workdir=runs/mnist
 
 Both predict from the same rows in memory, the training data's shape and dtype,
 drawn at random; Keras from its .keras file, on rows that are normalised
-beforehand and for free. Each number is the best of several repetitions.
+beforehand and for free. Repetitions are taken in turn: rates are those of the
+quickest, and the ratio is the median of neighbours.
 """
 
 import argparse
+import statistics
 import time
 
 import keras
@@ -19,14 +21,17 @@ ROWS = 50_000
 REPETITIONS = 5
 
 
-def best_rate(predict, rows):
-    """Returns rows per second of the fastest repetition, after a warm-up."""
-    secs = []
+def in_turn(ours, theirs):
+    """Returns the seconds of (ours, theirs) of each turn, after a warm-up."""
+    found = []
     for _ in range(REPETITIONS + 1):
-        start = time.perf_counter()
-        predict()
-        secs.append(time.perf_counter() - start)
-    return rows / min(secs[1:])
+        secs = []
+        for predict in (ours, theirs):
+            start = time.perf_counter()
+            predict()
+            secs.append(time.perf_counter() - start)
+        found.append(tuple(secs))
+    return found[1:]
 
 
 def draw(stored, rows):
@@ -56,10 +61,12 @@ def main():
         def theirs(batch_size=batch_size):
             peer.predict(normalized, batch_size=batch_size, verbose=0)
 
-        rates = best_rate(ours, len(x)), best_rate(theirs, len(x))
+        turns = in_turn(ours, theirs)
+        rates = [len(x) / min(secs) for secs in zip(*turns, strict=True)]
+        ratio = statistics.median(other / own for own, other in turns)
         print(
             f"{batch_size:>6} {rates[0]:>10,.0f} {rates[1]:>10,.0f}"
-            f" {rates[0] / rates[1]:>6.1f}"
+            f" {ratio:>6.2f}"
         )
 
 

@@ -1,4 +1,10 @@
-"""JAX with Optax: one jitted function an epoch, `scan` over its batches."""
+"""JAX with Optax: one jitted function an epoch, `scan` over its batches.
+
+The state is donated, rows are promised to be in bounds, their order is NumPy's,
+and pixels are held as they are stored: each of them quicker than without.
+"""
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -42,18 +48,24 @@ def step(state: tuple, x: jax.Array, y: jax.Array) -> tuple:
     return (optax.apply_updates(weights, updates), optimizer), loss
 
 
-@jax.jit
-def epoch(state: tuple, x: jax.Array, y: jax.Array, key: jax.Array) -> tuple:
+def taken(array: jax.Array, rows: jax.Array) -> jax.Array:
+    return array.at[rows].get(mode="promise_in_bounds")
+
+
+@functools.partial(jax.jit, donate_argnums=0)
+def epoch(state: tuple, x: jax.Array, y: jax.Array, order: jax.Array) -> tuple:
     """Takes every row once; the last, smaller batch by itself."""
-    order = jax.random.permutation(key, len(x))
     whole = len(x) // BATCH_SIZE * BATCH_SIZE
     batches = order[:whole].reshape(-1, BATCH_SIZE)
-    state, losses = jax.lax.scan(
-        lambda state, rows: step(state, x[rows], y[rows]), state, batches
-    )
+
+    def next_step(state: tuple, rows: jax.Array) -> tuple:
+        pixels = taken(x, rows).astype(jnp.float32) / 255
+        return step(state, pixels, taken(y, rows))
+
+    state, losses = jax.lax.scan(next_step, state, batches)
     rest = order[whole:]
     if len(rest):
-        state, _ = step(state, x[rest], y[rest])
+        state, _ = next_step(state, rest)
     return state, losses.mean()
 
 
@@ -61,15 +73,17 @@ def main() -> None:
     """Trains, scores and tells."""
     asked = data.asked()
     arrays = data.load(asked.data_dir)
-    train_x, test_x = (jnp.asarray(data.rows(arrays[i])) for i in (0, 2))
+    train_x = jnp.asarray(arrays[0].reshape(len(arrays[0]), -1))
+    test_x = jnp.asarray(data.rows(arrays[2]))
     train_y, test_y = (jnp.asarray(arrays[i].astype(np.int32)) for i in (1, 3))
-    key = jax.random.key(asked.seed)
-    weights = initial(key)
-    state = (weights, OPTIMIZER.init(weights))
+    weights = initial(jax.random.key(asked.seed))
+    # An array that is donated must be in the state once.
+    state = jax.tree.map(jnp.copy, (weights, OPTIMIZER.init(weights)))
+    random = np.random.default_rng(asked.seed)
     epochs = data.Epochs()
-    for number in epochs.each(asked.epochs):
-        drawn = jax.random.fold_in(key, number)
-        state, loss = epoch(state, train_x, train_y, drawn)
+    for _ in epochs.each(asked.epochs):
+        order = random.permutation(len(train_x)).astype(np.int32)
+        state, loss = epoch(state, train_x, train_y, jnp.asarray(order))
         print(f"loss {float(loss):.4f}")
     right = logits(state[0], test_x).argmax(1) == test_y
     data.tell(epochs, float(right.mean()))

@@ -1,18 +1,23 @@
 """What `make bench` makes of its runs: ratios, bars and intervals."""
 
+import json
 import os
 import sys
 
 import pytest
 
+from benchmarks import bench
+from benchmarks import bench_docs
 from benchmarks import bench_table
+from benchmarks import contestants
 from benchmarks import overhead
 from benchmarks import turns
 from benchmarks.bench import Ran
 
 
 def ran(epoch_secs, wall_secs=10.0, **found):
-    return Ran(wall_secs, 10**9, {"epoch_secs": epoch_secs, **found})
+    found = {"epoch_secs": epoch_secs, "accuracy": 0.98, **found}
+    return Ran(wall_secs, 10**9, found)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +30,7 @@ def ran(epoch_secs, wall_secs=10.0, **found):
     ],
 )
 def test_a_bar_is_met_by_what_is_equal_to_it(figure, most, verdict):
-    words = bench_table.held("ratio", figure, 2.2, most=most)
+    words = str(bench_table.Bar("ratio", figure, 2.2, most))
     assert words.endswith(f": {verdict}")
 
 
@@ -34,31 +39,97 @@ def test_a_ratio_is_of_neighbours():
     assert bench_table.ratio([(1.0, 2.5), (2.0, 5.0), (1.0, 9.0)]) == 2.5
 
 
-def test_bars_are_held_to_ratios():
-    secs = {
-        bench_table.COURSE: 2.5,
+@pytest.fixture
+def found():
+    """What results.json would hold of made-up runs."""
+    secs = {name: 3.0 for name in contestants.ALL} | {
+        contestants.COURSE.name: 2.5,
         "PyTorch": 2.0,
-        "PyTorch, compiled": 1.5,
+        "PyTorch, compiled": 1.25,
         "JAX": 0.9,
-        "products, PyTorch": 0.9,
-        "products, NumPy": 0.8,
+        "products, OpenBLAS": 0.8,
+        contestants.MOVES.name: 0.125,
     }
     # A turn that other work disturbed moves nothing.
-    pairs = {n: [(1.0, s), (1.0, s), (1.0, 9 * s)] for n, s in secs.items()}
-    found = {"accuracy": 0.98}
+    turns = {n: [[1.0, s], [1.0, s], [1.0, 9 * s]] for n, s in secs.items()}
     processes = {
-        bench_table.OURS: [ran([1.5], 11.0, **found)],
-        bench_table.COURSE: [ran([3.0], 20.0, **found)],
+        bench_table.OURS: [
+            ran([1.5], 4.5, goodput={"train": 3.0, "setup": 1.0})
+        ],
+        contestants.COURSE.name: [ran([3.0], 10.0)],
     }
-    lines = list(bench_table.recipe_lines(pairs, processes))
-    assert lines[-5:] == [
-        "Keras fit against Strata 2.50 (at least 2.2): met",
-        "PyTorch's best against Strata 1.50 (at least 1.6): MISSED",
-        "JAX against Strata 0.90 (at least 1): MISSED",
-        "share of the quickest products' speed (188 GFLOP/s) 0.80"
-        " (at least 0.75): met",
-        "whole process against the course script 0.55 (at most 0.55): met",
+    fits = {
+        "mnist_fast": [ran([], fit_secs=s) for s in (1, 2, 9)],
+        contestants.COURSE.name: [ran([], fit_secs=s) for s in (7, 36, 9)],
+    }
+    kept = {
+        "machine": {"cores": 2, "processor": "abacus"},
+        "versions": {"keras": "3"},
+        "threads": {"PyTorch": 2},
+        "recipe": {n: bench.kept(runs) for n, runs in processes.items()},
+        "in_turn": turns,
+        "to_accuracy": {n: bench.kept(runs) for n, runs in fits.items()},
+        "predict": {1024: 1.9},
+    }
+    return json.loads(json.dumps(kept))
+
+
+def test_bars_are_held_to_ratios(found):
+    shown = [
+        (bar.words.split(" over")[0], round(bar.found, 3), bar.is_met)
+        for bar in bench_table.bars(found)
     ]
+    assert shown == [
+        ("an epoch of JAX at its best,", 0.9, False),
+        ("the floor (products, OpenBLAS, arrays moved)", 0.925, True),
+        ("an epoch of Keras `fit`,", 2.5, True),
+        ("an epoch of PyTorch's best,", 1.25, False),
+        ("Strata's whole process,", 0.45, True),
+        ("the course script's fit,", 7.0, False),
+        ("`mnist_fast`: accuracy of the test rows, % on average", 98.0, True),
+        ("`mnist_fast`: accuracy of the least seed, %", 98.0, True),
+        ("peak memory,", 1.038, False),
+        ("rows a second of `predict` at 1,024,", 1.9, False),
+    ]
+
+
+def test_the_table_has_the_quickest_first(found):
+    names = [row.name for row in bench_table.rows(found)]
+    assert names[:3] == [bench_table.OURS, "products, OpenBLAS", "JAX"]
+    assert contestants.MOVES.name not in names
+
+
+def test_what_no_category_holds_is_the_end_of_the_process(found):
+    parts = {"train": 3.0, "setup": 1.0, "report and end": 0.5}
+    assert bench_table.parts(found) == parts
+
+
+def test_tables_of_a_page_are_those_found_and_the_rest_stays(found):
+    page = "a\n<!-- bench: bars -->\nold\n<!-- end -->\nb <!-- end -->\n"
+    begun, *lines, end, rest = bench_docs.filled(page, found).splitlines()[1:]
+    assert (begun, end, rest) == (
+        "<!-- bench: bars -->",
+        "<!-- end -->",
+        "b <!-- end -->",
+    )
+    assert lines[2] == (
+        "| an epoch of JAX at its best, over Strata's | 0.90 | ≥ 1"
+        " | **missed** |"
+    )
+    assert len(lines) == 2 + len(bench_table.bars(found))
+
+
+def test_the_docs_hold_what_results_json_holds():
+    kept = json.loads(bench_docs.RESULTS.read_text())
+    for path in bench_docs.PAGES:
+        page = path.read_text()
+        assert "<!-- bench: " in page
+        assert bench_docs.filled(page, kept) == page
+
+
+def test_ratios_of_predicting_are_read_from_what_it_prints():
+    text = " batch strata keras  ratio rows/s\n  1024  1,000  500  2.00\n"
+    assert bench.ratios_in(text) == {1024: 2.0}
 
 
 # Another program's words stand before the seconds, as Keras's bar does.
@@ -81,23 +152,6 @@ def test_a_program_that_ends_before_its_turns_is_named():
     ended = [sys.executable, "-c", "input()"]
     with pytest.raises(RuntimeError, match="ended before its time"):
         turns.take(ended, ended, dict(os.environ), 2)
-
-
-def test_the_time_to_an_accuracy_is_told_as_a_ratio():
-    table = {
-        "mnist_fast": [ran([], fit_secs=s, accuracy=0.98) for s in (1, 2, 9)],
-        bench_table.COURSE: [
-            ran([], fit_secs=s, accuracy=0.978) for s in (7, 15, 9)
-        ],
-    }
-    *_, bar = bench_table.accuracy_lines(table, 0.9795)
-    assert bar.endswith(" 7.00 (at least 8): MISSED")
-
-
-def test_what_no_category_holds_is_the_end_of_the_process():
-    run = ran([], 10.0, goodput={"train": 6.0, "setup": 3.0})
-    (line,) = bench_table.start_lines([run])
-    assert line.endswith("train 6.00, setup 3.00, report and end 1.00")
 
 
 def test_equal_costs_have_an_interval_of_no_width():
