@@ -75,3 +75,12 @@ def test_an_answer_is_class_1_above_a_half():
     assert problem.is_tie(outputs, 1e-5).tolist() == [False, True, False]
     wrongness = problem.wrongness(outputs, np.array([1, 0, 1]))
     assert wrongness == pytest.approx([0.8, 0.0, 0.0])
+
+
+def test_a_headline_that_the_rows_do_not_have_is_said():
+    labels = [0] * 97 + [1] * 3
+    settled, _ = settle(Config(problem="binary"), dataset_of(labels))
+    assert settled.score == "average_precision"
+    assert settled.say_score({"average_precision": 0.5}).startswith("0.5000")
+    # All of the test rows are of one class.
+    assert settled.say_score({"accuracy": 1.0}).startswith("none (average_")

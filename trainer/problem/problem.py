@@ -415,6 +415,8 @@ class Problem:
 
     def say_score(self, values: Mapping[str, float]) -> str:
         """Says the metric of the last line, such as "97.95%"."""
+        if self.score not in values:
+            return f"none ({self.score} takes rows with the class and without)"
         return f"{values[self.score]:.4f} ({self.score})"
 
     def detail(self, outputs: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
