@@ -11,12 +11,12 @@ than the ratio that stored_ratios.json has for this kind of processor, which
 import argparse
 import json
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from benchmarks import bench
 from benchmarks.contestants import COURSE
@@ -40,59 +40,71 @@ FIRST, LAST = 500, 900
 MOST_CALLS_A_STEP = 0.9
 
 
-def ratios(ours: bench.Ran, theirs: bench.Ran) -> dict[str, float]:
-    """Returns Strata's figures over its neighbour's: the least is the best."""
+class Figures(NamedTuple):
+    """What a run took."""
 
-    def figures(ran: bench.Ran) -> dict[str, float]:
-        # The quickest after the first, which warms up: other work on the
-        # machine disturbed it least.
-        return {
-            "epoch": min(ran.found["epoch_secs"][1:]),
-            "process": ran.wall_secs,
-            "memory": ran.peak_bytes,
-        }
-
-    mine, keras = figures(ours), figures(theirs)
-    return {name: mine[name] / keras[name] for name in mine}
+    epoch: float
+    process: float
+    memory: float
 
 
-def neighbours(data_dir: str) -> Iterator[dict[str, float]]:
-    """Yields the ratios of runs side by side, one pair after another."""
+def figures(ran: bench.Ran) -> Figures:
+    """Returns what a run took, its first epoch, which warms up, left out."""
+    quickest = min(ran.found["epoch_secs"][1:])
+    return Figures(quickest, ran.wall_secs, ran.peak_bytes)
+
+
+def neighbours(data_dir: str) -> Iterator[tuple[Figures, Figures]]:
+    """Yields Strata's figures and Keras's, side by side, pair after pair."""
     for seed in range(MOST):
         flags = (f"--data_dir={data_dir}", f"--config.epochs={EPOCHS}")
-        yield ratios(
-            bench.strata("mnist", *flags, f"--config.seed={seed}"),
-            bench.peer(COURSE, data_dir, EPOCHS, seed),
+        yield (
+            figures(bench.strata("mnist", *flags, f"--config.seed={seed}")),
+            figures(bench.peer(COURSE, data_dir, EPOCHS, seed)),
         )
 
 
+def ratios(taken: Iterable[tuple[Figures, Figures]]) -> dict[str, float]:
+    """Returns Strata's least figures over Keras's.
+
+    Other work on the machine adds to a run, and takes nothing from it: the
+    least of several is what it takes by itself.
+    """
+    ours, theirs = zip(*taken, strict=True)
+    return {
+        name: min(getattr(run, name) for run in ours)
+        / min(getattr(run, name) for run in theirs)
+        for name in Figures._fields
+    }
+
+
 def verdict(
-    found: Iterable[dict[str, float]], most: dict[str, float]
+    found: Iterable[tuple[Figures, Figures]], most: dict[str, float]
 ) -> tuple[bool, str]:
-    """Holds the medians of ratios to the most that they may be.
+    """Holds ratios to the most that they may be.
 
     Args:
-      found: ratios by name, of one pair after another. No more are taken than
-        are needed: a machine that is busy for a minute is no failure.
+      found: figures of one pair after another. No more are taken than are
+        needed: a machine that is busy for a minute is no failure.
       most: by name.
 
     Returns:
       Whether they were held, and a line of them.
     """
-    taken: list[dict[str, float]] = []
-    medians: dict[str, float] = {}
+    taken: list[tuple[Figures, Figures]] = []
+    least: dict[str, float] = {}
     is_held = False
     for each in found:
         taken.append(each)
-        medians = {n: statistics.median(t[n] for t in taken) for n in most}
-        is_held = all(medians[name] <= most[name] for name in most)
+        least = ratios(taken)
+        is_held = all(least[name] <= most[name] for name in most)
         if is_held and len(taken) >= FEWEST:
             break
     told = ", ".join(
-        f"{name} {medians[name]:.2f} x (at most {most[name]:.2f})"
+        f"{name} {least[name]:.2f} x (at most {most[name]:.2f})"
         for name in most
     )
-    return is_held, f"of Keras's fit, medians of {len(taken)}: {told}"
+    return is_held, f"of Keras's fit, by {len(taken)} pairs: {told}"
 
 
 def most_now() -> tuple[dict[str, float], str]:
@@ -105,17 +117,14 @@ def most_now() -> tuple[dict[str, float], str]:
 
 def store(data_dir: str) -> None:
     """Measures the ratios of this kind of processor, and keeps them."""
-    taken = list(neighbours(data_dir))
-    medians = {
-        name: round(statistics.median(each[name] for each in taken), 3)
-        for name in WIDE
-    }
+    found = ratios(neighbours(data_dir))
+    least = {name: round(ratio, 3) for name, ratio in found.items()}
     kept = {
         **json.loads(STORED.read_text()),
-        surroundings.processor(): medians,
+        surroundings.processor(): least,
     }
     STORED.write_text(json.dumps(kept, indent=1) + "\n")
-    print(f"{surroundings.processor()}: {medians}")
+    print(f"{surroundings.processor()}: {least}")
 
 
 def speed(data_dir: str) -> tuple[bool, str]:
