@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.process.exits import UserError
 from trainer.sources import npy
 from trainer.sources.dataset import Rows
 from trainer.sources.files import check_keys
 from trainer.sources.files import KEYS
 from trainer.sources.streamed_rows import Blocks
+from trainer.sources.streamed_rows import changed
 from trainer.sources.streamed_rows import StreamedRows
 from trainer.sources.streamed_rows import WHOLE_BYTES
 from trainer.storage.bucket import ConflictError
@@ -76,7 +76,7 @@ def open_array(
     """
     entry = folder.entry(name)
     if entry is None:
-        raise _changed(f"{folder.name}/{name}")
+        raise changed(f"{folder.name}/{name}")
     array = _RemoteArray(folder, name, entry)
     if is_whole or array.bytes <= WHOLE_BYTES or not array.row_bytes:
         return array.read()
@@ -106,7 +106,7 @@ class _RemoteArray:
                 self._file, start, stop, generation=self._entry.generation
             )
         except (ConflictError, FileNotFoundError):
-            raise _changed(self._name) from None
+            raise changed(self._name) from None
 
     def read(self) -> np.ndarray:
         """Returns all of it."""
@@ -150,10 +150,3 @@ class _RemoteArray:
             gap_blocks=GAP_BYTES // block_bytes,
             readers=STREAMS,
         )
-
-
-def _changed(name: str) -> UserError:
-    return UserError(
-        f"{name} was written anew or removed while it is read; a run's data"
-        " must stay as it is: put it back, or begin another run on it"
-    )

@@ -22,6 +22,7 @@ from trainer.sources.arrow_file import told
 from trainer.sources.dataset import Rows
 from trainer.sources.splits import SPLITS
 from trainer.sources.streamed_rows import Blocks
+from trainer.sources.streamed_rows import changed
 from trainer.sources.streamed_rows import StreamedRows
 from trainer.sources.streamed_rows import WHOLE_BYTES
 from trainer.storage.bucket import ConflictError
@@ -163,10 +164,7 @@ def _read(opener: Opener, group: Group, column: str) -> np.ndarray:
                 table = opened.read_row_group(group.number, columns=[column])
             values = table.column(0).combine_chunks()
     except (ConflictError, FileNotFoundError):
-        raise UserError(
-            f"{group.shard} was written anew or removed while it is read; a"
-            " run's data must stay as it is: put it back, or begin another run"
-        ) from None
+        raise changed(group.shard) from None
     if column == "y" and str(values.type) in ("string", "large_string"):
         _check_whole(name, values)
         return np.array(values.to_pylist(), str)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from trainer.process.exits import UserError
 from trainer.sources.block_cache import BlockCache
 
 # An array of no more bytes is read whole, and so are all labels.
@@ -19,6 +20,14 @@ WHOLE_BYTES = 64 * 2**20
 READERS = 32
 # That the picking is parted in.
 PARTS = 16
+
+
+def changed(name: str) -> UserError:
+    """Returns the error for data that are not what they were opened as."""
+    return UserError(
+        f"{name} was written anew or removed while it is read; a run's data"
+        " must stay as it is: put it back, or begin another run on it"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
