@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from trainer.launch.sweep import stack
 from trainer.launch.sweep.following import curve_of
 from trainer.launch.sweep.following import never
+from trainer.launch.sweep.following import outcome_of
 from trainer.launch.sweep.following import Pruning
-from trainer.launch.sweep.following import score_of
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.trainers import LOOK_SECS
@@ -206,11 +206,9 @@ class Crew:
             words = self._plan.run_words(values, member, os.fspath(folder))
             follow = never if several else self._follower(folder, pruning)
             end = self._trainers.train(slot, words, folder, follow)
-            if end != "done":
-                return None, end
-            score = score_of(folder, self._plan.metric)
+            score, end = outcome_of(folder, end, self._plan.metric)
             if score is None:
-                return None, f"no {self._plan.metric} of the validation rows"
+                return None, end
             scores.append(score)
             if several and pruning.is_due(
                 len(scores), sum(scores) / len(scores)

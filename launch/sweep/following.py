@@ -61,6 +61,24 @@ def status_of(folder: pathlib.Path) -> str | None:
     return result.get("status")
 
 
+def outcome_of(
+    folder: pathlib.Path, end: str, metric: str
+) -> tuple[float | None, str]:
+    """Returns a run's score, None where it has none, and how it ended.
+
+    Args:
+      folder: of the run.
+      end: as `Trainers.train` says it.
+      metric: of the validation rows.
+    """
+    if end != "done":
+        return None, end
+    score = score_of(folder, metric)
+    if score is None:
+        return None, f"no {metric} of the validation rows"
+    return score, end
+
+
 def score_of(folder: pathlib.Path, metric: str) -> float | None:
     """Returns a run's final score on its validation rows."""
     result = Workdir(os.fspath(folder)).read_json(RESULT_FILE) or {}

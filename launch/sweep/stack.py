@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from trainer import flags
 from trainer.config import stacking
-from trainer.launch.sweep.following import score_of
+from trainer.launch.sweep.following import outcome_of
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.trainers import Trainers
@@ -91,11 +91,9 @@ def _mean(
     """Returns the mean score of a trial's runs, and how it ended."""
     scores = []
     for folder, end in zip(folders, ends, strict=True):
-        if end != "done":
-            return None, end
-        score = score_of(folder, metric)
+        score, end = outcome_of(folder, end, metric)
         if score is None:
-            return None, f"no {metric} of the validation rows"
+            return None, end
         scores.append(score)
     return sum(scores) / len(scores), "done"
 

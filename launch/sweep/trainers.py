@@ -41,6 +41,10 @@ class Stopped(Exception):  # noqa: N818  # no error: it was asked for
     """The sweep was asked to stop, and this run with it."""
 
 
+def _refused(folder: pathlib.Path) -> UserError:
+    return UserError(f"{folder}: {last_line(folder)}; the sweep ends there")
+
+
 class Trainers:
     """Starts commands and stops them; each slot's thread uses its own."""
 
@@ -138,9 +142,7 @@ class Trainers:
             if self.is_stopping:
                 raise Stopped
             if code == MISTAKE:
-                raise UserError(
-                    f"{folder}: {last_line(folder)}; the sweep ends there"
-                )
+                raise _refused(folder)
             if code == DIVERGED:
                 return "diverged"
             if code == STOPPED_BY_USER:
@@ -190,10 +192,7 @@ class Trainers:
             if code != DONE and self.is_stopping:
                 raise Stopped
             if code == MISTAKE:
-                raise UserError(
-                    f"{left[0][1]}: {last_line(left[0][1])}; the sweep ends"
-                    " there"
-                )
+                raise _refused(left[0][1])
             if code == STOPPED_BY_USER:
                 ends |= {
                     folder: "pruned"
