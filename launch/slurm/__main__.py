@@ -152,8 +152,7 @@ def main(argv: list[str]) -> int:
             print(text, end="", flush=True)
         print(
             f"makes: a job {wanted.name} of {nodes_of(wanted)} node(s), its"
-            " log and"
-            f" {given.run_workdir}\n"
+            f" log and {given.run_workdir}\n"
             "ended by: itself, the time limit, or scancel and its number",
             file=sys.stderr,
         )
