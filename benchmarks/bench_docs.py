@@ -6,16 +6,21 @@ Tables stand between a comment that names them and one that ends them, so that
 no figure is copied by hand. Reads benchmarks/results.json.
 """
 
+import functools
 import json
 import re
 import statistics
+from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
 from typing import Any
 
 from benchmarks import bench_table
 from benchmarks.bench_table import OURS
+from benchmarks.bench_table import Row
 from benchmarks.contestants import COURSE
 from benchmarks.contestants import ROOT
+from trainer.process.clock import WORDS
 
 RESULTS = ROOT / "benchmarks" / "results.json"
 CHART = ROOT / "docs" / "images" / "speed.png"
@@ -39,40 +44,34 @@ def setting(found: dict[str, Any]) -> Iterator[str]:
     )
 
 
-def short_table(found: dict[str, Any]) -> Iterator[str]:
-    """Yields README's table."""
-    yield (
-        "| | seconds an epoch | against Strata | whole process | peak memory |"
-    )
-    yield "|---|---:|---:|---:|---:|"
-    for row in bench_table.rows(found):
-        yield _line(
-            bench_table.label(row.name),
-            f"{row.epoch_secs:.2f}",
-            _given(row.against, "{:.2f} ×"),
-            _given(row.process_secs, "{:.1f} s"),
-            _given(row.peak_bytes and row.peak_bytes / 1e6, "{:,.0f} MB"),
-        )
+# Of a contestant's row: the title, and what stands there.
+COLUMNS: dict[str, Callable[[Row], str]] = {
+    "": lambda row: bench_table.label(row.name),
+    "seconds an epoch": lambda row: f"{row.epoch_secs:.2f}",
+    "spread": lambda row: "–".join(f"{secs:.2f}" for secs in row.spread),
+    "against Strata": lambda row: _given(row.against, "{:.2f} ×"),
+    "quartiles": lambda row: "–".join(f"{x:.2f}" for x in row.quartiles or ()),
+    "whole process": lambda row: _given(row.process_secs, "{:.1f} s"),
+    "peak memory": lambda row: _given(row.peak_bytes, "{:,.0f} MB", 1e-6),
+    "accuracy": lambda row: _given(row.accuracy, "{:.2f} %", 100),
+}
+SHORT = (
+    "",
+    "seconds an epoch",
+    "against Strata",
+    "whole process",
+    "peak memory",
+)
 
 
-def full_table(found: dict[str, Any]) -> Iterator[str]:
-    """Yields docs/speed.md's table."""
-    yield (
-        "| | seconds an epoch | spread | against Strata | quartiles"
-        " | whole process | peak memory | accuracy |"
-    )
-    yield "|---|---:|---:|---:|---:|---:|---:|---:|"
+def contestants(
+    found: dict[str, Any], titles: Collection[str] = SHORT
+) -> Iterator[str]:
+    """Yields a table of all contestants, with some columns."""
+    yield _line(*titles).replace("|  |", "| |")
+    yield "|---|" + "---:|" * (len(titles) - 1)
     for row in bench_table.rows(found):
-        yield _line(
-            bench_table.label(row.name),
-            f"{row.epoch_secs:.2f}",
-            "–".join(f"{secs:.2f}" for secs in row.spread),
-            _given(row.against, "{:.2f} ×"),
-            "–".join(f"{each:.2f}" for each in row.quartiles or ()),
-            _given(row.process_secs, "{:.1f} s"),
-            _given(row.peak_bytes and row.peak_bytes / 1e6, "{:,.0f} MB"),
-            _given(row.accuracy and 100 * row.accuracy, "{:.2f} %"),
-        )
+        yield _line(*(COLUMNS[title](row) for title in titles))
 
 
 def bars(found: dict[str, Any]) -> Iterator[str]:
@@ -102,12 +101,21 @@ def sooner(found: dict[str, Any]) -> Iterator[str]:
         )
 
 
-TABLES = {
+def parts(found: dict[str, Any]) -> Iterator[str]:
+    """Yields where the seconds of Strata's whole process go."""
+    yield "| what | seconds |"
+    yield "|---|---:|"
+    for name, secs in bench_table.parts(found).items():
+        yield _line(WORDS.get(name, name), f"{secs:.2f}")
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "setting": setting,
-    "short": short_table,
-    "full": full_table,
+    "short": contestants,
+    "full": functools.partial(contestants, titles=COLUMNS),
     "bars": bars,
     "sooner": sooner,
+    "parts": parts,
 }
 
 
@@ -115,8 +123,8 @@ def _line(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _given(figure: float | None, form: str) -> str:
-    return "" if figure is None else form.format(figure)
+def _given(figure: float | None, form: str, scale: float = 1) -> str:
+    return "" if figure is None else form.format(scale * figure)
 
 
 def filled(page: str, found: dict[str, Any]) -> str:
