@@ -1,19 +1,25 @@
 """Kills jobs until so many kills were survived, and prints what they cost.
 
   python -m tests.faults.soak --kills=200 [--seed=N] [--jobs=2]
+    [--results=FILE] [--forked]
 
 Each campaign is a job that is killed several times and must end with the very
 weights, scores and metric lines of the job that nobody touched. A third of the
 kills are of a job of two workers, and a third of one that begins with four,
 shrinks and grows, and must end with the bits of one process. A campaign that
-fails prints its seed, with which `--campaign=KIND:SEED` runs it again.
+fails prints its seed, with which `--campaign=KIND:SEED` runs it again. With
+`--results`, what each campaign found is kept in a file as it ends, and what the
+file holds counts: the same command goes on where it was stopped.
 """
 
 import argparse
 import collections
 import concurrent.futures
+import dataclasses
+import json
 import pathlib
 import random
+import shutil
 import statistics
 import sys
 import tempfile
@@ -35,15 +41,49 @@ STREAMS = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Soak:
+    """Campaigns in a folder, and what those before them found.
+
+    Attributes:
+      folder: for the jobs.
+      is_forked: whether trainers are the fork server's children, which import
+        nothing: many more kills an hour, none of them within an import.
+      results: file of JSON lines that faults are kept in; None for none.
+    """
+
+    folder: pathlib.Path
+    is_forked: bool
+    results: pathlib.Path | None
+
+    def kept(self) -> list[Fault]:
+        """Returns the faults of the file."""
+        if self.results is None or not self.results.exists():
+            return []
+        lines = self.results.read_text().splitlines()
+        return [Fault(**json.loads(line)) for line in lines]
+
+    def keep(self, faults: list[Fault]) -> None:
+        """Writes the faults of a campaign behind those of the file."""
+        if self.results is not None:
+            with self.results.open("a") as file:
+                file.writelines(
+                    json.dumps(dataclasses.asdict(fault)) + "\n"
+                    for fault in faults
+                )
+
+
 def run_campaign(
-    kind: Kind, seed: int, folder: pathlib.Path, calm: Harmed
+    kind: Kind, seed: int, soak: Soak, calm: Harmed
 ) -> list[Fault]:
     """Harms one job; returns its faults.
 
     Raises:
       AssertionError: it lost something.
     """
-    campaign = Campaign(kind, folder / f"{kind.name} {seed}", seed)
+    campaign = Campaign(
+        kind, soak.folder / f"{kind.name} {seed}", seed, soak.is_forked
+    )
     try:
         campaign.run(FAULTS_OF_ONE)
         jobs.assert_same(campaign.job, calm)
@@ -53,20 +93,29 @@ def run_campaign(
             f" {campaign.faults}"
         )
         raise
+    soak.keep(campaign.faults)
+    # A thousand jobs of some megabytes would be gigabytes.
+    shutil.rmtree(campaign.job.folder)
     return campaign.faults
 
 
 def run_stream(
-    kinds: tuple[Kind, ...], kills: int, seed: int, folder: pathlib.Path
+    kinds: tuple[Kind, ...], kills: int, seed: int, soak: Soak
 ) -> list[Fault]:
-    """Runs campaigns until so many kills were survived."""
-    chance = random.Random(seed)
-    calm = {k: jobs.undisturbed(k, folder / f"calm {k.name}") for k in kinds}
-    faults: list[Fault] = []
-    while sum(fault.kills for fault in faults) < kills:
+    """Runs campaigns until so many kills were survived, the kept ones too."""
+    names = {kind.name for kind in kinds}
+    faults = [fault for fault in soak.kept() if fault.job in names]
+    # Another stretch of chance than that of the faults that are kept.
+    chance = random.Random(f"{seed} {len(faults)}")
+    calm: dict[Kind, Harmed] = {}
+    while (done := sum(fault.kills for fault in faults)) < kills:
         kind, number = chance.choice(kinds), chance.randrange(10**6)
-        faults += run_campaign(kind, number, folder, calm[kind])
-        done = sum(fault.kills for fault in faults)
+        if kind not in calm:
+            place = soak.folder / f"calm {kind.name}"
+            calm[kind] = jobs.undisturbed(kind, place)
+        found = run_campaign(kind, number, soak, calm[kind])
+        faults += found
+        done += sum(fault.kills for fault in found)
         print(f"{kind.name}: {done} of {kills} kills survived", flush=True)
     return faults
 
@@ -114,15 +163,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--campaign", help="KIND:SEED of one to run again")
+    parser.add_argument("--results", type=pathlib.Path, help="a file to go on")
+    parser.add_argument("--forked", action="store_true", help="no imports")
     arguments = parser.parse_args()
     kinds = {k.name: k for stream in STREAMS.values() for k in stream}
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
+        soak = Soak(folder, arguments.forked, arguments.results)
         if arguments.campaign:
             kind_name, _, seed = arguments.campaign.rpartition(":")
             kind = kinds[kind_name.strip("'")]
             calm = jobs.undisturbed(kind, folder / "calm")
-            print(table(run_campaign(kind, int(seed), folder, calm)))
+            print(table(run_campaign(kind, int(seed), soak, calm)))
             return 0
         print(f"seed {arguments.seed}", flush=True)
         third = -(-arguments.kills // 3)
@@ -130,9 +182,7 @@ def main() -> int:
         wanted["one"] = max(0, arguments.kills - 2 * third)
         with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
             streams = [
-                pool.submit(
-                    run_stream, STREAMS[s], kills, arguments.seed, folder
-                )
+                pool.submit(run_stream, STREAMS[s], kills, arguments.seed, soak)
                 for s, kills in wanted.items()
             ]
             faults = [fault for s in streams for fault in s.result()]
