@@ -1,5 +1,6 @@
 """One device, several replicas, several workers and plain Keras agree."""
 
+import functools
 import json
 
 import numpy as np
@@ -29,7 +30,13 @@ CONFIGS = {
     "tiny_batch": {"global_batch_size": 3, "optimizer.name": "sgd"},
 }
 
-
+# The topologies, by their replicas and workers, and what runs on each. Four
+# replicas have what two cannot show: shares of one row, and none at all.
+SEVERAL = {
+    "2_replicas": (2, 1, {"all_at_once", "clipped_sgd", "parted_all_at_once"}),
+    "4_replicas": (4, 1, {"rmsprop", "parted", "tiny_batch"}),
+    "2_workers": (1, 2, {*CONFIGS}),
+}
 FREE_SGD = {**CLIPPED_SGD, "optimizer.clip_norm": None}
 
 
@@ -55,15 +62,31 @@ def one_device(tmp_path_factory):
     return run_cases(tmp_path_factory.mktemp("one"), cases)
 
 
-@pytest.fixture(
-    scope="module",
-    params=[(2, 1), (4, 1), (1, 2)],
-    ids=["2_replicas", "4_replicas", "2_workers"],
-)
-def several(request, tmp_path_factory):
-    replicas, workers = request.param
-    folder = tmp_path_factory.mktemp("several")
-    return run_cases(folder, CONFIGS, replicas=replicas, workers=workers)
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """Returns the arrays of a topology, which runs once."""
+
+    @functools.cache
+    def arrays_of(topology):
+        replicas, workers, names = SEVERAL[topology]
+        folder = tmp_path_factory.mktemp(topology)
+        cases = {name: CONFIGS[name] for name in names}
+        return run_cases(folder, cases, replicas=replicas, workers=workers)
+
+    return arrays_of
+
+
+def on_several(*names):
+    """Parametrizes a test by the topologies that some of CONFIGS run on."""
+    return pytest.mark.parametrize(
+        ("topology", "name"),
+        [
+            (topology, name)
+            for topology, (_, _, ran) in SEVERAL.items()
+            for name in names
+            if name in ran
+        ],
+    )
 
 
 def assert_agrees(one, other, *, loss, weights):
@@ -86,27 +109,31 @@ def of(arrays, name):
     }
 
 
-@pytest.mark.parametrize("name", ["rmsprop", "all_at_once"])
-def test_replicas_agree_with_one_device(one_device, several, name):
+@on_several("rmsprop", "all_at_once")
+def test_replicas_agree_with_one_device(one_device, several, topology, name):
     one = of(one_device, name)
-    assert_agrees(one, of(several, name), loss=1e-5, weights=1e-3)
+    assert_agrees(one, of(several(topology), name), loss=1e-5, weights=1e-3)
     assert one["losses"][-1] < one["losses"][0]
 
 
-@pytest.mark.parametrize("name", ["parted", "parted_all_at_once"])
-def test_shares_end_with_the_same_bits_on_all(one_device, several, name):
-    one, other = of(one_device, name), of(several, name)
+@on_several("parted", "parted_all_at_once")
+def test_shares_end_with_the_same_bits_on_all(
+    one_device, several, topology, name
+):
+    one, other = of(one_device, name), of(several(topology), name)
     for key, array in one.items():
         np.testing.assert_array_equal(array, other[key], err_msg=key)
     assert one["losses"][-1] < one["losses"][0]
 
 
-@pytest.mark.parametrize("name", ["clipped_sgd", "tiny_batch"])
-def test_sgd_is_reduced_once_and_clipped_after(one_device, several, name):
+@on_several("clipped_sgd", "tiny_batch")
+def test_sgd_is_reduced_once_and_clipped_after(
+    one_device, several, topology, name
+):
     # SGD hides no factor, as Adam and RMSprop do: a gradient that is reduced
     # twice, or clipped before it is reduced, shows at once.
     one = of(one_device, name)
-    assert_agrees(one, of(several, name), loss=1e-5, weights=1e-6)
+    assert_agrees(one, of(several(topology), name), loss=1e-5, weights=1e-6)
 
 
 def test_the_clipping_norm_is_active(one_device):
