@@ -1,7 +1,8 @@
 """What each JSON file of a workdir holds, as far as it is read back.
 
 Keys that a file may have beside these are its writers' own. A key that earlier
-versions did not write is `NotRequired`.
+versions did not write is `NotRequired`. What has a rule over several of its
+fields is a `Struct`, which says so.
 """
 
 from typing import Annotated
@@ -10,6 +11,9 @@ from typing import NotRequired
 from typing import TypedDict
 
 from msgspec import Meta
+from msgspec import Struct
+from msgspec import UNSET
+from msgspec import UnsetType
 
 Count = Annotated[int, Meta(ge=0)]
 Scalar = bool | int | float | str | None
@@ -150,10 +154,16 @@ ClassRow = TypedDict(
 )
 
 
-class Confusion(TypedDict):
+class Confusion(Struct):
     """Counts of rows, true class down and predicted class across."""
 
-    matrix: NotRequired[list[list[Count]]]
+    # Left out beyond so many classes.
+    matrix: list[list[Count]] = []
+
+    def __post_init__(self) -> None:
+        classes = len(self.matrix)
+        if any(len(row) != classes for row in self.matrix):
+            raise ValueError("a confusion matrix must be square")
 
 
 class Bin(TypedDict):
@@ -171,7 +181,7 @@ class Calibration(TypedDict):
     bins: list[Bin]
 
 
-class Mistake(TypedDict):
+class Mistake(Struct):
     """A row that was answered wrongly."""
 
     row: Count
@@ -179,11 +189,15 @@ class Mistake(TypedDict):
     predicted: str
     how_wrong: float
     picture: str | None
-    why: NotRequired[str | None]
+    why: str | None = None
     # Of a table's row.
-    file: NotRequired[str]
-    line: NotRequired[Count]
-    cells: NotRequired[dict[str, str]]
+    file: str | UnsetType = UNSET
+    line: Count | UnsetType = UNSET
+    cells: dict[str, str] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if (self.file is UNSET) != (self.line is UNSET):
+            raise ValueError("`file` and `line` go together")
 
 
 class Importance(TypedDict):
@@ -194,13 +208,17 @@ class Importance(TypedDict):
     interval: Interval | None
 
 
-class Dependence(TypedDict):
+class Dependence(Struct):
     """How the mean outputs go with a column."""
 
     column: str
     values: list[float | str]
     is_time: bool
     outputs: dict[str, list[float]]
+
+    def __post_init__(self) -> None:
+        if any(len(self.values) != len(y) for y in self.outputs.values()):
+            raise ValueError("each of `outputs` must be as long as `values`")
 
 
 class Columns(TypedDict):
@@ -213,12 +231,16 @@ class Columns(TypedDict):
     dependence: NotRequired[list[Dependence]]
 
 
-class Curve(TypedDict):
+class Curve(Struct):
     """Precision and recall of a label."""
 
     label: str
     precision: list[float]
     recall: list[float]
+
+    def __post_init__(self) -> None:
+        if len(self.precision) != len(self.recall):
+            raise ValueError("`precision` must be as long as `recall`")
 
 
 class Detail(TypedDict):
