@@ -63,6 +63,16 @@ def test_another_versions_run_is_refused(run_copy, read, name, change, words):
         read(str(run_copy))
 
 
+def test_rows_that_the_record_tells_in_two_ways_are_refused(flowers, tmp_path):
+    run_copy = tmp_path / "run"
+    shutil.copytree(flowers[0], run_copy)
+    data = json.loads((run_copy / "record.json").read_text())["data"]
+    data["x"]["shape"] = [5]
+    runs.rewrite(run_copy / "record.json", {"data": data})
+    with pytest.raises(UserError, match=r"6 features of rows of shape \[5\]"):
+        _ = trained_run.read(str(run_copy)).encoding
+
+
 @pytest.mark.parametrize("step_secs", [-4e8, -7200, 7200])
 def test_starts_are_in_order_however_the_clock_was_set(run_copy, step_secs):
     began = {"began_unix_secs": 1e9, "began_boot_secs": 10.0, "boot": "b"}

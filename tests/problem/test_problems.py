@@ -70,6 +70,8 @@ def test_a_record_gives_the_problem_back(problem):
     found = from_record(json.loads(json.dumps(values)))
     assert type(found) is type(settled)
     assert found == dataclasses.replace(settled, **dict.fromkeys(arrays))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="'hinge' of another problem"):
+        from_record(values | {"loss": "hinge"})
 
 
 @pytest.mark.parametrize("problem", TYPES)

@@ -4,9 +4,34 @@ import pytest
 
 from trainer.storage.json_files import check
 from trainer.storage.json_files import DamagedError
+from trainer.workdir import schemas
 from trainer.workdir.schemas import SCHEMAS
 
 DETAIL = {"step": 1, "split": "test", "intervals": {}, "mistakes": []}
+
+
+BINS = {"name": "age", "start": 0, "words": [], "marks_missing": False}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "words"),
+    [
+        (
+            schemas.Ranges,
+            {"least": [0.0], "greatest": []},
+            "`least` must be as long as `greatest`",
+        ),
+        (schemas.Fitted, {"score": 0.5}, "neither a score nor why"),
+        (
+            schemas.SketchedColumn,
+            BINS | {"edges": [1.0], "counts": [3, 4, 0]},
+            "`counts` must have each bin",
+        ),
+    ],
+)
+def test_parts_that_do_not_fit_one_another_are_refused(schema, value, words):
+    with pytest.raises(DamagedError, match=words):
+        check(value, schema)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +56,7 @@ DETAIL = {"step": 1, "split": "test", "intervals": {}, "mistakes": []}
             },
             "`file` and `line` go together",
         ),
-        ({"confusion": {"matrix": [[1, 2], [3]]}}, "must be square"),
+        ({"confusion": {"matrix": [[1, 2], [3, 4]]}}, "a side a class"),
         (
             {
                 "columns": {

@@ -73,9 +73,22 @@ class TrainedRun(StoredRun):
 
     @property
     def encoding(self) -> Encoding | None:
-        """How a table's cells become rows, where the data was a CSV file."""
+        """How a table's cells become rows, where the data was a CSV file.
+
+        Raises:
+          UserError: record.json tells other rows than the network takes.
+        """
         value = self.data.get("encoding")
-        return Encoding.from_json(value) if value else None
+        if not value:
+            return None
+        encoding = Encoding.from_json(value)
+        if (len(encoding.features),) != self.shape:
+            raise UserError(
+                f"{self.workdir.path / 'record.json'} tells"
+                f" {len(encoding.features)} features of rows of shape"
+                f" {list(self.shape)}: it was altered; restore it"
+            )
+        return encoding
 
     @property
     def layout(self) -> Layout:

@@ -38,7 +38,11 @@ def from_record(values: Mapping[str, Any]) -> Problem:
         name: tuple(value) if isinstance(value, list) else value
         for name, value in values.items()
     }
-    return type_of(named["type"])(**named)
+    found = type_of(named["type"])(**named)
+    known = {found.keras_losses.get(loss, loss) for loss in found.losses}
+    if found.loss not in known:
+        raise TypeError(f"a loss {found.loss!r} of another problem")
+    return found
 
 
 def guessed(dataset: Dataset) -> Guess:

@@ -43,6 +43,17 @@ class Problem(TypedDict):
     class_names: list[str]
 
 
+class Ranges(Struct):
+    """Least and greatest of each value of a row; [] where none are known."""
+
+    least: list[float]
+    greatest: list[float]
+
+    def __post_init__(self) -> None:
+        if len(self.least) != len(self.greatest):
+            raise ValueError("`least` must be as long as `greatest`")
+
+
 class Data(TypedDict):
     """What the run is trained on."""
 
@@ -54,6 +65,7 @@ class Data(TypedDict):
     kind: NotRequired[str]
     x: NotRequired[Rows]
     encoding: NotRequired[dict[str, Any] | None]
+    ranges: NotRequired[Ranges | None]
     problem: NotRequired[Problem]
 
 
@@ -111,13 +123,28 @@ class Held(TypedDict):
     interval: Interval | None
 
 
+class Fitted(Struct):
+    """The same of a model that was fitted, or why there is none."""
+
+    left_out: str | UnsetType = UNSET
+    score: float | UnsetType = UNSET
+    difference: float | UnsetType = UNSET
+    interval: Interval | UnsetType | None = UNSET
+
+    def __post_init__(self) -> None:
+        told = (self.score, self.difference, self.interval)
+        if self.left_out is UNSET and UNSET in told:
+            raise ValueError("it says neither a score nor why it is left out")
+
+
 class Baselines(TypedDict):
     """What a split's score is held against."""
 
     metric: str
+    rows: Count
     network: float
     guess: Held
-    linear: dict[str, float | list[float] | str | None]
+    linear: Fitted
 
 
 class Result(TypedDict):
@@ -125,6 +152,7 @@ class Result(TypedDict):
 
     status: str
     step: Count
+    epoch: Count
     evaluation: dict[str, dict[str, float]]
     weights_sha256: str
     examples_per_sec: float
@@ -158,12 +186,7 @@ class Confusion(Struct):
     """Counts of rows, true class down and predicted class across."""
 
     # Left out beyond so many classes.
-    matrix: list[list[Count]] = []
-
-    def __post_init__(self) -> None:
-        classes = len(self.matrix)
-        if any(len(row) != classes for row in self.matrix):
-            raise ValueError("a confusion matrix must be square")
+    matrix: list[list[Count]] | UnsetType = UNSET
 
 
 class Bin(TypedDict):
@@ -243,23 +266,30 @@ class Curve(Struct):
             raise ValueError("`precision` must be as long as `recall`")
 
 
-class Detail(TypedDict):
+class Detail(Struct):
     """detail.json."""
 
     step: Count
     split: str
     intervals: dict[str, Interval | None]
     mistakes: list[Mistake]
-    per_class: NotRequired[list[ClassRow]]
-    confusion: NotRequired[Confusion]
-    calibration: NotRequired[Calibration]
-    curves: NotRequired[list[Curve]]
-    points: NotRequired[list[Interval]]
-    per_output: NotRequired[list[dict[str, float]]]
-    columns: NotRequired[Columns]
+    per_class: list[ClassRow] = []
+    confusion: Confusion | UnsetType = UNSET
+    calibration: Calibration | UnsetType = UNSET
+    curves: list[Curve] = []
+    points: list[Interval] = []
+    per_output: list[dict[str, float]] = []
+    columns: Columns | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.confusion is UNSET or self.confusion.matrix is UNSET:
+            return
+        sizes = {len(self.confusion.matrix), *map(len, self.confusion.matrix)}
+        if sizes != {len(self.per_class)}:
+            raise ValueError("the confusion matrix must have a side a class")
 
 
-class SketchedColumn(TypedDict):
+class SketchedColumn(Struct):
     """How often a column has which values."""
 
     name: str
@@ -268,6 +298,11 @@ class SketchedColumn(TypedDict):
     words: list[str]
     marks_missing: bool
     counts: list[Count]
+
+    def __post_init__(self) -> None:
+        bins = len(self.words) or len(self.edges) + 1
+        if len(self.counts) != bins + 2:
+            raise ValueError("`counts` must have each bin, missing and new")
 
 
 class Sketch(TypedDict):
