@@ -21,6 +21,7 @@ BINS = {"name": "age", "start": 0, "words": [], "marks_missing": False}
             {"least": [0.0], "greatest": []},
             "`least` must be as long as `greatest`",
         ),
+        (schemas.Count, 10**30, "<= 9223372036854775807"),
         (schemas.Fitted, {"score": 0.5}, "neither a score nor why"),
         (
             schemas.SketchedColumn,

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec import UNSET
 from msgspec import UnsetType
 
-Count = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Scalar = bool | int | float | str | None
 Field = Scalar | list[Scalar]
 Interval = Annotated[list[float], Meta(min_length=2, max_length=2)]
