@@ -18,7 +18,6 @@ from selenium.webdriver.common.by import By
 from tests import browser as browsers
 from tests.faults import jobs
 from tests.processes import ROOT
-from trainer import task
 from trainer.reports import report
 
 IMAGES = pathlib.Path(ROOT) / "docs" / "images"
@@ -51,8 +50,9 @@ def draw_terminal(path: pathlib.Path) -> None:
         with contextlib.suppress(OSError):  # a terminal's end
             while data := os.read(reading, 1 << 16):
                 text += data
-        process.wait()
         os.close(reading)
+        # What `make screenshots` was told is handed down to `make train`.
+        assert process.wait() == 0, text.decode()
         shown = text.decode().replace(folder, "runs")
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
     for line in shown.replace("\r\n", "\n").splitlines()[-LINES:]:
@@ -62,9 +62,15 @@ def draw_terminal(path: pathlib.Path) -> None:
     console.save_svg(str(path), title="make train")
 
 
+def train(workdir: pathlib.Path, config: str, *flags: str) -> None:
+    """Trains by a command, whose seconds a page tells."""
+    flags = (f"--config={config}", f"--workdir={workdir}", *flags)
+    subprocess.run([sys.executable, "-m", "trainer.task", *flags], check=True)
+
+
 def draw_columns(browser: webdriver.Chrome, workdir: pathlib.Path) -> None:
     """Draws what a run's page says of a table's columns."""
-    task.main([f"--config={TABLE}", f"--workdir={workdir}"])
+    train(workdir, TABLE)
     browser.set_window_size(1000, 1700)  # as high as the section, or higher
     browser.get((workdir / report.NAME).as_uri())
     title = "//section[h2[contains(., 'Columns')]]"
@@ -80,8 +86,7 @@ def main() -> int:
     draw_terminal(IMAGES / "terminal.svg")
     with tempfile.TemporaryDirectory() as folder:
         for name, flags in RUNS.items():
-            workdir = f"--workdir={folder}/{name}"
-            task.main(["--config=digits", *flags, workdir])
+            train(pathlib.Path(folder, name), "digits", *flags)
         with browsers.opened() as browser, browsers.serving(folder) as board:
             last = "plugin/scalars/scalars?run=digits_wide/test&tag=loss"
             board.wait_for("the last score", last)
