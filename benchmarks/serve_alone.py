@@ -73,6 +73,8 @@ def started(workdir: str, runtime: str) -> Iterator[Started]:
         assert process.stdout is not None
         line = process.stdout.readline()
         secs = time.perf_counter() - began
+        if not line:
+            sys.exit("strata serve has ended: see what it says above")
         try:
             yield Started(process, int(line.rpartition(":")[2]), secs)
         finally:
