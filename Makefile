@@ -16,7 +16,10 @@ UV_PIP := $(PY) -m uv pip
 # Written last: where it is missing, set-up was not finished.
 STAMP := .venv/.complete
 BENCH_STAMP := .venv-bench/.complete
-TPU_STAMP := .venv-tpu-check/.complete
+# LIBTPU=paired takes the compiler that TensorFlow's TPU build asks for.
+TPU_VENV := .venv-tpu-check$(if $(LIBTPU),-$(LIBTPU))
+TPU_LOCK := benchmarks/tpu_check_requirements$(if $(LIBTPU),_$(LIBTPU)).txt
+TPU_STAMP := $(TPU_VENV)/.complete
 GPU_STAMP := .venv-gpu-check/.complete
 TRACKERS_STAMP := .venv-trackers/.complete
 
@@ -96,12 +99,12 @@ soak: $(STAMP)  ## kill jobs N (200) times, and print what it cost
 attack: $(STAMP)  ## alter, delete and cut off a run's files N (1000) times each
 	$(PY) -m tests.faults.attack --count='$(or $(N),1000)' $(ARGS)
 
-$(TPU_STAMP): benchmarks/tpu_check_requirements.txt $(STAMP)
+$(TPU_STAMP): $(TPU_LOCK) $(STAMP)
 	rm -f $@
-	echo 'Installing the TPU compiler into .venv-tpu-check, once (1.1 GB) ...'
-	$(PY) -m venv --clear .venv-tpu-check
-	$(UV_PIP) install --quiet --python .venv-tpu-check/bin/python \
-		--require-hashes -r benchmarks/tpu_check_requirements.txt
+	echo 'Installing the TPU compiler into $(TPU_VENV), once (1.1 GB) ...'
+	$(PY) -m venv --clear $(TPU_VENV)
+	$(UV_PIP) install --quiet --python $(TPU_VENV)/bin/python \
+		--require-hashes -r $(TPU_LOCK)
 	touch $@
 
 tpu-check: $(TPU_STAMP)  ## compile CONFIG's step for TPUs, without one
@@ -109,7 +112,7 @@ tpu-check: $(TPU_STAMP)  ## compile CONFIG's step for TPUs, without one
 		TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m benchmarks.lowering "$$hlo" \
 		--config='$(CONFIG)' $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') \
 		$(ARGS) && \
-		.venv-tpu-check/bin/python -m benchmarks.tpu_check "$$hlo"
+		$(TPU_VENV)/bin/python -m benchmarks.tpu_check "$$hlo"
 
 # TensorFlow's wheel holds the compiler and its headers, and NVIDIA's ptxas and
 # libdevice; without a C++ compiler, JAX's comes in its place.
@@ -213,6 +216,10 @@ lock: $(STAMP)  ## choose the newest allowed versions: requirements.lock
 		--upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' \
 		-o benchmarks/tpu_check_requirements.txt
+	$(UV_PIP) compile --quiet benchmarks/tpu_check_requirements_paired.in \
+		--universal --upgrade --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --custom-compile-command 'make lock' \
+		-o benchmarks/tpu_check_requirements_paired.txt
 	$(UV_PIP) compile --quiet benchmarks/gpu_check_requirements.in --universal \
 		--upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' \

@@ -41,9 +41,7 @@ def compile_for(text: str, target: str, replicas: int, dump: str) -> None:
     debug = options.executable_build_options.debug_options
     debug.xla_dump_to = dump
     debug.xla_dump_hlo_as_text = True
-    devices[0].client.compile(
-        stablehlo.parse(text), xla_client.DeviceList(tuple(devices)), options
-    )
+    stablehlo.compile_for(devices, text, options)
 
 
 def main(*words: str) -> int:

@@ -2,8 +2,9 @@
 
   .venv-tpu-check/bin/python -m benchmarks.tpu_check FILE.hlo [TOPOLOGY ...]
 
-The environment is that of tpu_check_requirements.txt: the compiler is inside
-libtpu, and is reached through internals of jaxlib, so the versions are pinned.
+The environment is that of tpu_check_requirements.txt, or of
+tpu_check_requirements_paired.txt: the compiler is inside libtpu, and is reached
+through internals of jaxlib, so the versions are pinned.
 Ends with 1 where a topology does not compile.
 """
 
@@ -13,8 +14,9 @@ import sys
 import time
 from typing import Any
 
-# There is no TPU to ask, and no metadata server.
+# There is no TPU to ask or to share, and no metadata server.
 os.environ |= {
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
     "JAX_PLATFORMS": "cpu",
     "TPU_SKIP_MDS_QUERY": "1",
     "TPU_ACCELERATOR_TYPE": "v5litepod-4",
@@ -53,10 +55,7 @@ def compile_for(topology: str, text: str) -> tuple[Any, Any]:
     options.device_assignment = xla_client.DeviceAssignment.create(
         np.array([[0]])
     )
-    program = device.client.compile(
-        stablehlo.parse(text), xla_client.DeviceList((device,)), options
-    )
-    return device, program
+    return device, stablehlo.compile_for([device], text, options)
 
 
 def check(topology: str, text: str) -> bool:

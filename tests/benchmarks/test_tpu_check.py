@@ -117,8 +117,22 @@ def test_no_lock_holds_two_builds_of_tensorflow_or_of_libtpu():
     assert root / "requirements.lock" in locks
     held = {lock.name: packages(lock) for lock in locks}
     assert {"jax", "libtpu"} <= held["tpu_check_requirements.txt"]
+    assert {"jax", "libtpu"} <= held["tpu_check_requirements_paired.txt"]
     for name, names in held.items():
         assert names, name
         assert not {"tensorflow", "tensorflow-tpu"} <= names, name
         assert not {"jax", "tensorflow"} <= names, name
         assert not {"jax", "tensorflow-tpu"} <= names, name
+
+
+def test_the_paired_compiler_is_the_one_that_tpu_vms_get():
+    paired, installed = (
+        re.findall(
+            r"^libtpu==(\S+)", pathlib.Path(ROOT, path).read_text(), re.M
+        )
+        for path in (
+            "benchmarks/tpu_check_requirements_paired.txt",
+            "launch/requirements-tpu.txt",
+        )
+    )
+    assert paired == installed == ["0.0.10"]
