@@ -4,11 +4,12 @@ The standard library's reader does the quoting. What it lets pass is refused
 here: rows of another length, and bytes that are no text.
 """
 
+import contextlib
 import csv
 import dataclasses
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Generator
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -50,24 +51,30 @@ class CsvFile(TableFile):
     def blocks(self, block_rows: int | None = None) -> Iterator[Block]:
         """Yields as `TableFile.blocks`; leaves lines without a cell out."""
         size = block_rows or max(BLOCK_CELLS // len(self.cells), 1)
-        records = _records(self.path, self.delimiter, self.skipped_lines)
-        next(records, None)
-        rows = (record for record in records if record[1])
-        while block := list(itertools.islice(rows, size)):
-            for line, cells in block:
-                if len(cells) != len(self.cells):
-                    raise UserError(
-                        f"{self.path}: line {line} has {len(cells)} cells and"
-                        f" the header has {len(self.cells)}; each row must have"
-                        " as many; put quotes around text that holds"
-                        f" {self.delimiter!r}"
-                    )
-            columns = zip(*(cells for _, cells in block), strict=True)
-            named = zip(self.cells, columns, strict=True)
-            yield Block(
-                [line for line, _ in block],
-                {name: texts for name, texts in named if name is not None},
-            )
+        with contextlib.closing(
+            _records(self.path, self.delimiter, self.skipped_lines)
+        ) as records:
+            next(records, None)
+            rows = (record for record in records if record[1])
+            while block := list(itertools.islice(rows, size)):
+                yield self._named(block)
+
+    def _named(self, rows: list[tuple[int, list[str]]]) -> Block:
+        """Returns rows of (line, cells) as a block."""
+        for line, cells in rows:
+            if len(cells) != len(self.cells):
+                raise UserError(
+                    f"{self.path}: line {line} has {len(cells)} cells and the"
+                    f" header has {len(self.cells)}; each row must have as"
+                    " many; put quotes around text that holds"
+                    f" {self.delimiter!r}"
+                )
+        columns = zip(*(cells for _, cells in rows), strict=True)
+        named = zip(self.cells, columns, strict=True)
+        return Block(
+            [line for line, _ in rows],
+            {name: texts for name, texts in named if name is not None},
+        )
 
 
 def open_csv(path: Path) -> CsvFile:
@@ -157,25 +164,25 @@ def _fits(sample: _Sample) -> bool:
 
 def _records(
     path: Path, delimiter: str, skipped: int
-) -> Iterator[tuple[int, list[str]]]:
+) -> Generator[tuple[int, list[str]]]:
     """Yields (line, cells) of every record, the header first."""
-    lines: Iterable[str] = text_file.lines(path)
-    lines = itertools.islice(lines, skipped, None)
-    reader = csv.reader(
-        map(_squeezed, lines) if delimiter == BLANKS else lines,
-        delimiter="\t" if delimiter == BLANKS else delimiter,
-        skipinitialspace=True,
-        strict=True,
-    )
-    try:
-        for cells in reader:
-            yield skipped + reader.line_num, cells
-    except csv.Error as error:
-        raise UserError(
-            f"{path}: line {skipped + reader.line_num} cannot be read"
-            f" ({error}); close each quote, and write a quote within quotes"
-            " twice"
-        ) from None
+    with contextlib.closing(text_file.lines(path)) as every:
+        lines = itertools.islice(every, skipped, None)
+        reader = csv.reader(
+            map(_squeezed, lines) if delimiter == BLANKS else lines,
+            delimiter="\t" if delimiter == BLANKS else delimiter,
+            skipinitialspace=True,
+            strict=True,
+        )
+        try:
+            for cells in reader:
+                yield skipped + reader.line_num, cells
+        except csv.Error as error:
+            raise UserError(
+                f"{path}: line {skipped + reader.line_num} cannot be read"
+                f" ({error}); close each quote, and write a quote within quotes"
+                " twice"
+            ) from None
 
 
 def _squeezed(line: str) -> str:

@@ -10,6 +10,7 @@ import io
 import lzma
 import zlib
 from collections.abc import Callable
+from collections.abc import Generator
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ _DAMAGED = (EOFError, zlib.error, lzma.LZMAError)
 
 def lines(
     path: Path, most_characters: int = MAX_LINE_CHARACTERS
-) -> Iterator[str]:
+) -> Generator[str]:
     r"""Yields a file's lines with their ends: \n, \r or \r\n.
 
     Args:

@@ -1,0 +1,58 @@
+"""A text file is closed once it is read or refused, whoever holds the error."""
+
+import os
+import pathlib
+
+import pytest
+
+from trainer.process.exits import UserError
+from trainer.sources.csv_file import CsvFile
+from trainer.sources.csv_file import open_csv
+
+HEAD = "age,label\n"
+ROWS = "1,oak\n" * 30
+
+
+def is_open(path: pathlib.Path) -> bool:
+    """Whether this process holds a file open."""
+    links = pathlib.Path("/proc/self/fd").iterdir()
+    return str(path) in [os.readlink(link) for link in links if link.exists()]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('1,"oak"s\n', "line 32 cannot be read"),
+        ("1\n", "line 32 has 1 cells and the header has 2"),
+        ("1,\0\n", "line 32 is no UTF-8 text"),
+    ],
+)
+def test_a_refused_file_is_closed(tmp_path, line, words):
+    path = tmp_path / "data.csv"
+    path.write_text(HEAD + ROWS + line + ROWS)
+    file = open_csv(path)
+    assert isinstance(file, CsvFile)
+    with pytest.raises(UserError, match=words) as held:
+        list(file.blocks(10))
+    # The error's frames hold what they read from.
+    assert held.value.__traceback__ is not None
+    assert not is_open(path)
+
+
+def test_a_file_without_a_header_that_can_be_read_is_closed(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text('"age"s,label\n' + ROWS)
+    with pytest.raises(UserError, match="cannot be read") as held:
+        open_csv(path)
+    assert held.value.__traceback__ is not None
+    assert not is_open(path)
+
+
+def test_who_reads_no_further_closes_it(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text(HEAD + ROWS)
+    blocks = open_csv(path).blocks(10)
+    assert len(next(blocks).lines) == 10
+    assert is_open(path)
+    del blocks
+    assert not is_open(path)
