@@ -30,9 +30,14 @@ PEERS = {
     "Optuna over Keras": "benchmarks.peers.optuna_search",
     "Keras Tuner": "benchmarks.peers.keras_tuner_search",
 }
-# As the peers train; the rest is the config's.
+# As the peers train, who draw nothing; the rest is the config's.
 PLAIN = (
     "--config=mnist_fast",
+    "--config.steps=none",
+    "--config.label_smoothing=0",
+    "--config.model.activation=relu",
+    "--config.log.report=false",
+    "--config.log.tensorboard=false",
     "--config.data.source=files",
     "--config.optimizer.learning_rate=1e-3",
     "--config.optimizer.beta_1=0.9",
