@@ -1,6 +1,7 @@
 """Goodput of a run whose trainer is killed again and again.
 
   python -m benchmarks.goodput --data_dir=DIR [--every_secs=60] [--kills=5]
+    [--spare]
 
 The MNIST recipe, prolonged, under `strata launch local`, with a checkpoint
 every two seconds. From what a kill is seen to cost, goodput at rarer ones is
@@ -34,9 +35,16 @@ def kill_trainer(workdir: pathlib.Path) -> None:
 def run(
     workdir: pathlib.Path, every_secs: float, kills: int, flags: list[str]
 ) -> dict[str, float]:
-    """Runs a job that is killed so often; returns its seconds by category."""
-    command = [sys.executable, "-m", "trainer", "launch", "local", "--"]
-    job = subprocess.Popen([*command, f"--workdir={workdir}", *flags])
+    """Runs a job that is killed so often; returns its seconds by category.
+
+    Args:
+      workdir: of the run.
+      every_secs: between two kills.
+      kills: in all.
+      flags: of the launcher, "--" and the trainer's.
+    """
+    command = [sys.executable, "-m", "trainer", "launch", "local", *flags]
+    job = subprocess.Popen([*command, f"--workdir={workdir}"])
     try:
         for _ in range(kills):
             time.sleep(every_secs)
@@ -61,8 +69,11 @@ def main() -> None:
     parser.add_argument("--data_dir", help="of MNIST's four files")
     parser.add_argument("--every_secs", type=float, default=60.0)
     parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--spare", action="store_true", help="the launcher's")
     arguments = parser.parse_args()
     flags = [
+        *(["--spare"] if arguments.spare else []),
+        "--",
         "--config=mnist",
         "--config.epochs=100000",
         f"--config.checkpoint.every_secs={CHECKPOINT_SECS}",
