@@ -1,6 +1,7 @@
 """Whole jobs whose workdir or data is in a bucket and nowhere else."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -116,20 +117,37 @@ def test_rows_streamed_from_a_bucket_train_as_those_of_a_folder(
         np.save(folder / f"{name}.npy", array)
         content = (folder / f"{name}.npy").read_bytes()
         server.put(f"data/{name}.npy", content)
-    found = []
-    for name, place in (
-        ("local", str(folder)),
-        ("bucket", f"gs://{buckets.BUCKET}/data"),
-    ):
+    bucket = f"gs://{buckets.BUCKET}/data"
+    flags = (
+        *("--config=mnist", "--config.steps=120", "--config.data.source=files"),
+        *("--config.virtual_replicas=2", "--config.checkpoint.every_steps=20"),
+        "--data_cache_gib=0.01",
+    )
+    for name, place in (("local", str(folder)), ("bucket", bucket)):
         process = processes.start(
-            *("trainer.task", "--config=mnist", "--config.steps=60"),
-            *("--config.data.source=files", f"--data_dir={place}"),
-            *("--data_cache_gib=0.01", f"--workdir={tmp_path / name}"),
+            *("trainer.task", *flags, f"--data_dir={place}"),
+            f"--workdir={tmp_path / name}",
         )
         code, output = processes.finish(process)
         assert code == 0, output
-        result = json.loads((tmp_path / name / "result.json").read_text())
-        lines = (tmp_path / name / "metrics.jsonl").read_bytes()
-        found.append((result["weights_sha256"], lines))
-    assert found[0] == found[1]
+    # Two workers, each with its own rows of a batch; one of them is killed.
+    workdir = tmp_path / "workers"
+    process = processes.start(
+        *("trainer", "launch", "local", "--num_workers=2", "--", *flags),
+        *(f"--data_dir={bucket}", f"--workdir={workdir}"),
+    )
+    saved = workdir / "checkpoints"
+    jobs.wait_for("a checkpoint", lambda: any(saved.glob("step_*/manifest*")))
+    os.kill(json.loads((workdir / ".lock").read_text())["process"], 9)
+    code, output = processes.finish(process)
+    assert code == 0, output
+    assert "going on from step_" in output
+    found = [
+        (
+            json.loads((folder / "result.json").read_text())["weights_sha256"],
+            (folder / "metrics.jsonl").read_bytes(),
+        )
+        for folder in (tmp_path / "local", tmp_path / "bucket", workdir)
+    ]
+    assert found[0] == found[1] == found[2]
     assert not any(path.is_file() for path in (tmp_path / "staging").rglob("*"))
