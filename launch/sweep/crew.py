@@ -28,6 +28,7 @@ from trainer.launch.sweep.trainers import Stopped
 from trainer.launch.sweep.trainers import Trainers
 from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
+from trainer.workdir.folder import STOP_FILE
 from trainer.workdir.lease import Lease
 from trainer.workdir.lock_file import LockFile
 
@@ -91,13 +92,15 @@ class Crew:
             threading.Thread(target=self._slot, args=(number,), daemon=True)
             for number in range(trainers.slots)
         ]
-        began = time.monotonic()
+        began, asked = time.monotonic(), self._workdir / STOP_FILE
+        # That of before is left for all processes that share the sweep to see.
+        asked.unlink(missing_ok=True)
         for slot in slots:
             slot.start()
         while not self._over.wait(LOOK_SECS):
             trainers.heed()
             is_late = max_secs and time.monotonic() - began > max_secs
-            if is_late and not trainers.is_stopping:
+            if (is_late or asked.exists()) and not trainers.is_stopping:
                 trainers.stop(signal.SIGTERM)
         if self._failure is not None:
             raise self._failure

@@ -27,6 +27,7 @@ from trainer.launch.sweep.trainers import Trainers
 from trainer.process.exits import DIVERGED
 from trainer.process.exits import MISTAKE
 from trainer.process.exits import UserError
+from trainer.workdir.folder import STOP_FILE
 
 
 class KilledError(BaseException):
@@ -296,6 +297,20 @@ class Patient:
 
     def send_signal(self, number):
         self.code = -number
+
+
+def test_a_stop_file_stops_all_trials_and_is_gone_at_the_next_start(tmp_path):
+    asked = tmp_path / STOP_FILE
+    search, crew = crew_of(
+        plan_of(), tmp_path, Patient(), on_change=asked.touch
+    )
+    with pytest.raises(Stopped):
+        crew.work()
+    assert [trial.state.is_finished() for trial in search.trials()] == [False]
+    search, crew = crew_of(plan_of(), tmp_path, FakeWarm(scores_of), trials=2)
+    crew.work()
+    assert all(trial.state.is_finished() for trial in search.trials())
+    assert not asked.exists()
 
 
 def test_what_scores_the_winner_hears_of_a_stop(tmp_path):

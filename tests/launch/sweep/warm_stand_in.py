@@ -93,6 +93,7 @@ class FakeWarm:
             result = {
                 "status": "done",
                 "step": len(scores),
+                "epoch": 1,
                 "evaluation": {"validation": {"loss": scores[-1]}},
                 "weights_sha256": "",
                 "examples_per_sec": 1.0,
