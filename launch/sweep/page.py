@@ -57,9 +57,8 @@ def write(
         ),
     ]
     if outcome:
-        sections.insert(
-            1, Section("The winner", command=winner.command_of(plan, outcome))
-        )
+        command = winner.command_of(plan, outcome, workdir)
+        sections.insert(1, Section("The winner", command=command))
     pages.write(
         workdir / FILE,
         workdir.absolute().name,

@@ -193,7 +193,7 @@ def told(plan: Plan, outcome: Outcome, workdir: pathlib.Path) -> str:
         name = f"mean of {len(outcome['kept'])} runs"
         rows.append([name, f"test {metric} {outcome['kept_test']:.4f}"])
     rows.append(["model", f"strata predict --workdir={workdir} …"])
-    rows.append(["command", command_of(plan, outcome)])
+    rows.append(["command", command_of(plan, outcome, workdir)])
     rows.append(["workdir", os.fspath(workdir)])
     return lay_out(rows, left=2)
 
@@ -205,12 +205,19 @@ def _score(values: list[float]) -> str:
     return f"{mean:.4f} ± {deviation_of(values):.4f} of {len(values)} runs"
 
 
-def command_of(plan: Plan, outcome: Outcome) -> str:
-    """Returns the command that trains the winner's config by itself."""
+def command_of(plan: Plan, outcome: Outcome, workdir: pathlib.Path) -> str:
+    """Returns the command that trains the winner's config by itself.
+
+    Args:
+      plan: of the sweep.
+      outcome: of the sweep.
+      workdir: of the sweep, in which the command has its own.
+    """
     ours = (
         word_of("evaluation.test_at_end", False),
         word_of("data.folds", plan.config.data.folds),
     )
     words = [word for word in plan.words if word not in ours]
     fields = [word_of(name, v) for name, v in outcome["fields"].items()]
-    return shlex.join(["strata", "train", *words, *fields])
+    own = f"--workdir={workdir / 'winner'}"
+    return shlex.join(["strata", "train", *words, *fields, own])

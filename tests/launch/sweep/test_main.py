@@ -49,6 +49,7 @@ def test_a_sweep_ends_with_a_winner_and_goes_on_with_more_trials(tmp_path):
     assert all(run.splits == ["train", "validation"] for run in runs)
     assert "test accuracy" in out
     assert "strata train --config=wine" in out
+    assert f"--workdir={folder / 'winner'}" in out
     assert "test_at_end" not in out
     code, out, _ = strata(*words, "--trials=2")
     assert code == 0
