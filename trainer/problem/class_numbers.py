@@ -44,8 +44,8 @@ def training_classes(dataset: Dataset) -> tuple[str, ...]:
         raise UserError(
             f"y_train holds more than {MOST_CLASSES} different labels, such as"
             f" {', '.join(names_of(values[:3], dataset.class_names))}:"
-            " identifiers, no classes; name other labels, or set"
-            " --config.problem=regression"
+            " identifiers, no classes; name other labels, a table's by"
+            " --config.data.target, or set --config.problem=regression"
         )
     names = names_of(values, dataset.class_names)
     if len(values) < 2:

@@ -67,8 +67,9 @@ def hold_out(
             raise UserError(
                 f"{dataset.name}: none of its {train.examples} rows can be held"
                 f" out for {name}, since each is the only one of its class; a"
-                " class needs two rows or more: name other labels, or set"
-                " --config.problem=regression where they are quantities"
+                " class needs two rows or more: name other labels, a table's by"
+                " --config.data.target, or set --config.problem=regression"
+                " where they are quantities"
             )
     return parted(dataset, name, held)
 
