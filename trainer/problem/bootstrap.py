@@ -56,8 +56,9 @@ def draws(rows: int, most: int) -> Iterator[np.ndarray]:
     for start in range(0, times, block):
         some = min(block, times - start)
         drawn = random.randint(rows, size=(some, rows))
-        place = drawn + np.arange(some)[:, None] * rows
-        counts = np.bincount(place.ravel(), minlength=some * rows)
+        drawn += np.arange(some)[:, None] * rows  # its place among all
+        counts = np.bincount(drawn.ravel(), minlength=some * rows)
+        del drawn
         yield counts.reshape(some, rows).astype(np.float64)
 
 

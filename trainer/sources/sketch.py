@@ -25,6 +25,8 @@ MOST_COLUMNS = 1000
 QUANTILES = 100
 # What stands for an image: the mean and the deviation of its values.
 IMAGE = ("brightness", "contrast")
+# Whose values are float64 at a time: such as a processor's caches hold.
+IMAGES_AT_ONCE = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,10 +115,13 @@ class Sketch:
           rows: as the run's data is stored, [rows, *shape].
           missing: bool [rows] by column, where cells tell more than features.
         """
-        flat = _features(rows, self.is_image)
+        self._count(_features(rows, self.is_image), missing or {})
+
+    def _count(
+        self, flat: np.ndarray, missing: Mapping[str, np.ndarray]
+    ) -> None:
         for place, bins in enumerate(self.bins):
-            gone = (missing or {}).get(bins.name)
-            self.counts[place] += bins.count(flat, gone)
+            self.counts[place] += bins.count(flat, missing.get(bins.name))
 
     def to_json(self) -> dict[str, Any]:
         """Returns what `from_json` takes."""
@@ -167,7 +172,7 @@ def of_training(dataset: Dataset) -> Sketch | None:
     else:
         named = _of_encoding(dataset.encoding, flat)
     found = Sketch(tuple(named), [], is_image).empty()
-    found.look(x)
+    found._count(flat, {})
     return found
 
 
@@ -211,7 +216,13 @@ def _edges(values: np.ndarray) -> tuple[float, ...]:
 
 
 def _features(rows: np.ndarray, is_image: bool) -> np.ndarray:
-    flat = rows.reshape(len(rows), -1).astype(np.float64)
-    if is_image:
-        return np.stack([flat.mean(axis=1), flat.std(axis=1)], axis=1)
-    return flat
+    flat = rows.reshape(len(rows), -1)
+    if not is_image:
+        return flat.astype(np.float64)
+    found = np.empty((len(rows), len(IMAGE)))
+    for start in range(0, len(rows), IMAGES_AT_ONCE):
+        stop = start + IMAGES_AT_ONCE
+        block = flat[start:stop].astype(np.float64)
+        found[start:stop, 0] = block.mean(axis=1)
+        found[start:stop, 1] = block.std(axis=1)
+    return found
