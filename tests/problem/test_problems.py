@@ -74,6 +74,14 @@ def test_a_record_gives_the_problem_back(problem):
         from_record(values | {"loss": "hinge"})
 
 
+def test_a_record_of_integer_labels_gives_the_problem_back():
+    config = Config(problem="multiclass", label_encoding="integer")
+    settled, _ = settle(config, dataset_of([0, 1, 2, 0]))
+    values = json.loads(json.dumps(dataclasses.asdict(settled)))
+    values = {name: v for name, v in values.items() if name not in ARRAYS}
+    assert from_record(values).loss == "sparse_categorical_crossentropy"
+
+
 @pytest.mark.parametrize("problem", TYPES)
 def test_a_loss_is_one_of_the_problem(problem):
     y = labels_of(problem)

@@ -48,6 +48,11 @@ class Multiclass(Classes):
         return dataclasses.replace(problem, loss=loss, one_hot=one_hot), dataset
 
     @classmethod
+    def names_of_losses(cls) -> frozenset[str]:
+        names = super().names_of_losses()
+        return names | {f"sparse_{name}" for name in names}
+
+    @classmethod
     def count_outputs(cls, dataset: Dataset) -> int:
         return len(dataset.class_names) or (
             int(dataset.splits["train"].y.max()) + 1

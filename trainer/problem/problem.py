@@ -153,6 +153,11 @@ class Problem:
         return problem, dataset
 
     @classmethod
+    def names_of_losses(cls) -> frozenset[str]:
+        """Returns what `loss` may be: Keras's names of `losses`."""
+        return frozenset(cls.keras_losses.get(n, n) for n in cls.losses)
+
+    @classmethod
     def convert(cls, key: str, y: np.ndarray) -> np.ndarray:
         """Checks a split's labels, and returns them as the step takes them.
 

@@ -39,8 +39,7 @@ def from_record(values: Mapping[str, Any]) -> Problem:
         for name, value in values.items()
     }
     found = type_of(named["type"])(**named)
-    known = {found.keras_losses.get(loss, loss) for loss in found.losses}
-    if found.loss not in known:
+    if found.loss not in found.names_of_losses():
         raise TypeError(f"a loss {found.loss!r} of another problem")
     return found
 
