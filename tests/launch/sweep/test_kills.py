@@ -121,7 +121,9 @@ def test_a_sweep_that_is_killed_ends_as_one_that_nobody_touched(
 
 @pytest.mark.slow
 def test_ctrl_c_stops_all_with_checkpoints(tmp_path):
-    process = start(tmp_path, "--parallel=2", "--config.epochs=100000")
+    # Both go on for as long as they are let, however late one begins.
+    endless = ("--config.epochs=100000", "--config.evaluation.patience=none")
+    process = start(tmp_path, "--parallel=2", *endless)
     jobs.wait_for("two trials", lambda: begun(tmp_path) > 1, 600)
     process.send_signal(signal.SIGINT)
     code, output = processes.finish(process)

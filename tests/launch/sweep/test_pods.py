@@ -94,4 +94,4 @@ def test_pods_that_are_deleted_cost_their_trials_nothing(pods, tmp_path):
     assert outcome_of(folder)["trials"]["done"] == TRIALS
     runs = [stored_run.read(folder / f"trials/000{n}") for n in range(TRIALS)]
     assert sum(run.result["restarts"] for run in runs) >= 2, pods.output()
-    assert pods.output().count("winner") == 1
+    assert pods.output().count("winner  ") == 1
