@@ -10,6 +10,15 @@ from trainer.workdir.schemas import SCHEMAS
 DETAIL = {"step": 1, "split": "test", "intervals": {}, "mistakes": []}
 
 
+PROBLEM = {
+    "type": "binary",
+    "activation": "sigmoid",
+    "loss": "binary_crossentropy",
+    "metrics": ["accuracy"],
+    "outputs": 1,
+    "one_hot": False,
+    "class_names": [],
+}
 BINS = {"name": "age", "start": 0, "words": [], "marks_missing": False}
 
 
@@ -20,6 +29,22 @@ BINS = {"name": "age", "start": 0, "words": [], "marks_missing": False}
             schemas.Ranges,
             {"least": [0.0], "greatest": []},
             "`least` must be as long as `greatest`",
+        ),
+        (
+            schemas.Problem,
+            PROBLEM | {"class_weights": [1.0, 2.0, 3.0]},
+            "`class_weights` must have one of each class",
+        ),
+        (schemas.Problem, PROBLEM | {"focal_gamma": {}}, "Expected `float`"),
+        (
+            schemas.Dependence,
+            {
+                "column": "age",
+                "values": [1.0, "old"],
+                "is_time": False,
+                "outputs": {},
+            },
+            "must be numbers, or all be texts",
         ),
         (schemas.Count, 10**30, "<= 9223372036854775807"),
         (schemas.Fitted, {"score": 0.5}, "neither a score nor why"),

@@ -31,7 +31,7 @@ class Rows(TypedDict):
     shape: list[Count]
 
 
-class Problem(TypedDict):
+class Problem(Struct):
     """What the run predicts."""
 
     type: str
@@ -41,6 +41,17 @@ class Problem(TypedDict):
     outputs: Annotated[int, Meta(ge=1)]
     one_hot: bool
     class_names: list[str]
+    headline: str = ""
+    class_weights: list[float] = []
+    focal_gamma: float = 2.0
+    label_smoothing: float = 0.0
+    threshold: float = 0.5
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        # A single output tells of two classes.
+        if len(self.class_weights) not in (0, max(2, self.outputs)):
+            raise ValueError("`class_weights` must have one of each class")
 
 
 class Ranges(Struct):
@@ -147,6 +158,13 @@ class Baselines(TypedDict):
     linear: Fitted
 
 
+class Decision(Struct):
+    """What was settled once the weights were."""
+
+    threshold: float = 0.5
+    temperature: float = 1.0
+
+
 class Result(TypedDict):
     """result.json."""
 
@@ -160,6 +178,7 @@ class Result(TypedDict):
     wall_secs: float
     goodput: dict[str, float]
     baselines: NotRequired[dict[str, Baselines]]
+    decision: NotRequired[Decision]
 
 
 class Ensemble(TypedDict):
@@ -242,6 +261,8 @@ class Dependence(Struct):
     def __post_init__(self) -> None:
         if any(len(self.values) != len(y) for y in self.outputs.values()):
             raise ValueError("each of `outputs` must be as long as `values`")
+        if len({isinstance(value, str) for value in self.values}) > 1:
+            raise ValueError("`values` must be numbers, or all be texts")
 
 
 class Columns(TypedDict):
