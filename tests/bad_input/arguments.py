@@ -65,6 +65,16 @@ CONFIGS = [
         ("config.epochs='1.5' must be a whole number",),
     ),
     Row(
+        "more epochs than are counted",
+        f"{DIGITS} --config.epochs={10**30}",
+        (f"config.epochs={10**30} must be 2147483647 or less",),
+    ),
+    Row(
+        "a width beyond all counts",
+        f"{DIGITS} --config.model.hidden_units=8,{10**30}",
+        (f"config.model.hidden_units=(8, {10**30})", "2147483647 or less"),
+    ),
+    Row(
         "widths of text",
         f"{DIGITS} --config.model.hidden_units=a,b",
         ("config.model.hidden_units=('a,b',)", "a tuple, each a whole number"),

@@ -86,6 +86,12 @@ def test_whole_numbers_become_floats_and_lists_tuples():
     assert given_config.model.hidden_units == [8, 4]
 
 
+def test_a_whole_number_beyond_all_floats_is_no_rate():
+    config = from_dict({"optimizer.learning_rate": 10**400})
+    with pytest.raises(UserError, match="must be a finite number"):
+        validate(config)
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -1,7 +1,7 @@
 """Checks every rule of a config that needs no data and no devices."""
 
 import dataclasses
-import math
+import sys
 import types
 import typing
 from typing import Any
@@ -15,6 +15,9 @@ from trainer.config.values import flatten
 from trainer.config.values import from_dict
 from trainer.process.arguments import nearest
 from trainer.process.exits import UserError
+
+# Of whole numbers: the product of two is still one that a device counts in.
+MOST = 2**31 - 1
 
 
 def _typed(value: Any, wanted: Any) -> tuple[bool, Any]:
@@ -31,7 +34,9 @@ def _typed(value: Any, wanted: Any) -> tuple[bool, Any]:
         return all(good for good, _ in items), tuple(item for _, item in items)
     if wanted is float:
         good = isinstance(value, int | float) and not isinstance(value, bool)
-        return good and math.isfinite(value), float(value) if good else value
+        # Not `isfinite`, which is not told of whole numbers beyond all floats.
+        good = good and abs(value) <= sys.float_info.max
+        return good, float(value) if good else value
     if wanted is int:
         return isinstance(value, int) and not isinstance(value, bool), value
     return isinstance(value, wanted), value
@@ -64,6 +69,11 @@ def _check_field(path: str, field: dataclasses.Field, value: Any) -> Any:
         )
     rule: Rule | None = field.metadata.get("rule")
     if rule is None or value is None or rule.holds(value):
+        whole = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(each, int) and each > MOST for each in whole):
+            raise UserError(
+                f"config.{path}={value!r} must be {MOST} or less; lower it"
+            )
         return value
     remedy = ""
     if rule.choices:
