@@ -19,6 +19,16 @@ PROBLEM = {
     "one_hot": False,
     "class_names": [],
 }
+DATA = {
+    "name": "iris",
+    "origin": "a file",
+    "folder": None,
+    "fingerprint": "",
+    "examples": {"train": 9},
+    "kind": "table",
+    "x": {"dtype": "float32", "shape": [4]},
+    "problem": PROBLEM,
+}
 BINS = {"name": "age", "start": 0, "words": [], "marks_missing": False}
 
 
@@ -46,6 +56,8 @@ BINS = {"name": "age", "start": 0, "words": [], "marks_missing": False}
             },
             "must be numbers, or all be texts",
         ),
+        (schemas.Data, {"name": "iris"}, "but a part of what the data are"),
+        (schemas.Data, DATA | {"examples": {"test": 3}}, "those of `train`"),
         (schemas.Count, 10**30, "<= 9223372036854775807"),
         (schemas.Fitted, {"score": 0.5}, "neither a score nor why"),
         (
@@ -56,6 +68,8 @@ BINS = {"name": "age", "start": 0, "words": [], "marks_missing": False}
     ],
 )
 def test_parts_that_do_not_fit_one_another_are_refused(schema, value, words):
+    check(DATA, schemas.Data)
+    check({}, schemas.Data)
     with pytest.raises(DamagedError, match=words):
         check(value, schema)
 

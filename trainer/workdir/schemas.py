@@ -65,19 +65,29 @@ class Ranges(Struct):
             raise ValueError("`least` must be as long as `greatest`")
 
 
-class Data(TypedDict):
-    """What the run is trained on."""
+class Data(Struct):
+    """What the run is trained on; {} where a version says it elsewhere."""
 
-    name: NotRequired[str]
-    origin: NotRequired[str]
-    folder: NotRequired[str | None]
-    fingerprint: NotRequired[str]
-    examples: NotRequired[dict[str, Count]]
-    kind: NotRequired[str]
-    x: NotRequired[Rows]
-    encoding: NotRequired[dict[str, Any] | None]
-    ranges: NotRequired[Ranges | None]
-    problem: NotRequired[Problem]
+    name: str | UnsetType = UNSET
+    origin: str | UnsetType = UNSET
+    folder: str | UnsetType | None = UNSET
+    fingerprint: str | UnsetType = UNSET
+    examples: dict[str, Count] | UnsetType = UNSET
+    kind: str | UnsetType = UNSET
+    x: Rows | UnsetType = UNSET
+    problem: Problem | UnsetType = UNSET
+    encoding: dict[str, Any] | None = None
+    ranges: Ranges | None = None
+
+    def __post_init__(self) -> None:
+        told = (
+            *(self.name, self.origin, self.folder, self.fingerprint),
+            *(self.examples, self.kind, self.x, self.problem),
+        )
+        if UNSET in told and any(each is not UNSET for each in told):
+            raise ValueError("it says but a part of what the data are")
+        if self.examples is not UNSET and "train" not in self.examples:
+            raise ValueError("`examples` must have those of `train`")
 
 
 class Topology(TypedDict):
