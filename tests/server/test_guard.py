@@ -1,5 +1,7 @@
 """Who may ask: a token, and names by which no web page gets here."""
 
+import asyncio
+
 import pytest
 from starlette.responses import PlainTextResponse
 
@@ -71,3 +73,47 @@ def test_a_page_whose_name_leads_here_is_refused(host, status):
         assert server.ask("/", headers={"Host": host}).status == status
     with guarded([], is_local=False, token=TOKEN) as server:
         assert server.ask("/", headers={"Host": host}).status == 200
+
+
+def unguarded(app, counted):
+    """Returns a guard that refuses nobody."""
+    return Guard(
+        app,
+        Settings((), is_local=False),
+        lambda *told: counted.append(told[:3]),
+    )
+
+
+async def unheard():
+    raise AssertionError("nothing is read")
+
+
+REQUEST = {"type": "http", "headers": []}
+
+
+def test_who_has_an_answer_finds_it_counted():
+    counted, at_end = [], []
+
+    async def send(message):
+        if not message.get("more_body", False) and "body" in message:
+            at_end.append(len(counted))
+
+    app = unguarded(PlainTextResponse("heard"), counted)
+    asyncio.run(app(REQUEST, unheard, send))
+    assert at_end == [1]
+    assert counted == [("", "other", 200)]
+
+
+def test_what_fails_before_its_answer_is_counted_as_500():
+    counted, sent = [], []
+
+    async def failing(scope, receive, send):
+        raise OSError
+
+    async def send(message):
+        sent.append(message)
+
+    with pytest.raises(OSError):
+        asyncio.run(unguarded(failing, counted)(REQUEST, unheard, send))
+    assert counted == [("", "other", 500)]
+    assert not sent

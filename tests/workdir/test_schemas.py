@@ -28,6 +28,7 @@ DATA = {
     "kind": "table",
     "x": {"dtype": "float32", "shape": [4]},
     "problem": PROBLEM,
+    "encoding": None,
 }
 BINS = {"name": "age", "start": 0, "words": [], "marks_missing": False}
 
@@ -56,7 +57,14 @@ BINS = {"name": "age", "start": 0, "words": [], "marks_missing": False}
             },
             "must be numbers, or all be texts",
         ),
-        (schemas.Data, {"name": "iris"}, "but a part of what the data are"),
+        *(
+            (
+                schemas.Data,
+                {name: DATA[name] for name in DATA if name != left_out},
+                "but a part of what the data are",
+            )
+            for left_out in DATA
+        ),
         (schemas.Data, DATA | {"examples": {"test": 3}}, "those of `train`"),
         (schemas.Count, 10**30, "<= 9223372036854775807"),
         (schemas.Fitted, {"score": 0.5}, "neither a score nor why"),

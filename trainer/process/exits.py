@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -37,6 +38,9 @@ _DISK_ERRORS = (
     errno.ESTALE,
 )
 
+# Workdirs that the command read and whose files have no checksums.
+_unsealed: set[str] = set()
+
 
 class UserError(Exception):
     """A mistake that the user can mend: told in one line, exit code 2."""
@@ -44,6 +48,11 @@ class UserError(Exception):
 
 class ClusterError(Exception):
     """A peer or the cluster failed: told in one line, exit code 75."""
+
+
+def note_unsealed(workdir: str) -> None:
+    """Notes a workdir without checksums: what fails after may be its fault."""
+    _unsealed.add(workdir)
 
 
 def tell(text: str) -> None:
@@ -70,9 +79,10 @@ def leave(code: int) -> NoReturn:
 def verb(run: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
     """Makes a command's `main` of it, whose every end is a code and a line.
 
-    A UserError is told, with code 2; a peer, a bucket or a disk that failed,
-    with code 75. Ctrl-C and a reader of stdout that leaves, such as `head`,
-    need no word: codes 130 and 141.
+    A UserError is told, with code 2, and so is any other error once files
+    without a checksum were read; a peer, a bucket or a disk that failed, with
+    code 75. Ctrl-C and a reader of stdout that leaves, such as `head`, need no
+    word: codes 130 and 141.
     """
 
     @functools.wraps(run)
@@ -88,6 +98,7 @@ def verb(run: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
 
 def _end_of(run: Callable[[list[str]], int], argv: list[str]) -> int:
     """Runs a command; returns its code, having told what went wrong."""
+    _unsealed.clear()
     try:
         code = _code_of(run, argv)
         sys.stdout.flush()
@@ -106,12 +117,25 @@ def _end_of(run: Callable[[list[str]], int], argv: list[str]) -> int:
         return READER_LEFT
     except Exception as error:
         if not is_of_disk(error):
-            raise
+            if not _unsealed:
+                raise
+            tell(_told_of_unsealed(error))
+            return MISTAKE
         tell(
             f"the disk failed: {error}; what was saved before stands, so"
             " mend it and start again"
         )
     return CLUSTER_FAILED
+
+
+def _told_of_unsealed(error: Exception) -> str:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"{type(error).__name__} at {os.path.basename(place.filename)}:"
+        f"{place.lineno} ({error}), while {' and '.join(sorted(_unsealed))}"
+        " was read: the files are of an earlier version of Strata, without"
+        " checksums, and may have been altered; restore them, or train again"
+    )
 
 
 def _code_of(run: Callable[[list[str]], int], argv: list[str]) -> int:

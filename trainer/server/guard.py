@@ -38,26 +38,36 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, code = time.perf_counter(), 500
+        began, code, is_counted = time.perf_counter(), 500, False
+
+        def count() -> None:
+            nonlocal is_counted
+            if is_counted:
+                return
+            is_counted = True
+            # Of paths that there are not nothing is kept, lest they be many.
+            asked: dict[str, Any] = scope.get("state", {})
+            self._count(
+                asked.get("model", ""),
+                asked.get("ask", "other"),
+                code,
+                time.perf_counter() - began,
+            )
 
         async def sent(message: Message) -> None:
             nonlocal code
             if message["type"] == "http.response.start":
                 code = message["status"]
+            elif not message.get("more_body", False):
+                # Before its end is sent: who has an answer finds it counted.
+                count()
             await send(message)
 
         refusal = self._refusal(scope)
         try:
             await (refusal or self._app)(scope, receive, sent)
         finally:
-            # Of paths that there are not nothing is kept, lest they be many.
-            counted: dict[str, Any] = scope.get("state", {})
-            self._count(
-                counted.get("model", ""),
-                counted.get("ask", "other"),
-                code,
-                time.perf_counter() - began,
-            )
+            count()
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         headers = dict(scope["headers"])

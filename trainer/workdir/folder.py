@@ -15,6 +15,7 @@ from trainer.config import Config
 from trainer.config.resume import changed_fields
 from trainer.config.validation import validate
 from trainer.config.values import from_dict
+from trainer.process.exits import note_unsealed
 from trainer.process.exits import UserError
 from trainer.storage import json_files
 from trainer.storage.files import sync_folder
@@ -84,8 +85,10 @@ class Workdir:
         """
         found = json_files.read(self.path / name, SCHEMAS[name])
         # `start` and all after it seal every file before there are sums.
-        if not found.is_sealed and (self.path / lines.SUMS).exists():
-            raise DamagedError("it has lost its checksum: it was altered")
+        if not found.is_sealed:
+            if (self.path / lines.SUMS).exists():
+                raise DamagedError("it has lost its checksum: it was altered")
+            note_unsealed(str(self.path))
         return found
 
     def read_config(self) -> Config | None:

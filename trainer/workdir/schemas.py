@@ -76,13 +76,13 @@ class Data(Struct):
     kind: str | UnsetType = UNSET
     x: Rows | UnsetType = UNSET
     problem: Problem | UnsetType = UNSET
-    encoding: dict[str, Any] | None = None
+    encoding: dict[str, Any] | UnsetType | None = UNSET
     ranges: Ranges | None = None
 
     def __post_init__(self) -> None:
         told = (
             *(self.name, self.origin, self.folder, self.fingerprint),
-            *(self.examples, self.kind, self.x, self.problem),
+            *(self.examples, self.kind, self.x, self.problem, self.encoding),
         )
         if UNSET in told and any(each is not UNSET for each in told):
             raise ValueError("it says but a part of what the data are")
