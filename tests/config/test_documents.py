@@ -70,6 +70,10 @@ def test_values_are_those_of_yaml_1_2(read, text, path, value):
         ("1: 2", "must hold fields with their values"),
         ("model: 3", "config.model=3 must be a ModelConfig"),
         ("model: {hidden_unit: 3}", "did you mean config.model.hidden_units?"),
+        # A property, a field of a tuple, and a tag of another type.
+        ("data: {augmentation: {distorts: true}}", "is not a field of"),
+        ("model: {hidden_units: {count: 3}}", "is not a field of"),
+        ("epochs: !!int [3]", "own.yaml cannot be read"),
         ("epoch: 3", "did you mean config.epochs?"),
         ("a: !!python/object:os.system x", "cannot be read"),
     ],

@@ -106,3 +106,11 @@ def test_a_run_that_learnt_once_is_not_at_chance():
     watch = Alerts()
     assert watch.of_guess(100, 1.0, 2.2, 2.3) == []
     assert watch.of_guess(900, 9.0, 2.4, 2.3) == []
+
+
+def test_a_loss_below_zero_that_wavers_is_none_that_diverges():
+    watch = Alerts()
+    for step, loss in enumerate((-145.0, -145.1, -144.9, -150.0, -120.0)):
+        assert watch.of_loss(step, loss) == []
+    (line,) = watch.of_loss(9, 10.0)
+    assert line.startswith("diverging at step 9")

@@ -50,6 +50,14 @@ def test_steps_that_are_never_taken_are_told(tmp_path, capsys):
     assert "no profile: this start took no step of 100 to 110" in printed
 
 
+def test_a_start_past_the_steps_says_so_once(tmp_path, capsys):
+    flags = [*FLAGS, f"--workdir={tmp_path}/run", "--config.log.every_steps=5"]
+    assert task.main([*flags, "--config.steps=20"]) == 0
+    capsys.readouterr()
+    assert task.main([*flags, "--profile_steps=1:2"]) == 0
+    assert capsys.readouterr().out.count("no profile:") == 1
+
+
 def test_the_stages_add_up_to_the_whole():
     secs = {"input_wait": 0.25, "dispatch": 0.5, "device": 0.1, "host": 0.15}
     lines = profile.describe(100, 110, 1.0, secs).splitlines()

@@ -84,6 +84,16 @@ def test_guessing_answers_the_commonest_class():
     assert found["guess"]["difference"] == 0.25
 
 
+def test_what_rows_count_is_in_the_loss_of_guessing():
+    problem, dataset, _ = settled("regression")
+    y = dataset.splits["train"].labels()
+    counts = np.zeros(len(y))
+    counts[:10] = 3.0
+    weighted = problem.guess_loss(y, counts)
+    assert weighted == pytest.approx(problem.guess_loss(y[:10]), rel=1e-5)
+    assert weighted != pytest.approx(problem.guess_loss(y), rel=1e-3)
+
+
 def test_guessing_a_value_explains_nothing():
     problem, dataset, _ = settled("regression")
     y = dataset.splits["test"].labels()

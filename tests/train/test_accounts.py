@@ -104,11 +104,11 @@ def test_speed_is_that_since_the_last_line():
     own_secs = np.array([0.25, 0.5], np.float32)
     # The first chunk compiles.
     clock.secs = {"compile": 5.0}
-    assert accounts.add_secs(own_secs) == {}
+    assert accounts.add_secs(own_secs, 1) == {}
     take(accounts, state, 1)
     clock.secs = {"compile": 5.0, "train": 2.0, "input_wait": 0.5}
     spent = {"train": 2.0, "input_wait": 0.5}
-    assert accounts.add_secs(own_secs) == spent
+    assert accounts.add_secs(own_secs, 1) == spent
     take(accounts, state, 1)
     clock.train_secs = 10.0
     _, speed, own = accounts.take_line()
@@ -117,9 +117,13 @@ def test_speed_is_that_since_the_last_line():
         "step_secs": 5.0,
         "input_wait_share": 0.05,
     }
-    assert own == {"worker_secs/0": 0.125, "worker_secs/1": 0.25}
+    # By the steps that were timed.
+    assert own == {"worker_secs/0": 0.25, "worker_secs/1": 0.5}
     clock.secs |= {"train": 3.0}
-    assert accounts.add_secs(np.zeros(0)) == {"train": 1.0, "input_wait": 0.0}
+    assert accounts.add_secs(np.zeros(0), 2) == {
+        "train": 1.0,
+        "input_wait": 0.0,
+    }
     take(accounts, state, 2)
     clock.train_secs = 12.0
     _, speed, own = accounts.take_line()

@@ -96,5 +96,5 @@ def _yaml(text: str) -> Any:
         Loader.add_constructor(f"tag:yaml.org,2002:{name}", construct)
     try:
         return yaml.load(text, Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, TypeError) as error:  # a tag of another type
         raise ValueError(str(error)) from None

@@ -73,7 +73,7 @@ def assign(section: Any, values: dict[str, Any], prefix: str = "") -> None:
         holder = section
         for parent in parents:
             holder = getattr(holder, parent, None)
-        if not hasattr(holder, name):
+        if not _is_field(holder, name):
             raise unknown_field(prefix + path)
         if isinstance(value, dict):
             assign(getattr(holder, name), value, f"{prefix}{path}.")
@@ -81,6 +81,13 @@ def assign(section: Any, values: dict[str, Any], prefix: str = "") -> None:
             setattr(
                 holder, name, tuple(value) if isinstance(value, list) else value
             )
+
+
+def _is_field(holder: Any, name: str) -> bool:
+    """Whether a section has such a field; a property of it is none."""
+    if not dataclasses.is_dataclass(holder):
+        return False
+    return name in {field.name for field in dataclasses.fields(holder)}
 
 
 def _check_retired(path: str, value: Any) -> None:

@@ -133,10 +133,9 @@ def _weights(split: Split) -> tf.Tensor | None:
     Returns:
       float32 [rows of x]; None where each counts as much.
     """
-    if split.weights is None:
+    if split.weights is None or (own := split.row_weights()) is None:
         return None
-    where = slice(None) if split.rows is None else split.rows
-    mean = split.weights[where].mean()
+    mean = own.mean()
     return tf.constant((split.weights / (mean or 1.0)).astype(np.float32))
 
 

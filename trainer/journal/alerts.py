@@ -59,7 +59,9 @@ class Alerts:
         least, least_step = self._least_loss, self._least_step
         if loss < least:
             self._least_loss, self._least_step = loss, step
-        if loss <= max(LOSS_RATIO * least, self._first_loss):
+        # By distances: a loss may be below 0.
+        allowed = max((LOSS_RATIO - 1) * abs(least), self._first_loss - least)
+        if not loss - least > allowed:
             return []
         return self._once(
             "diverging",

@@ -86,6 +86,7 @@ class Profile:
         if self._began is None:
             first, last = self._steps
             print(f"no profile: this start took no step of {first} to {last}")
+            self._steps = None
             return
         first, began, since = self._began
         wall_secs = time.perf_counter() - began

@@ -342,22 +342,32 @@ class Problem:
         """
         return self.as_outputs(y).mean(axis=0)
 
-    def guess_loss(self, y: np.ndarray) -> float:
+    def guess_loss(
+        self, y: np.ndarray, row_weights: np.ndarray | None = None
+    ) -> float:
         """Returns the mean loss of `guess`, over up to 10,000 of the rows.
 
         Args:
           y: of the training rows.
+          row_weights: float64 [rows], what each counts in the loss; None where
+            all count as much.
         """
         import tensorflow as tf
 
-        some = y[evenly_spaced(len(y), MOST_GUESSED_ROWS)]
-        weights = self.row_weights(some)
+        taken = evenly_spaced(len(y), MOST_GUESSED_ROWS)
+        some = y[taken]
+        counts = np.ones(len(some))
+        if row_weights is not None:
+            counts = row_weights[taken] / (row_weights.mean() or 1.0)
+        weights = self.row_weights(some) * counts
+        if not weights.any():
+            return 0.0
         mean = weights @ self.as_outputs(some) / weights.sum()
         outputs = np.float32(self.in_loss_units(mean))
         targets = self.targets(tf.constant(some))
         told = np.broadcast_to(outputs, (len(some), self.outputs))
         losses = self.row_losses(targets, tf.constant(told))
-        return float(tf.reduce_mean(losses))
+        return float(np.mean(losses.numpy() * counts))
 
     def row_sums(self, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
         """Returns what `batch_sums` adds up, in NumPy: float64 [rows, sums]."""

@@ -22,7 +22,7 @@ WORDS = {
     "look": "looking at gradients",
     "redone": "steps taken again",
     "downtime": "not running",
-    PAUSED: "machine asleep",
+    PAUSED: "paused",
     "other": "all else",
 }
 # Below it two clocks that are read one after the other differ by chance.

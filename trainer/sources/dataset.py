@@ -49,6 +49,12 @@ class Split:
         """Returns the split's labels in order, [examples, ...]."""
         return self.y if self.rows is None else self.y[self.rows]
 
+    def row_weights(self) -> np.ndarray | None:
+        """Returns what its rows count: float64 [examples] in order, or None."""
+        if self.weights is None or self.rows is None:
+            return self.weights
+        return self.weights[self.rows]
+
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:

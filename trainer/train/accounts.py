@@ -46,15 +46,16 @@ class Accounts:
         self._clock, self._state = clock, state
         self.examples = self.steps = 0
         self._bar_sums, self._bar_examples = np.zeros(0), 0
-        self._worker_secs = np.zeros(workers)
+        self._worker_secs, self._timed_steps = np.zeros(workers), 0
         self._since_chunk, self._since_line = Since(), Since()
 
-    def add_secs(self, own_secs: np.ndarray) -> dict[str, float]:
+    def add_secs(self, own_secs: np.ndarray, steps: int) -> dict[str, float]:
         """Takes in the time of the chunk that has just ended.
 
         Args:
           own_secs: float32 [workers], what each one's replicas spent on their
             own work; [0] for a single replica.
+          steps: of the chunk.
 
         Returns:
           Seconds of "train" and "input_wait" in it; {} of the first chunk,
@@ -65,6 +66,7 @@ class Accounts:
         if not spent["train"]:
             return {}
         self._worker_secs += own_secs if own_secs.size else 0
+        self._timed_steps += steps
         return spent
 
     def add(self, sums: np.ndarray) -> None:
@@ -126,12 +128,12 @@ class Accounts:
             "input_wait_share": grown["wait"] / secs,
         }
         own = {
-            f"worker_secs/{i}": own_secs / steps
+            f"worker_secs/{i}": own_secs / self._timed_steps
             for i, own_secs in enumerate(self._worker_secs.tolist())
             if own_secs
         }
         values = self._values(state.sums, state.examples)
-        self._worker_secs[:] = 0
+        self._worker_secs[:], self._timed_steps = 0, 0
         state.sums, state.examples = [], 0
         return values, speed, own
 

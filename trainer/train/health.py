@@ -41,6 +41,7 @@ class Health:
         self._global_batch_size = global_batch_size
         self._steps_per_epoch = steps_per_epoch
         self._guess_loss = functools.cache(guess_loss)
+        self._most_examples = 0
 
     def of_chunk(
         self,
@@ -72,8 +73,18 @@ class Health:
             self._warn(step, lines)
         self._warn(step, self._alerts.of_traces(step, traces))
 
-    def of_loss(self, step: int, loss: float) -> None:
-        """Looks at the mean training loss of an interval of steps."""
+    def of_loss(self, step: int, loss: float, examples: int) -> None:
+        """Looks at the mean training loss of an interval of steps.
+
+        Args:
+          step: global steps done.
+          loss: of the interval.
+          examples: rows that it is the mean of. An interval of few beside
+            others is left out: an epoch's last one may be of a single row.
+        """
+        self._most_examples = max(self._most_examples, examples)
+        if 2 * examples < self._most_examples:
+            return
         self._warn(step, self._alerts.of_loss(step, loss))
         epochs = step / self._steps_per_epoch
         lines = self._alerts.of_guess(step, epochs, loss, self._guess_loss())

@@ -75,6 +75,7 @@ def opened(
                 guess_loss=functools.partial(
                     job.problem.guess_loss,
                     job.dataset.splits["train"].labels(),
+                    job.dataset.splits["train"].row_weights(),
                 ),
             ),
             scoring=Scoring(

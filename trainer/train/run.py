@@ -115,7 +115,7 @@ class Run:
         self.state.step += len(sums)
         step = self.state.step
         self.watchdog.beat(step)
-        spent = self.accounts.add_secs(own_secs)
+        spent = self.accounts.add_secs(own_secs, len(sums))
         self.health.of_chunk(step, len(sums), own_secs, spent, traces)
         self.accounts.add(sums)
         if self.epochs.is_epoch_end(step):
@@ -155,8 +155,9 @@ class Run:
 
     def _tell_train_line(self, learning_rate: float) -> None:
         step = self.state.step
+        examples = self.state.examples
         values, speed, worker_secs = self.accounts.take_line()
-        self.health.of_loss(step, values["loss"])
+        self.health.of_loss(step, values["loss"], examples)
         extra = {
             "learning_rate": learning_rate,
             **speed,
