@@ -23,6 +23,12 @@ def test_scores_come_with_their_rows():
     ]
 
 
+def test_a_start_without_a_step_has_no_speed():
+    result = {"goodput": {"setup": 3.0}, "examples_per_sec": 0.0}
+    *_, last = ending.spent(result, step_secs=0.24).splitlines()
+    assert last == "speed  no step was left to take"
+
+
 def test_where_the_time_went_is_said_in_words():
     secs = {"train": 60.0, "setup": 30.0, "input_wait": 0.1, "paused": 0.01}
     result = {"goodput": secs, "examples_per_sec": 56_476.2}

@@ -59,11 +59,14 @@ def spent(result: dict[str, Any], *, step_secs: float) -> str:
       step_secs: mean seconds of a training step in this process.
     """
     secs = result["goodput"]
-    speed = f"{result['examples_per_sec']:,.0f} rows/s"
+    speed = "no step was left to take"
+    if result["examples_per_sec"]:
+        rows = f"{result['examples_per_sec']:,.0f} rows/s"
+        speed = f"{rows}, {1e3 * step_secs:.3g} ms a step"
     return lay_out(
         [
             ["time", f"{clock.described(secs)}: {clock.listed(secs)}"],
-            ["speed", f"{speed}, {1e3 * step_secs:.3g} ms a step"],
+            ["speed", speed],
         ],
         left=2,
     )
