@@ -126,6 +126,23 @@ def test_values_are_shown_where_rows_have_them():
     assert shown == ["often", *(f"text {i:02}" for i in range(9))]
 
 
+def test_a_column_that_is_empty_in_all_rows_is_left_out():
+    class Blind:
+        parameters = 3
+
+        def outputs(self, x):
+            return MODEL.predict(np.nan_to_num(x))[:, None]
+
+    x = X.copy()
+    x[:, 2] = np.nan
+    problem, dataset = settled(x)
+    found = explanations.explain(problem, dataset, "test", Blind())
+    assert [row["column"] for row in found["dependence"]] == [
+        *("column 0", "column 1")
+    ]
+    assert len(found["importance"]) == 3
+
+
 def test_times_are_told_as_people_write_them():
     problem, _ = settled()
     start = np.datetime64("2024-01-01", "us")

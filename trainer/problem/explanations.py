@@ -5,6 +5,7 @@ estimator whose features are columns; here a column may be several features,
 and its import would cost more than all that is done with it.
 """
 
+import itertools
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
@@ -108,7 +109,10 @@ def explain(
     x = held.x[some if held.rows is None else held.rows[some]]
     found = importance(problem, x, truth, probe, columns)
     named = {column.name: column for column in columns}
-    shown = [named[row["column"]] for row in found[:MOST_SHOWN]]
+    told = (named[row["column"]] for row in found)
+    # A column that is empty in all of these rows has no value to show.
+    some_told = (c for c in told if len(grid(c.shown(x[:, c.place]))))
+    shown = itertools.islice(some_told, MOST_SHOWN)
     return {
         "rows": rows,
         "metric": problem.score,
