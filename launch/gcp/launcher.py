@@ -257,13 +257,16 @@ class Launcher:
         return code
 
     def _end(self, code: int) -> int:
-        """Fetches the results, removes all machines; returns the exit code."""
-        with contextlib.suppress(GcloudError, UserError):
-            self.control.fetch()
+        """Removes all machines, fetches the results; returns the exit code."""
+        # Machines are paid for while results, in the bucket, can wait.
         remaining = self._fleet.remove()
-        if not remaining:
-            say("no machine is left")
-            return code
         for line in remaining:
             tell(f"LEFT BEHIND, and paid for: {line}")
-        return code or FAILED
+        if not remaining:
+            say("no machine is left")
+        try:
+            with contextlib.suppress(GcloudError, UserError):
+                self.control.fetch()
+        except OSError as error:
+            say(f"results stay in {self._request.workdir}: {error}")
+        return code or FAILED if remaining else code
