@@ -7,7 +7,9 @@ import pytest
 from tests.launch.gcp.example import GPU
 from tests.launch.gcp.example import TRAINER
 from trainer.launch.gcp import flags
+from trainer.launch.gcp.client import Answer
 from trainer.launch.gcp.client import Client
+from trainer.launch.gcp.client import GcloudError
 from trainer.launch.gcp.launcher import Launcher
 from trainer.launch.supervise.signals import Signals
 
@@ -31,3 +33,19 @@ def test_machines_are_removed_before_results_are_fetched(
     first, second = capsys.readouterr().err.splitlines()
     assert "no machine is left" in first
     assert "results stay in gs://mine/mnist" in second
+
+
+@pytest.mark.parametrize("text", ['{"code": 0}', None])
+def test_an_earlier_outcome_that_stays_ends_the_start(
+    text, launcher, monkeypatch
+):
+    """The others of what is removed are missing, as a rule."""
+    told = "403; The following URLs matched no objects or files: setup.log"
+    monkeypatch.setattr(Client, "ask", lambda *_: Answer(1, "", told))
+    monkeypatch.setattr(Client, "need", lambda *_: "")
+    monkeypatch.setattr(Client, "read", lambda *_: text)
+    if text is None:
+        launcher.control.prepare(has_code=True)
+        return
+    with pytest.raises(GcloudError, match="earlier start"):
+        launcher.control.prepare(has_code=True)
