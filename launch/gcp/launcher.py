@@ -169,9 +169,9 @@ class Launcher:
     def _make_in(self, zone: str, names: list[str]) -> str | None:
         """Makes machines in a zone; returns why there are none, or None."""
         left_secs = self._left_secs()
-        file = self.control.keep(*plan.handed(self._request, zone))
-        say(f"making {', '.join(names)} in {zone}")
         limited = self._request.lasting(left_secs)
+        file = self.control.keep(*plan.handed(limited, zone))
+        say(f"making {', '.join(names)} in {zone}")
         answer = self._fleet.make(limited, zone, names, file)
         if self._signals.received:
             raise LeavingError

@@ -7,11 +7,13 @@ import pytest
 from tests.launch.gcp.example import GPU
 from tests.launch.gcp.example import TRAINER
 from trainer.launch.gcp import flags
+from trainer.launch.gcp import plan
 from trainer.launch.gcp.client import Answer
 from trainer.launch.gcp.client import Client
 from trainer.launch.gcp.client import GcloudError
 from trainer.launch.gcp.launcher import Launcher
 from trainer.launch.supervise.signals import Signals
+from trainer.process.moments import boot_secs
 
 
 @pytest.fixture
@@ -49,3 +51,20 @@ def test_an_earlier_outcome_that_stays_ends_the_start(
         return
     with pytest.raises(GcloudError, match="earlier start"):
         launcher.control.prepare(has_code=True)
+
+
+def test_machines_made_again_are_handed_the_rest_of_the_time(
+    launcher, monkeypatch
+):
+    """By all of them: a TPU's script and Vertex AI's job hold the limit."""
+    handed = []
+
+    def note(request, zone):
+        handed.append(request.max_secs)
+        return "startup.sh", ""
+
+    monkeypatch.setattr(plan, "handed", note)
+    monkeypatch.setattr(launcher._fleet, "make", lambda *_: None)
+    launcher._deadline = boot_secs() + 3600
+    assert launcher._make_in("us-central1-a", ["mnist-0"]) is None
+    assert 3500 < handed[0] <= 3600
