@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from trainer.launch.supervise.trainer import newest_step
+from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
 from trainer.process.output import worker_log
 from trainer.storage import json_files
@@ -90,7 +91,7 @@ def _is_held(lock: LockFile, holder: dict[str, Any]) -> bool:
     if holder.get("host") in (None, socket.gethostname()):
         try:
             lock.check_free()
-        except UserError:
+        except (ClusterError, UserError):
             return True
         return False
     # Of another host, on a file system that may not pass the lock on.

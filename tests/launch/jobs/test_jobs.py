@@ -139,6 +139,13 @@ def test_a_lock_of_another_host_counts_while_it_is_touched(tmp_path):
     assert not look(tmp_path / "one").is_held
 
 
+def test_a_run_is_seen_from_within_an_allocation(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    make_run(tmp_path / "one")
+    with held(tmp_path / "one"):
+        assert look(tmp_path / "one").is_held
+
+
 def test_its_supervisor_is_seen_by_its_words(tmp_path, monkeypatch):
     make_run(tmp_path / "one")
     with held(tmp_path / "one"):
