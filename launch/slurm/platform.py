@@ -21,8 +21,8 @@ from trainer.process.programs import complaint
 from trainer.process.programs import finish
 
 NAME = "slurm"
-# Number, name, state, start, hosts, their count.
-_FORMAT = "%i|%j|%T|%S|%N|%D"
+# Number, state, start, hosts, their count, and the name, which may hold a |.
+_FORMAT = "%i|%T|%S|%N|%D|%j"
 _OURS = "strata-"
 
 
@@ -42,7 +42,7 @@ def find(runs: Sequence[Run]) -> list[Job]:
     numbered = {read(r.workdir / FILE, Stored).get("job"): r for r in runs}
     found = []
     for line in done.stdout.splitlines():
-        number, name, state, start, hosts, count = line.split("|")
+        number, state, start, hosts, count, name = line.split("|", 5)
         run = numbered.get(number)
         if run is None and not name.startswith(_OURS):
             continue

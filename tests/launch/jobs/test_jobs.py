@@ -171,9 +171,9 @@ def test_slurms_jobs_are_those_of_squeue(
     slurm = {"job": "1200", "step": 0, "failures": 0, "is_running": True}
     (tmp_path / "runs/one/slurm.json").write_text(json.dumps(sealed(slurm)))
     lines = (
-        "1200|mine|RUNNING|2026-01-01T00:00:00|n[1-2]|2",
-        "1201|strata-digits|PENDING|N/A||2",
-        "1202|others|RUNNING|2026-01-01T00:00:00|n3|1",
+        "1200|RUNNING|2026-01-01T00:00:00|n[1-2]|2|mine|yours",
+        "1201|PENDING|N/A||2|strata-digits",
+        "1202|RUNNING|2026-01-01T00:00:00|n3|1|others",
     )
     said = "\\n".join(lines)
     script = f'printf "{said}\\n"'
@@ -185,7 +185,7 @@ def test_slurms_jobs_are_those_of_squeue(
         "slurm/1200",
         "slurm/1201",
     ]
-    assert "n[1-2], mine" in told[1]
+    assert "n[1-2], mine|yours" in told[1]
     assert told[1].endswith("100")
     assert "waiting" in told[2]
     assert command.main(["stop", "slurm/1200"]) == 0
