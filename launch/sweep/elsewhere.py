@@ -50,7 +50,7 @@ def on_slurm(
       UserError: a flag of the launcher is unknown or of the wrong kind, or
         Slurm refuses the job.
     """
-    asked, rest = slurm.read_flags(shlex.split(wanted.launcher_flags))
+    asked, rest = slurm.read_flags(_flags(wanted))
     _check_nothing_left(rest)
     asked.name = asked.name or _name(workdir)
     asked.requeue = True
@@ -80,7 +80,7 @@ def on_kubernetes(
     Raises:
       UserError: a flag of the launcher is unknown or of the wrong kind.
     """
-    flags = [f"--name={_name(workdir)}", *shlex.split(wanted.launcher_flags)]
+    flags = [f"--name={_name(workdir)}", *_flags(wanted)]
     asked, rest = kubernetes.read_flags(flags)
     _check_nothing_left(rest)
     if asked.nodes > 1 or asked.apply:
@@ -112,6 +112,14 @@ def on_kubernetes(
     container["args"] = [word.replace("$", "$$") for word in own]
     print(to_yaml([policy, job]), end="")
     return DONE
+
+
+def _flags(wanted: argparse.Namespace) -> list[str]:
+    """Returns the launcher's flags, taken apart as by a shell."""
+    try:
+        return shlex.split(wanted.launcher_flags)
+    except ValueError as error:
+        raise UserError(f"--launcher_flags: {error}") from None
 
 
 def _check_nothing_left(rest: list[str]) -> None:

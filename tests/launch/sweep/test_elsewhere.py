@@ -84,6 +84,8 @@ def test_kubernetes_is_handed_an_indexed_job():
         (("--launcher=slurm", "--launcher_flags=--tim=3"), "--time"),
         (("--launcher=slurm", "--launcher_flags=--nodes=2"), "--nodes"),
         (("--launcher=slurm", "--launcher_flags=-- a"), "no flag of the"),
+        (("--launcher=slurm", "--launcher_flags='a"), "No closing quotation"),
+        (("--launcher=kubernetes", "--launcher_flags='a"), "No closing"),
         (("--launcher=kubernetes",), "--image"),
         (("--launcher=kubernetes", f"{POD} --nodes=2"), "--nodes"),
         (("--launcher=kubernetes", f"{POD} --kind=jobset", SHARED), "a JobSet"),
