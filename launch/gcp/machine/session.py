@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 from typing import IO
 
@@ -23,6 +24,8 @@ from trainer.launch.supervise.policy import FINAL
 from trainer.launch.supervise.policy import shell_code
 from trainer.launch.supervise.signals import Signals
 from trainer.launch.tpu import tpu_environment
+from trainer.process.exits import CLUSTER_FAILED
+from trainer.process.exits import ClusterError
 from trainer.process.exits import DONE
 from trainer.process.exits import MISTAKE
 from trainer.process.exits import STOPPED
@@ -31,6 +34,8 @@ from trainer.process.programs import CHANGE_SECS
 from trainer.process.programs import finish
 
 LOG_SECS = 30.0
+# After each try to read the job's secret.
+SECRET_DELAYS_SECS = (2.0, 8.0, 32.0, 0.0)
 # A TPU that hangs as it is initialised is told of by nothing else.
 PREFLIGHT_SECS = 300.0
 CODE_FILE = "exit_code"
@@ -75,11 +80,15 @@ class Session:
                 # What the machine before this one said.
                 run(self._cp(self._stored_log, str(self._log)))
             with open(self._log, "ab", buffering=0) as log:
-                code = self._preflight(log)
-                if code == DONE and not signals.received:
-                    code = self._train(log, signals)
-                elif code == DONE:
-                    code = STOPPED  # No step was taken.
+                try:
+                    code = self._preflight(log)
+                    if code == DONE and not signals.received:
+                        code = self._train(log, signals)
+                    elif code == DONE:
+                        code = STOPPED  # No step was taken.
+                except ClusterError as error:
+                    log.write(f"strata: {error}\n".encode())
+                    code = CLUSTER_FAILED
         self._copy_log()
         self._note(code, is_told=bool(signals.received))
         return code
@@ -102,7 +111,14 @@ class Session:
     def _secret(self) -> str:
         """Returns what all machines of the job are told, and none else."""
         words = gcloud.read(None, f"{self._job['control']}/secret")
-        return finish(words, ASK_SECS).stdout.strip()
+        for delay_secs in SECRET_DELAYS_SECS:
+            done = finish(words, ASK_SECS)
+            if done.returncode == 0 and done.stdout.strip():
+                return done.stdout.strip()
+            time.sleep(delay_secs)
+        raise ClusterError(
+            f"no secret of the job: {done.stderr.strip()[-300:]}"
+        )
 
     def _preflight(self, log: IO[bytes]) -> int:
         """Tries the TPU for seconds, before anything is waited for."""

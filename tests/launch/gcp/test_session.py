@@ -101,6 +101,26 @@ def test_machines_read_the_jobs_secret_from_its_folder(tmp_path, monkeypatch):
     assert len(asked) == 1
 
 
+def test_a_machine_without_the_jobs_secret_trains_nothing(
+    tmp_path, monkeypatch
+):
+    asked = []
+
+    def finish(words, limit_secs):
+        asked.append(words)
+        return subprocess.CompletedProcess(words, 1, "", "ERROR: 503")
+
+    monkeypatch.setattr(session, "finish", finish)
+    monkeypatch.setattr(session, "run", recorder([], 0))
+    monkeypatch.setattr(session, "SECRET_DELAYS_SECS", (0.0, 0.0))
+    environment = {"STRATA_ADDRESSES": "job-0:2222,job-1:2222"}
+    one = session.Session(job(environment=environment), tmp_path)
+    assert one.run() == CLUSTER_FAILED
+    assert len(asked) == 2
+    log = (tmp_path / "log-0.txt").read_text()
+    assert log == "strata: no secret of the job: ERROR: 503\n"
+
+
 def recorder(ran, code):
     """Returns a `run` that notes its words, and answers with a code."""
 
