@@ -1,5 +1,6 @@
 """The end of a sweep: its winner, scored once on the test rows."""
 
+import hashlib
 import math
 import os
 import pathlib
@@ -110,11 +111,17 @@ def finish(
     value = sealed({"members": kept})
     write_atomically(workdir / ENSEMBLE_FILE, to_json(value))
     if len(kept) > 1:
-        name = f"{best.number:04d}_mean_of_{len(kept)}"
+        name = f"{best.number:04d}_{mean_name(kept)}"
         found = _test(plan, trainers, workdir, pathlib.PurePath(), name)
         outcome["kept_test"] = found["evaluation"]["test"].get(plan.metric)
     write_outcome(workdir, outcome)
     return outcome
+
+
+def mean_name(kept: list[str]) -> str:
+    """Names the mean of runs; others that are as many have another name."""
+    digest = hashlib.sha256("\n".join(kept).encode()).hexdigest()
+    return f"mean_of_{len(kept)}_{digest[:8]}"
 
 
 def _test(

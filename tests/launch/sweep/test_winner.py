@@ -1,0 +1,73 @@
+"""The end of a sweep."""
+
+import json
+import pathlib
+
+from trainer.launch.sweep import winner
+from trainer.launch.sweep.plan import Member
+
+
+class Ranked:
+    """A search whose best trials are told."""
+
+    def __init__(self, *numbers):
+        self._trials = [Trial(number) for number in numbers]
+
+    def best(self):
+        return self._trials[0]
+
+    def ranked(self):
+        return self._trials
+
+    def trials(self):
+        return []
+
+    def values_of(self, trial):
+        return {}
+
+
+class Trial:
+    def __init__(self, number):
+        self.number = number
+
+
+class Planned:
+    metric = "accuracy"
+    data_dir = None
+    members = (Member(),)
+
+    def folder(self, number, member):
+        return pathlib.PurePath(f"trials/{number:04d}")
+
+
+class Scorer:
+    """Scores each run that it is asked for by how many it was asked for."""
+
+    def __init__(self):
+        self.count = 0
+
+    def run(self, words, folder):
+        self.count += 1
+        found = {"test": {"accuracy": self.count}}
+        (output,) = [w for w in words if w.startswith("--output=")]
+        text = json.dumps({"evaluation": found, "intervals": {}})
+        pathlib.Path(output.partition("=")[2]).write_text(text)
+        return 0
+
+
+def test_another_mean_of_as_many_is_scored_anew(tmp_path, monkeypatch):
+    """As where more trials changed who is kept beside the best one."""
+    monkeypatch.setattr(winner, "score_of", lambda *_: 0.5)
+    monkeypatch.setattr(winner, "write_outcome", lambda *_: None)
+    monkeypatch.setattr(winner, "counts_of", lambda _: {})
+    scorer = Scorer()
+
+    def score(*numbers):
+        ranked = Ranked(*numbers)
+        return winner.finish(Planned(), ranked, scorer, tmp_path, keep=2)
+
+    assert score(0, 1)["kept_test"] == 2
+    assert score(0, 2)["kept_test"] == 3
+    last = score(0, 1)
+    assert last["kept_test"] == 2
+    assert last["looks"] == 1
