@@ -186,7 +186,7 @@ def _finish(
         scores = refit.refit(plan, outcome, trainers, workdir)
         print(
             f"refit on all rows but the test's: test {plan.metric}"
-            f" {scores[plan.metric]:.4f}; {workdir / refit.FOLDER}",
+            f" {scores[plan.metric]:.4f}; {refit.folder_of(outcome, workdir)}",
             flush=True,
         )
 

@@ -50,7 +50,7 @@ def refit(
       ClusterError: it did not come to its end.
       Stopped: it was told to stop, and goes on another time.
     """
-    folder = workdir / FOLDER / f"{outcome['trial']:04d}"
+    folder = folder_of(outcome, workdir)
     if not is_done(folder):
         steps = length_of([workdir / name for name in outcome["members"]])
         fields = {**outcome["fields"], **WITHOUT, "steps": steps}
@@ -62,6 +62,11 @@ def refit(
                 f" {code}); see {folder / 'logs'}, and start again"
             )
     return stored_run.read(folder).result["evaluation"]["test"]
+
+
+def folder_of(outcome: Outcome, workdir: pathlib.Path) -> pathlib.Path:
+    """Names the run's folder in a sweep's."""
+    return workdir / FOLDER / f"{outcome['trial']:04d}"
 
 
 def length_of(folders: list[pathlib.Path]) -> int:

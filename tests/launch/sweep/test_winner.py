@@ -1,8 +1,10 @@
 """The end of a sweep."""
 
+import argparse
 import json
 import pathlib
 
+from trainer.launch.sweep import __main__ as sweep
 from trainer.launch.sweep import winner
 from trainer.launch.sweep.plan import Member
 
@@ -53,6 +55,18 @@ class Scorer:
         text = json.dumps({"evaluation": found, "intervals": {}})
         pathlib.Path(output.partition("=")[2]).write_text(text)
         return 0
+
+
+def test_the_folder_of_the_run_on_all_rows_is_told(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(winner, "finish", lambda *_, **__: {"trial": 7})
+    monkeypatch.setattr(winner, "told", lambda *_: "")
+    monkeypatch.setattr(sweep.page, "write", lambda *_: None)
+    monkeypatch.setattr(sweep.refit, "refit", lambda *_: {"accuracy": 0.5})
+    wanted = argparse.Namespace(keep=1, refit=True)
+    sweep._finish(Planned(), None, None, tmp_path, wanted)
+    assert f"{tmp_path}/refit/0007\n" in capsys.readouterr().out
 
 
 def test_another_mean_of_as_many_is_scored_anew(tmp_path, monkeypatch):
