@@ -23,6 +23,7 @@ import socket
 import subprocess
 import threading
 import time
+import weakref
 from collections.abc import Collection
 from collections.abc import Mapping
 from types import TracebackType
@@ -35,7 +36,7 @@ from trainer.process.surroundings import module_command
 class Child:
     """A command that runs in a child of a `Warm`.
 
-    Several threads may send it signals; one waits for it.
+    Several threads may send it signals and wait for it.
     """
 
     def __init__(self, status: int, warm: "subprocess.Popen[bytes]") -> None:
@@ -45,7 +46,9 @@ class Child:
           status: a pipe by which its pid comes, and then its exit code.
           warm: the process that forks it.
         """
-        self._status = open(status, "rb", buffering=0)  # noqa: SIM115
+        self._status = status
+        # No sooner: another thread may be about to listen to its number.
+        weakref.finalize(self, os.close, status)
         self._warm = warm
         self._told = b""
         self._code: int | None = None
@@ -74,10 +77,12 @@ class Child:
             if timeout_secs is not None:
                 passed_secs = time.monotonic() - began
                 left_secs = max(timeout_secs - passed_secs, 0.0)
-            if not select.select([self._status], [], [], left_secs)[0]:
+            if not _has_data(self._status, left_secs):
                 return None
             with self._turn:
-                self._hear(self._status.read(64))
+                # Another thread may have heard meanwhile what woke this one.
+                if self._code is None and _has_data(self._status):
+                    self._hear(os.read(self._status, 64))
         return self._code
 
     def _hear(self, data: bytes) -> None:
@@ -86,7 +91,6 @@ class Child:
         self._pid = int(first)
         if others or not data:
             self._code = int(others[0]) if others else -signal.SIGKILL
-            self._status.close()
         elif self._pid:
             for number in self._early:
                 self._kill(number)
@@ -111,6 +115,10 @@ class Child:
     def _kill(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._pid, number)
+
+
+def _has_data(descriptor: int, secs: float | None = 0.0) -> bool:
+    return bool(select.select([descriptor], [], [], secs)[0])
 
 
 class Warm:

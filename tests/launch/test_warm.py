@@ -10,6 +10,7 @@ import pytest
 
 from tests import processes
 from tests.fork_server import ROOT
+from trainer.launch.warm import Child
 from trainer.launch.warm import Warm
 
 MODULE = "tests.faults.told"
@@ -47,6 +48,27 @@ def waiting(warm, **how):
         child.wait(0.01)
     assert int(line.split()[1]) == child.pid
     return child, out
+
+
+@pytest.mark.parametrize("told", [b"7\n", b"7\n3\n"])
+def test_what_another_thread_heard_is_not_waited_for(told, monkeypatch):
+    reading, writing = os.pipe()
+    child = Child(reading, None)
+    real = select.select
+    heard = []
+
+    def second(*words):
+        found = real(*words)
+        if not heard:
+            heard.append(True)
+            assert child.poll() == (3 if told.endswith(b"3\n") else None)
+        return found
+
+    os.write(writing, told)
+    monkeypatch.setattr(select, "select", second)
+    child.wait(0.05)
+    assert child.pid == 7
+    os.close(writing)
 
 
 @imports
