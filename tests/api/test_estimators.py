@@ -109,6 +109,20 @@ def test_a_fit_is_a_run_of_the_same_config(tmp_path):
     )
 
 
+def test_a_seed_may_be_a_number_of_numpys():
+    x, y = np.eye(4), [0, 1, 0, 1]
+    for kind in (np.int64, np.uint32):
+        seed = kind(3)
+        found = trainer.MLPClassifier(**SHORT, random_state=seed).fit(x, y)
+        alike = trainer.MLPClassifier(**SHORT, random_state=3).fit(x, y)
+        np.testing.assert_array_equal(
+            found.predict_proba(x), alike.predict_proba(x)
+        )
+    for none in (-1, 2**64):
+        with pytest.raises(ValueError, match="random_state"):
+            trainer.MLPClassifier(**SHORT, random_state=none).fit(x, y)
+
+
 def test_frames_pipelines_and_what_scikit_learn_does_with_them():
     frame, y = load_breast_cancer(return_X_y=True, as_frame=True)
     names = np.array(["malignant", "benign"])[y]

@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,8 @@ def waiting(warm, **how):
 @pytest.mark.parametrize("told", [b"7\n", b"7\n3\n"])
 def test_what_another_thread_heard_is_not_waited_for(told, monkeypatch):
     reading, writing = os.pipe()
-    child = Child(reading, None)
+    warm: Any = None
+    child = Child(reading, warm)
     real = select.select
     heard = []
 

@@ -61,6 +61,7 @@ def test_a_token_must_be_borne_but_by_probes_and_the_page():
     [
         ("127.0.0.1:8501", 200),
         ("localhost", 200),
+        ("LOCALHOST:8501", 200),
         ("[::1]:8501", 200),
         ("192.168.7.7:80", 200),
         ("evil.example", 421),

@@ -126,8 +126,12 @@ def test_metadata_tells_the_tensors(server):
     told = server.ask("/v2/models/flowers/versions/0").value
     assert [part["name"] for part in told["inputs"]] == ["size", "colour"]
     assert server.ask("/v2").value["extensions"] == ["binary_tensor_data"]
-    for path in ("/v2/health/live", "/v2/health/ready", f"{DIGITS}/ready"):
-        assert server.ask(path).status == 200
+    for path, body in (
+        ("/v2/health/live", {"live": True}),
+        ("/v2/health/ready", {"ready": True}),
+        (f"{DIGITS}/ready", {"name": DIGITS.rpartition("/")[2], "ready": True}),
+    ):
+        assert server.ask(path).value == body
     assert server.ask("/v2/models/none/ready").status == 404
 
 
@@ -148,7 +152,10 @@ SIZE = {"parameters": {"binary_data_size": 64}}
         ([tensor(ONE, shape=[True])], "shape=[True]"),
         ([tensor(ONE, shape=[1] * 9)], "1 to 8"),
         ([tensor(ONE, shape=[2, 64])], "64 values, and shape [2, 64]"),
-        ([tensor(ONE, shape=[2**31 - 1] * 8)], "64 values"),
+        ([tensor(ONE, shape=[2**31 - 1] * 8)], "shape=["),
+        ([tensor(ONE, shape=[0, *[2**31 - 1] * 3], data=[])], "shape=[0"),
+        ([tensor(ONE, datatype=["FP32"])], "datatype="),
+        ([tensor(ONE, datatype={"a": 1})], "datatype="),
         ([tensor(ONE, data=None)], "no 'data'"),
         ([tensor(ONE, data=[300] * 64)], "UINT8 does not hold"),
         ([tensor(ONE, data=["7"] * 64)], "no numbers"),

@@ -175,6 +175,19 @@ def test_a_run_is_asked_and_answers(flowers, capsys, tmp_path):
     assert json.loads(told.read_text())["columns"] == found["columns"]
 
 
+def test_a_cell_that_cannot_be_read_is_named(flowers, capsys, tmp_path):
+    rows = (flowers / "flowers.csv").read_text().splitlines()
+    header, *others = rows * 60
+    others = [row for row in others if row != header]
+    others[-1] = "oops," + others[-1].partition(",")[2]
+    new = tmp_path / "new.csv"
+    new.write_text("\n".join([header, *others]) + "\n")
+    assert drift.main([str(flowers / "run"), f"--input={new}"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "'oops'" in line
+    assert f"line {len(others) + 1}" in line
+
+
 def test_an_earlier_runs_data_that_is_gone_is_told_of(monkeypatch):
     def load(stored, data_dir):
         raise UserError("its folder is gone; name it by --data_dir")

@@ -88,6 +88,12 @@ def test_a_lone_row_of_a_class_stays_in_training():
     assert all(1 in y[train] for train, _ in found)
 
 
+def test_rows_that_are_each_a_class_cannot_be_held_out():
+    split = Split(np.zeros((4, 1)), np.arange(4))
+    with pytest.raises(UserError, match="each is the only one of its class"):
+        folds_of(split, 2, keeps_classes=True)
+
+
 def test_another_seed_draws_other_folds():
     split = Split(np.zeros((40, 1)), np.arange(40) % 2)
     one, other = (folds_of(split, 4, seed=seed) for seed in (0, 1))

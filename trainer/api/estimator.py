@@ -138,7 +138,12 @@ class MLPEstimator(BaseEstimator):
         self._seed = self.random_state
         if not isinstance(self._seed, numbers.Integral):
             random = check_random_state(self._seed)
-            self._seed = int(random.randint(2**31 - 1))
+            self._seed = random.randint(2**31 - 1)
+        self._seed = int(self._seed)  # NumPy's numbers seed nothing else
+        if not 0 <= self._seed < 2**32:
+            raise ValueError(
+                f"random_state={self._seed} must be from 0 to 2**32 - 1"
+            )
         self._state = None
         self._mean, self._std = moments_of(x, weight)
         self.n_iter_, self.loss_curve_ = 0, []

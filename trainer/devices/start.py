@@ -115,7 +115,7 @@ def _plain_keras() -> Iterator[None]:
         yield
         import keras
     finally:
-        del os.environ["KERAS_HOME"]
+        os.environ.pop("KERAS_HOME", None)  # another thread's import may have
         os.environ.update(theirs | {"KERAS_BACKEND": _BACKEND})
     if keras.config.backend() != _BACKEND:
         raise UserError(

@@ -115,7 +115,7 @@ class Api:
         self, ask: str, reader: Reader, request: Request
     ) -> Response:
         model = self._model(request, ask)
-        kind = request.headers.get("content-type", "")
+        kind = request.headers.get("content-type", "").lower()
         if ask == "predict" and kind.partition(";")[0].strip() == "text/csv":
             reader = _of_csv
         value, outputs = await self._answered(model, reader, request)
@@ -188,8 +188,9 @@ class Api:
     async def _ready(self, request: Request) -> Response:
         """Answers probes: it was warm before it could be asked."""
         if request.path_params:
-            self._model(request, "ready")
-        return Response(status_code=200)
+            model = self._model(request, "ready")
+            return json_response({"name": model.name, "ready": True})
+        return json_response({request.url.path.rpartition("/")[2]: True})
 
     async def _models(self, request: Request) -> Response:
         models = self._catalogue.models.values()

@@ -103,7 +103,7 @@ def _is_local_name(host: bytes) -> bool:
 
     A page whose own name was made to lead here sends that name.
     """
-    text = host.decode("latin-1").strip()
+    text = host.decode("latin-1").strip().lower()
     name = text.rpartition("]")[0].lstrip("[") or text.partition(":")[0]
     if name in ("", "localhost"):
         return True

@@ -63,7 +63,7 @@ class Reader:
         shown = f"input {name[:40]!r}"
         shape = _shape(shown, value.get("shape"))
         datatype = value.get("datatype")
-        if datatype != BYTES and datatype not in DTYPES:
+        if not isinstance(datatype, str) or datatype not in {*DTYPES, BYTES}:
             raise UserError(
                 f"{shown} has datatype={str(datatype)[:40]!r}, which is none of"
                 f" {', '.join([*DTYPES, BYTES])}"
@@ -112,6 +112,7 @@ def _shape(shown: str, shape: Any) -> tuple[int, ...]:
     is_shape = isinstance(shape, list) and all(
         type(size) is int and 0 <= size < 2**31 for size in shape
     )
+    is_shape = is_shape and math.prod(size or 1 for size in shape) < 2**31
     if not is_shape or not 1 <= len(shape) <= _MOST_AXES:
         raise UserError(
             f"{shown} has shape={str(shape)[:40]}; it must be a list of 1 to"

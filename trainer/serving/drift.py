@@ -127,6 +127,10 @@ def _count(
         return
     # Cells tell of each missing one, features where training rows had some.
     for block in open_table(path).blocks():
+        # First, as it names the cell that cannot be read.
+        features = encoding.encode(
+            block.columns, where=str(path), lines=block.lines
+        )
         missing: dict[str, np.ndarray] = {}
         for column in encoding.columns:
             values = column.read(block.columns[column.name])
@@ -134,9 +138,6 @@ def _count(
                 missing[column.name] = values == MISSING
             else:
                 missing[column.name] = np.isnan(values.astype(np.float64))
-        features = encoding.encode(
-            block.columns, where=str(path), lines=block.lines
-        )
         now.look(features, missing)
 
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import pathlib
+from typing import Any
 
 from trainer.launch.sweep import __main__ as sweep
 from trainer.launch.sweep import winner
@@ -65,7 +66,9 @@ def test_the_folder_of_the_run_on_all_rows_is_told(
     monkeypatch.setattr(sweep.page, "write", lambda *_: None)
     monkeypatch.setattr(sweep.refit, "refit", lambda *_: {"accuracy": 0.5})
     wanted = argparse.Namespace(keep=1, refit=True)
-    sweep._finish(Planned(), None, None, tmp_path, wanted)
+    plan: Any = Planned()
+    nothing: Any = None
+    sweep._finish(plan, nothing, nothing, tmp_path, wanted)
     assert f"{tmp_path}/refit/0007\n" in capsys.readouterr().out
 
 
@@ -74,11 +77,12 @@ def test_another_mean_of_as_many_is_scored_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(winner, "score_of", lambda *_: 0.5)
     monkeypatch.setattr(winner, "write_outcome", lambda *_: None)
     monkeypatch.setattr(winner, "counts_of", lambda _: {})
-    scorer = Scorer()
+    scorer: Any = Scorer()
 
     def score(*numbers):
-        ranked = Ranked(*numbers)
-        return winner.finish(Planned(), ranked, scorer, tmp_path, keep=2)
+        plan: Any = Planned()
+        search: Any = Ranked(*numbers)
+        return winner.finish(plan, search, scorer, tmp_path, keep=2)
 
     assert score(0, 1)["kept_test"] == 2
     assert score(0, 2)["kept_test"] == 3
