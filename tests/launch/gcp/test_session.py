@@ -341,7 +341,8 @@ def test_a_job_is_stopped_by_an_object(tmp_path, google):
 @needs_gcloud
 def test_a_chief_that_is_gone_is_made_again_alone(tmp_path, google, systemctl):
     """Its peer's machine stays, and takes what the bucket holds."""
-    _, bucket = google
+    cloud, bucket = google
+    cloud.put(f"{CONTROL}/secret", b"a secret of the job")
     trainer = (
         "--config=digits",
         "--config.epochs=40",
