@@ -152,7 +152,7 @@ SIZE = {"parameters": {"binary_data_size": 64}}
         ([tensor(ONE, shape=[True])], "shape=[True]"),
         ([tensor(ONE, shape=[1] * 9)], "1 to 8"),
         ([tensor(ONE, shape=[2, 64])], "64 values, and shape [2, 64]"),
-        ([tensor(ONE, shape=[2**31 - 1] * 8)], "shape=["),
+        ([tensor(ONE, shape=[2**31 - 1] * 8)], "64 values"),
         ([tensor(ONE, shape=[0, *[2**31 - 1] * 3], data=[])], "shape=[0"),
         ([tensor(ONE, datatype=["FP32"])], "datatype="),
         ([tensor(ONE, datatype={"a": 1})], "datatype="),

@@ -63,7 +63,7 @@ class Reader:
         shown = f"input {name[:40]!r}"
         shape = _shape(shown, value.get("shape"))
         datatype = value.get("datatype")
-        if not isinstance(datatype, str) or datatype not in {*DTYPES, BYTES}:
+        if not isinstance(datatype, str) or datatype not in (*DTYPES, BYTES):
             raise UserError(
                 f"{shown} has datatype={str(datatype)[:40]!r}, which is none of"
                 f" {', '.join([*DTYPES, BYTES])}"
@@ -85,7 +85,8 @@ class Reader:
                 f"{shown} has {len(data)} bytes, and shape {list(shape)} of"
                 f" {datatype} takes {math.prod(shape) * dtype.itemsize}"
             )
-        return Tensor(name, np.frombuffer(data, dtype).reshape(shape))
+        array = np.frombuffer(data, dtype)
+        return Tensor(name, _reshaped(shown, array, shape))
 
     def _take(self, shown: str, size: Any) -> bytes:
         stop = self._start + size if isinstance(size, int) else -1
@@ -112,7 +113,6 @@ def _shape(shown: str, shape: Any) -> tuple[int, ...]:
     is_shape = isinstance(shape, list) and all(
         type(size) is int and 0 <= size < 2**31 for size in shape
     )
-    is_shape = is_shape and math.prod(size or 1 for size in shape) < 2**31
     if not is_shape or not 1 <= len(shape) <= _MOST_AXES:
         raise UserError(
             f"{shown} has shape={str(shape)[:40]}; it must be a list of 1 to"
@@ -184,7 +184,12 @@ def _reshaped(
             f"{shown} has {array.size} values, and shape {list(shape)} takes"
             f" {math.prod(shape)}"
         )
-    return array.reshape(shape)
+    try:
+        return array.reshape(shape)
+    except ValueError:  # of no rows, and yet beyond what NumPy counts to
+        raise UserError(
+            f"{shown} has shape={list(shape)}, which is too large"
+        ) from None
 
 
 def _split(shown: str, data: bytes) -> list[bytes]:
