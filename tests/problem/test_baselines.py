@@ -9,6 +9,7 @@ from trainer.config import Config
 from trainer.problem import baselines
 from trainer.problem import bootstrap
 from trainer.problem.problems import settle
+from trainer.sources import Split
 
 RANDOM = np.random.RandomState(0)
 ROWS = 80
@@ -86,12 +87,13 @@ def test_guessing_answers_the_commonest_class():
 
 def test_what_rows_count_is_in_the_loss_of_guessing():
     problem, dataset, _ = settled("regression")
-    y = dataset.splits["train"].labels()
-    counts = np.zeros(len(y))
+    train = dataset.splits["train"]
+    counts = np.zeros(train.examples)
     counts[:10] = 3.0
-    weighted = problem.guess_loss(y, counts)
-    assert weighted == pytest.approx(problem.guess_loss(y[:10]), rel=1e-5)
-    assert weighted != pytest.approx(problem.guess_loss(y), rel=1e-3)
+    first = Split(train.x[:10], train.y[:10])
+    weighted = problem.guess_loss(Split(train.x, train.y, weights=counts))
+    assert weighted == pytest.approx(problem.guess_loss(first), rel=1e-5)
+    assert weighted != pytest.approx(problem.guess_loss(train), rel=1e-3)
 
 
 def test_guessing_a_value_explains_nothing():

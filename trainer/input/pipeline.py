@@ -128,15 +128,9 @@ def rows_of_steps(
 
 
 def _weights(split: Split) -> tf.Tensor | None:
-    """Returns what rows count in the loss, 1 in the mean of those trained on.
-
-    Returns:
-      float32 [rows of x]; None where each counts as much.
-    """
-    if split.weights is None or (own := split.row_weights()) is None:
-        return None
-    mean = own.mean()
-    return tf.constant((split.weights / (mean or 1.0)).astype(np.float32))
+    """Returns `split.relative_weights()`, as float32."""
+    found = split.relative_weights()
+    return None if found is None else tf.constant(found.astype(np.float32))
 
 
 def shuffled(count: int, epochs: np.ndarray, seed: int) -> np.ndarray:

@@ -31,7 +31,9 @@ from trainer.problem.decisions import best_temperature
 from trainer.problem.decisions import USUAL_THRESHOLD
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
+from trainer.sources import Split
 from trainer.sources.dataset import evenly_spaced
+from trainer.sources.splits import of_examples
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -342,23 +344,18 @@ class Problem:
         """
         return self.as_outputs(y).mean(axis=0)
 
-    def guess_loss(
-        self, y: np.ndarray, row_weights: np.ndarray | None = None
-    ) -> float:
-        """Returns the mean loss of `guess`, over up to 10,000 of the rows.
+    def guess_loss(self, train: Split) -> float:
+        """Returns the mean training loss of `guess`.
 
         Args:
-          y: of the training rows.
-          row_weights: float64 [rows], what each counts in the loss; None where
-            all count as much.
+          train: whose rows are guessed, up to 10,000 of them.
         """
         import tensorflow as tf
 
-        taken = evenly_spaced(len(y), MOST_GUESSED_ROWS)
-        some = y[taken]
-        counts = np.ones(len(some))
-        if row_weights is not None:
-            counts = row_weights[taken] / (row_weights.mean() or 1.0)
+        taken = evenly_spaced(train.examples, MOST_GUESSED_ROWS)
+        some, counts = train.labels()[taken], np.ones(len(taken))
+        if train.weights is not None:
+            counts = of_examples(train, train.relative_weights())[taken]
         weights = self.row_weights(some) * counts
         if not weights.any():
             return 0.0

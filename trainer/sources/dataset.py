@@ -49,11 +49,16 @@ class Split:
         """Returns the split's labels in order, [examples, ...]."""
         return self.y if self.rows is None else self.y[self.rows]
 
-    def row_weights(self) -> np.ndarray | None:
-        """Returns what its rows count: float64 [examples] in order, or None."""
-        if self.weights is None or self.rows is None:
-            return self.weights
-        return self.weights[self.rows]
+    def relative_weights(self) -> np.ndarray | None:
+        """Returns what rows count, 1 in the mean of the split's.
+
+        Returns:
+          float64 [rows of x]; None where each counts as much.
+        """
+        if self.weights is None:
+            return None
+        where = slice(None) if self.rows is None else self.rows
+        return self.weights / (self.weights[where].mean() or 1.0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -73,9 +73,7 @@ def opened(
                 global_batch_size=config.global_batch_size,
                 steps_per_epoch=epochs.steps_per_epoch,
                 guess_loss=functools.partial(
-                    job.problem.guess_loss,
-                    job.dataset.splits["train"].labels(),
-                    job.dataset.splits["train"].row_weights(),
+                    job.problem.guess_loss, job.dataset.splits["train"]
                 ),
             ),
             scoring=Scoring(
