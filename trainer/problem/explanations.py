@@ -109,10 +109,10 @@ def explain(
     x = held.x[some if held.rows is None else held.rows[some]]
     found = importance(problem, x, truth, probe, columns)
     named = {column.name: column for column in columns}
-    told = (named[row["column"]] for row in found)
+    ordered = (named[row["column"]] for row in found)
     # A column that is empty in all of these rows has no value to show.
-    some_told = (c for c in told if len(grid(c.shown(x[:, c.place]))))
-    shown = itertools.islice(some_told, MOST_SHOWN)
+    filled = (c for c in ordered if len(grid(c.shown(x[:, c.place]))))
+    shown = itertools.islice(filled, MOST_SHOWN)
     return {
         "rows": rows,
         "metric": problem.score,

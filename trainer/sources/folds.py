@@ -52,12 +52,12 @@ def hold_out_fold(
     held = number == fold
     if keeps_classes and train.groups is None:
         held = keeping_classes(class_column(train.labels()), held)
-    if not held.any():
-        raise UserError(
-            f"config.data.folds={folds}: no row of {dataset.name} can be held"
-            f" out in fold {fold}, since each is the only one of its class; ask"
-            " for fewer folds, or name other labels"
-        )
+        if not held.any():
+            raise UserError(
+                f"config.data.folds={folds}: no row of {dataset.name} can be"
+                f" held out in fold {fold}, since each is the only one of its"
+                " class; ask for fewer folds, or name other labels"
+            )
     return parted(dataset, "validation", held)
 
 

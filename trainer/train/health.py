@@ -11,7 +11,7 @@ from trainer.journal.alerts import Alerts
 from trainer.journal.writers import Writers
 
 # Of the longest interval's rows, in one whose loss is looked at.
-LEAST_SHARE = 0.1
+LEAST_EXAMPLES_SHARE = 0.1
 
 
 class Health:
@@ -86,7 +86,7 @@ class Health:
             others is left out: an epoch's last one may be of a single row.
         """
         self._most_examples = max(self._most_examples, examples)
-        if examples < LEAST_SHARE * self._most_examples:
+        if examples < LEAST_EXAMPLES_SHARE * self._most_examples:
             return
         self._warn(step, self._alerts.of_loss(step, loss))
         epochs = step / self._steps_per_epoch
