@@ -23,7 +23,7 @@ from trainer.storage.names import split_remote
 DESCRIPTIONS = {
     "gpu": """\
 Runs a job on GPU machines of Google Cloud: makes them, follows the job to its
-end, fetches the results and deletes the machines. The trainer's arguments
+end, deletes the machines and fetches the results. The trainer's arguments
 follow a lone --.
 
   strata launch gcp gpu --name=mnist --zone=us-central1-a \\
@@ -32,7 +32,7 @@ follow a lone --.
 """,
     "tpu": """\
 Runs a job on a TPU VM of Google Cloud, one host: asks for it, follows the job
-to its end, fetches the results and deletes it. The trainer's arguments follow
+to its end, deletes it and fetches the results. The trainer's arguments follow
 a lone --.
 
   strata launch gcp tpu --name=mnist --zone=us-west4-a \\
@@ -41,7 +41,7 @@ a lone --.
 """,
     "vertex": """\
 Runs a job on Vertex AI, as a custom job: asks for it, follows it to its end,
-fetches the results and cancels what is left. The trainer's arguments follow a
+cancels what is left and fetches the results. The trainer's arguments follow a
 lone --.
 
   strata launch gcp vertex --name=mnist --region=us-central1 \\
