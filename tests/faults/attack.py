@@ -11,6 +11,7 @@ got through.
 
 import argparse
 import collections
+import contextlib
 import pathlib
 import sys
 import tempfile
@@ -18,6 +19,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import NamedTuple
+from typing import Protocol
 
 from tests.faults import calls
 from tests.faults import cuts
@@ -41,15 +43,19 @@ class Attack(NamedTuple):
     failure: str = ""
 
 
-Campaign = Callable[[pathlib.Path], Callable[[str], tuple[str, str, str]]]
-# Each makes ready in a folder, and then attacks as a text tells.
-CAMPAIGNS: dict[str, Campaign] = {
-    "mutations": lambda folder: mutations.Mutations(folder).attack,
-    "deletions": lambda folder: deletions.Deletions(folder).attack,
-    "cuts": lambda folder: cuts.Cuts(folder).attack,
-    "hellos": lambda folder: hellos.Hellos(folder).attack,
-    "names": lambda folder: names.Names(folder).attack,
-    "calls": lambda folder: calls.Calls(folder).attack,
+class Campaign(Protocol):
+    """Is made ready in a folder, and then attacks as a text tells."""
+
+    def attack(self, seed: str) -> tuple[str, str, str]: ...
+
+
+CAMPAIGNS: dict[str, Callable[[pathlib.Path], Campaign]] = {
+    "mutations": mutations.Mutations,
+    "deletions": deletions.Deletions,
+    "cuts": cuts.Cuts,
+    "hellos": hellos.Hellos,
+    "names": names.Names,
+    "calls": calls.Calls,
 }
 # It takes the Cloud CLI, and seconds for each.
 BY_NAME = "calls"
@@ -59,17 +65,20 @@ def attacks(
     name: str, folder: pathlib.Path, seed: int, numbers: range
 ) -> Iterator[Attack]:
     """Makes the attacks of a campaign; prints those that got through."""
-    attack = CAMPAIGNS[name](folder)
+    campaign = CAMPAIGNS[name](folder)
     began = time.monotonic()
-    for done, number in enumerate(numbers, 1):
-        found = Attack(*attack(f"{seed}:{number}"))
-        if found.failure:
-            again = f"--campaign={name} --seed={seed} --only={number}"
-            print(f"{again}: {found.row}: {found.failure}", flush=True)
-        if done % 1000 == 0:
-            secs = time.monotonic() - began
-            print(f"{name}: {done} made in {secs:.0f} s", flush=True)
-        yield found
+    with contextlib.ExitStack() as at_end:
+        if isinstance(campaign, deletions.Deletions):
+            at_end.callback(campaign.close)  # its run goes on by itself
+        for done, number in enumerate(numbers, 1):
+            found = Attack(*campaign.attack(f"{seed}:{number}"))
+            if found.failure:
+                again = f"--campaign={name} --seed={seed} --only={number}"
+                print(f"{again}: {found.row}: {found.failure}", flush=True)
+            if done % 1000 == 0:
+                secs = time.monotonic() - began
+                print(f"{name}: {done} made in {secs:.0f} s", flush=True)
+            yield found
 
 
 def table(found: list[Attack]) -> str:
