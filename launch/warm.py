@@ -196,11 +196,14 @@ class Warm:
         }
         status, theirs = os.pipe()
         try:
-            with self._turn:
+            # In a file: an environment may be longer than a message.
+            with open(os.memfd_create("order"), "wb") as file, self._turn:
+                file.write(json.dumps(order).encode())
+                file.flush()
                 socket.send_fds(
                     self._orders,
-                    [json.dumps(order).encode()],
-                    [theirs, *descriptors.values()],
+                    [b"order"],
+                    [theirs, file.fileno(), *descriptors.values()],
                 )
         except OSError:
             os.close(status)

@@ -25,8 +25,6 @@ from typing import NoReturn
 from trainer.process.interruption import end_at_once
 from trainer.process.parent import die_with_parent
 
-# Most bytes of an order: a command line and an environment.
-MOST_BYTES = 2**17
 MOST_DESCRIPTORS = 64
 # `python -m` makes these its `__main__`, and reads no other copy of them.
 DOORS = ("trainer.task", "trainer.api.side_by_side", "trainer.__main__")
@@ -127,12 +125,16 @@ class _Server:
                 os.read(self._ended, 1024)
                 self._reap()
             if orders in ready:
-                order, descriptors, _, _ = socket.recv_fds(
-                    self._orders, MOST_BYTES, MOST_DESCRIPTORS
+                told, descriptors, _, _ = socket.recv_fds(
+                    self._orders, 64, MOST_DESCRIPTORS
                 )
-                if not order:
+                if not told:
                     return
-                self._start(json.loads(order), *descriptors)
+                status, written, *received = descriptors
+                with open(written, "rb") as file:
+                    file.seek(0)
+                    order = json.load(file)
+                self._start(order, status, *received)
 
     def _start(self, order: dict, status: int, *received: int) -> None:
         own = os.getpid()

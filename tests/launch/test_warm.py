@@ -11,6 +11,7 @@ import pytest
 
 from tests import processes
 from tests.fork_server import ROOT
+from trainer.launch import warm as warm_module
 from trainer.launch.warm import Child
 from trainer.launch.warm import Warm
 
@@ -103,13 +104,41 @@ def test_what_is_sent_before_it_is_forked_reaches_it():
         assert child.pid
 
 
-@imports
-def test_ctrl_c_ends_one_that_is_no_command_yet_without_a_word(capfd):
-    with Warm() as own:
-        child = own.start([MODULE, "wait", "0"], {})
+HELD = """
+import signal
+import sys
+from trainer.launch import warm_process
+warm_process.import_trainer = lambda: None
+def become(words, environment):
+    print("forked", flush=True)
+    signal.pause()
+warm_process.become = become
+warm_process.main(int(sys.argv[1]))
+"""
+
+
+def test_ctrl_c_ends_one_that_is_no_command_yet_without_a_word(monkeypatch):
+    held = [sys.executable, "-c", HELD]
+    monkeypatch.setattr(warm_module, "module_command", lambda _: held)
+    reading, writing = os.pipe()
+    with Warm() as own, open(reading) as out:
+        child = own.start([MODULE, "wait", "0"], {1: writing, 2: writing})
+        os.close(writing)
+        assert out.readline() == "forked\n"
         child.send_signal(signal.SIGINT)
         assert child.wait(60) == -signal.SIGINT
-    assert capfd.readouterr().err == ""
+        assert out.read() == ""
+
+
+@imports
+def test_an_order_of_many_variables_is_heard_whole(warm, tmp_path):
+    environment = {**os.environ, "STRATA_TOLD": "x" * 100_000}
+    environment |= {f"LONG_{i}": "y" * 100_000 for i in range(5)}
+    with open(tmp_path / "out", "wb") as out:
+        both = {1: out.fileno(), 2: out.fileno()}
+        child = warm.start([MODULE, "a", "3"], both, environment=environment)
+        assert child.wait(60) == 3
+    assert "x" * 100_000 in (tmp_path / "out").read_text()
 
 
 def test_one_that_is_not_forked_can_be_killed():
