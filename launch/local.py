@@ -251,6 +251,9 @@ def _needs_net(arguments: list[str]) -> str:
         place = getattr(given, name)
         if place is not None and is_remote(place):
             return f"--{name}={place} is in a bucket"
+    for name in ("on_alert", "log_to"):
+        if getattr(given, name) is not None:
+            return f"--{name} may tell what is not of this machine"
     if given.data_dir is not None:
         return ""
     try:

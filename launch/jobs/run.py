@@ -90,11 +90,11 @@ def read(path: pathlib.Path, schema: Any) -> dict[str, Any]:
 def _is_held(lock: LockFile, holder: dict[str, Any]) -> bool:
     if holder.get("host") in (None, socket.gethostname()):
         try:
-            lock.check_free()
+            if lock.check_free():
+                return False
         except (ClusterError, UserError):
             return True
-        return False
-    # Of another host, on a file system that may not pass the lock on.
+    # The file system knows no locks, or may not pass on another host's.
     with contextlib.suppress(OSError):
         sign = lock.sign()
         return sign is not None and time.time() - sign < lock.expiry_secs

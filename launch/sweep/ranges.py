@@ -77,6 +77,8 @@ class Number(Range):
         return (float(self.low), float(self.high))
 
     def fault(self) -> str:
+        if not {type(self.low), type(self.high)} <= {int, float}:
+            return f"its bounds {self.low!r} and {self.high!r} must be numbers"
         return _fault_of_bounds(self.low, self.high, self.log)
 
 
@@ -171,8 +173,9 @@ class Layers(Range):
 
     def fault(self) -> str:
         for name, bounds in (("depth", self.depth), ("width", self.width)):
-            low, high = bounds
-            fault = Whole(low, high, log=name == "width").fault()
+            if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+                return f"{name}={bounds!r} must be (least, greatest)"
+            fault = Whole(*bounds, log=name == "width").fault()
             if fault:
                 return f"{name}: {fault}"
         return ""

@@ -22,6 +22,7 @@ from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.ranges import Value
 from trainer.process.exits import UserError
 from trainer.process.extras import missing_package
+from trainer.storage.files import lock
 
 if TYPE_CHECKING:
     import optuna
@@ -55,7 +56,12 @@ class _Lock:
 
     def acquire(self) -> bool:
         file = open(self._path, "a")  # noqa: SIM115
-        fcntl.flock(file, fcntl.LOCK_EX)
+        if not lock(file, fcntl.LOCK_EX):
+            file.close()
+            raise UserError(
+                f"{self._path} cannot be locked: its file system knows no"
+                " locks, which a sweep needs; name a --workdir on another"
+            )
         self._file = file
         return True
 
@@ -92,11 +98,11 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._plan = plan
         path = workdir / FILE
-        lock = _Lock(workdir / ".journal.lock")
+        journal = _Lock(workdir / ".journal.lock")
         self._asking = _Lock(workdir / ".ask.lock")
-        with lock.held():
+        with journal.held():
             _drop_torn_line(path)
-        backend = JournalFileBackend(os.fspath(path), lock_obj=lock)  # type: ignore[arg-type]
+        backend = JournalFileBackend(os.fspath(path), lock_obj=journal)  # type: ignore[arg-type]
         try:
             self._storage = optuna.storages.JournalStorage(backend)
             with self._asking.held():

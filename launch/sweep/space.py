@@ -69,7 +69,16 @@ def check(space: Space) -> None:
       UserError: one is empty, or its condition is of no range before it.
     """
     before: list[str] = []
+    if not isinstance(space, Mapping):
+        raise UserError(
+            f"the study's space={space!r} must be {{field: its range}}"
+        )
     for field, each in space.items():
+        if not isinstance(field, str):
+            raise UserError(
+                f"the study's space has {field!r}, which is no field; name one"
+                " such as 'optimizer.learning_rate'"
+            )
         if not isinstance(each, Range):
             raise UserError(
                 f"the study's {field}={each!r} is no range; take Number, Whole,"
@@ -77,6 +86,12 @@ def check(space: Space) -> None:
             )
         if fault := each.fault():
             raise UserError(f"the study's {field}: {fault}")
+        if each.when is not None and not _is_condition(each.when):
+            raise UserError(
+                f"the study's {field} has when={each.when!r}, which must be"
+                " (a field before it, its values), such as"
+                " ('optimizer.name', ('sgd',))"
+            )
         if each.when is not None and each.when[0] not in before:
             raise UserError(
                 f"the study's {field} is used when {each.when[0]!r} has some"
@@ -84,3 +99,9 @@ def check(space: Space) -> None:
                 f" {', '.join(before) or 'there is none'}"
             )
         before.append(field)
+
+
+def _is_condition(when: Any) -> bool:
+    if not isinstance(when, tuple | list) or len(when) != 2:
+        return False
+    return isinstance(when[1], tuple | list) and len(when[1]) > 0

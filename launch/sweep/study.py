@@ -129,6 +129,6 @@ def check(study: Study) -> None:
             f"the study's seed={study.seed!r} must be a whole number, 0 or more"
         )
     if study.space is not None:
-        if not study.space:
+        if study.space == {}:
             raise UserError("the study's space has no field; name one or more")
         check_space(study.space)

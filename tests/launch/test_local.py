@@ -503,6 +503,8 @@ def network_of(flags, arguments):
     ("flags", "arguments", "words"),
     [
         (["--network=host"], DIGITS, "--network=host"),
+        ([], [*DIGITS, "--on_alert=http://a/b"], "--on_alert may tell"),
+        ([], [*DIGITS, "--log_to=mlflow:http://a"], "--log_to may tell"),
         ([], ["--config=digits", "--workdir=gs://a-b/c"], "in a bucket"),
         ([], [*DIGITS, "--init_from=gs://a-b/c"], "in a bucket"),
         ([], MNIST, "mnist may be downloaded"),

@@ -142,3 +142,17 @@ def test_a_checksum_is_of_size_and_content(tmp_path):
         "bytes": 3,
         "sha256": hashlib.sha256(b"abc").hexdigest(),
     }
+
+
+def test_a_file_system_whose_folders_take_no_fsync(tmp_path, monkeypatch):
+    real = os.fsync
+
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with new_folder(tmp_path / "made") as folder:
+        write_atomically(folder / "value", b"first")
+    assert (tmp_path / "made" / "value").read_bytes() == b"first"

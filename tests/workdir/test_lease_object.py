@@ -17,7 +17,6 @@ from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
 from trainer.storage.bucket import Folder
 from trainer.workdir import lease
-from trainer.workdir import lease_object
 from trainer.workdir.lease import Lease
 from trainer.workdir.lease_object import LeaseObject
 
@@ -33,7 +32,7 @@ def server(monkeypatch, tmp_path):
 
 def lease_of(monkeypatch, machine):
     with monkeypatch.context() as patch:
-        patch.setattr(lease_object, "_machine", lambda: machine)
+        patch.setattr(lease, "_machine", lambda: machine)
         return Lease(LeaseObject(Folder(NAME)))
 
 
@@ -92,7 +91,7 @@ def test_a_dead_process_of_this_machine_holds_nothing(server, monkeypatch):
     gone.wait()
     holder = {"process": gone.pid, "machine": "a"}
     server.put(f"{PATH}.lease", json.dumps(holder).encode())
-    monkeypatch.setattr(lease_object, "_machine", lambda: "a")
+    monkeypatch.setattr(lease, "_machine", lambda: "a")
     with lease_of(monkeypatch, "a").held():
         assert server.read(f"{PATH}.lease")["process"] == os.getpid()
 

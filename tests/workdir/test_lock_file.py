@@ -1,5 +1,7 @@
 """Who may write a local workdir: one, on this machine or another."""
 
+import errno
+import fcntl
 import functools
 import json
 import os
@@ -8,6 +10,7 @@ import threading
 
 import pytest
 
+from tests import processes
 from trainer.process.awake import AwakeClock
 from trainer.process.exits import UserError
 from trainer.workdir import lease
@@ -28,6 +31,46 @@ def test_one_holder_at_a_time(tmp_path):
         assert holder["process"] == os.getpid()
 
 
+@pytest.mark.parametrize("other", [{"boot": "before"}, {"host": "elsewhere"}])
+def test_a_lock_tells_of_this_boot_of_this_machine_alone(other, tmp_path):
+    store = LockFile(tmp_path)
+    with store.opened():
+        store.take(None)
+        assert store.is_gone(store.holder())
+        assert not store.is_gone(store.holder() | other)
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    def flock(file, kind):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    monkeypatch.setattr(LockFile, "renew_secs", 0.05)
+    there = Workdir(os.fspath(tmp_path / "run"))
+    with there.lock():
+        living = {**json.loads((there / ".lock").read_text()), "process": 1}
+    (there / ".lock").write_text(json.dumps(living))
+    done = threading.Event()
+    other = threading.Thread(target=beat, args=(there / ".lock", done))
+    other.start()
+    with pytest.raises(UserError, match="in use by process 1 "), there.lock():
+        pytest.fail("held twice")
+    done.set()
+    other.join()
+    ended = processes.start_python("-c", "")
+    ended.communicate(60)
+    dead = {**living, "process": ended.pid}
+    (there / ".lock").write_text(json.dumps(dead))
+    monkeypatch.setattr(LockFile, "expiry_secs", 1e9)
+    with there.lock():
+        assert json.loads((there / ".lock").read_text()) != dead
+
+
+def beat(lock, done):
+    while not done.wait(0.05):
+        os.utime(lock)
+
+
 def take_elsewhere(there, monkeypatch):
     """Leaves the lock as a process of another machine does, unlocked here."""
     monkeypatch.setattr(LockFile, "expiry_secs", 1.0)
@@ -44,11 +87,7 @@ def test_another_machines_holder_that_beats_is_left_alone(
     there = Workdir(os.fspath(tmp_path / "run"))
     lock, done = take_elsewhere(there, monkeypatch), threading.Event()
 
-    def beat():
-        while not done.wait(0.05):
-            os.utime(lock)
-
-    thread = threading.Thread(target=beat)
+    thread = threading.Thread(target=beat, args=(lock, done))
     thread.start()
     try:
         with (

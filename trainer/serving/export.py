@@ -41,6 +41,7 @@ from trainer.sources.opening import open_table
 from trainer.sources.table_folder import find_tables
 from trainer.storage import staging
 from trainer.storage.files import checksums
+from trainer.storage.files import lock
 from trainer.storage.files import make_folder
 from trainer.storage.files import new_folder
 from trainer.storage.files import to_json
@@ -265,7 +266,7 @@ def _numbered(folder: Path) -> Iterator[tuple[Path, int]]:
             make_folder(folder)
             opened = os.open(folder, os.O_RDONLY)
             held.callback(os.close, opened)
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for leftover in folder.glob(".[0-9]*"):
                 shutil.rmtree(leftover)
             taken = [

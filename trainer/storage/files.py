@@ -1,6 +1,8 @@
 """Local files and folders that are whole or absent; JSON and JSON lines."""
 
 import contextlib
+import errno
+import fcntl
 import functools
 import hashlib
 import json
@@ -10,8 +12,13 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 from typing import BinaryIO
+from typing import IO
 
 from trainer.process import interruption
+
+# What file systems answer to what they do not know: a lock (Lustre without
+# `flock`, some of NFS), an fsync of a folder (some of SMB and FUSE).
+_UNKNOWN = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 @contextlib.contextmanager
@@ -83,12 +90,37 @@ def _sync_tree(folder: pathlib.Path) -> None:
 
 
 def sync_folder(folder: pathlib.Path) -> None:
-    """Makes renames within a folder last through a power cut."""
+    """Makes renames within a folder last, where that can be, a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNKNOWN:
+            raise
     finally:
         os.close(descriptor)
+
+
+def lock(file: int | IO[str], kind: int) -> bool:
+    """Locks an open file or folder until it is closed.
+
+    Args:
+      file: or its descriptor.
+      kind: of `fcntl.flock`.
+
+    Returns:
+      Whether it is locked; False where its file system knows no locks.
+
+    Raises:
+      OSError: such as BlockingIOError where another holds it.
+    """
+    try:
+        fcntl.flock(file, kind)
+    except OSError as error:
+        if error.errno not in _UNKNOWN:
+            raise
+        return False
+    return True
 
 
 def make_folder(path: pathlib.Path) -> None:

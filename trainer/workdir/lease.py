@@ -10,7 +10,9 @@ import abc
 import contextlib
 import json
 import os
+import socket
 import threading
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,9 +22,46 @@ from trainer.process.exits import ClusterError
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.process.facts import is_started_again
+from trainer.process.moments import boot_id
 
 # A wait that is longer than this is told.
 TOLD_SECS = 10.0
+
+
+def own() -> dict[str, Any]:
+    """Returns what this process says of itself as a holder.
+
+    A process number may be another's on another machine, and so may a host's
+    name; the token makes it this lease alone.
+    """
+    return {
+        "process": os.getpid(),
+        "host": socket.gethostname(),
+        "boot": boot_id(),
+        "machine": _machine(),
+        "token": uuid.uuid4().hex,
+    }
+
+
+def is_dead(holder: dict[str, Any]) -> bool:
+    """Whether it was a process of this very machine, and is no more."""
+    if holder.get("machine") != _machine():
+        return False
+    try:
+        os.kill(int(holder["process"]), 0)
+    except ProcessLookupError:
+        return True
+    except (KeyError, ValueError, OSError):
+        return False
+    return int(holder["process"]) == os.getpid()
+
+
+def _machine() -> str:
+    """Names this machine and its space of process numbers, until it boots."""
+    try:
+        return f"{boot_id()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return uuid.uuid4().hex
 
 
 class LostError(Exception):

@@ -2,17 +2,15 @@
 
 import contextlib
 import json
-import os
-import socket
-import uuid
 from typing import Any
 
 from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
-from trainer.process.moments import boot_id
 from trainer.storage.bucket import ConflictError
 from trainer.storage.bucket import Folder
+from trainer.workdir.lease import is_dead
 from trainer.workdir.lease import LostError
+from trainer.workdir.lease import own
 from trainer.workdir.lease import Store
 
 FILE = ".lease"
@@ -34,14 +32,8 @@ class LeaseObject(Store):
     def __init__(self, folder: Folder) -> None:
         self.name = folder.name
         self._folder = folder
-        # The token makes it ours alone, so that a write whose answer was lost
-        # is known again.
-        self._own = {
-            "process": os.getpid(),
-            "host": socket.gethostname(),
-            "machine": _machine(),
-            "token": uuid.uuid4().hex,
-        }
+        # By its token a write whose answer was lost is known again.
+        self._own = own()
         self._generation = 0
 
     def opened(self) -> contextlib.AbstractContextManager[None]:
@@ -58,16 +50,7 @@ class LeaseObject(Store):
         return b""
 
     def is_gone(self, holder: dict[str, Any]) -> bool:
-        """Whether it was a process of this very machine, and is no more."""
-        if holder.get("machine") != _machine():
-            return False
-        try:
-            os.kill(int(holder["process"]), 0)
-        except ProcessLookupError:
-            return True
-        except (KeyError, ValueError, OSError):
-            return False
-        return int(holder["process"]) == os.getpid()
+        return is_dead(holder)
 
     def take(self, sign: float | None) -> None:
         try:
@@ -91,11 +74,3 @@ class LeaseObject(Store):
     def release(self) -> None:
         with contextlib.suppress(ConflictError, ClusterError, UserError):
             self._folder.delete(FILE, self._generation)
-
-
-def _machine() -> str:
-    """Names this machine and its space of process numbers, until it boots."""
-    try:
-        return f"{boot_id()} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return uuid.uuid4().hex

@@ -5,15 +5,17 @@ import fcntl
 import json
 import os
 import pathlib
-import socket
 from collections.abc import Iterator
 from typing import Any
 from typing import TextIO
 
 from trainer.process.exits import UserError
 from trainer.process.no_link import no_link
+from trainer.storage.files import lock
 from trainer.storage.files import make_folder
+from trainer.workdir.lease import is_dead
 from trainer.workdir.lease import LostError
+from trainer.workdir.lease import own
 from trainer.workdir.lease import Store
 
 FILE = ".lock"
@@ -23,8 +25,8 @@ REMOVED = "--workdir={} was removed while in use"
 class LockFile(Store):
     """A local folder's lock, which the holder touches.
 
-    A network file system may not pass the lock on to other machines, and may
-    show a touch late.
+    A network file system may not pass the lock on to other machines, may know
+    no locks, and may show a touch late.
     """
 
     unknown_host = "this machine"
@@ -35,8 +37,9 @@ class LockFile(Store):
     def __init__(self, folder: pathlib.Path) -> None:
         self.name = os.fspath(folder)
         self._path = folder / FILE
-        self._own = {"process": os.getpid(), "host": socket.gethostname()}
+        self._own = own()
         self._is_new = False
+        self._is_locked = False
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
@@ -46,23 +49,27 @@ class LockFile(Store):
         with open(
             self._path, "a+", encoding="utf-8", opener=no_link
         ) as self._file:
-            self._lock(self._file, fcntl.LOCK_EX)
+            self._is_locked = self._lock(self._file, fcntl.LOCK_EX)
             yield
 
-    def _lock(self, file: TextIO, kind: int) -> None:
+    def _lock(self, file: TextIO, kind: int) -> bool:
         try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
+            return lock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise self.in_use() from error
 
-    def check_free(self) -> None:
-        """Raises UserError where another live process holds the lock."""
+    def check_free(self) -> bool:
+        """Raises UserError where another live process holds the lock.
+
+        Returns:
+          Whether that could be told; not where there are no locks.
+        """
         try:
             with open(self._path, encoding="utf-8") as file:
                 # Shared, so that several that only look do not meet.
-                self._lock(file, fcntl.LOCK_SH)
+                return self._lock(file, fcntl.LOCK_SH)
         except FileNotFoundError:
-            return
+            return True
         except OSError as error:
             raise UserError(
                 f"{self._path} cannot be locked ({error}); remove it or name"
@@ -77,8 +84,12 @@ class LockFile(Store):
         return self._path.read_bytes()
 
     def is_gone(self, holder: dict[str, Any]) -> bool:
-        """Whether it is of this machine, where the lock itself would tell."""
-        return holder.get("host") in (None, socket.gethostname())
+        """Whether the lock, or else its process, tells so."""
+        if not self._is_locked:
+            return is_dead(holder)
+        # Of this machine since it booted, where the lock would be held still.
+        ours = {name: self._own[name] for name in ("host", "boot")}
+        return holder == {} or ours.items() <= holder.items()
 
     def take(self, sign: float | None) -> None:
         self._file.truncate(0)

@@ -1,7 +1,10 @@
 """Trials are run once, whoever is killed when, and end the same."""
 
+import errno
+import fcntl
 import functools
 import json
+import os
 import pathlib
 import random
 import signal
@@ -352,3 +355,14 @@ def test_the_best_are_kept_as_one_model(tmp_path):
     assert "mean of 3 runs" in winner.told(plan, outcome, tmp_path)
     alone = winner.finish(plan, search, crew._trainers, tmp_path)
     assert (alone["kept"], alone["kept_test"]) == (best[:1], None)
+
+
+def test_a_file_system_without_locks_is_no_place_for_a_sweep(
+    tmp_path, monkeypatch
+):
+    def flock(file, kind):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(UserError, match="knows no locks, which a sweep needs"):
+        Search(tmp_path, plan_of())

@@ -80,6 +80,22 @@ def test_a_study_file_is_read(tmp_path):
         ("Study(space={'a': 3})", "a=3 is no range"),
         ("Study(space={'a': Number(2, 1)})", "2 to 1 is empty"),
         ("Study(space={'a': Number(0, 1, log=True)})", "must be more than 0"),
+        ("Study(space=[Whole(0, 1)])", "must be {field: its range}"),
+        ("Study(space={5: Whole(0, 1)})", "5, which is no field"),
+        ("Study(space={'a': Number('a', 1)})", "'a' and 1 must be numbers"),
+        ("Study(space={'a': Number(0, None)})", "must be numbers"),
+        (
+            "Study(space={'a': Layers(depth=3, width=(1, 2))})",
+            "depth=3 must be (least, greatest)",
+        ),
+        (
+            "Study(space={'a': Whole(0, 1), 'b': Whole(0, 1, when=('a', ()))})",
+            "when=('a', ()), which must be",
+        ),
+        (
+            "Study(space={'a': Whole(0, 1), 'b': Whole(0, 1, when='a')})",
+            "when='a', which must be",
+        ),
         ("Study(space={'a': Number(0, 1e999)})", "must be finite"),
         ("Study(space={'a': Whole(0.5, 1)})", "must be whole numbers"),
         ("Study(space={'a': Choice(())})", "it has no value"),
