@@ -9,15 +9,16 @@ from trainer.launch.confirmation import confirmed
 from trainer.launch.gcp import fleet
 from trainer.launch.gcp import gcloud
 from trainer.launch.gcp import launcher
-from trainer.launch.gcp import names
 from trainer.launch.gcp import plan
 from trainer.launch.gcp import tunnel
 from trainer.launch.gcp.client import Client
 from trainer.launch.gcp.request import LABEL
 from trainer.launch.gcp.request import owner
 from trainer.launch.gcp.request import Request
+from trainer.launch.gcp.target import add_region
 from trainer.launch.gcp.target import KINDS
 from trainer.launch.gcp.target import parser_of
+from trainer.launch.gcp.target import regions_of
 from trainer.launch.gcp.target import show
 from trainer.launch.gcp.target import Target
 from trainer.launch.gcp.target import target_of
@@ -51,11 +52,9 @@ def _table(machines: list[fleet.Machine]) -> str:
 def list_jobs(argv: list[str]) -> int:
     """Lists the machines of all jobs, by their label."""
     parser = parser_of("list", "Lists the machines of all jobs.")
-    parser.add_argument(
-        "--region", help="in which jobs of Vertex AI are looked for, too"
-    )
+    add_region(parser, "in which jobs of Vertex AI are looked for, too")
     flags = parser.parse_args(argv)
-    regions = [names.region_of("--region", r) for r in [flags.region] if r]
+    regions = regions_of(flags)
     if flags.dry_run:
         return show(
             gcloud.list_gpus(flags.project, None),

@@ -48,7 +48,9 @@ class Target:
     @property
     def regions(self) -> tuple[str, ...]:
         """Where jobs of Vertex AI are looked for: where this one is."""
-        return self.request.zones if self.request else ()
+        if self.request:
+            return self.request.zones
+        return regions_of(self.flags)
 
     def machines(self) -> list[fleet.Machine]:
         name = self.flags.name
@@ -95,6 +97,21 @@ def parser_of(verb: str, text: str) -> Parser:
     return parser
 
 
+def add_region(parser: Parser, text: str) -> None:
+    parser.add_argument("--region", help=text)
+
+
+def regions_of(flags: argparse.Namespace) -> tuple[str, ...]:
+    """Returns where jobs of Vertex AI are looked for, as asked.
+
+    Raises:
+      UserError: it is no region's name.
+    """
+    if flags.region is None:
+        return ()
+    return (names.region_of("--region", flags.region),)
+
+
 def target_of(verb: str, text: str, argv: list[str]) -> Target:
     """Reads a verb's flags, and finds the job's request.
 
@@ -104,6 +121,9 @@ def target_of(verb: str, text: str, argv: list[str]) -> Target:
     parser = parser_of(verb, text)
     parser.add_argument("--name", required=True, help="of the job; needed")
     parser.add_argument("--bucket", help="where nothing is noted here")
+    add_region(
+        parser, "where a job of Vertex AI is that nothing is noted of here"
+    )
     if verb == "resume":
         parser.add_argument("--detach", action="store_true", help="as before")
         parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -113,6 +133,7 @@ def target_of(verb: str, text: str, argv: list[str]) -> Target:
         parser.add_argument("--port", type=int, default=6006, help="here")
     flags = parser.parse_args(argv)
     check_name("--name", flags.name, names.NAME_CHARS)
+    regions_of(flags)
     client = Client()
     return Target(client, flags, _request(client, flags))
 

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
+from trainer.launch.command_line import trainer_flags
 from trainer.launch.jobs.job import ENDED
 from trainer.launch.jobs.job import Job
 from trainer.launch.jobs.job import PlatformError
@@ -104,14 +105,8 @@ def stop(job: Job) -> str:
             f"the chief of {job.title} runs in no pod; {remove} removes the job"
         )
     arguments = pods[0]["spec"]["containers"][0]["args"]
-    workdir = next(
-        (
-            word.partition("=")[2]
-            for word in reversed(arguments)
-            if word.startswith("--workdir=")
-        ),
-        "",
-    )
+    own = arguments[arguments.index("--") + 1 :]
+    workdir = trainer_flags(own).workdir
     if not workdir or workdir.startswith("gs://"):
         raise UserError(
             f"{job.title} is stopped by gcloud storage cp /dev/null"

@@ -19,8 +19,8 @@ from trainer.process.exits import UserError
 class Service(Tracker):
     """Keeps what it is told, and fails as often as it is asked to."""
 
-    def __init__(self, held=(), failures=0):
-        self.held = set(held)
+    def __init__(self, held=(), failures=0, takes=0):
+        self.held, self.takes = set(held), takes
         self.lines, self.failures = [], failures
         self.run = self.end = None
 
@@ -31,6 +31,8 @@ class Service(Tracker):
     def log(self, kept):
         if self.failures:
             self.failures -= 1
+            self.lines += kept[: self.takes]
+            self.held |= {each.key for each in kept[: self.takes]}
             raise ConnectionError("no route\nto the host")
         self.lines += kept
 
@@ -104,6 +106,14 @@ def test_a_service_that_is_gone_for_a_while_is_told_later(tmp_path, capfd):
         "strata: WARNING: --log_to=service: ConnectionError: no route; the run"
         " goes on, and it is tried again"
     )
+
+
+def test_what_a_service_took_before_it_failed_is_not_told_again(tmp_path):
+    service = Service(failures=1, takes=1)
+    before = Service()
+    told(before, subject_of(tmp_path, first_step=0), 10, 20, status=None)
+    told(service, subject_of(tmp_path, first_step=20), 30)
+    assert service.keys() == [(step, "train") for step in (10, 20, 30)]
 
 
 def test_a_service_that_stays_away_is_given_up(tmp_path, capfd, monkeypatch):

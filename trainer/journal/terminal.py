@@ -30,7 +30,7 @@ class Terminal(Printed):
         self._every_secs = every_secs
         self._bar: keras.utils.Progbar | None = None
         self._start = 0
-        self._told_step, self._told_secs = 0, time.monotonic()
+        self._told_step, self._told_secs = -1, 0.0
 
     def introduce(self) -> None:
         # Without its optimizer's variables, that a compiled model adds.
@@ -41,7 +41,7 @@ class Terminal(Printed):
     def begin_chunk(self, step: int) -> None:
         if self._bar is not None:
             return
-        if not self._told_step:
+        if self._told_step < 0:
             self._told_step, self._told_secs = step, time.monotonic()
         self._start = step // self._span * self._span
         end = min(self._start + self._span, self._epochs.total_steps)

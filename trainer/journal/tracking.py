@@ -203,7 +203,12 @@ class Tracking:
             self._held = self._tracker.open(self._run)
         self._pending = [k for k in self._pending if k.key not in self._held]
         if self._pending:
-            self._tracker.log(self._pending)
+            try:
+                self._tracker.log(self._pending)
+            except Exception:
+                # Some of them it may hold by now: it is asked again.
+                self._held = None
+                raise
         self._held |= {kept.key for kept in self._pending}
         self._pending = []
 

@@ -179,6 +179,15 @@ def test_a_job_is_taken_up_stopped_and_cancelled(cloud, capsys):
     assert cloud.names() == []
 
 
+@pytest.mark.parametrize("verb", ["status", "delete"])
+def test_a_job_of_another_folder_is_looked_for_in_its_region(verb, capsys):
+    words = [verb, "--name=job", "--region=us-central1", "--dry_run"]
+    assert command.main(words) == 0
+    assert "custom-jobs list --region=us-central1" in capsys.readouterr().out
+    assert command.main([verb, "--name=job", "--region=us-central1-a"]) == 2
+    assert "must be a region such as us-central1" in capsys.readouterr().err
+
+
 def test_the_image_is_told(capsys):
     code, shown = show(capsys, replaced(VERTEX, image="ours/strata:1"))
     assert code == 0

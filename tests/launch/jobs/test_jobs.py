@@ -218,12 +218,13 @@ def test_a_job_that_names_its_launcher_has_no_other_asked(
     assert (tmp_path / "asked").exists()
 
 
+OWN = ["--config=digits", "--workdir", "/shared/one"]
 PODS = {
     "items": [
         {
             "metadata": {"name": "mnist-0-x7k2p"},
             "status": {"phase": "Running"},
-            "spec": {"containers": [{"args": ["--", "--workdir=/shared/one"]}]},
+            "spec": {"containers": [{"args": ["--", *OWN]}]},
         }
     ]
 }
