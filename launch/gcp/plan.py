@@ -25,10 +25,11 @@ cat > {folder}/request.json <<'STRATA_REQUEST'
 {request}
 STRATA_REQUEST
 {archive}{secret}{uploads}
-{forget} || true
+{forget} || ! {outcome} > /dev/null 2>&1
 trap {delete} EXIT
 {create}
 until {outcome} 2> /dev/null; do sleep 15; done
+{deletion} && trap - EXIT
 mkdir -p {results}
 {fetch}
 """
@@ -121,6 +122,7 @@ def script(request: Request) -> str:
         ),
         uploads="\n".join(shlex.join(w) for w in uploads(request, folder)),
         delete=shlex.quote(deletion(request, zone)),
+        deletion=deletion(request, zone),
         create=" \\\n  ".join(map(shlex.quote, create)),
         forget=shlex.join(gcloud.forget(request)),
         outcome=shlex.join(gcloud.read(project, outcome)),

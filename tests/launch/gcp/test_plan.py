@@ -152,7 +152,8 @@ def test_the_trainers_arguments_arrive_intact(words, shell, tmp_path, capsys):
     code, shown = show(capsys, GPU, arguments)
     assert code == 0
     calls = shell(shown.out)
-    assert calls[-1][:3] == ["compute", "instances", "delete"]
+    assert calls[-2][:3] == ["compute", "instances", "delete"]
+    assert calls[-1][:2] == ["storage", "rsync"]
     startup = (tmp_path / ".strata/gcp/mnist/startup.sh").read_text()
     part = startup[startup.index("cat > ") : startup.index("\n# A machine")]
     shell(part.replace("/etc/strata/job.json", str(tmp_path / "job.json")))

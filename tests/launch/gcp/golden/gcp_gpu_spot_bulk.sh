@@ -67,7 +67,7 @@ git -C /home/me/strata archive --format=tar.gz 000000000000000000000000000000000
 gcloud storage cp .strata/gcp/mnist/code.tar.gz gs://mine/team/.strata/mnist/code.tar.gz --quiet --project=our-project
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/team/.strata/mnist/request.json --quiet --project=our-project
 gcloud storage cp .strata/gcp/mnist/secret gs://mine/team/.strata/mnist/secret --quiet --project=our-project
-gcloud storage rm gs://mine/team/.strata/mnist/outcome.json gs://mine/team/.strata/mnist/setup.log gs://mine/team/mnist/STOP --quiet --project=our-project || true
+gcloud storage rm gs://mine/team/.strata/mnist/outcome.json gs://mine/team/.strata/mnist/setup.log gs://mine/team/mnist/STOP --quiet --project=our-project || ! gcloud storage cat gs://mine/team/.strata/mnist/outcome.json --quiet --project=our-project > /dev/null 2>&1
 trap 'gcloud compute instances delete mnist-0 mnist-1 --zone=us-central1-a --quiet --project=our-project' EXIT
 gcloud \
   compute \
@@ -96,5 +96,6 @@ gcloud \
   --quiet \
   --project=our-project
 until gcloud storage cat gs://mine/team/.strata/mnist/outcome.json --quiet --project=our-project 2> /dev/null; do sleep 15; done
+gcloud compute instances delete mnist-0 mnist-1 --zone=us-central1-a --quiet --project=our-project && trap - EXIT
 mkdir -p runs/mnist
 gcloud storage rsync --recursive gs://mine/team/mnist runs/mnist --quiet --project=our-project

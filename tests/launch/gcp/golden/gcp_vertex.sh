@@ -101,7 +101,7 @@ STRATA_REQUEST
 (umask 077 && openssl rand -hex 32 > .strata/gcp/mnist/secret)
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/.strata/mnist/request.json --quiet
 gcloud storage cp .strata/gcp/mnist/secret gs://mine/.strata/mnist/secret --quiet
-gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet || true
+gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet || ! gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet > /dev/null 2>&1
 trap 'gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-job=mnist '"'"'--sort-by=~createTime'"'"' '"'"'--format=value(name.basename())'"'"' --quiet | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet' EXIT
 gcloud \
   ai \
@@ -113,5 +113,6 @@ gcloud \
   --labels=strata-job=mnist,strata-owner=me \
   --quiet
 until gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet 2> /dev/null; do sleep 15; done
+gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-job=mnist '--sort-by=~createTime' '--format=value(name.basename())' --quiet | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet && trap - EXIT
 mkdir -p runs/mnist
 gcloud storage rsync --recursive gs://mine/mnist runs/mnist --quiet

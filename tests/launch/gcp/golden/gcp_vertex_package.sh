@@ -57,7 +57,7 @@ STRATA_REQUEST
 git -C /home/me/strata archive --format=tar.gz --prefix=strata-mlp-0.1.0/ 0000000000000000000000000000000000000000 setup.py pyproject.toml README.md LICENSE configs launch trainer > .strata/gcp/mnist/strata-mlp-0.1.0.tar.gz
 gcloud storage cp .strata/gcp/mnist/strata-mlp-0.1.0.tar.gz gs://mine/.strata/mnist/strata-mlp-0.1.0.tar.gz --quiet --project=our-project
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/.strata/mnist/request.json --quiet --project=our-project
-gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet --project=our-project || true
+gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet --project=our-project || ! gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet --project=our-project > /dev/null 2>&1
 trap 'gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-job=mnist '"'"'--sort-by=~createTime'"'"' '"'"'--format=value(name.basename())'"'"' --quiet --project=our-project | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet --project=our-project' EXIT
 gcloud \
   ai \
@@ -70,5 +70,6 @@ gcloud \
   --quiet \
   --project=our-project
 until gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet --project=our-project 2> /dev/null; do sleep 15; done
+gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-job=mnist '--sort-by=~createTime' '--format=value(name.basename())' --quiet --project=our-project | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet --project=our-project && trap - EXIT
 mkdir -p runs/mnist
 gcloud storage rsync --recursive gs://mine/mnist runs/mnist --quiet --project=our-project
