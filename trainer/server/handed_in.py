@@ -15,8 +15,6 @@ from trainer.process.exits import UserError
 from trainer.serving import handed_rows
 from trainer.serving import rows
 from trainer.serving.rows import Rows
-from trainer.sources.encoding import Encoding
-from trainer.sources.number_style import NumberStyle
 
 # How TensorFlow Serving's JSON holds bytes, and what its signatures of
 # `strata export` call their tensors.
@@ -63,9 +61,7 @@ def stored_rows(
         if not named:
             raise UserError(f"{name} has no rows; it must have 1 or more")
     plain = _without_bytes(name, named, layout)
-    if layout.encoding is not None:
-        _check_cells(name, plain, layout.encoding)
-    elif isinstance(plain, Mapping):
+    if layout.encoding is None and isinstance(plain, Mapping):
         raise UserError(
             f"{name} is an object, and the run takes arrays; give a list of"
             " rows"
@@ -199,39 +195,3 @@ def _row_of_bytes(name: str, text: Any, layout: Layout) -> np.ndarray:
         )
     array = np.frombuffer(data, layout.dtype.newbyteorder("<"))
     return array.reshape(layout.shape)
-
-
-def _check_cells(name: str, value: Any, encoding: Encoding) -> None:
-    """Refuses numbers of a column that people wrote, such as 1.234,5.
-
-    Such a number's own text, 1.234, would there be another number.
-    """
-    styled = {
-        column.name
-        for column in encoding.columns
-        if isinstance(column.reading, NumberStyle)
-    }
-    if not styled:
-        return
-    names = [column.name for column in encoding.columns]
-    for key, cell in _cells(value, names):
-        if key in styled and isinstance(cell, float):
-            raise UserError(
-                f"{name}: column {key!r} has the number {cell}, and the run's"
-                " file writes its numbers in a way of its own; give the cell's"
-                " text"
-            )
-
-
-def _cells(value: Any, names: list[str]) -> Any:
-    """Yields (column, cell) of all cells, whatever the form of the rows."""
-    if isinstance(value, dict):
-        for key, cells in value.items():
-            for cell in cells if isinstance(cells, list) else [cells]:
-                yield key, cell
-    elif isinstance(value, list):
-        for row in value:
-            if isinstance(row, dict):
-                yield from row.items()
-            elif isinstance(row, list):
-                yield from zip(names, row, strict=False)

@@ -1,19 +1,45 @@
-"""A value of a typed column as the text that a CSV file would hold."""
+"""A value of a typed column as the text that a CSV file would hold.
+
+How people wrote the numbers or dates of another file says nothing of a value
+that comes typed: its text says that it is one, by its class.
+"""
 
 import datetime
 import decimal
 from typing import Any
 
+import numpy as np
+
+_NUMBERS = (int, float, np.integer, np.floating)
+
+
+class TypedNumber(str):
+    """A number's text, as Python writes it."""
+
+    __slots__ = ()
+
+
+class TypedDate(str):
+    """A date's text, or that of a date and time, as ISO 8601 has it."""
+
+    __slots__ = ()
+
 
 def text_of(value: Any) -> str:
     """Returns a value's text, "" of one that is missing."""
+    if isinstance(value, (str, bool)):
+        return str(value)
+    if isinstance(value, _NUMBERS):
+        return TypedNumber(value)
     # pandas' NA compares with nothing, not even itself.
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return ""
-    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
+    if isinstance(value, decimal.Decimal):
+        return TypedNumber(f"{value:f}")
+    if isinstance(value, datetime.date):  # a datetime is one
+        return TypedDate(value.isoformat())
+    if isinstance(value, datetime.time):
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
-        return repr(value.total_seconds())
-    if isinstance(value, decimal.Decimal):
-        return f"{value:f}"
+        return TypedNumber(value.total_seconds())
     return str(value)

@@ -16,6 +16,7 @@ import numpy as np
 from trainer.sources import cells
 from trainer.sources.cell_patterns import BLANK
 from trainer.sources.cell_patterns import MINUS
+from trainer.sources.cell_text import TypedNumber
 
 # Marks that part thousands, as patterns. Quotes are Switzerland's.
 _GROUPS = {
@@ -108,6 +109,8 @@ class NumberStyle:
         Raises:
           ValueError: it is written in no such style.
         """
+        if isinstance(text, TypedNumber):
+            return text
         found = self._compiled.fullmatch(text)
         if found is None:
             raise ValueError(text)

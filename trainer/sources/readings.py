@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from trainer.sources import cells
+from trainer.sources.cell_text import TypedNumber
 from trainer.sources.number_style import CELL
 from trainer.sources.number_style import NumberStyle
 from trainer.sources.time_form import FORMS
@@ -134,10 +135,17 @@ def looks_like_time(text: str) -> bool:
 def _number(
     texts: Collection[str], decimal: str | None
 ) -> NumberStyle | Unclear | None:
-    """Settles the style in which all texts, of which there are, are numbers."""
-    found = [CELL.fullmatch(text) for text in texts]
+    """Settles the style in which all texts, of which there are, are numbers.
+
+    Typed numbers are in any, and tell of none.
+    """
+    typed = [text for text in texts if isinstance(text, TypedNumber)]
+    written = [text for text in texts if not isinstance(text, TypedNumber)]
+    found = [CELL.fullmatch(text) for text in written]
     bodies = [match["body"] for match in found if match]
     if len(bodies) < len(found) or not all(map(_is_body, bodies)):
+        return None
+    if not all(map(cells.is_number, typed)):
         return None
     units = {(m["before"] or "", m["after"] or "") for m in found if m}
     if len(units) > 1:
@@ -153,7 +161,7 @@ def _number(
         return Unclear(
             f"writes numbers in more than one way ({shown})", ("text",)
         )
-    (before, after) = units.pop()
+    before, after = units.pop() if units else ("", "")
     if decimal is None and _is_ambiguous(fitting, bodies):
         first = next(body for body in bodies if "," in body)
         return Unclear(

@@ -15,6 +15,7 @@ from trainer.sources import cells
 from trainer.sources.cell_patterns import BLANK
 from trainer.sources.cell_patterns import MINUS
 from trainer.sources.cell_patterns import parts
+from trainer.sources.cell_text import TypedDate
 
 # Stands for no time; the least int64, as NumPy's NaT.
 NO_TIME = np.iinfo(np.int64).min
@@ -185,7 +186,10 @@ class TimeForm:
         Raises:
           ValueError: it is no time of this form.
         """
-        match = self._compiled.fullmatch(text)
+        # Clock times alone have no place for a date.
+        is_typed = isinstance(text, TypedDate) and "year" in self.parts
+        form = _TYPED if is_typed else self
+        match = form._compiled.fullmatch(text)
         if match is None:
             raise ValueError(text)
         found = match.groupdict()
@@ -208,6 +212,10 @@ class TimeForm:
         part["zone_minutes"] = zone if ahead else -zone
         _check(part)
         return part
+
+
+# The form of typed dates.
+_TYPED = TimeForm("year_first")
 
 
 def _check(part: Mapping[str, int]) -> None:

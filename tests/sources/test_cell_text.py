@@ -1,0 +1,125 @@
+"""Typed values are what they are, however a column's texts are written."""
+
+import datetime
+import decimal
+import pathlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from trainer.sources import csv_table
+from trainer.sources import fitting
+from trainer.sources import readings
+from trainer.sources.cell_text import text_of
+from trainer.sources.cells import BadCellError
+from trainer.sources.csv_table import Table
+from trainer.sources.given import of_frame
+from trainer.sources.number_style import NumberStyle
+from trainer.sources.time_column import NO_TIME
+from trainer.sources.time_form import TimeForm
+
+GERMAN = NumberStyle(",", ".")
+MORNING = datetime.datetime(2024, 1, 31, 10)
+MORNING_US = 1_706_695_200_000_000
+
+
+def read(frame, **known) -> Table:
+    return csv_table.read(
+        of_frame("frame", frame), [*frame], target="y", known=known or None
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(1.234, np.float64(1.234), np.float32(1.25), 5, np.int64(5)),
+        *(-2.5e-7, decimal.Decimal("1.234"), datetime.timedelta(seconds=1.5)),
+    ],
+)
+@pytest.mark.parametrize("style", [GERMAN, NumberStyle(before="$")])
+def test_a_typed_number_is_read_in_no_style(style, value):
+    if isinstance(value, datetime.timedelta):
+        expected = value.total_seconds()
+    else:
+        expected = float(value)
+    assert style.read([text_of(value)]).tolist() == [expected]
+
+
+def test_a_typed_number_that_is_missing_or_infinite_stays_so():
+    missing = [text_of(v) for v in (float("nan"), None, pd.NA)]
+    assert np.isnan(GERMAN.read(missing)).all()
+    with pytest.raises(BadCellError):
+        GERMAN.read([text_of(float("inf"))])
+
+
+@pytest.mark.parametrize("form", ["day_first", "name_year", "basic"])
+def test_a_typed_date_is_read_in_no_form(form):
+    cells = [text_of(MORNING), text_of(MORNING.date()), text_of(pd.NaT)]
+    midnight = MORNING_US - 10 * 3_600_000_000
+    found = TimeForm(form).read(cells)
+    assert found.tolist() == [MORNING_US, midnight, NO_TIME]
+
+
+def test_a_typed_date_is_no_time_of_a_day():
+    with pytest.raises(BadCellError):
+        TimeForm("time").read([text_of(MORNING)])
+
+
+def test_typed_cells_among_texts_leave_the_style_to_these():
+    table = read(
+        {
+            "price": ["1.234,5", 1.234, "7", None],
+            "day": ["31/01/2024", MORNING.date(), "13/02/2024", pd.NaT],
+            "id": [2**60 + 1, "a", "b", "c"],
+            "y": [0, 1, 0, 1],
+        }
+    )
+    price, day = table.columns["price"], table.columns["day"]
+    assert price.reading == GERMAN
+    np.testing.assert_array_equal(
+        price.values, np.array([1234.5, 1.234, 7, np.nan], np.float32)
+    )
+    assert day.reading == TimeForm("day_first")
+    assert day.values[0] == day.values[1]
+    assert str(2**60 + 1) in table.columns["id"].categories
+
+
+def test_typed_cells_are_of_the_wished_reading():
+    texts = [text_of(1.234), text_of(2.5)]
+    style = readings.settle(texts, "decimal_comma")
+    assert isinstance(style, NumberStyle)
+    assert style.read(texts).tolist() == [1.234, 2.5]
+    assert readings.settle([text_of(2**60 + 1)]) is None
+
+
+@pytest.mark.parametrize("kind", ["frame", "parquet"])
+def test_a_file_of_typed_columns_fits_a_run_on_texts(
+    tmp_path: pathlib.Path, kind
+):
+    texts = {
+        "price": ["1.234,5", "2,25", "7"],
+        "day": ["31/01/2024", "13/02/2024", "01/03/2024"],
+    }
+    trained = read({**texts, "y": [0, 1, 0]})
+    encoding = fitting.fit(trained.columns, target="y", rows=None)
+    days = [datetime.date(2024, 1, 31), datetime.date(2024, 2, 13)]
+    frame = pd.DataFrame({"price": [1234.5, 2.25], "day": days})
+    if kind == "parquet":
+        from trainer.sources.opening import open_table
+
+        frame.to_parquet(tmp_path / "t.parquet")
+        file = open_table(tmp_path / "t.parquet")
+    else:
+        file = of_frame("frame", frame)
+    (block,) = file.blocks()
+    np.testing.assert_array_equal(
+        encoding.encode(block.columns),
+        encoding.encode({n: c[:2] for n, c in texts.items()}),
+    )
+
+
+def test_typed_labels_are_read_in_no_style():
+    frame = {"a": [1, 2], "y": [1.234, 2.5]}
+    table = read(frame, a=readings.PLAIN, y=GERMAN)
+    assert table.columns["y"].values.tolist() == [1.234, 2.5]
