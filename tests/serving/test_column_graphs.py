@@ -106,6 +106,17 @@ def test_a_cell_that_is_no_number_is_an_error(monkeypatch):
         column_graphs.encode(encoding, tf.constant([["1 kg"]]))
 
 
+@pytest.mark.parametrize("name", ["c", "many"])
+def test_floats_are_the_categories_of_whole_numbers(name, monkeypatch):
+    texts = ["1", "x", "10", "10.0", "y", ""] * 9 + ["1", "x", *"abcd"]
+    encoding, _ = encoded(name, texts, monkeypatch)
+    asked = ["1.0", "10.0", "10", "1.00", "-1.0", "x.0", ""]
+    served = column_graphs.encode(encoding, tf.constant([[t] for t in asked]))
+    x = encoding.encode({"c": asked})
+    assert served.numpy().tobytes() == x.tobytes()
+    assert x[0, encoding.features.index("c=1")] == 1
+
+
 def test_encodings_by_other_rows_stand_side_by_side():
     texts = {
         "colour": ["red", "blue"] * (ROWS // 2),

@@ -71,3 +71,17 @@ def test_a_text_of_no_training_row_is_shown_as_unknown():
     features = np.empty((2, 2), np.float32)
     column.write(column.read(["b", "new"]), features)
     assert column.shown(features).tolist() == ["b", "(unknown)"]
+
+
+def test_a_float_of_a_data_frame_is_the_whole_number_it_is():
+    column = fit(["1", "2", "x", "10", "10.0"] * 2)
+    assert isinstance(column, CategoryColumn)
+    texts = ["1.0", " 2.0", "10.0", "10", "3.0", "1.00", "1.5", "x.0"]
+    found = column.read(texts).tolist()
+    told = [column.categories[index] for index in found[:4]]
+    assert told == ["1", "2", "10.0", "10"]
+    assert set(found[4:]) == {category_column.UNKNOWN}
+    typed = TableColumn(np.arange(2, dtype=np.int32), ("1.0", "3.0"))
+    assert column.values_of(typed).tolist() == [
+        *(found[0], category_column.UNKNOWN)
+    ]

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.sources import calendar_arithmetic
+from trainer.sources import category_column
 from trainer.sources import cells as cells_lib
 from trainer.sources import Encoding
 from trainer.sources import time_form
@@ -83,11 +84,19 @@ class CategoryGraph(ColumnGraph[CategoryColumn]):
 
     def features(self, text: tf.Tensor, missing: tf.Tensor) -> list[tf.Tensor]:
         # No category is a word for what is missing.
-        same = text[:, None] == tf.constant(self._column.categories)[None, :]
+        same = self._same(text)
+        whole = self._same(
+            tf.strings.regex_replace(text, category_column.WHOLE_FLOAT, r"\1")
+        )
+        same = tf.where(tf.reduce_any(same, axis=1)[:, None], same, whole)
         parts = tf.unstack(same, axis=1)
         if self._column.groups_rare:
             parts.append(~tf.reduce_any(same, axis=1) & ~missing)
         return parts
+
+    def _same(self, text: tf.Tensor) -> tf.Tensor:
+        """Tells which category each text is: bool [rows, categories]."""
+        return text[:, None] == tf.constant(self._column.categories)[None, :]
 
 
 class TimeGraph(ColumnGraph[TimeColumn]):

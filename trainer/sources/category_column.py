@@ -1,6 +1,8 @@
 """A column of texts: a feature for each that training rows have."""
 
 import dataclasses
+import re
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +24,8 @@ RARE_ROWS = 10
 MOST_FREQUENT = 1000
 # Of few texts each is a category, however rare.
 FEW_TEXTS = 20
+# A whole number's text in a data frame, whose column one gap makes floats.
+WHOLE_FLOAT = "^(-?[0-9]+)[.]0$"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +71,7 @@ class CategoryColumn(Column):
             [
                 MISSING
                 if cells.is_missing(text)
-                else place.get(text.strip(), UNKNOWN)
+                else _index(place, text.strip())
                 for text in texts
             ],
             np.int32,
@@ -78,7 +82,7 @@ class CategoryColumn(Column):
             return found.values
         place = {text: index for index, text in enumerate(self.categories)}
         # The last is that of index -1.
-        lookup = [place.get(text, UNKNOWN) for text in found.categories]
+        lookup = [_index(place, text) for text in found.categories]
         return np.array([*lookup, MISSING], np.int32)[found.values]
 
     def write(self, values: np.ndarray, features: np.ndarray) -> None:
@@ -121,6 +125,13 @@ class CategoryColumn(Column):
             bool(value.get("groups_rare", False)),
             int(value.get("rare_rows", RARE_ROWS)),
         )
+
+
+def _index(place: Mapping[str, int], text: str) -> int:
+    """Returns a text's place, or else that of the whole number it is."""
+    if text in place:
+        return place[text]
+    return place.get(re.sub(WHOLE_FLOAT, r"\1", text), UNKNOWN)
 
 
 def fit(
