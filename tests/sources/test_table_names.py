@@ -64,6 +64,13 @@ def test_rows_that_are_longer_than_the_header_are_refused(tmp_path, rows):
     )
 
 
+def test_a_decimal_comma_in_a_lone_column_makes_no_row_names(tmp_path):
+    file = open_table(write(tmp_path, "x\n1,5\n2,5\n3,7\n"))
+    assert file.row_names is None
+    assert "line 2 has 2 cells" in refusal(list, file.blocks())
+    assert open_table(write(tmp_path, "x\na,5\nb,7\n")).row_names == ""
+
+
 def test_names_of_rows_may_be_named(tmp_path):
     rows = "".join(f"{'ab'[i % 2]},{i},{i % 3}\n" for i in range(12))
     path = write(tmp_path, "Unnamed: 0,size,y\n" + rows)

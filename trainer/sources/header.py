@@ -69,7 +69,8 @@ def _fitted(given: list[str], sample: Sequence[Sequence[str]]) -> Iterable[str]:
     """Adds the name that a header lacks where every row has a cell more.
 
     R's write.table gives row names no name at all; other programs end each row
-    in a delimiter.
+    in a delimiter. Whole numbers under a lone name may be what stands before a
+    decimal comma, and name no rows.
     """
     if not sample or any(len(row) != len(given) + 1 for row in sample):
         return given
@@ -77,7 +78,8 @@ def _fitted(given: list[str], sample: Sequence[Sequence[str]]) -> Iterable[str]:
         return [*given, ""]
     first = [row[0].strip() for row in sample]
     whole = [_WHOLE.fullmatch(cell) is not None for cell in first]
-    alike = all(whole) or not any(map(_is_number, first))
+    are_counted = all(whole) and len(given) > 1
+    alike = are_counted or not any(map(_is_number, first))
     if 1 < len(first) == len(set(first)) and alike:
         return ["", *given]
     return given
