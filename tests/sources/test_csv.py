@@ -205,6 +205,17 @@ def test_quotes_hold_delimiters_quotes_and_line_ends(tmp_path):
     assert block.lines == [3, 4]
 
 
+@pytest.mark.parametrize("last", ["1.5e9", "1,500,000,000"])
+def test_a_spread_that_is_narrow_at_first_is_that_of_all_rows(tmp_path, last):
+    rows = [f"{1_700_000_000 + n % 50},{n % 2}\n" for n in range(9000)]
+    wide = load_text(tmp_path, "a,y\n" + "".join(rows)).encoding
+    assert wide.wide == {"a"}
+    rows += [f'"{last}",{n % 2}\n' for n in range(9000)]
+    found = load_text(tmp_path, "a,y\n" + "".join(rows)).encoding
+    assert not found.wide
+    assert not any("is too small" in line for line in found.told)
+
+
 def test_a_column_that_turns_to_text_late_is_read_as_text(tmp_path):
     rows = [f"{i % 3},{i % 2}\n" for i in range(30_000)]
     rows[-1] = "4+,1\n"

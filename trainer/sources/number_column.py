@@ -8,6 +8,7 @@ import numpy as np
 
 from trainer.sources import curves
 from trainer.sources.column import Column
+from trainer.sources.column_gatherers import is_coarse
 from trainer.sources.curves import Curve
 from trainer.sources.number_style import NumberStyle
 from trainer.sources.readings import PLAIN
@@ -123,12 +124,17 @@ def fit(
     missing = np.isnan(values)
     there = values[~missing].astype(np.float64)
     median = float(np.median(there))
-    origin = median if column.is_wide else 0.0
+    # A column may be wide by its file's first rows alone.
+    least, greatest = there.min(), there.max()
+    is_narrow = column.is_wide and (
+        least == greatest or is_coarse(least, greatest)
+    )
+    origin = median if is_narrow else 0.0
     taken = (there - origin).astype(np.float32).astype(np.float64)
     return NumberColumn(
         name,
         bool(missing.any()),
-        median if column.is_wide else float(np.float32(median)),
+        median if is_narrow else float(np.float32(median)),
         column.reading,
         origin,
         curves.fit(taken, heavy_tails),
