@@ -30,10 +30,13 @@ ROWS = "".join(
 )
 
 
-def load(source, data_dir=None, *, seed=1, **changes):
+def load(source, data_dir=None, *, seed=1, encoding=None, **changes):
     config = DataConfig(source=source, **changes)
     return sources.load(
-        config, seed=seed, data_dir=data_dir and os.fspath(data_dir)
+        config,
+        seed=seed,
+        data_dir=data_dir and os.fspath(data_dir),
+        encoding=encoding,
     )
 
 

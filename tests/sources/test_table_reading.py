@@ -7,6 +7,7 @@ from tests.sources.loading import load
 from tests.sources.loading import refusal
 from tests.sources.loading import ROWS
 from tests.sources.loading import write
+from trainer import sources
 
 
 def test_splits_of_their_own_are_kept(tmp_path):
@@ -34,6 +35,25 @@ def test_splits_that_do_not_fit_are_refused(tmp_path):
     line = refusal(load, "files", tmp_path)
     assert "test.csv: column 'b' has 'x' in line 2" in line
     assert "training rows have numbers" in line
+
+
+WEIGHTS = {
+    "decimal commas": ("", lambda i: f"{i % 3},{i % 2}"),
+    "told by the config": ("w=decimal_comma", lambda i: f"1,{i % 9}00"),
+    "a unit": ("", lambda i: f"{i % 3 + 1} kg"),
+    "of a small spread": ("", lambda i: f"{100_000_000 + i}"),
+}
+
+
+@pytest.mark.parametrize("case", WEIGHTS)
+def test_a_runs_data_have_their_weights_again(tmp_path, case):
+    read_as, weight = WEIGHTS[case]
+    rows = (f"{i};{weight(i)};{'ab'[i % 2]}\n" for i in range(40))
+    write(tmp_path, "a;w;y\n" + "".join(rows))
+    fields = {"weight": "w", "read_as": (read_as,) if read_as else ()}
+    first = load("files", tmp_path, **fields)
+    again = load("files", tmp_path, encoding=first.encoding, **fields)
+    assert sources.fingerprint(again) == sources.fingerprint(first)
 
 
 PATIENTS = {

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Collection
 
 from trainer.config import DataConfig
 from trainer.process.exits import UserError
@@ -75,8 +76,15 @@ def _check_beside(
             )
 
 
-def wished_readings(file: TableFile, data: DataConfig) -> dict[str, str]:
+def wished_readings(
+    file: TableFile, data: DataConfig, of: Collection[str] | None = None
+) -> dict[str, str]:
     """Returns what the config says of columns' reading, by their names.
+
+    Args:
+      file: whose columns they are.
+      data: the config's section.
+      of: columns that alone are asked for; None for all.
 
     Raises:
       UserError: there is no such column, or no such reading.
@@ -93,6 +101,8 @@ def wished_readings(file: TableFile, data: DataConfig) -> dict[str, str]:
     ]
     for entry in entries:
         name, _, reading = entry.rpartition("=")
+        if of is not None and name not in of:
+            continue
         _check_name(file, "read_as", name)
         if reading not in READ_AS:
             raise UserError(

@@ -88,7 +88,7 @@ def read(
       file: whose header was read.
       names: of the columns to read.
       target: the one of them that is the label.
-      known: how each column's cells are read; None to tell from them.
+      known: how columns' cells are read; of others it is told from these.
       wishes: what config.data.read_as says of columns, where it does.
       wide: columns of known numbers that are held in 64 bits.
 
@@ -96,11 +96,7 @@ def read(
       UserError: a row cannot be read, or there is none.
     """
     wishes = dict.fromkeys(file.texts, "text") | dict(wishes or {})
-    if known is not None:
-        started = {n: _known(known[n], n == target, n in wide) for n in names}
-        rows, columns = _gather(file, started)
-    else:
-        rows, columns = _settle(file, names, target, wishes)
+    rows, columns = _settle(file, names, target, known or {}, wishes, wide)
     if not rows:
         raise UserError(
             f"{file.path} has a header and no rows; it must have 1 or more"
@@ -121,45 +117,50 @@ def _settle(
     file: TableFile,
     names: Sequence[str],
     target: str,
+    known: Mapping[str, Reading],
     wishes: Mapping[str, str],
+    wide: Collection[str],
 ) -> tuple[int, dict[str, Values | Cells]]:
     """Reads columns, again where numbers turn out to be none, or too wide."""
-    turned, wide = dict.fromkeys(wishes, ""), set[str]()
+    turned, wide = dict.fromkeys(wishes, ""), set(wide)
+    unknown = [name for name in names if name not in known]
 
-    def started() -> dict[str, Values | Cells]:
-        return {
-            name: Cells(
-                name == target,
-                turned[name],
-                wishes.get(name),
-                is_wide=name in wide,
+    def started(name: str) -> Values | Cells:
+        is_target, is_wide = name == target, name in wide
+        if name in known:
+            return _known(known[name], is_target, is_wide)
+        if name in turned:
+            return Cells(
+                is_target, turned[name], wishes.get(name), is_wide=is_wide
             )
-            if name in turned
-            else Values(PLAIN, name == target, is_wide=name in wide)
-            for name in names
-        }
+        return Values(PLAIN, is_target, is_wide=is_wide)
 
     # The first block tells most of it.
-    _, columns = _gather(file, started(), most_blocks=1)
+    most_blocks = 1 if unknown else None
     while True:
-        turned |= _turned(columns)
-        wide |= {n for n, column in columns.items() if column.is_coarse}
-        rows, columns = _gather(file, started())
-        if not (_turned(columns) or any(c.is_coarse for c in columns.values())):
+        columns = {name: started(name) for name in names}
+        rows = _gather(file, columns, most_blocks)
+        left = {name: columns[name] for name in unknown}
+        coarse = {name for name, column in left.items() if column.is_coarse}
+        if most_blocks is None and not (_turned(left) or coarse):
             return rows, columns
+        turned |= _turned(left)
+        wide |= coarse
+        most_blocks = None
 
 
 def _gather(
     file: TableFile,
-    columns: dict[str, Values | Cells],
-    most_blocks: int | None = None,
-) -> tuple[int, dict[str, Values | Cells]]:
+    columns: Mapping[str, Values | Cells],
+    most_blocks: int | None,
+) -> int:
+    """Adds a file's cells to its columns; returns how many rows it has."""
     rows = 0
     for block in itertools.islice(file.blocks(), most_blocks):
         rows += len(block.lines)
         for name, column in columns.items():
             column.add(block.columns[name], block.lines)
-    return rows, columns
+    return rows
 
 
 def _turned(columns: Mapping[str, Values | Cells]) -> dict[str, str]:

@@ -9,7 +9,6 @@ from trainer.sources.column_choice import chosen_columns
 from trainer.sources.column_choice import wished_readings
 from trainer.sources.csv_table import read
 from trainer.sources.encoding import Encoding
-from trainer.sources.readings import PLAIN
 from trainer.sources.readings import Reading
 from trainer.sources.readings import TEXTS
 from trainer.sources.splits import SPLITS
@@ -58,8 +57,9 @@ def read_tables(
         known = {**known, **dict.fromkeys(as_texts, TEXTS)}
         names += as_texts
         if has_weight:
-            known = {**known, str(data.weight): PLAIN}
+            # Its reading is no part of the encoding: it is settled anew.
             names.append(str(data.weight))
+            wishes = wished_readings(train, data, [str(data.weight)])
     tables = {}
     for split in sorted(files, key=SPLITS.index):
         check_columns(files[split], names)
