@@ -24,6 +24,7 @@ from trainer import sources
 from trainer import task
 from trainer.config import DataConfig
 from trainer.process.exits import UserError
+from trainer.sources import column_gatherers
 from trainer.sources import csv_file
 from trainer.sources import Encoding
 from trainer.sources.encoding import table_blocks
@@ -295,6 +296,19 @@ REFUSALS = {
         ("up to 299 characters", "read_as=a=text"),
     ),
 }
+
+
+def test_days_that_may_be_months_are_refused_however_many(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(column_gatherers, "MOST_HELD", 30)
+    days = [f"0{1 + n % 7}/0{1 + n // 7}/2024" for n in range(49)]
+    text = "day,a,y\n" + "".join(
+        f"{day},{n},{n % 2}\n" for n, day in enumerate(days)
+    )
+    line = refusal(load_text, tmp_path, text)
+    assert "may begin with the day or the month" in line
+    assert "--config.data.read_as=day=day_first" in line
 
 
 @pytest.mark.parametrize("case", REFUSALS)

@@ -163,6 +163,7 @@ class Cells:
         self._indices = array.array("i")
         self._values: Values | None = None
         self._left_out: str | None = None
+        self._unclear: Unclear | None = None
         self._rows = 0
 
     def add(self, texts: Sequence[str], lines: Sequence[int]) -> None:
@@ -170,7 +171,7 @@ class Cells:
         self._rows += len(texts)
         if self._values is not None:
             self._values.add(texts, lines)
-        elif not self._left_out:
+        elif not (self._left_out or self._unclear):
             known = self._numbers
             self._indices.extend(
                 [known.setdefault(text, len(known)) for text in texts]
@@ -182,6 +183,8 @@ class Cells:
         found = self._settled()
         if isinstance(found, NumberStyle | TimeForm):
             self._values = self._read_as(found)
+        elif isinstance(found, Unclear):
+            self._unclear = found
         else:
             self._left_out = f"has more than {self._most:,} different texts"
         self._numbers, self._indices = {}, array.array("i")
@@ -221,10 +224,13 @@ class Cells:
             return self._values.finish()
         if self._left_out:
             return self._without_values(self._left_out)
-        found = self._settled()
+        found = self._unclear or self._settled()
         if isinstance(found, NumberStyle | TimeForm):
             return self._read_as(found).finish()
-        column = self._as_texts()
+        if self._unclear:
+            column = self._without_values(self._unclear.problem)
+        else:
+            column = self._as_texts()
         if isinstance(found, Unclear):
             return dataclasses.replace(
                 column, problem=found.problem, remedies=found.remedies
