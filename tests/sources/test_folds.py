@@ -166,7 +166,7 @@ def test_rows_of_a_table_stand_in_the_order_of_a_column(tmp_path, kind):
 @pytest.mark.parametrize(
     ("day", "words"),
     [
-        ("soon", "does not hold numbers or times"),
+        ("soon", "has numbers, and 'soon' in line 9; correct it, or name an"),
         ("", "a value in row 7"),
     ],
 )
@@ -177,6 +177,48 @@ def test_a_column_that_gives_no_order_is_refused(tmp_path, day, words):
     data = dataclasses.replace(DATA, order="day")
     with pytest.raises(UserError, match=words):
         sources.load(data, seed=0, data_dir=path)
+
+
+def test_texts_give_no_order(tmp_path):
+    path = write(tmp_path, "abcd" * 10, range(40), ["oak", "yew"] * 20)
+    data = dataclasses.replace(DATA, order="day")
+    with pytest.raises(UserError, match="does not hold numbers or times"):
+        sources.load(data, seed=0, data_dir=path)
+
+
+def test_a_lack_of_order_is_told_by_the_files_own_row(tmp_path):
+    days = [*DAYS["numbers"]]
+    days[7] = "-"
+    path = write(tmp_path, days, range(40), ["", "", *["oak", "yew"] * 19])
+    data = dataclasses.replace(DATA, order="day")
+    with pytest.raises(UserError, match="lacks a value in row 7;"):
+        sources.load(data, seed=0, data_dir=path)
+
+
+def test_the_config_says_how_an_order_is_read(tmp_path):
+    days = [f"0{1 + n % 5}/0{1 + n // 5}/2024" for n in range(40)]
+    path = write(tmp_path, days, range(40), ["oak", "yew"] * 20)
+    data = dataclasses.replace(DATA, order="day")
+    with pytest.raises(
+        UserError,
+        match=r"may begin with the day.*--config.data.read_as=day=day_first"
+        r".*or name another by --config.data.order",
+    ):
+        sources.load(data, seed=0, data_dir=path)
+    data = dataclasses.replace(data, read_as=("day=day_first",))
+    found = sources.load(data, seed=0, data_dir=path)
+    assert found.splits["test"].rows.tolist() == list(range(30, 40))
+    again = sources.load(data, seed=0, data_dir=path, encoding=found.encoding)
+    assert sources.fingerprint(again) == sources.fingerprint(found)
+
+
+def test_an_order_is_exact_beyond_float32(tmp_path):
+    days = [f"{1_700_000_000 + n}" for n in range(39)] + ["1500000000"]
+    path = write(tmp_path, days, range(40), ["oak", "yew"] * 20)
+    found = sources.load(
+        dataclasses.replace(DATA, order="day"), seed=0, data_dir=path
+    )
+    assert found.splits["test"].rows.tolist() == list(range(29, 39))
 
 
 def test_no_statistic_of_a_fold_is_learnt(tmp_path):

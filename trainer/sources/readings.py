@@ -184,18 +184,3 @@ def _is_ambiguous(fitting: list[tuple[str, str]], bodies: list[str]) -> bool:
         return False
     bare = [body for body in bodies if "," not in body]
     return not bare or max(map(len, bare)) > 3
-
-
-def values_of(texts: Sequence[str]) -> np.ndarray | None:
-    """Returns what texts say, as numbers or as times; None where neither.
-
-    Args:
-      texts: cells, none of them missing.
-    """
-    try:
-        return cells.numbers(texts)
-    except (ValueError, cells.BadCellError):
-        found = settle(texts)
-    if found is None or isinstance(found, Unclear):
-        return None
-    return found.read(texts)

@@ -23,8 +23,8 @@ def read_tables(
 ) -> Tables:
     """Reads the columns that are trained on from the files of all splits.
 
-    How columns are read is settled by the training file; groups and orders are
-    texts, whatever they look like.
+    How columns are read is settled by the training file; groups are texts,
+    whatever they look like.
 
     Args:
       files: of all splits, whose headers were read.
@@ -41,10 +41,11 @@ def read_tables(
         encoding is None
         or all(data.weight in f.columns for f in files.values())
     )
-    as_texts = [n for n in (data.group, data.order) if n is not None]
+    as_texts = [] if data.group is None else [data.group]
     known: Mapping[str, Reading] | None = None
     wishes: dict[str, str] = {}
-    wide: frozenset[str] = frozenset()
+    # 64 bits tell days and seconds apart.
+    wide = frozenset([] if data.order is None else [data.order])
     if encoding is None:
         names = chosen_columns(train, data)
         target = data.target or names[-1]
@@ -53,13 +54,13 @@ def read_tables(
     else:
         names = [*(c.name for c in encoding.inputs), encoding.target]
         target = encoding.target
-        known, wide = encoding.readings, encoding.wide
-        known = {**known, **dict.fromkeys(as_texts, TEXTS)}
-        names += as_texts
-        if has_weight:
-            # Its reading is no part of the encoding: it is settled anew.
-            names.append(str(data.weight))
-            wishes = wished_readings(train, data, [str(data.weight)])
+        wide |= encoding.wide
+        known = encoding.readings | dict.fromkeys(as_texts, TEXTS)
+        # Readings that are no part of the encoding are settled anew.
+        beside = [data.order, data.weight if has_weight else None]
+        settled = [name for name in beside if name is not None]
+        names += as_texts + settled
+        wishes = wished_readings(train, data, settled)
     tables = {}
     for split in sorted(files, key=SPLITS.index):
         check_columns(files[split], names)

@@ -10,7 +10,6 @@ import numpy as np
 
 from trainer.process.exits import UserError
 from trainer.sources import fitting
-from trainer.sources import readings
 from trainer.sources.column_choice import flag
 from trainer.sources.csv_table import Table
 from trainer.sources.dataset import Dataset
@@ -122,14 +121,17 @@ class Tables:
             raise UserError(self.lack)
         for path, name, problem in self.problems():
             column = self.tables["train"].columns[name]
+            named_by = {self.order: "order", self.weight: "weight"}
             ways = [
                 flag("read_as", f"{name}={reading}")
                 for reading in column.remedies
+                if reading != "text" or name not in named_by
             ]
+            named_by[self.target] = "target"
             settled = ways and f" say how it is read by {' or '.join(ways)},"
             remedy = (
-                "or name another by --config.data.target"
-                if name == self.target
+                f"or name another by --config.data.{named_by[name]}"
+                if name in named_by
                 else f"or leave it out by {flag('ignore', name)}"
             )
             raise UserError(
@@ -201,23 +203,20 @@ class Tables:
             return None
         column = table.columns[self.order]
         where = f"{table.path}: column {self.order!r}"
-        values = readings.values_of(column.categories or ())
-        missing = column.missing
-        if values is not None and values.dtype.kind == "f":
-            missing = missing | np.isnan(values)[column.values]
-        if missing.any():
-            row = int(np.argmax(missing))
-            raise UserError(
-                f"{where} is config.data.order and lacks a value in row {row};"
-                " each row must have one; correct it, or leave the row out"
-            )
-        if values is None:
+        if column.categories is not None:
             raise UserError(
                 f"{where} is config.data.order and does not hold numbers or"
                 " times alone; name another, or write them in one form"
             )
-        _, ranks = np.unique(values, return_inverse=True)
-        return ranks[column.values]
+        if column.missing.any():
+            row = int(np.argmax(column.missing))
+            row = row if table.kept is None else int(table.kept[row])
+            raise UserError(
+                f"{where} is config.data.order and lacks a value in row {row};"
+                " each row must have one; correct it, or leave the row out"
+            )
+        _, ranks = np.unique(column.values, return_inverse=True)
+        return ranks
 
     def _weights(self, table: Table) -> np.ndarray | None:
         """Returns what each row counts in the loss.
