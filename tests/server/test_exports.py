@@ -14,6 +14,7 @@ from tests.runs import held_out_rows
 from trainer import load
 from trainer.process.exits import UserError
 from trainer.server import opening
+from trainer.server import tf_serving
 from trainer.server.catalogue import Catalogue
 from trainer.server.metrics import Metrics
 from trainer.server.settings import Limits
@@ -167,21 +168,61 @@ def test_a_new_version_is_taken_up_and_a_bad_one_is_not(workdir, capsys):
     for _ in range(2):
         looked(catalogue, workdir)
     assert catalogue.models["digits"] is old
-    refused = catalogue.refused["digits"]
+    (refused,) = catalogue.refused["digits"]
     assert refused.version == 2 and "model.onnx" in refused.why
     assert capsys.readouterr().err.count("is not taken up") == 1
     # Now it is done.
     shutil.copy(first / "model.onnx", folder / "2")
     looked(catalogue, workdir)
     assert catalogue.models["digits"].version == 2
-    assert not catalogue.refused
+    assert not catalogue.refused["digits"]
     # One that is whole and cannot be opened.
     shutil.copytree(first, folder / "10")
     (folder / "10" / "model.onnx").write_bytes(b"nothing that is ONNX")
     reseal(folder / "10")
     looked(catalogue, workdir)
     assert catalogue.models["digits"].version == 2
-    assert catalogue.refused["digits"].version == 10
+    assert [each.version for each in catalogue.refused["digits"]] == [10]
+    # One that was written before it, and is good.
+    shutil.copytree(first, folder / "9")
+    looked(catalogue, workdir)
+    assert catalogue.models["digits"].version == 9
+    assert [each.version for each in catalogue.refused["digits"]] == [10]
+
+
+def test_a_start_goes_down_to_a_version_that_is_good(workdir, capsys):
+    folder = workdir / "export"
+    for name in ("2", "3"):
+        shutil.copytree(folder / "1", folder / name)
+        (folder / name / "model.onnx").write_bytes(b"half")
+    reseal(folder / "2")  # whole, and nothing that is ONNX
+    catalogue = Catalogue(settings_of(workdir), Metrics())
+    assert catalogue.models["digits"].version == 1
+    looked(catalogue, workdir)
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(" is not taken up: ")[0] for line in told] == [
+        "strata: version 3 of digits",
+        "strata: version 2 of digits",
+    ]
+    assert "2 cannot be run (" in told[1]
+    state = tf_serving.status(
+        catalogue.models["digits"], catalogue.refused["digits"]
+    )["model_version_status"]
+    assert [each["version"] for each in state] == ["3", "2", "1"]
+    # As `strata serve --workers` looks before its workers do.
+    assert opening.find(str(workdir), None, "auto").version == 2
+
+
+def test_a_start_without_a_good_version_tells_of_the_newest(workdir, capsys):
+    folder = workdir / "export"
+    shutil.copytree(folder / "1", folder / "2")
+    for name in ("1", "2"):
+        (folder / name / "model.onnx").write_bytes(b"nothing that is ONNX")
+        reseal(folder / name)
+    for place in (workdir, folder / "2"):
+        with pytest.raises(UserError, match="/2 cannot be run"):
+            Catalogue(settings_of(place), Metrics())
+    assert capsys.readouterr().err == ""
 
 
 def test_requests_go_on_while_a_version_is_taken_up(workdir, images):

@@ -170,7 +170,7 @@ class Api:
 
     async def _tf_status(self, request: Request) -> Response:
         model = self._model(request, "status")
-        refused = self._catalogue.refused.get(model.name)
+        refused = self._catalogue.refused.get(model.name, [])
         return json_response(tf_serving.status(model, refused))
 
     async def _tf_metadata(self, request: Request) -> Response:

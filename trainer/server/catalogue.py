@@ -6,8 +6,6 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable
-from typing import Any
-from typing import NamedTuple
 from typing import Protocol
 
 import numpy as np
@@ -21,13 +19,12 @@ from trainer.server import opening
 from trainer.server.batching import Batcher
 from trainer.server.drift import Drift
 from trainer.server.drift import Found
+from trainer.server.opening import Refused
 from trainer.server.opening import Source
 from trainer.server.refusals import RefusedError
 from trainer.server.settings import Limits
 from trainer.server.settings import Settings
 from trainer.serving.exported_run import ExportedRun
-from trainer.storage.staging import local_files
-from trainer.storage.staging import Signature
 
 # Where the run itself does not say: an export holds no evaluation's batch.
 MOST_BATCH_ROWS = 1024
@@ -118,20 +115,12 @@ def _evaluated_rows(run: TrainedRun | ExportedRun) -> int:
     return min(rows, MOST_BATCH_ROWS)
 
 
-class Refused(NamedTuple):
-    """A version that cannot be served, as its files were."""
-
-    version: int
-    files: dict[str, Signature]
-    why: str
-
-
 class Catalogue:
     """The models by name.
 
     Attributes:
       models: those that answer, warm.
-      refused: by name, the newest version where it cannot be served.
+      refused: by name, newer versions that cannot be served, the newest first.
     """
 
     def __init__(self, settings: Settings, watcher: Watcher) -> None:
@@ -143,11 +132,10 @@ class Catalogue:
         self._settings = settings
         self._watcher = watcher
         self.models: dict[str, Model] = {}
-        self.refused: dict[str, Refused] = {}
+        self.refused: dict[str, list[Refused]] = {}
         for name, place in settings.places:
-            source = opening.find(place, settings.checkpoint, settings.runtime)
-            self.models[name] = self._open(name, source)
-            watcher.answers(name, source.version)
+            self.models[name] = model = self._first(name, place)
+            watcher.answers(name, model.version)
 
     def find(self, name: str, version: str | None = None) -> Model:
         """Returns a model.
@@ -191,55 +179,71 @@ class Catalogue:
                     await self.look(name, folder)
 
     async def look(self, name: str, folder: pathlib.Path) -> None:
-        """Takes up a model's newest export, if it is newer.
+        """Takes up a model's newest export that can be served, if it is newer.
 
         It is loaded aside and warm before it answers. Requests in flight end
         where they began. One that cannot be served is told of, once, and what
         answered before goes on.
         """
-        newest = await asyncio.to_thread(opening.versions, folder)
-        if not newest or newest[0] <= self.models[name].version:
-            return
-        version, path = newest[0], folder / str(newest[0])
-        files = await asyncio.to_thread(local_files, path)
-        refused = self.refused.get(name)
-        # Who copies an export here may not be done yet.
-        if refused is not None and refused[:2] == (version, files):
-            return
-        try:
-            model = await asyncio.to_thread(
-                self._of_export, name, version, path
-            )
-        except Exception as error:  # whatever a file makes of its reader
-            why = _reason(error)
-            self.refused[name] = Refused(version, files, why)
-            tell(f"version {version} of {name} is not taken up: {why}")
+        model = await asyncio.to_thread(self._newest, name, folder)
+        if model is None:
             return
         self.models[name] = model
-        self._watcher.answers(name, version)
-        self.refused.pop(name, None)
-        tell(f"version {version} of {name} answers, by {model.runtime}")
+        self._watcher.answers(name, model.version)
+        tell(f"version {model.version} of {name} answers, by {model.runtime}")
+
+    def _first(self, name: str, place: str) -> Model:
+        """Opens what a place has to serve when the server starts."""
+        settings = self._settings
+        folder = opening.exports_of(place)
+        if folder is not None and settings.checkpoint is None:
+            model = self._newest(name, folder)
+            if model is not None:
+                return model
+            if self.refused[name]:
+                raise UserError(self.refused[name][0].why)
+        source = opening.find(place, settings.checkpoint, settings.runtime)
+        return self._open(name, source)
+
+    def _newest(self, name: str, folder: pathlib.Path) -> Model | None:
+        """Opens the newest export that can be served, if it is newer.
+
+        Those that cannot be are told of: each once while another is served.
+        """
+        serving, known = self.models.get(name), self.refused.get(name, [])
+        model, self.refused[name] = opening.newest(
+            folder,
+            functools.partial(self._of_export, name),
+            above=-1 if serving is None else serving.version,
+            known=known,
+        )
+        if model is not None or serving is not None:
+            for refused in self.refused[name]:
+                if refused not in known:
+                    tell(
+                        f"version {refused.version} of {name} is not taken up:"
+                        f" {refused.why}"
+                    )
+        return model
 
     def _of_export(self, name: str, version: int, path: pathlib.Path) -> Model:
         run = opening.read(path, self._settings.runtime)
-        previous = self.models[name]
-        if run.layout.shape != previous.layout.shape:
+        before = self.models.get(name)
+        if before is not None and run.layout.shape != before.layout.shape:
             raise UserError(
                 f"{path} takes rows of shape {list(run.layout.shape)}, and"
-                f" version {previous.version} takes"
-                f" {list(previous.layout.shape)}; start anew to serve it"
+                f" version {before.version} takes"
+                f" {list(before.layout.shape)}; start anew to serve it"
             )
         return self._open(name, Source(version, run))
 
     def _open(self, name: str, source: Source) -> Model:
-        settings = self._settings
-        return open_model(
-            name, source, settings.runtime, settings.limits, self._watcher
-        )
-
-
-def _reason(error: Any) -> str:
-    if isinstance(error, UserError):
-        return str(error)
-    text = " ".join(str(error).split())[:200]
-    return f"{type(error).__name__}: {text}"
+        settings, run = self._settings, source.run
+        with (
+            opening.told(run.path)
+            if isinstance(run, ExportedRun)
+            else contextlib.nullcontext()
+        ):
+            return open_model(
+                name, source, settings.runtime, settings.limits, self._watcher
+            )

@@ -4,11 +4,15 @@ TensorFlow is imported where it is needed alone: an export as ONNX is served
 without it.
 """
 
+import contextlib
 import importlib.util
 import os
 import pathlib
 from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import NamedTuple
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,6 +25,8 @@ from trainer.serving import exported_run
 from trainer.serving.exported_run import ExportedRun
 from trainer.serving.model_card import FORMATS
 from trainer.storage.names import is_remote
+from trainer.storage.staging import local_files
+from trainer.storage.staging import Signature
 
 RUNTIMES = ("auto", "onnx", "tensorflow")
 # Of a run that has no export.
@@ -30,6 +36,7 @@ RUN_VERSION = 0
 SMALL_BYTES = 16 * 2**20
 _SAVED_MODEL = "saved_model"
 _ONNX = "onnx"
+T = TypeVar("T")
 
 
 class Source(NamedTuple):
@@ -42,6 +49,14 @@ class Source(NamedTuple):
 
     version: int
     run: TrainedRun | ExportedRun
+
+
+class Refused(NamedTuple):
+    """An export that cannot be served, as its files were."""
+
+    version: int
+    files: dict[str, Signature]
+    why: str
 
 
 class Opened(NamedTuple):
@@ -97,7 +112,8 @@ def find(place: str, checkpoint: str | None, runtime: str) -> Source:
     """Finds what a place has to serve: its newest export, or the run itself.
 
     Raises:
-      UserError: there is nothing, or nothing that the runtime can run.
+      UserError: there is nothing, or nothing that the runtime can run; of
+        exports it tells what is wrong with the newest.
     """
     path = pathlib.Path(place)
     if exported_run.is_export(path):
@@ -110,14 +126,76 @@ def find(place: str, checkpoint: str | None, runtime: str) -> Source:
         return Source(version, read(path, runtime))
     folder = exports_of(place)
     if folder is not None and checkpoint is None:
-        for version in versions(folder)[:1]:
-            return Source(version, read(folder / str(version), runtime))
+        found, refused = newest(
+            folder, lambda number, path: Source(number, read(path, runtime))
+        )
+        if found is not None:
+            return found
+        if refused:
+            raise UserError(refused[0].why)
     if runtime == _ONNX:
         raise UserError(
             f"--runtime=onnx: {place} has no export; write one by strata export"
             f" --workdir={place} --formats=onnx"
         )
     return Source(RUN_VERSION, trained_run.read(place, checkpoint))
+
+
+def newest(
+    folder: pathlib.Path,
+    use: Callable[[int, pathlib.Path], T],
+    *,
+    above: int = -1,
+    known: Sequence[Refused] = (),
+) -> tuple[T | None, list[Refused]]:
+    """Uses the newest export in a folder that can be used.
+
+    Args:
+      folder: of exports.
+      use: of a version and its folder; it raises where that cannot be used.
+      above: a version, where newer ones alone are wanted.
+      known: those that are not tried again while their files stay.
+
+    Returns:
+      What came of it, or None; and those that cannot be used and are newer,
+      the newest first.
+    """
+    refused: list[Refused] = []
+    for version in versions(folder):
+        if version <= above:
+            break
+        path = folder / str(version)
+        # Before it is read: who copies it here may be done meanwhile.
+        files = local_files(path)
+        was = [each for each in known if each[:2] == (version, files)]
+        if was:
+            refused += was
+            continue
+        try:
+            with told(path):
+                return use(version, path), refused
+        except UserError as error:
+            refused.append(Refused(version, files, str(error)))
+    return None, refused
+
+
+@contextlib.contextmanager
+def told(path: pathlib.Path) -> Iterator[None]:
+    """Tells in one line whatever an export's files make of their readers.
+
+    Raises:
+      UserError: within, the export at `path` cannot be used.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{path} cannot be run ({type(error).__name__}: {text}); export it"
+            " again"
+        ) from error
 
 
 def read(path: pathlib.Path, runtime: str) -> ExportedRun:

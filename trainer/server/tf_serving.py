@@ -14,7 +14,7 @@ from trainer.process.exits import UserError
 from trainer.server import answers
 from trainer.server import handed_in
 from trainer.server.catalogue import Model
-from trainer.server.catalogue import Refused
+from trainer.server.opening import Refused
 
 INSTANCES = "instances"
 INPUTS = "inputs"
@@ -135,12 +135,12 @@ def _object(value: Any, keys: tuple[str, ...]) -> dict[str, Any]:
     return value
 
 
-def status(model: Model, refused: Refused | None) -> dict[str, Any]:
+def status(model: Model, refused: list[Refused]) -> dict[str, Any]:
     """Returns what GET of a model says: its versions and their state."""
-    found = [_state(model.version, "AVAILABLE", "OK", "")]
-    if refused is not None:
-        why = refused.why
-        found.insert(0, _state(refused.version, "END", "UNKNOWN", why))
+    found = [
+        _state(each.version, "END", "UNKNOWN", each.why) for each in refused
+    ]
+    found.append(_state(model.version, "AVAILABLE", "OK", ""))
     return {"model_version_status": found}
 
 
