@@ -1,5 +1,6 @@
 """Estimators, by scikit-learn's own tests of estimators and beside them."""
 
+import os
 import pickle
 from typing import Any
 
@@ -20,6 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import trainer
 from tests import processes
+from trainer.api.learner import Learner
 
 # See docs/python.md: networks are float32, and this wants 7 equal digits.
 FLOAT32 = {
@@ -179,6 +181,19 @@ def test_a_wrong_parameter_is_told_in_a_line(parameters, words):
         trainer.MLPRegressor(**{**SHORT, **parameters}).fit(x * 1e9, y)
     assert words in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_what_others_say_on_stderr_during_a_fit_is_kept(monkeypatch, capfd):
+    train = Learner.train
+
+    def loud(*given):
+        os.write(2, b"of another thread")
+        return train(*given)
+
+    monkeypatch.setattr(Learner, "train", loud)
+    x, y = load_iris(return_X_y=True)
+    trainer.MLPRegressor(**SHORT | {"epochs": 1}).fit(x, y)
+    assert capfd.readouterr().err == "of another thread"
 
 
 def test_the_process_stays_as_it_was():

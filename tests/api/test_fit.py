@@ -16,6 +16,7 @@ from absl import flags as absl_flags
 import trainer
 from tests.runs import read_result
 from trainer import task
+from trainer.api import fit as api_fit
 from trainer.journal.metrics_log import MetricsLines
 from trainer.process.exits import UserError
 
@@ -150,6 +151,51 @@ def test_a_new_call_has_a_new_folder(tmp_path, monkeypatch):
         "runs/your_data_2",
     ]
     assert runs[0].result["weights_sha256"] == runs[1].result["weights_sha256"]
+
+
+def test_threads_at_once_have_a_folder_each_and_leave_all_as_it_was(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    before, rows = state_of_process(), np.random.RandomState(0).randn(60, 2)
+    runs, meeting = list[Any](), threading.Barrier(2)
+    train = api_fit._train
+
+    def both_inside(*given):
+        meeting.wait(60)
+        return train(*given)
+
+    monkeypatch.setattr(api_fit, "_train", both_inside)
+    fields: Any = {"log__report": False, "log__tensorboard": False}
+
+    def call(epochs):
+        runs.append(
+            trainer.fit(
+                x=rows,
+                y=rows[:, 0] > 0,
+                verbose=False,
+                epochs=epochs,
+                **fields,
+            )
+        )
+
+    threads = [threading.Thread(target=call, args=(n,)) for n in (1, 40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [run.status for run in runs] == ["done"] * 2
+    assert len({run.workdir for run in runs}) == 2
+    assert state_of_process() == before
+    print("heard")
+    assert capsys.readouterr().out == "heard\n"
+
+
+def test_a_mistake_leaves_no_new_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="y_train has nan"):
+        trainer.fit(x=np.zeros((4, 2)), y=np.full(4, np.nan), verbose=False)
+    assert not list(tmp_path.iterdir())
 
 
 ROWS = np.zeros((4, 2))

@@ -7,6 +7,7 @@ is wanted, that is `trainer.fit`.
 """
 
 import contextlib
+import functools
 import numbers
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -201,11 +202,23 @@ def _told() -> Iterator[None]:
 @contextlib.contextmanager
 def _quietly(precision: str = "float32") -> Iterator[None]:
     """Surrounds TensorFlow's work in a program that does other work, too."""
-    with start.restored(), start.shared():
+    with start.restored():
+        _start()
         from trainer.model import optimizers
 
         with optimizers.precise(precision):
             yield
+
+
+@functools.cache
+def _start() -> None:
+    """Imports TensorFlow and looks at the devices, whose noise is dropped."""
+    with start.shared():
+        import tensorflow as tf
+
+        from trainer.api import learner  # noqa: F401
+
+        tf.config.list_logical_devices()
 
 
 def moments_of(

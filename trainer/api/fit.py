@@ -4,11 +4,13 @@ The process is another program's: what is set for training is set back, only
 Ctrl-C is heard, and nothing ends the process.
 """
 
+import contextlib
 import itertools
 import math
 import os
 import pathlib
 import time
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
@@ -91,13 +93,13 @@ def fit(
     if has_data and (given or settings.source_of(chosen) not in sources.READ):
         named["data.source"] = "files"
     settled = settings.settled(chosen, named)
-    folder = _folder(workdir, chosen)
     stop = Stop()
     display = Display() if verbose else SilentDisplay()
     with (
         start.restored(),
         stop.interruptible(),
         display.shown(),
+        _folder(workdir, chosen) as folder,
         open_location(folder, Cluster()) as location,
     ):
         work = preparation.prepare(
@@ -139,13 +141,39 @@ def _train(work: Work, stop: Stop) -> int:
         )
 
 
+@contextlib.contextmanager
 def _folder(
     workdir: str | os.PathLike | None, config: Config | str | os.PathLike
-) -> str:
-    """Returns the folder of the run: the one given, or a new one."""
+) -> Iterator[str]:
+    """Yields the folder of the run: the one given, or a new one.
+
+    A new one is made, so that no call at the same time takes it, too; it goes
+    again where nothing came of it.
+    """
     if workdir is not None:
         check_place(os.fspath(workdir))
-        return place(os.fspath(workdir))
+        yield place(os.fspath(workdir))
+        return
     stem = "fit" if isinstance(config, Config) else pathlib.Path(config).stem
-    paths = (pathlib.Path("runs", f"{stem}_{n}") for n in itertools.count(1))
-    return str(next(path for path in paths if not path.exists()))
+    folder = next(
+        path
+        for path in (f"runs/{stem}_{n}" for n in itertools.count(1))
+        if _is_made(path)
+    )
+    try:
+        yield folder
+    except BaseException:
+        with contextlib.suppress(OSError):  # by now it holds a run
+            os.removedirs(folder)
+        raise
+
+
+def _is_made(folder: str) -> bool:
+    """Makes a folder; returns whether it was not there."""
+    try:
+        os.makedirs(folder)
+    except FileExistsError:
+        return False
+    except OSError:  # told where the run is to be written
+        return True
+    return True

@@ -102,8 +102,9 @@ class Run:
     @functools.cached_property
     def model(self) -> "TrainedModel":
         """The network whose scores these are; as `trainer.load` gives it."""
-        with start.restored(), start.shared():
-            from trainer.serving.load import load
+        with start.restored():
+            with start.shared():
+                from trainer.serving.load import load
 
             return load(str(self.workdir))
 

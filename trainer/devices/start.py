@@ -8,16 +8,21 @@ import os
 import random
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 
 from trainer.devices.packages import is_installed
 from trainer.process.exits import UserError
+from trainer.process.together import together
 
 # What TensorFlow and Keras import where it is installed, and Strata has no use
 # for in them.
 UNUSED = ("IPython", "PIL", "matplotlib", "pandas", "scipy", "sklearn")
 _BACKEND = "tensorflow"
 _FLAG_VARIABLES = {"TF_XLA_FLAGS", "XLA_FLAGS"}
+# stderr is the process's: one thread at a time has it aside, lest another takes
+# that for how it was.
+_alone = threading.RLock()
 
 
 def check_packages() -> None:
@@ -45,11 +50,14 @@ def shared() -> Iterator[None]:
     """
     with contextlib.suppress(Exception):  # by its own settings, not by ours
         import matplotlib  # noqa: F401
-    is_there = "keras" in sys.modules
-    with _quiet(), contextlib.nullcontext() if is_there else _plain_keras():
-        yield
+    with _alone:
+        is_there = "keras" in sys.modules
+        keras = contextlib.nullcontext() if is_there else _plain_keras()
+        with _quiet(), keras:
+            yield
 
 
+@together
 @contextlib.contextmanager
 def restored() -> Iterator[None]:
     """Sets back what imports and runs change of a process of others.

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
 from trainer.config import OptimizerConfig
+from trainer.process.together import together
 
 # The first compute capability whose tensor cores take bfloat16 and
 # TensorFloat-32. On older ones XLA makes float32 of both.
@@ -155,8 +156,16 @@ _BY_NAME = {
 @contextlib.contextmanager
 def precise(precision: str) -> Iterator[None]:
     """Sets the precision for a while, as `set_precision` does for good."""
+    with _restored():
+        set_precision(precision)
+        yield
+
+
+@together
+@contextlib.contextmanager
+def _restored() -> Iterator[None]:
+    """Sets back whether products may be TensorFloat-32: it is the process's."""
     before = tf.config.experimental.tensor_float_32_execution_enabled()
-    set_precision(precision)
     try:
         yield
     finally:
