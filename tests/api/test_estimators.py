@@ -12,6 +12,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer
 from sklearn.datasets import load_diabetes
 from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import cross_val_score
 from sklearn.model_selection import GridSearchCV
@@ -75,12 +76,17 @@ def test_a_weight_counts_as_so_many_rows(kind):
     assert np.abs(found - getattr(kind(**shape).fit(x, y), name)(x)).max() > 0.1
 
 
+def classes_of(kind) -> dict[str, Any]:
+    """Returns what a first `partial_fit` on iris wants to know."""
+    return {"classes": [0, 1, 2]} if hasattr(kind, "predict_proba") else {}
+
+
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_parts_of_a_fit_are_the_fit(kind):
     x, y = load_iris(return_X_y=True)
     whole = kind(**SHORT | {"epochs": 3}, random_state=0).fit(x, y)
     parts = kind(**SHORT, random_state=0)
-    more = {"classes": [0, 1, 2]} if hasattr(kind, "predict_proba") else {}
+    more = classes_of(kind)
     for _ in range(3):
         parts.partial_fit(x, y, **more)
     assert parts.loss_curve_ == whole.loss_curve_
@@ -194,6 +200,24 @@ def test_what_others_say_on_stderr_during_a_fit_is_kept(monkeypatch, capfd):
     x, y = load_iris(return_X_y=True)
     trainer.MLPRegressor(**SHORT | {"epochs": 1}).fit(x, y)
     assert capfd.readouterr().err == "of another thread"
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_a_fit_that_fails_leaves_nothing_that_answers(kind, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    x, y = load_iris(return_X_y=True)
+    fresh, fitted = (kind(**SHORT | {"epochs": 1}) for _ in range(2))
+    fitted.fit(x, y)
+    monkeypatch.setattr("trainer.api.learner.Learner.train", interrupted)
+    for estimator in (fresh, fitted):
+        with pytest.raises(KeyboardInterrupt):
+            estimator.fit(x, y)
+        with pytest.raises(NotFittedError):
+            estimator.predict(x)
+    monkeypatch.undo()
+    assert fresh.partial_fit(x, y, **classes_of(kind)).n_iter_ == 1
 
 
 def test_the_process_stays_as_it_was():

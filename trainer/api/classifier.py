@@ -79,6 +79,7 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
         Raises:
           ValueError: there is one class alone, or a parameter is wrong.
         """
+        self._forget()
         x, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         weight, counts = self._weighted(x, sample_weight)
@@ -113,7 +114,7 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
         Raises:
           ValueError: a class is new, or a parameter is wrong.
         """
-        is_first = not hasattr(self, "n_iter_")
+        is_first = not self.__sklearn_is_fitted__()
         x, y = validate_data(self, X, y, dtype=np.float64, reset=is_first)
         check_classification_targets(y)
         if is_first:

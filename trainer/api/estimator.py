@@ -39,7 +39,7 @@ class MLPEstimator(BaseEstimator):
     n_iter_: int
     loss_curve_: list[float]
     # Weights and the optimizer's own, as `Learner` keeps them.
-    _state: dict[str, np.ndarray] | None
+    _state: dict[str, np.ndarray]
 
     def __init__(
         self,
@@ -112,8 +112,11 @@ class MLPEstimator(BaseEstimator):
         """Trains on checked rows; anew, or an epoch more where it is a part."""
         with _told():
             config = self._config(problem)
-        if not (is_part and hasattr(self, "_state")):
+        is_anew = not (is_part and self.__sklearn_is_fitted__())
+        if is_anew:
             self._begin(x, weight)
+        begun = 0 if is_anew else self.n_iter_
+        earlier = [] if is_anew else self.loss_curve_
         epochs = 1 if is_part else self.epochs
         total_steps = epochs * -(-len(x) // config.global_batch_size)
         with _told(), _quietly(config.precision):
@@ -121,19 +124,27 @@ class MLPEstimator(BaseEstimator):
             from trainer.api.learner import Rows
 
             learner = learner_of(config, x.shape[1], outputs, total_steps)
-            if self._state is None:
-                self._state = learner.begin(self._seed)
+            state = learner.begin(self._seed) if is_anew else self._state
             rows = Rows(
                 self._normalized(x),
                 y,
                 (weight / weight.mean()).astype(np.float32),
             )
-            self._state, losses = learner.train(
-                self._state, rows, epochs, self.n_iter_, self._seed
+            state, losses = learner.train(
+                state, rows, epochs, begun, self._seed
             )
-        self._fitted_as, self._outputs = config, outputs
-        self.n_iter_ += epochs
-        self.loss_curve_ = [*self.loss_curve_, *losses]
+        self._state, self._fitted_as, self._outputs = state, config, outputs
+        self.loss_curve_ = [*earlier, *losses]
+        # The last, since it says that the rest is there.
+        self.n_iter_ = begun + epochs
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "n_iter_")
+
+    def _forget(self) -> None:
+        """Drops an earlier fit, lest one that fails answers by it."""
+        for name in ("n_iter_", "loss_curve_", "_state", "_fitted_as"):
+            self.__dict__.pop(name, None)
 
     def _begin(self, x: np.ndarray, weight: np.ndarray) -> None:
         self._seed = self.random_state
@@ -145,23 +156,20 @@ class MLPEstimator(BaseEstimator):
             raise ValueError(
                 f"random_state={self._seed} must be from 0 to 2**32 - 1"
             )
-        self._state = None
         self._mean, self._std = moments_of(x, weight)
-        self.n_iter_, self.loss_curve_ = 0, []
 
     def _normalized(self, x: np.ndarray) -> np.ndarray:
         return ((x - self._mean) / self._std).astype(np.float32)
 
     def _outputs_of(self, x: Any) -> np.ndarray:
         """Returns the network's outputs, float64 [rows, outputs]."""
-        check_is_fitted(self, "n_iter_")
+        check_is_fitted(self)
         x = validate_data(self, x, reset=False, dtype=np.float64)
         config = self._fitted_as
         with _quietly(config.precision):
             from trainer.api.learner import learner_of
 
             learner = learner_of(config, x.shape[1], self._outputs, 1)
-            assert self._state is not None, "it was fitted"
             found = learner.predict(self._state, self._normalized(x))
         return found.astype(np.float64)
 

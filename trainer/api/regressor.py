@@ -64,7 +64,9 @@ class MLPRegressor(RegressorMixin, MLPEstimator):
         *,
         is_part: bool,
     ) -> None:
-        is_anew = not is_part or not hasattr(self, "n_iter_")
+        if not is_part:
+            self._forget()
+        is_anew = not self.__sklearn_is_fitted__()
         x, y = validate_data(
             self,
             X,
