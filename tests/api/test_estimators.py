@@ -93,6 +93,24 @@ def test_parts_of_a_fit_are_the_fit(kind):
     np.testing.assert_array_equal(parts.predict(x), whole.predict(x))
 
 
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_a_schedule_ends_no_part_of_a_fit(kind):
+    x, y = load_iris(return_X_y=True)
+    cosine = {"optimizer.schedule.name": "cosine"}
+    plain, planned = (
+        kind(**SHORT, fields=fields, random_state=0)
+        for fields in (None, cosine)
+    )
+    for _ in range(3):
+        for estimator in (plain, planned):
+            estimator.partial_fit(x, y, **classes_of(kind))
+    assert planned.loss_curve_ == plain.loss_curve_
+    planned.fit(x, y)
+    for _ in range(2):
+        planned.partial_fit(x, y)
+    assert planned.loss_curve_[-1] < planned.loss_curve_[-3]
+
+
 def test_a_fit_is_a_run_of_the_same_config(tmp_path):
     x, y = load_breast_cancer(return_X_y=True)
     fields: Any = {"epochs": 2, "learning_rate": 0.01, "dropout": 0.2}

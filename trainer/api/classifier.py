@@ -101,8 +101,9 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
         classes: Any = None,
         sample_weight: Any = None,
     ) -> Self:
-        """Trains an epoch more on some rows.
+        """Trains an epoch more on some rows, at the learning rate itself.
 
+        A schedule is `fit`'s, which knows where it ends.
         Columns are normalised as the first rows' were.
 
         Args:

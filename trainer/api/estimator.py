@@ -23,6 +23,7 @@ from sklearn.utils.validation import validate_data
 
 from trainer.api import settings
 from trainer.config import Config
+from trainer.config import ScheduleConfig
 from trainer.devices import start
 from trainer.process.exits import UserError
 
@@ -112,6 +113,8 @@ class MLPEstimator(BaseEstimator):
         """Trains on checked rows; anew, or an epoch more where it is a part."""
         with _told():
             config = self._config(problem)
+        if is_part:  # nobody knows where a schedule would end
+            config.optimizer.schedule = ScheduleConfig()
         is_anew = not (is_part and self.__sklearn_is_fitted__())
         if is_anew:
             self._begin(x, weight)

@@ -41,8 +41,9 @@ class MLPRegressor(RegressorMixin, MLPEstimator):
         return self
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
-        """Trains an epoch more on some rows.
+        """Trains an epoch more on some rows, at the learning rate itself.
 
+        A schedule is `fit`'s, which knows where it ends.
         Columns and values are normalised as the first rows' were.
 
         Args:
