@@ -111,6 +111,22 @@ def test_a_schedule_ends_no_part_of_a_fit(kind):
     assert planned.loss_curve_[-1] < planned.loss_curve_[-3]
 
 
+def test_parts_have_as_many_values_a_row():
+    x, y = load_diabetes(return_X_y=True)
+    found = trainer.MLPRegressor(**SHORT).partial_fit(x, y)
+    with pytest.raises(ValueError, match=r"2 value\(s\) a row, .* had 1;"):
+        found.partial_fit(x, np.stack([y, y], axis=1))
+
+
+@pytest.mark.parametrize("weights", [{0: 0, 1: 0}, {0: -1.0}, {0: np.nan}])
+def test_class_weights_that_weigh_nothing_are_refused(weights):
+    x, y = np.eye(4), [0, 1, 0, 1]
+    found = trainer.MLPClassifier(**SHORT, class_weight=weights)
+    for fit in (found.fit, lambda *xy: found.partial_fit(*xy, classes=[0, 1])):
+        with pytest.raises(ValueError, match=r"class_weight=.* must be 0 or"):
+            fit(x, y)
+
+
 def test_a_fit_is_a_run_of_the_same_config(tmp_path):
     x, y = load_breast_cancer(return_X_y=True)
     fields: Any = {"epochs": 2, "learning_rate": 0.01, "dropout": 0.2}

@@ -90,7 +90,7 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
                 f"{type(self).__name__} needs rows of 2 classes or more; the"
                 f" data holds 1 class, {self.classes_[0]!r}"
             )
-        weight = weight * compute_sample_weight(self.class_weight, y)
+        weight = self._by_class(weight, y)
         self._train(x, y, weight)
         return self
 
@@ -141,9 +141,23 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
             )
         weight, counts = self._weighted(x, sample_weight)
         x, y, weight = x[counts], y[counts], weight[counts]
-        weight = weight * compute_sample_weight(self.class_weight, y)
+        weight = self._by_class(weight, y)
         self._train(x, y, weight, is_part=True)
         return self
+
+    def _by_class(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Returns rows' weights times their classes'.
+
+        Raises:
+          ValueError: one is below 0, or all are 0.
+        """
+        weight = weight * compute_sample_weight(self.class_weight, y)
+        if not (weight >= 0).all() or not weight.any():
+            raise ValueError(
+                f"class_weight={self.class_weight!r} must be 0 or more for"
+                " each class, and more than 0 for one of the rows"
+            )
+        return weight
 
     def _train(
         self,

@@ -52,7 +52,7 @@ class MLPRegressor(RegressorMixin, MLPEstimator):
           sample_weight: as in `fit`.
 
         Raises:
-          ValueError: a parameter is wrong.
+          ValueError: y has other columns, or a parameter is wrong.
         """
         self._train(X, y, sample_weight, is_part=True)
         return self
@@ -84,6 +84,11 @@ class MLPRegressor(RegressorMixin, MLPEstimator):
         if is_anew:
             self._is_wide = y.ndim == 2
             self._target_mean, self._target_std = moments_of(wide, weight)
+        elif wide.shape[1] != self._outputs:
+            raise ValueError(
+                f"y has {wide.shape[1]} value(s) a row, and that of the first"
+                f" call had {self._outputs}; give as many, or fit anew"
+            )
         scaled = (wide - self._target_mean) / self._target_std
         outputs = scaled.shape[1]
         self._fit_rows(
