@@ -111,6 +111,23 @@ def test_a_schedule_ends_no_part_of_a_fit(kind):
     assert planned.loss_curve_[-1] < planned.loss_curve_[-3]
 
 
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_values_beyond_float32_are_refused(kind):
+    x, y = load_iris(return_X_y=True)
+    found = kind(**SHORT | {"epochs": 1})
+    with pytest.raises(ValueError, match=r"X has .*e\+200 in row 0; .* 3.4e"):
+        found.fit(x * 1e200, y)
+    with pytest.raises(ValueError, match=r"X has .*e-50 in row 0, which is"):
+        found.fit(x * 1e-50, y)
+    if kind is trainer.MLPRegressor:
+        with pytest.raises(ValueError, match=r"y has 1e\+200 in row 50; "):
+            found.fit(x, y * 1e200)
+    found.fit(x * 1e30, y)
+    assert np.isfinite(found.predict(x.astype(float))).all()
+    with pytest.raises(ValueError, match=r"row 1, .* scale column 3, or"):
+        found.predict(np.where(np.arange(600).reshape(x.shape) == 7, 1e99, x))
+
+
 def test_parts_have_as_many_values_a_row():
     x, y = load_diabetes(return_X_y=True)
     found = trainer.MLPRegressor(**SHORT).partial_fit(x, y)

@@ -26,6 +26,7 @@ from trainer.config import Config
 from trainer.config import ScheduleConfig
 from trainer.devices import start
 from trainer.process.exits import UserError
+from trainer.sources.checks import check_finite
 
 # Fields of a config that have a meaning for a fit without a folder.
 _FIELDS = (
@@ -111,8 +112,9 @@ class MLPEstimator(BaseEstimator):
         is_part: bool = False,
     ) -> None:
         """Trains on checked rows; anew, or an epoch more where it is a part."""
-        with _told():
+        with told():
             config = self._config(problem)
+            check_finite("X", x)
         if is_part:  # nobody knows where a schedule would end
             config.optimizer.schedule = ScheduleConfig()
         is_anew = not (is_part and self.__sklearn_is_fitted__())
@@ -122,7 +124,7 @@ class MLPEstimator(BaseEstimator):
         earlier = [] if is_anew else self.loss_curve_
         epochs = 1 if is_part else self.epochs
         total_steps = epochs * -(-len(x) // config.global_batch_size)
-        with _told(), _quietly(config.precision):
+        with told(), _quietly(config.precision):
             from trainer.api.learner import learner_of
             from trainer.api.learner import Rows
 
@@ -162,7 +164,7 @@ class MLPEstimator(BaseEstimator):
         self._mean, self._std = moments_of(x, weight)
 
     def _normalized(self, x: np.ndarray) -> np.ndarray:
-        return ((x - self._mean) / self._std).astype(np.float32)
+        return scaled("X", x, self._mean, self._std)
 
     def _outputs_of(self, x: Any) -> np.ndarray:
         """Returns the network's outputs, float64 [rows, outputs]."""
@@ -195,8 +197,30 @@ class MLPEstimator(BaseEstimator):
         return weight, counts
 
 
+def scaled(
+    name: str, values: np.ndarray, mean: np.ndarray, std: np.ndarray
+) -> np.ndarray:
+    """Returns values less their columns' means by their deviations, float32.
+
+    Raises:
+      ValueError: one is beyond float32 so.
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        found = ((values - mean) / std).astype(np.float32)
+    fits = np.isfinite(found)
+    if not fits.all():
+        row, column = np.argwhere(~fits)[0]
+        raise ValueError(
+            f"{name} has {values[row, column]:g} in row {row}, which is too far"
+            f" for float32 from the {mean[column]:g} of the training rows, of"
+            f" deviation {std[column]:g}; scale column {column}, or leave the"
+            " row out"
+        )
+    return found
+
+
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """Tells a mistake as scikit-learn does.
 
     Raises:

@@ -9,6 +9,9 @@ from sklearn.utils.validation import validate_data
 
 from trainer.api.estimator import MLPEstimator
 from trainer.api.estimator import moments_of
+from trainer.api.estimator import scaled
+from trainer.api.estimator import told
+from trainer.sources.checks import check_finite
 
 
 class MLPRegressor(RegressorMixin, MLPEstimator):
@@ -81,6 +84,8 @@ class MLPRegressor(RegressorMixin, MLPEstimator):
         weight, counts = self._weighted(x, sample_weight)
         x, y, weight = x[counts], y[counts], weight[counts]
         wide = y.reshape(len(y), -1)
+        with told():
+            check_finite("y", wide)
         if is_anew:
             self._is_wide = y.ndim == 2
             self._target_mean, self._target_std = moments_of(wide, weight)
@@ -89,14 +94,12 @@ class MLPRegressor(RegressorMixin, MLPEstimator):
                 f"y has {wide.shape[1]} value(s) a row, and that of the first"
                 f" call had {self._outputs}; give as many, or fit anew"
             )
-        scaled = (wide - self._target_mean) / self._target_std
-        outputs = scaled.shape[1]
         self._fit_rows(
             x,
-            scaled.astype(np.float32),
+            scaled("y", wide, self._target_mean, self._target_std),
             weight,
             "regression",
-            outputs,
+            wide.shape[1],
             is_part=is_part,
         )
 

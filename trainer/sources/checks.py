@@ -38,8 +38,8 @@ def check(dataset: Dataset) -> None:
     check_form(dataset)
     # Last, since it is the only check that takes time.
     for name, split in dataset.splits.items():
-        _check_finite(f"{dataset.name}: x_{name}", split.x)
-        _check_finite(f"{dataset.name}: y_{name}", split.y)
+        check_finite(f"{dataset.name}: x_{name}", split.x)
+        check_finite(f"{dataset.name}: y_{name}", split.y)
 
 
 def check_form(dataset: Dataset) -> None:
@@ -118,7 +118,12 @@ def _check_agreement(dataset: Dataset, name: str, split: Split) -> None:
             )
 
 
-def _check_finite(name: str, array: Rows) -> None:
+def check_finite(name: str, array: Rows) -> None:
+    """Refuses values that float32 does not hold.
+
+    Raises:
+      UserError: naming one.
+    """
     if array.dtype.kind != "f":
         return
     row_bytes = array.nbytes // len(array)
