@@ -213,6 +213,7 @@ ROWS = np.zeros((4, 2))
         ({"x": [[1], [1, 2]], "y": [0, 1]}, "is no array"),
         ({"x": ROWS, "y": ROWS[:, 0], "test": ROWS}, "must be (x, y)"),
         ({"data": "a.csv", "test": ROWS}, "test= goes with"),
+        ({"config": 5}, "config= is a int; it must be"),
         ({"config": "digitz"}, "did you mean digits?"),
         ({"epoch": 3}, "did you mean config.epochs?"),
         ({"every_steps": 3}, "several fields end so"),

@@ -76,6 +76,12 @@ def test_a_row_does_not_depend_on_its_neighbours(digits, images):
     )
 
 
+@pytest.mark.parametrize("batch_size", [-1, 0, 2.5])
+def test_a_batch_has_rows(digits, images, batch_size):
+    with pytest.raises(UserError, match=r"batch_size=.* must be 1 or more"):
+        digits.predict(images, batch_size=batch_size)
+
+
 def test_the_best_weights_are_the_default_where_the_config_selects(trained):
     workdir = trained("regression")
     best = read_result(workdir)["best_step"]

@@ -50,6 +50,12 @@ def source_of(config: Config | str | os.PathLike) -> str:
 def _opened(config: Config | str | os.PathLike) -> Config:
     if isinstance(config, Config):
         return copy.deepcopy(config)
+    if not isinstance(config, str | os.PathLike):
+        raise UserError(
+            f"config= is a {type(config).__name__}; it must be a config, its"
+            " file or the name of a shipped one; give rows as x= and y=, or as"
+            " data="
+        )
     return flags.open_config(os.fspath(config))
 
 

@@ -127,7 +127,8 @@ class TrainedModel:
 
         Raises:
           UserError: x has another shape, lacks a column, holds NaN or
-            infinity, or values that the stored dtype does not hold.
+            infinity, or values that the stored dtype does not hold; or
+            batch_size is below 1.
         """
         table = handed_rows.taken("x", x, self._layout)
         parts = list(self.predict_blocks(table, batch_size=batch_size))
@@ -171,6 +172,7 @@ class TrainedModel:
         Raises:
           UserError: a row that cannot be taken, or whose outputs overflow.
         """
+        rows.check_batch_size("batch_size", batch_size)
         batch_size = batch_size or self.batch_size
         return self._predict(
             table.name,

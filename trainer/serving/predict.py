@@ -83,10 +83,7 @@ def main(argv: list[str]) -> int:
     """
     arguments = _parse(argv)
     stored = trained_run.read(arguments.workdir, arguments.checkpoint)
-    if arguments.batch_size is not None and arguments.batch_size < 1:
-        raise UserError(
-            f"--batch_size={arguments.batch_size} must be 1 or more"
-        )
+    rows.check_batch_size("--batch_size", arguments.batch_size)
     kind = output.choose_format(arguments.output, arguments.format)
     if kind == "npy" and arguments.top_k:
         raise UserError("--top_k is for CSV and JSON lines; .npy holds all")

@@ -4,6 +4,7 @@ Whatever the file, the rows that come out are as the run's data was stored, and
 finite. TensorFlow is not needed: a bad file is told of before it is imported.
 """
 
+import numbers
 import re
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -132,6 +133,20 @@ def of_table(file: TableFile, layout: Layout) -> Rows:
     """
     table = table_rows.of_file(file, layout, None)
     return _checked(str(file.path), None, table.blocks, layout)
+
+
+def check_batch_size(name: str, batch_size: int | None) -> None:
+    """Refuses a number of rows that are worked off at once.
+
+    Raises:
+      UserError: it is neither None nor 1 or more.
+    """
+    is_whole = isinstance(batch_size, numbers.Integral)
+    if batch_size is not None and not (is_whole and batch_size >= 1):
+        raise UserError(
+            f"{name}={batch_size!r} must be 1 or more, a whole number; leave it"
+            " out for that of the run's evaluation"
+        )
 
 
 def check_outputs(name: str, outputs: np.ndarray, first: int = 0) -> None:
