@@ -8,6 +8,7 @@ import signal
 import struct
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -131,6 +132,10 @@ def save_csv(path, x, header=""):
     )
 
 
+def frame_of(x):
+    return pd.DataFrame(x.reshape(len(x), -1))
+
+
 FILES = {
     "x.npy": np.save,
     "columns.npy": lambda path, x: np.save(path, np.asfortranarray(x)),
@@ -139,6 +144,8 @@ FILES = {
     "several.npz": save_npz_of_several,
     "bare.csv": save_csv,
     "headed.csv": lambda path, x: save_csv(path, x, "a" + ",b" * 63),
+    "counted.csv": lambda path, x: frame_of(x).to_csv(path, index=False),
+    "indexed.csv": lambda path, x: frame_of(x).to_csv(path),
     "images-idx3-ubyte": lambda path, x: path.write_bytes(idx_bytes(x)),
     "images-idx3-ubyte.gz": lambda path, x: path.write_bytes(
         gzip.compress(idx_bytes(x))

@@ -10,6 +10,8 @@ from trainer.process.exits import UserError
 from trainer.sources import text_file
 from trainer.sources.csv_file import DELIMITERS
 
+# From so many columns on a first line of 0, 1, 2 ... is no row by chance.
+LEAST_COUNTED = 3
 # A longer line is no row: it is not read further.
 MAX_LINE_CHARACTERS = 2**24
 
@@ -17,9 +19,9 @@ MAX_LINE_CHARACTERS = 2**24
 def blocks(path: Path, columns: int, block_rows: int) -> Iterator[np.ndarray]:
     """Yields a table's rows, float64 [block_rows or fewer, columns].
 
-    A first line without a single number is a header, and left out. Columns are
-    parted by the first of comma, semicolon, tab and bar that the first line
-    has.
+    A first line without a single number is a header, and left out, and so is
+    pandas' own of columns without names, 0, 1, 2 and so on. Columns are parted
+    by the first of comma, semicolon, tab and bar that the first line has.
     Empty lines are left out.
 
     Args:
@@ -35,7 +37,7 @@ def blocks(path: Path, columns: int, block_rows: int) -> Iterator[np.ndarray]:
     if first is None:
         return
     delimiter = _delimiter(first[1])
-    if any(map(_is_number, first[1].split(delimiter))):
+    if not _is_header(first[1].split(delimiter)):
         lines = itertools.chain([first], lines)
     while block := list(itertools.islice(lines, block_rows)):
         yield _parse(path, block, delimiter, columns)
@@ -50,7 +52,15 @@ def has_row_names(path: Path) -> bool:
     _, first = next(_lines(path), (0, ""))
     cells = first.split(_delimiter(first))
     unnamed = len(cells) > 1 and cells[0].strip() in ("", '""')
-    return unnamed and not any(map(_is_number, cells))
+    return unnamed and _is_header(cells[1:])
+
+
+def _is_header(cells: list[str]) -> bool:
+    if len(cells) >= LEAST_COUNTED:
+        bare = [cell.strip().strip('"') for cell in cells]
+        if bare == [str(place) for place in range(len(cells))]:
+            return True
+    return not any(map(_is_number, cells))
 
 
 def _delimiter(line: str) -> str:
