@@ -366,3 +366,26 @@ def test_a_torn_checkpoint_is_refused(trained, tmp_path, capsys):
     assert "name the step of another" in capsys.readouterr().err
     flags = [f"--workdir={run}", f"--checkpoint={before}"]
     assert evaluate.main(flags) == 0
+
+
+@pytest.mark.slow
+def test_all_rows_of_another_table_need_nothing_to_part_them(tmp_path, capsys):
+    """Neither rows enough for it, nor the columns by which they are parted."""
+    lines = [f"{n},{n % 7},{n // 4},{n % 2}" for n in range(80)]
+    table = tmp_path / "own.csv"
+    table.write_text("\n".join(["day,size,farm,y", *lines]) + "\n")
+    run = tmp_path / "run"
+    flags = ["--config.steps=5", "--config.data.order=day"]
+    flags += ["--config.data.folds=3", "--config.data.fold=1"]
+    flags += ["--config.data.weight=farm", "--config.log.report=False"]
+    flags += ["--config=your_data", f"--data_dir={table}", f"--workdir={run}"]
+    assert task.main(flags) == 0
+    found = found_by(run, "--split=all", capsys=capsys)
+    assert found["data"]["is_the_runs_own"]
+    for count in (1, 40):
+        rows = [f"{n % 7},{n % 2}" for n in range(count)]
+        (tmp_path / "new.csv").write_text("\n".join(["size,y", *rows]) + "\n")
+        flags = [f"--data_dir={tmp_path / 'new.csv'}", "--split=all"]
+        found = found_by(run, *flags, capsys=capsys)
+        assert not found["data"]["is_the_runs_own"]
+        assert found["evaluation"]["all"]["examples"] == count

@@ -112,7 +112,7 @@ def main(argv: list[str]) -> int:
         arguments.strategy, place, arguments.devices, tpu=None
     )
     run = trained_run.read(arguments.workdir, arguments.checkpoint)
-    data = scored_data.load(run, arguments.data_dir)
+    data = scored_data.load(run, arguments.data_dir, split=arguments.split)
     data.split(arguments.split)
     if arguments.split == "validation" and data.is_own:
         _check_held_out(run)

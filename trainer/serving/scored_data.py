@@ -54,7 +54,11 @@ class ScoredData:
 
 
 def load(
-    run: TrainedRun, data_dir: str | None, given: Given | None = None
+    run: TrainedRun,
+    data_dir: str | None,
+    given: Given | None = None,
+    *,
+    split: str | None = None,
 ) -> ScoredData:
     """Loads the run's own data, or that of another folder.
 
@@ -62,6 +66,8 @@ def load(
       run: the run.
       data_dir: the folder; None for the one that the run was trained on.
       given: a program's own arrays or tables, which stand for a folder.
+      split: that is asked for. Of "all" rows of other data none is held out,
+        and no column is needed by which they would be.
 
     Raises:
       UserError: it cannot be read, or is of another shape or other classes;
@@ -70,6 +76,36 @@ def load(
     folder = data_dir
     if folder is None and given is None:
         folder = _recorded_folder(run)
+    if split != "all":
+        return _loaded(run, folder, given)
+    try:
+        found = _loaded(run, folder, given)
+        if found.is_own:
+            return found
+    except UserError:  # what else is wrong is told below
+        pass
+    return _loaded(_unparted(run), folder, given)
+
+
+def _unparted(run: TrainedRun) -> TrainedRun:
+    """Returns the run as if it had held no rows out."""
+    data = dataclasses.replace(
+        run.config.data,
+        test_fraction=0.0,
+        validation_fraction=0.0,
+        folds=None,
+        fold=0,
+        group=None,
+        order=None,
+        weight=None,
+    )
+    config = dataclasses.replace(run.config, data=data)
+    return dataclasses.replace(run, config=config)
+
+
+def _loaded(
+    run: TrainedRun, folder: str | None, given: Given | None
+) -> ScoredData:
     dataset = sources.load(
         run.config.data,
         seed=run.config.seed,
