@@ -1,6 +1,7 @@
 """Which columns have moved: by arrays alone, then on a run of a table."""
 
 import csv
+import dataclasses
 import json
 import math
 import types
@@ -14,11 +15,14 @@ from trainer.process.exits import UserError
 from trainer.serving import drift
 from trainer.serving import predict
 from trainer.serving import shifts
+from trainer.sources import csv_table
+from trainer.sources import fitting
 from trainer.sources import sketch
 from trainer.sources.category_column import CategoryColumn
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import Split
 from trainer.sources.encoding import Encoding
+from trainer.sources.given import of_frame
 from trainer.sources.number_column import NumberColumn
 from trainer.sources.sketch import Sketch
 
@@ -120,6 +124,40 @@ def test_missing_cells_and_new_texts_are_counted_apart():
     assert found["colour"].new == 0.25
     assert found["colour"].ks is None
     assert found["size"].ks is not None
+
+
+DAYS = [f"2024-0{1 + n % 9}-1{n % 7}" for n in range(60)]
+
+
+@pytest.mark.parametrize("trained_missing", [0, 12])
+@pytest.mark.parametrize("is_old", [False, True])
+def test_missing_times_are_counted(tmp_path, trained_missing, is_old):
+    """Unless a sketch of an earlier version counted them as times."""
+    days = [""] * trained_missing + DAYS[trained_missing:]
+    table = of_frame("own", {"day": days, "y": [0, 1] * 30})
+    columns = csv_table.read(table, ["day", "y"], target="y").columns
+    encoding = fitting.fit(columns, target="y", rows=None)
+    before = sketch_of(encoding.encode({"day": days}), encoding=encoding)
+    if is_old:
+        flat = encoding.encode({"day": days})
+        bins = [
+            dataclasses.replace(b, marks_missing=False) for b in before.bins
+        ]
+        before = Sketch(tuple(bins), before.counts).empty()
+        before.look(flat)
+    now = before.empty()
+    path = tmp_path / "new.csv"
+    path.write_text("\n".join(["day,size", *(f"{d},1" for d in days)]))
+    stored: Any = types.SimpleNamespace(encoding=encoding)
+    unread: Any = None
+    drift._count(stored, path, unread, now)
+    assert not any(s.has_moved for s in shifts.compare(before, now))
+    path.write_text("\n".join(["day,size", *(",1" for _ in range(60))]))
+    now = before.empty()
+    drift._count(stored, path, unread, now)
+    shares = {s.missing for s in shifts.compare(before, now)}
+    is_known = not (is_old and trained_missing)
+    assert shares == {(trained_missing / 60, 1.0) if is_known else (0.0, 0.0)}
 
 
 def test_a_sketch_is_read_back_as_it_was():

@@ -23,7 +23,6 @@ from trainer.serving.shifts import Confidence
 from trainer.serving.shifts import Shift
 from trainer.sources import sketch
 from trainer.sources.category_column import CategoryColumn
-from trainer.sources.category_column import MISSING
 from trainer.sources.opening import is_table
 from trainer.sources.opening import open_table
 from trainer.sources.sketch import Sketch
@@ -125,6 +124,7 @@ def _count(
         for stored_rows in table.blocks(BLOCK_ROWS):
             now.look(stored_rows)
         return
+    marks = {bins.name: bins.marks_missing for bins in now.bins}
     # Cells tell of each missing one, features where training rows had some.
     for block in open_table(path).blocks():
         # First, as it names the cell that cannot be read.
@@ -134,10 +134,12 @@ def _count(
         missing: dict[str, np.ndarray] = {}
         for column in encoding.columns:
             values = column.read(block.columns[column.name])
-            if isinstance(column, CategoryColumn):
-                missing[column.name] = values == MISSING
-            else:
-                missing[column.name] = np.isnan(values.astype(np.float64))
+            is_text = isinstance(column, CategoryColumn)
+            for name in [column.name] if is_text else column.values_features:
+                # An earlier version's sketch has what stands for a missing
+                # time among the times, and so have the new rows then.
+                if marks[name] == column.marks_missing:
+                    missing[name] = column.missing(values)
         now.look(features, missing)
 
 

@@ -85,13 +85,16 @@ class CategoryColumn(Column):
         lookup = [_index(place, text) for text in found.categories]
         return np.array([*lookup, MISSING], np.int32)[found.values]
 
+    def missing(self, values: np.ndarray) -> np.ndarray:
+        return values == MISSING
+
     def write(self, values: np.ndarray, features: np.ndarray) -> None:
         for index in range(len(self.categories)):
             features[:, index] = values == index
         if self.groups_rare:
             features[:, len(self.categories)] = values == UNKNOWN
         if self.marks_missing:
-            features[:, -1] = values == MISSING
+            features[:, -1] = self.missing(values)
 
     def shown(self, features: np.ndarray) -> np.ndarray:
         names = [*self.categories]

@@ -57,6 +57,10 @@ class Column(abc.ABC):
         """Returns values for `write` of a column that was read from a file."""
 
     @abc.abstractmethod
+    def missing(self, values: np.ndarray) -> np.ndarray:
+        """Tells where values for `write` are of cells without one: bool."""
+
+    @abc.abstractmethod
     def write(self, values: np.ndarray, features: np.ndarray) -> None:
         """Writes the column's features.
 

@@ -66,8 +66,11 @@ class NumberColumn(Column):
     def values_of(self, found: TableColumn) -> np.ndarray:
         return found.values
 
+    def missing(self, values: np.ndarray) -> np.ndarray:
+        return np.isnan(values)
+
     def write(self, values: np.ndarray, features: np.ndarray) -> None:
-        missing = np.isnan(values)
+        missing = self.missing(values)
         if self.origin:
             features[:, 0] = np.where(missing, self.fill, values) - self.origin
         else:

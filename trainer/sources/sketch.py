@@ -40,6 +40,7 @@ class Bins:
         below it, or in one more. () of a column of texts.
       words: a feature each, and a bin; () of a column of numbers.
       marks_missing: whether a feature after them is 1 where it is missing.
+      later: features of the same column between these and that one.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Bins:
     edges: tuple[float, ...] = ()
     words: tuple[str, ...] = ()
     marks_missing: bool = False
+    later: int = 0
 
     @property
     def size(self) -> int:
@@ -68,7 +70,7 @@ class Bins:
         if missing is None:
             missing = np.zeros(len(rows), bool)
             if self.marks_missing:
-                missing = rows[:, stop] > 0
+                missing = rows[:, stop + self.later] > 0
         if self.words:
             marks = rows[:, self.start : stop] > 0
             places = np.where(marks.any(1), marks.argmax(1), self.size + 1)
@@ -197,7 +199,8 @@ def _of_encoding(encoding: Encoding, flat: np.ndarray) -> list[Bins]:
                     start + place,
                     _edges(there[:, start + place]),
                     (),
-                    column.marks_missing and len(features) == 1,
+                    column.marks_missing,
+                    len(features) - 1 - place,
                 )
                 for place, name in enumerate(features)
             ]

@@ -80,8 +80,11 @@ class TimeColumn(Column):
     def values_of(self, found: TableColumn) -> np.ndarray:
         return found.values
 
+    def missing(self, values: np.ndarray) -> np.ndarray:
+        return values == NO_TIME
+
     def write(self, values: np.ndarray, features: np.ndarray) -> None:
-        missing = values == NO_TIME
+        missing = self.missing(values)
         instants = np.where(missing, self.fill, values)
         found = features_of(instants, self.first)
         for index, name in enumerate(self.kept):

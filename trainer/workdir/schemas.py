@@ -329,6 +329,7 @@ class SketchedColumn(Struct):
     words: list[str]
     marks_missing: bool
     counts: list[Count]
+    later: Count = 0
 
     def __post_init__(self) -> None:
         bins = len(self.words) or len(self.edges) + 1
