@@ -1,11 +1,16 @@
 """Sets of runs are compared pair by pair."""
 
+import types
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.stats
 
 from tests.serving.test_ensemble import ensemble_of
 from tests.verbs import strata
+from trainer.config import Config
+from trainer.config import DataConfig
 from trainer.problem.scores import judged
 from trainer.reports import paired
 
@@ -28,6 +33,24 @@ def test_runs_that_share_training_rows_say_less():
     assert folds.p > plain.p
     width = [np.diff(found.interval)[0] for found in (plain, folds)]
     assert width[1] / width[0] == pytest.approx(np.sqrt((0.2 + 0.25) / 0.2))
+
+
+@pytest.mark.parametrize(("fingerprints", "share"), [("aa", 0.0), ("ab", 0.25)])
+def test_runs_of_the_same_rows_share_none_by_chance(fingerprints, share):
+    """As of data with a validation split of their own."""
+    runs: Any = [
+        types.SimpleNamespace(
+            config=Config(data=DataConfig(validation_fraction=0.2)),
+            record={
+                "data": {
+                    "fingerprint": fingerprint,
+                    "examples": {"train": 80, "validation": 20},
+                }
+            },
+        )
+        for fingerprint in fingerprints
+    ]
+    assert paired.share_of(runs) == share
 
 
 def test_no_difference_is_none():

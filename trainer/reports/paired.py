@@ -1,6 +1,7 @@
 """Sets of runs held against each other, run by run: of folds, or of seeds."""
 
 import math
+from collections.abc import Collection
 from typing import NamedTuple
 
 from trainer.finished import stored_run
@@ -99,7 +100,7 @@ def table(paths: list[str]) -> Table:
     first = sets[paths[0]]
     for path, runs in sets.items():
         _check_pairs(paths[0], first, path, runs)
-    some = next(iter(first.values()))
+    some, share = next(iter(first.values())), share_of(first.values())
     rows = []
     for metric in ("loss", *some.problem.metrics):
         scores = {path: _scores(runs, metric) for path, runs in sets.items()}
@@ -108,7 +109,7 @@ def table(paths: list[str]) -> Table:
         means = [math.fsum(s) / len(s) for s in scores.values()]  # type: ignore[arg-type]
         rows.append([f"{metric}, mean of {len(first)}", *means])
         told = [
-            _told(some, metric, scores[paths[0]], scores[path])
+            _told(some, metric, scores[paths[0]], scores[path], share)
             for path in paths[1:]
         ]
         rows.append([f"{metric}, against the first", "", *told])
@@ -127,8 +128,9 @@ def _told(
     metric: str,
     first: list[float | None],
     other: list[float | None],
+    share: float,
 ) -> str:
-    found = paired(first, other, _share(run))  # type: ignore[arg-type]
+    found = paired(first, other, share)  # type: ignore[arg-type]
     low, high = found.interval
     is_lower = metric in run.problem.lower_is_better
     words = judged(found.interval, is_lower_better=is_lower)
@@ -138,12 +140,16 @@ def _told(
     )
 
 
-def _share(run: StoredRun) -> float:
-    """Returns validation rows by training rows, where each run has others."""
-    data = run.config.data
-    if data.folds is None and not data.validation_fraction:
+def share_of(runs: Collection[StoredRun]) -> float:
+    """Returns a set's validation rows by training rows, as `paired` takes it.
+
+    Runs have the same rows where the data bring their own validation split,
+    or where it is the last of an order.
+    """
+    data = [run.record["data"] for run in runs]
+    if len({found["fingerprint"] for found in data}) == 1:
         return 0.0
-    rows = run.record["data"]["examples"]
+    rows = data[0]["examples"]
     return rows["validation"] / rows["train"]
 
 
