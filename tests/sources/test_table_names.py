@@ -64,6 +64,17 @@ def test_rows_that_are_longer_than_the_header_are_refused(tmp_path, rows):
     )
 
 
+@pytest.mark.parametrize("header", ["a,y,", "a,y"])
+def test_a_late_value_without_a_columns_name_is_refused(tmp_path, header):
+    rows = [f"{n},{n % 2}," for n in range(30)]
+    path = write(tmp_path, "\n".join([header, *rows]))
+    blocks = open_table(path).blocks()
+    assert [set(block.columns) for block in blocks] == [{"a", "y"}]
+    path = write(tmp_path, "\n".join([header, *rows, "1,0,late"]))
+    line = refusal(list, open_table(path).blocks())
+    assert "line 32 has 'late' in its last column, which has no name" in line
+
+
 def test_a_decimal_comma_in_a_lone_column_makes_no_row_names(tmp_path):
     file = open_table(write(tmp_path, "x\n1,5\n2,5\n3,7\n"))
     assert file.row_names is None

@@ -69,6 +69,13 @@ class CsvFile(TableFile):
                     " many; put quotes around text that holds"
                     f" {self.delimiter!r}"
                 )
+            # The first rows ended in a delimiter, as if that were all.
+            if self.cells[-1] is None and cells[-1].strip():
+                raise UserError(
+                    f"{self.path}: line {line} has {cells[-1][:40]!r} in its"
+                    " last column, which has no name; name the column in the"
+                    " header, or empty it"
+                )
         columns = zip(*(cells for _, cells in rows), strict=True)
         named = zip(self.cells, columns, strict=True)
         return Block(
