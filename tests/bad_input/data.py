@@ -136,6 +136,12 @@ DATA = [
         make=text_file("a.npz"),
         config=OWN,
     ),
+    of_files(
+        "nothing to scale by",
+        ("config.data.normalization='scale'", "largest", "standardize"),
+        arrays(),
+        "--config.data.normalization=scale",
+    ),
     of_files("empty folder", ("no .npz, no .npy and no .csv",), None),
     of_files(
         "ragged CSV",

@@ -77,6 +77,8 @@ def prepare(
         given=given,
         cache_gib=data_cache_gib,
     )
+    if earlier is None:
+        _check_scaled(config, dataset)
     fingerprint = sources.fingerprint(dataset)
     workdir.check_data(fingerprint)
     if not config.evaluation.test_at_end:
@@ -111,6 +113,20 @@ def _earlier_problem(workdir: Workdir) -> Problem | None:
     """Returns the problem that an earlier start settled: it holds."""
     values = (workdir.read_json("record.json") or {}).get("data", {})
     return from_record(values["problem"]) if "problem" in values else None
+
+
+def _check_scaled(config: Config, dataset: sources.Dataset) -> None:
+    """Refuses to divide by a largest value that is not known.
+
+    Raises:
+      UserError: it is asked for.
+    """
+    if config.data.normalization == "scale" and dataset.largest is None:
+        raise UserError(
+            "config.data.normalization='scale' divides by the largest value of"
+            f" the data's kind, and none is known of {dataset.name}, a"
+            f" {dataset.kind}; set it to auto or standardize"
+        )
 
 
 def _init_from(name: str | None) -> Workdir | None:
