@@ -17,6 +17,7 @@ import trainer
 from tests.runs import read_result
 from trainer import task
 from trainer.api import fit as api_fit
+from trainer.api.run import Run
 from trainer.journal.metrics_log import MetricsLines
 from trainer.process.exits import UserError
 
@@ -146,9 +147,9 @@ def test_a_new_call_has_a_new_folder(tmp_path, monkeypatch):
         trainer.fit(x=rows, y=rows[:, 0] > 0, verbose=False, **fields)
         for _ in range(2)
     ]
-    assert [str(run.workdir) for run in runs] == [
-        "runs/your_data_1",
-        "runs/your_data_2",
+    assert [run.workdir for run in runs] == [
+        tmp_path / "runs/your_data_1",
+        tmp_path / "runs/your_data_2",
     ]
     assert runs[0].result["weights_sha256"] == runs[1].result["weights_sha256"]
 
@@ -196,6 +197,21 @@ def test_a_mistake_leaves_no_new_folder(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="y_train has nan"):
         trainer.fit(x=np.zeros((4, 2)), y=np.full(4, np.nan), verbose=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_is_found_from_another_folder(trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(trained("multiclass").parent)
+    run = Run(pathlib.Path(trained("multiclass").name), data_dir="rows.csv")
+    monkeypatch.chdir(tmp_path)
+    assert run.status == "done"
+
+    def refuse(run, data_dir, given):
+        raise UserError(data_dir)
+
+    monkeypatch.setattr("trainer.serving.scored_data.load", refuse)
+    with pytest.raises(UserError) as told:
+        run.export()
+    assert str(told.value) == str(run.workdir.parent / "rows.csv")
 
 
 ROWS = np.zeros((4, 2))

@@ -2,6 +2,7 @@
 
 import functools
 import html
+import os
 import pathlib
 from typing import Any
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from trainer.finished.stored_run import StoredRun
 from trainer.reports import pages
 from trainer.reports import report
 from trainer.sources.given import Given
+from trainer.storage.names import is_remote
 from trainer.workdir import checkpoints
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class Run:
     """A run in its workdir, which the command goes on with just as well.
 
     Attributes:
-      workdir: its folder.
+      workdir: its folder, from the root on.
     """
 
     def __init__(
@@ -58,7 +60,10 @@ class Run:
         data_dir: str | None = None,
     ) -> None:
         """Takes a workdir, and what its run was trained on."""
-        self.workdir = workdir
+        # The program may go to another folder.
+        self.workdir = workdir.absolute()
+        if data_dir is not None and not is_remote(data_dir):
+            data_dir = os.path.abspath(data_dir)
         self._given, self._data_dir = given, data_dir
 
     @functools.cached_property
