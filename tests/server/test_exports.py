@@ -128,6 +128,8 @@ def test_a_place_is_a_workdir_its_exports_or_one_of_them(exported, tmp_path):
         assert opening.find(str(place), None, "auto").version == 1
     found = opening.find(str(exported), "last", "auto")
     assert found.version == 0
+    with pytest.raises(UserError, match="which TensorFlow alone runs"):
+        opening.find(str(exported), "last", "onnx")
 
 
 def test_a_decision_threshold_is_the_exports_own(trained, tmp_path):

@@ -124,6 +124,11 @@ def find(place: str, checkpoint: str | None, runtime: str) -> Source:
             )
         version = int(path.name) if path.name.isdecimal() else 1
         return Source(version, read(path, runtime))
+    if runtime == _ONNX and checkpoint is not None:
+        raise UserError(
+            f"--checkpoint={checkpoint} takes the run itself, which TensorFlow"
+            " alone runs; leave out --runtime=onnx, or --checkpoint"
+        )
     folder = exports_of(place)
     if folder is not None and checkpoint is None:
         found, refused = newest(
