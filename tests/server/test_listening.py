@@ -20,8 +20,12 @@ from tests import asking
 from tests import processes
 from tests.faults import jobs
 from trainer.process.exits import UserError
+from trainer.server import app
 from trainer.server import command_line
+from trainer.server import listening
 from trainer.server import patience
+from trainer.server.settings import Address
+from trainer.server.settings import FOLDER_VARIABLE
 from trainer.server.settings import Settings
 
 TOKEN = "a-token-of-some-length"
@@ -196,6 +200,16 @@ def ask(url, context=None, **headers):
     )
     with urllib.request.urlopen(request, timeout=60, context=context) as found:
         return json.load(found)
+
+
+def test_a_shells_folder_of_numbers_is_left_aside(monkeypatch):
+    def refuse(settings):
+        raise UserError(f"numbers in {os.environ.get(FOLDER_VARIABLE)}")
+
+    monkeypatch.setenv(FOLDER_VARIABLE, "/nonexistent")
+    monkeypatch.setattr(app, "build", refuse)
+    with socket.socket() as taken, pytest.raises(UserError, match="in None"):
+        listening.serve(Settings(()), Address(port=0), taken)
 
 
 def test_sigterm_drains_and_leaves_with_0(exported):

@@ -25,6 +25,7 @@ from trainer.process.exits import UserError
 from trainer.process.parent import die_with_parent
 from trainer.server.patience import PatientProtocol
 from trainer.server.settings import Address
+from trainer.server.settings import FOLDER_VARIABLE
 from trainer.server.settings import Settings
 
 # As nginx keeps a connection that nobody uses, so that a client's own pool of
@@ -51,6 +52,8 @@ def serve(settings: Settings, address: Address, taken: socket.socket) -> int:
     _allow_connections()
     if settings.workers > 1:
         return _serve_by_workers(settings, address, taken)
+    # Of a shell it is for other programs, and may lead nowhere.
+    os.environ.pop(FOLDER_VARIABLE, None)
     from trainer.server import app
 
     config = config_of(app.build(settings), settings, address)
@@ -65,8 +68,6 @@ def serve(settings: Settings, address: Address, taken: socket.socket) -> int:
 def _serve_by_workers(
     settings: Settings, address: Address, taken: socket.socket
 ) -> int:
-    from trainer.server.metrics import FOLDER_VARIABLE
-
     with tempfile.TemporaryDirectory(prefix="strata-serve-") as folder:
         os.environ[FOLDER_VARIABLE] = folder
         factory = functools.partial(_of_worker, settings)

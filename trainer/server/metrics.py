@@ -17,11 +17,9 @@ from prometheus_client import Histogram
 from prometheus_client import multiprocess
 
 from trainer.server.drift import Found
+from trainer.server.settings import FOLDER_VARIABLE
 from trainer.serving.shifts import Shift
 
-# Where several processes keep their numbers, as prometheus_client reads it when
-# it is imported.
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _TRIES = 100
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_PLAIN_0_0_4
 Count = Callable[[str, str, int, float], None]

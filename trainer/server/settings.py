@@ -5,6 +5,10 @@ import pathlib
 
 from trainer.process.ports import LOOPBACK
 
+# Where several processes keep their numbers, as prometheus_client reads it when
+# it is imported.
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
