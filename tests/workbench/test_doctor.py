@@ -117,6 +117,17 @@ def test_a_folder_that_cannot_be_written_to_stops_a_run(monkeypatch, tmp_path):
     assert found.stops
 
 
+def test_a_folder_that_was_removed_stops_a_run(monkeypatch, tmp_path, capsys):
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert doctor.main(["--quick"]) == 1
+    shown = capsys.readouterr().out
+    assert re.search("here +this folder is no longer there", shown)
+    assert re.search("here +go to another folder", shown)
+
+
 def test_a_port_that_is_taken_is_told(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

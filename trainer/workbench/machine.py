@@ -73,9 +73,24 @@ def _pairs(path: str) -> dict[str, str]:
 
 def disks() -> Iterator[Finding]:
     """Says how much the folders hold that a run writes to."""
-    folders = {"here": os.getcwd(), "temporary": tempfile.gettempdir()}
-    for name, folder in folders.items():
-        yield disk(name, folder)
+    try:
+        yield disk("here", os.getcwd())
+    except FileNotFoundError:  # another removed it
+        yield Finding(
+            "here",
+            "this folder is no longer there",
+            "go to another folder",
+            stops=True,
+        )
+    try:
+        yield disk("temporary", tempfile.gettempdir())
+    except FileNotFoundError as error:
+        yield Finding(
+            "temporary",
+            str(error.strerror),
+            "make a folder, and name it in TMPDIR",
+            stops=True,
+        )
 
 
 def disk(name: str, folder: str) -> Finding:
