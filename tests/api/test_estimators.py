@@ -1,5 +1,6 @@
 """Estimators, by scikit-learn's own tests of estimators and beside them."""
 
+import functools
 import os
 import pickle
 from typing import Any
@@ -139,7 +140,8 @@ def test_parts_have_as_many_values_a_row():
 def test_class_weights_that_weigh_nothing_are_refused(weights):
     x, y = np.eye(4), [0, 1, 0, 1]
     found = trainer.MLPClassifier(**SHORT, class_weight=weights)
-    for fit in (found.fit, lambda *xy: found.partial_fit(*xy, classes=[0, 1])):
+    part = functools.partial(found.partial_fit, classes=[0, 1])
+    for fit in (found.fit, part):
         with pytest.raises(ValueError, match=r"class_weight=.* must be 0 or"):
             fit(x, y)
 

@@ -14,6 +14,7 @@ import urllib.request
 
 import numpy as np
 import pytest
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from tests import asking
@@ -95,14 +96,17 @@ def test_names_are_the_folders_or_given(tmp_path, monkeypatch):
 
 
 async def heard(scope, receive, send):
-    """An application that answers all."""
+    """An application that answers all, and echoes what it is sent."""
     if scope["type"] == "lifespan":
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
         return
-    await PlainTextResponse("heard")(scope, receive, send)
+    body = b""
+    if scope["method"] == "POST":
+        body = await Request(scope, receive).body()
+    await PlainTextResponse(b"heard" + body)(scope, receive, send)
 
 
 @pytest.fixture
@@ -164,6 +168,36 @@ def test_headers_without_end_are_refused(port, start):
 def test_what_is_no_http_is_refused(port, sent):
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(sent)
+        assert rest_of(client).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("size", [1, 7, 2**16])
+def test_an_offer_of_another_protocol_is_left_aside(port, size):
+    head = (
+        b" / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade,"
+        b" HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\n"
+    )
+    sent = b"POST" + head + b"Content-Length: 6\r\n\r\n a row"
+    sent += b"POST" + head + b"Transfer-Encoding: chunked\r\n\r\n"
+    sent += b"6\r\n chunk\r\n0\r\n\r\nGET" + head + b"\r\n"
+    sent += b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        for start in range(0, len(sent), size):
+            client.sendall(sent[start : start + size])
+        found = rest_of(client)
+    answers = found.split(b"HTTP/1.1 200 OK\r\n")[1:]
+    assert [answer.partition(b"\r\n\r\n")[2] for answer in answers] == [
+        b"heard a row",
+        b"heard chunk",
+        b"heard",
+        b"heard",
+    ]
+
+
+def test_a_tunnel_is_refused(port):
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"CONNECT a:1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert rest_of(client).startswith(b"HTTP/1.1 400 ")
 
 

@@ -1,12 +1,57 @@
-"""HTTP from clients that are slow, or send headers without end."""
+"""HTTP from clients that are slow, send too much, or offer another protocol."""
 
 import asyncio
+from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 # How long a request's headers may take, and how many bytes.
 HEADER_SECS = 10.0
 HEADER_BYTES = 2**16
+
+
+class _Parser(httptools.HttpRequestParser):
+    """Reads requests that offer another protocol as if they did not.
+
+    A server may leave the offer aside (RFC 9110, 7.8), as `curl --http2` counts
+    on. This parser by itself ends such a request at its headers, and takes its
+    body for another's.
+    """
+
+    def __init__(self, protocol: "PatientProtocol") -> None:
+        super().__init__(protocol)
+        self._protocol = protocol
+        # As uvicorn allows.
+        self.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    @property
+    def has_offer(self) -> bool:
+        """Whether the request can be read without what it offers."""
+        return self.should_upgrade() and self.get_method() != b"CONNECT"
+
+    def feed_data(self, data: bytes) -> None:
+        while True:
+            try:
+                super().feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as offer:
+                if not self.has_offer:
+                    raise
+                data = self._head_without() + data[offer.args[0] :]
+
+    def _head_without(self) -> bytes:
+        """Returns the headers again, but for the offer."""
+        version = self.get_http_version().encode()
+        lines = [
+            b"%b %b HTTP/%b" % (self.get_method(), self._protocol.url, version)
+        ]
+        lines += [
+            b"%b: %b" % header
+            for header in self._protocol.headers
+            if header[0] != b"upgrade"
+        ]
+        return b"\r\n".join([*lines, b"", b""])
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -15,6 +60,10 @@ class PatientProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _is_in_headers = True
     _header_bytes = 0
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.parser: _Parser = _Parser(self)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -43,9 +92,15 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self.parser.has_offer:
+            return  # they come again
         self._is_in_headers = False
         self._wait_no_more()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        if not self.parser.has_offer:
+            super().on_message_complete()
 
     def _count(self, size: int) -> None:
         self._header_bytes += size
