@@ -124,7 +124,7 @@ def hurried(monkeypatch, port):
 
 def rest_of(connection):
     """Returns what comes until the other side ends the connection."""
-    connection.settimeout(60)
+    connection.settimeout(20)
     found = b""
     with contextlib.suppress(ConnectionResetError):
         while part := connection.recv(2**16):
@@ -138,6 +138,20 @@ def rest_of(connection):
 def test_headers_that_do_not_come_end_the_connection(hurried, sent):
     with socket.create_connection(("127.0.0.1", hurried)) as client:
         client.sendall(sent)
+        assert rest_of(client) == b""
+
+
+def test_the_rest_of_what_was_refused_must_come_soon(port, monkeypatch):
+    monkeypatch.setattr(patience, "HEADER_SECS", 1.0)
+    head = b"PUT / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.settimeout(20)
+        for rest in (b"ab", b"a"):
+            client.sendall(head)
+            found = b""
+            while not found.endswith(b"heard"):
+                found += client.recv(2**16)
+            client.sendall(rest)
         assert rest_of(client) == b""
 
 

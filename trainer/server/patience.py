@@ -102,6 +102,13 @@ class PatientProtocol(HttpToolsProtocol):
         if not self.parser.has_offer:
             super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Waits no longer for the rest of what was refused than for headers."""
+        super().on_response_complete()
+        refused = self.cycle.response_complete and self.cycle.more_body
+        if refused and self._timer is None:
+            self._wait()
+
     def _count(self, size: int) -> None:
         self._header_bytes += size
         if self._header_bytes > HEADER_BYTES:
