@@ -95,9 +95,9 @@ def test_a_worker_that_beats_no_more_is_killed(fake, capfd):
 
 
 def test_a_worker_that_never_beats_is_killed(fake, capfd):
-    done, _ = fake([["frozen"], [[0, None]]], "--start_secs=1")
+    done, _ = fake([["frozen"], [[0, None]]], "--start_secs=3")
     assert done == 0
-    assert "[0] no sign of life in 1 s, killed" in capfd.readouterr().out
+    assert "[0] no sign of life in 3 s, killed" in capfd.readouterr().out
 
 
 class Stand:
