@@ -37,6 +37,15 @@ HEADERS = {
 }
 
 
+def test_years_name_columns_from_the_newest_or_the_oldest(tmp_path):
+    for years in ("2021,2022,2023", "2023,2022,2021"):
+        path = write(tmp_path, f"land,{years},y\na,1,2,3,0\nb,3,2,1,1\n")
+        assert open_table(path).names == ("land", *years.split(","), "y")
+    for years in ("2023,2021,2022", "2022,2021", "3,2,1"):
+        path = write(tmp_path, f"land,{years}\na,1,2\n")
+        assert "data and no header" in refusal(open_table, path)
+
+
 @pytest.mark.parametrize("header", HEADERS)
 def test_a_column_without_a_name_of_its_own_gets_one(tmp_path, header):
     path = write(tmp_path, header + "\n1,2,3,4\n2,3,4,5\n")

@@ -158,8 +158,13 @@ def _check_words(path: Path, names: Sequence[str]) -> None:
     for name in names:
         with contextlib.suppress(ValueError):
             numbers.append(float(name))
-    rising = all(a < b for a, b in itertools.pairwise(numbers))
-    if len(numbers) > 1 and not rising:
+    pairs = list(itertools.pairwise(numbers))
+    rising = all(a < b for a, b in pairs)
+    # Two may be a row's by chance; statistical offices begin with the newest.
+    falling_years = len(pairs) > 1 and all(
+        1900 <= b == a - 1 < 2100 for a, b in pairs
+    )
+    if len(numbers) > 1 and not (rising or falling_years):
         raise UserError(
             f"{path}: line 1 holds {', '.join(names[:4])[:80]!r}, which is data"
             " and no header; write a first line that names the columns"
