@@ -69,7 +69,7 @@ def test_a_typed_date_is_no_time_of_a_day():
 def test_typed_cells_among_texts_leave_the_style_to_these():
     table = read(
         {
-            "price": ["1.234,5", 1.234, "7", None],
+            "price": ["1.234", 1.234, "7,5", None],
             "day": ["31/01/2024", MORNING.date(), "13/02/2024", pd.NaT],
             "id": [2**60 + 1, "a", "b", "c"],
             "y": [0, 1, 0, 1],
@@ -78,7 +78,7 @@ def test_typed_cells_among_texts_leave_the_style_to_these():
     price, day = table.columns["price"], table.columns["day"]
     assert price.reading == GERMAN
     np.testing.assert_array_equal(
-        price.values, np.array([1234.5, 1.234, 7, np.nan], np.float32)
+        price.values, np.array([1234, 1.234, 7.5, np.nan], np.float32)
     )
     assert day.reading == TimeForm("day_first")
     assert day.values[0] == day.values[1]

@@ -159,7 +159,8 @@ class Cells:
         self._is_wide = is_wide
         self._is_named_text = wish == "text"
         self._most = None if self._wish == "text" else MOST_HELD
-        self._numbers: dict[str, int] = {}
+        # A typed cell in a tuple, beside a text that looks alike.
+        self._numbers: dict[str | tuple[str], int] = {}
         self._indices = array.array("i")
         self._values: Values | None = None
         self._left_out: str | None = None
@@ -174,10 +175,20 @@ class Cells:
         elif not (self._left_out or self._unclear):
             known = self._numbers
             self._indices.extend(
-                [known.setdefault(text, len(known)) for text in texts]
+                [
+                    known.setdefault(
+                        text if type(text) is str else (text,), len(known)
+                    )
+                    for text in texts
+                ]
             )
             if self._most is not None and len(known) > self._most:
                 self._settle_early()
+
+    @property
+    def _texts(self) -> list[str]:
+        """The different cells, in the order of their numbers."""
+        return [k if isinstance(k, str) else k[0] for k in self._numbers]
 
     def _settle_early(self) -> None:
         found = self._settled()
@@ -190,12 +201,12 @@ class Cells:
         self._numbers, self._indices = {}, array.array("i")
 
     def _settled(self) -> NumberStyle | TimeForm | Unclear | None:
-        there = [t for t in self._numbers if not cells.is_missing_number(t)]
+        there = [t for t in self._texts if not cells.is_missing_number(t)]
         return readings.settle(there, self._wish) if there else None
 
     def _read_as(self, reading: NumberStyle | TimeForm) -> Values:
         """Returns what was gathered as numbers or times."""
-        texts = list(self._numbers)
+        texts = self._texts
         try:
             found = reading.read(texts)
         except cells.BadCellError as error:
@@ -251,7 +262,7 @@ class Cells:
             cells.is_missing_label if self._is_target else cells.is_missing
         )
         categories = sorted(
-            {text.strip() for text in self._numbers if not is_missing(text)}
+            {text.strip() for text in self._texts if not is_missing(text)}
         )
         longest = max(map(len, categories), default=0)
         if longest > MAX_TEXT_CHARACTERS and self._wish != "text":
@@ -260,7 +271,7 @@ class Cells:
             )
         place = {text: index for index, text in enumerate(categories)}
         lookup = np.array(
-            [place.get(text.strip(), -1) for text in self._numbers], np.int32
+            [place.get(text.strip(), -1) for text in self._texts], np.int32
         )
         indices = np.frombuffer(self._indices, np.int32)
         problem = self._too_many(categories)
