@@ -123,3 +123,12 @@ def test_typed_labels_are_read_in_no_style():
     frame = {"a": [1, 2], "y": [1.234, 2.5]}
     table = read(frame, a=readings.PLAIN, y=GERMAN)
     assert table.columns["y"].values.tolist() == [1.234, 2.5]
+
+
+@pytest.mark.parametrize("unit", ["ns", "us", "s", "m"])
+def test_numpys_times_are_times_whatever_their_unit(unit):
+    days = np.array(["2024-01-31T10:00", "NaT"], f"datetime64[{unit}]")
+    spans = np.array([120, 180], "m8[s]").astype(f"m8[{unit}]")
+    table = read({"day": days, "span": spans, "y": [0, 1]})
+    assert table.columns["day"].values.tolist() == [MORNING_US, NO_TIME]
+    assert table.columns["span"].values.tolist() == [120.0, 180.0]
