@@ -126,6 +126,29 @@ def test_rows_wait_no_longer_than_they_may():
     np.testing.assert_array_equal(found.values, rows(2))
 
 
+def test_a_request_of_many_rows_waits_as_one(in_threads):
+    held = Held()
+    batcher = Batcher(held, BLANK, 2, most_waiting=2)
+
+    async def ask():
+        held.may_run.clear()
+        asked = [
+            asyncio.create_task(batcher.outputs_of(rows(*range(7))))
+            for _ in range(2)
+        ]
+        while not batcher._is_running:
+            await asyncio.sleep(0)
+        assert batcher.waiting == 2
+        with pytest.raises(RefusedError):
+            await batcher.outputs_of(rows(3))
+        held.may_run.set()
+        return await asyncio.gather(*asked)
+
+    for found in asyncio.run(ask()):
+        np.testing.assert_array_equal(found.values, 2 * rows(*range(7)))
+    assert batcher.waiting == 0
+
+
 def test_more_than_may_wait_are_told_to_ask_again(in_threads):
     held = Held()
     batcher = Batcher(held, BLANK, 2, most_waiting=2)

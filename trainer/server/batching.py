@@ -11,7 +11,6 @@ import concurrent.futures
 import functools
 import time
 from collections.abc import Callable
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -40,7 +39,10 @@ class Outputs(NamedTuple):
 
 
 class _Part(NamedTuple):
+    """Rows of a request, as many as a batch takes at most."""
+
     rows: np.ndarray
+    is_last: bool
     since: float
     done: "asyncio.Future[Outputs]"
 
@@ -56,6 +58,7 @@ class Batcher:
 
     Attributes:
       sizes: of batches.
+      waiting: requests that no batch has taken yet to their end.
       watch: is told of each batch: its rows, its size, and how many wait.
     """
 
@@ -80,6 +83,7 @@ class Batcher:
           watch: is told of each batch.
         """
         self.sizes = sizes_of(most_rows)
+        self.waiting = 0
         self.watch = watch
         self._run = run
         self._blank = blank
@@ -97,11 +101,6 @@ class Batcher:
         self._is_quick = {size: self._warm(size) for size in self.sizes}
 
     @property
-    def waiting(self) -> int:
-        """Parts of requests that no batch has taken yet."""
-        return len(self._parts)
-
-    @property
     def most_rows(self) -> int:
         """Rows of the largest batch."""
         return self.sizes[-1]
@@ -112,7 +111,15 @@ class Batcher:
         Raises:
           RefusedError: too many requests wait.
         """
-        parts = [self._put(block) for block in self._blocks(rows)]
+        if self.waiting >= self._most_waiting:
+            raise overloaded(
+                f"{self.waiting} requests wait, as many as may; ask again"
+            )
+        starts = range(0, len(rows), self.most_rows)
+        parts = [
+            self._put(rows[start : start + self.most_rows], start == starts[-1])
+            for start in starts
+        ]
         try:
             found = [await part for part in parts]
         finally:
@@ -125,18 +132,13 @@ class Batcher:
         values = np.concatenate([part.values for part in found])
         return Outputs(values, found[0].batch_rows)
 
-    def _blocks(self, rows: np.ndarray) -> Iterator[np.ndarray]:
-        if self.waiting >= self._most_waiting:
-            raise overloaded(
-                f"{self.waiting} requests wait, as many as may; ask again"
-            )
-        for start in range(0, len(rows), self.most_rows):
-            yield rows[start : start + self.most_rows]
-
-    def _put(self, rows: np.ndarray) -> "asyncio.Future[Outputs]":
+    def _put(
+        self, rows: np.ndarray, is_last: bool
+    ) -> "asyncio.Future[Outputs]":
         loop = asyncio.get_running_loop()
-        part = _Part(rows, loop.time(), loop.create_future())
+        part = _Part(rows, is_last, loop.time(), loop.create_future())
         self._parts.append(part)
+        self.waiting += is_last
         self._rows += len(rows)
         if self._rows >= self.most_rows and self._is_waiting:
             self._cancel()
@@ -191,6 +193,7 @@ class Batcher:
             if rows + len(part.rows) > self.most_rows:
                 break
             self._parts.popleft()
+            self.waiting -= part.is_last
             self._rows -= len(part.rows)
             if not part.done.done():
                 taken.append(part)

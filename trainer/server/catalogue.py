@@ -34,7 +34,7 @@ class Watcher(Protocol):
     """Who is told of what models do."""
 
     def batch(self, model: str, rows: int, size: int, waiting: int) -> None:
-        """Hears of a batch: its rows, its size, and the parts that wait."""
+        """Hears of a batch: its rows, its size, and how many requests wait."""
 
     def answers(self, model: str, version: int) -> None:
         """Hears which version answers from now on."""

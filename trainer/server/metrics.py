@@ -129,7 +129,7 @@ class Metrics:
         self._child(self._secs, ask).observe(secs)
 
     def batch(self, model: str, rows: int, size: int, waiting: int) -> None:
-        """Counts a batch: its rows, its size, and the parts that wait."""
+        """Counts a batch: its rows, its size, and how many requests wait."""
         self._child(self._waiting, model).set(waiting)
         self._child(self._batch_rows, model).observe(rows)
         if size > rows:

@@ -30,7 +30,7 @@ class _Parser(httptools.HttpRequestParser):
         """Whether the request can be read without what it offers."""
         return self.should_upgrade() and self.get_method() != b"CONNECT"
 
-    def feed_data(self, data: bytes) -> None:
+    def feed_data(self, data: Any) -> None:
         while True:
             try:
                 super().feed_data(data)
