@@ -201,7 +201,7 @@ def test_a_mistake_is_told_in_a_sentence(server, body, words):
     [
         ([{"size": "1"}], "lacks the column 'colour'"),
         ([{"size": "1", "colour": "red"}, {}], "row 1 and row 0"),
-        ([{"size": "big", "colour": "red"}], "column 'size' has 'big'"),
+        ([{"size": "big", "colour": "red"}], "row 0, column 'size' has 'big'"),
         ([{"size": {"a": 1}, "colour": "red"}], "an object where a cell"),
         ([{"size": [1], "colour": "red"}], "a list where a cell"),
         ([["1"]], "rows of 1 cells; the run takes 2: size, colour"),

@@ -13,6 +13,7 @@ from trainer.sources import Encoding
 from trainer.sources import fitting
 from trainer.sources.column_gatherers import Cells
 from trainer.sources.table_column import TableColumn
+from trainer.sources.table_file import Places
 
 ROWS = 60
 DRAW = random.Random(0)
@@ -61,7 +62,7 @@ def encoded(name, texts, monkeypatch, heavy_tails="none"):
     if name == "many":
         monkeypatch.setattr("trainer.sources.category_column.MOST_FREQUENT", 9)
     gathered = Cells(False, "")
-    gathered.add(texts, range(ROWS))
+    gathered.add(texts, Places(range(ROWS)))
     column = gathered.finish()
     assert column.problem is None
     columns = {"c": column, "y": TableColumn(np.zeros(ROWS))}
@@ -126,7 +127,7 @@ def test_encodings_by_other_rows_stand_side_by_side():
     columns = {"y": TableColumn(np.zeros(ROWS))}
     for name, cells in texts.items():
         gathered = Cells(False, "")
-        gathered.add(cells, range(ROWS))
+        gathered.add(cells, Places(range(ROWS)))
         columns[name] = gathered.finish()
     ends = (np.arange(ROWS // 2), np.arange(ROWS // 2, ROWS))
     first, other = (fitting.fit(columns, target="y", rows=r) for r in ends)

@@ -65,7 +65,10 @@ def test_a_run_on_arrays_takes_a_frame_of_its_columns(trained):
     ("x", "words"),
     [
         ({"size": [1.0]}, "lacks the column 'colour'"),
-        ({"size": ["big"], "colour": ["red"]}, "'big' and must be a number"),
+        (
+            {"size": ["big"], "colour": ["red"]},
+            "row 0, column 'size' has 'big' and must be",
+        ),
         ([["1.0", "red", "x"]], "rows of 3 cells; the run takes 2: size"),
         ([{"size": 1}, {"colour": "red"}], "row 1 and row 0"),
         ({"size": [1, 2], "colour": ["red"]}, "has 1 rows"),

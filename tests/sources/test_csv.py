@@ -203,7 +203,7 @@ def test_quotes_hold_delimiters_quotes_and_line_ends(tmp_path):
     path = write(tmp_path, 'a,b\n"x, ""1""\n2",1\nplain,2\n')
     (block,) = csv_file.open_csv(path).blocks()
     assert block.columns["a"] == ('x, "1"\n2', "plain")
-    assert block.lines == [3, 4]
+    assert block.places.numbers == [3, 4]
 
 
 @pytest.mark.parametrize("last", ["1.5e9", "1,500,000,000"])

@@ -52,7 +52,7 @@ def test_who_reads_no_further_closes_it(tmp_path):
     path = tmp_path / "data.csv"
     path.write_text(HEAD + ROWS)
     blocks = open_csv(path).blocks(10)
-    assert len(next(blocks).lines) == 10
+    assert len(next(blocks).places.numbers) == 10
     assert is_open(path)
     del blocks
     assert not is_open(path)

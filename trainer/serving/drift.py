@@ -129,7 +129,7 @@ def _count(
     for block in open_table(path).blocks():
         # First, as it names the cell that cannot be read.
         features = encoding.encode(
-            block.columns, where=str(path), lines=block.lines
+            block.columns, where=str(path), places=block.places
         )
         missing: dict[str, np.ndarray] = {}
         for column in encoding.columns:

@@ -134,6 +134,6 @@ def _column(file: TableFile, block: Block, name: str) -> np.ndarray:
     except ValueError:
         at, rule = cells.first_text(texts), "must be a number"
     raise UserError(
-        f"{file.path}: line {block.lines[at]}, column {name!r} has"
+        f"{file.path}: {block.places.told(at)}, column {name!r} has"
         f" {texts[at][:40]!r} and {rule}; correct it"
     )

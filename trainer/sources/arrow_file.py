@@ -20,6 +20,7 @@ from trainer.sources import header
 from trainer.sources.cell_text import text_of
 from trainer.sources.table_file import Block
 from trainer.sources.table_file import BLOCK_CELLS
+from trainer.sources.table_file import Places
 from trainer.sources.table_file import TableFile
 
 # What pandas calls an index that has no name.
@@ -51,7 +52,7 @@ class ArrowFile(TableFile):
                 if not len(batch):
                     continue
                 yield Block(
-                    list(range(first, first + len(batch))),
+                    Places(range(first, first + len(batch)), "row"),
                     {
                         name: _texts(batch, place, name in self.unfit)
                         for place, name in enumerate(columns)

@@ -15,6 +15,7 @@ from trainer.sources.readings import PlainNumbers
 from trainer.sources.readings import TEXTS
 from trainer.sources.readings import Unclear
 from trainer.sources.table_column import TableColumn
+from trainer.sources.table_file import Places
 from trainer.sources.time_form import TimeForm
 
 # So many different texts tell how a column is read; more are not held.
@@ -65,21 +66,21 @@ class Values:
         )
         self._least, self._greatest = np.inf, -np.inf
 
-    def add(self, texts: Sequence[str], lines: Sequence[int]) -> None:
-        """Adds a block's cells, and the line that each is in."""
+    def add(self, texts: Sequence[str], places: Places) -> None:
+        """Adds a block's cells, and where each stands."""
         if self.text is not None:
             return
         try:
             values = self._reading.read(texts)
         except ValueError:
             at = cells.first_text(texts)
-            self.text = f"{short(texts[at])} in line {lines[at]}"
+            self.text = f"{short(texts[at])} in {places.told(at)}"
             del self._values[:]
             return
         except cells.BadCellError as error:
             shown = short(texts[error.index])
             self.problem = self.problem or (
-                f"has {shown} in line {lines[error.index]}, and {error}"
+                f"has {shown} in {places.told(error.index)}, and {error}"
             )
             return
         if self._is_target:
@@ -167,11 +168,11 @@ class Cells:
         self._unclear: Unclear | None = None
         self._rows = 0
 
-    def add(self, texts: Sequence[str], lines: Sequence[int]) -> None:
-        """Adds a block's cells, and the line that each is in."""
+    def add(self, texts: Sequence[str], places: Places) -> None:
+        """Adds a block's cells, and where each stands."""
         self._rows += len(texts)
         if self._values is not None:
-            self._values.add(texts, lines)
+            self._values.add(texts, places)
         elif not (self._left_out or self._unclear):
             known = self._numbers
             self._indices.extend(

@@ -19,6 +19,7 @@ from trainer.sources import header
 from trainer.sources import text_file
 from trainer.sources.table_file import Block
 from trainer.sources.table_file import BLOCK_CELLS
+from trainer.sources.table_file import Places
 from trainer.sources.table_file import TableFile
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -79,7 +80,7 @@ class CsvFile(TableFile):
         columns = zip(*(cells for _, cells in rows), strict=True)
         named = zip(self.cells, columns, strict=True)
         return Block(
-            [line for line, _ in rows],
+            Places([line for line, _ in rows]),
             {name: texts for name, texts in named if name is not None},
         )
 

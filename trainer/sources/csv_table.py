@@ -157,9 +157,9 @@ def _gather(
     """Adds a file's cells to its columns; returns how many rows it has."""
     rows = 0
     for block in itertools.islice(file.blocks(), most_blocks):
-        rows += len(block.lines)
+        rows += len(block.places.numbers)
         for name, column in columns.items():
-            column.add(block.columns[name], block.lines)
+            column.add(block.columns[name], block.places)
     return rows
 
 

@@ -27,6 +27,7 @@ from trainer.sources.readings import PLAIN
 from trainer.sources.readings import Reading
 from trainer.sources.readings import TEXTS
 from trainer.sources.table_column import TableColumn
+from trainer.sources.table_file import Places
 from trainer.sources.table_file import TableFile
 from trainer.sources.time_column import TimeColumn
 
@@ -144,7 +145,7 @@ class Encoding:
         texts: Mapping[str, Sequence[str]],
         *,
         where: str = "rows",
-        lines: Sequence[int] | None = None,
+        places: Places | None = None,
     ) -> np.ndarray:
         """Encodes rows of a table.
 
@@ -152,7 +153,7 @@ class Encoding:
           texts: a column's cells [rows] by its name; further columns are not
             looked at.
           where: the rows' file, for messages.
-          lines: the line of each row in it; None to count rows from 0.
+          places: of the rows in it; None to count them from 0.
 
         Returns:
           float32 [rows, features].
@@ -175,7 +176,13 @@ class Encoding:
             try:
                 column.write(column.read(found), features[:, start:stop])
             except (ValueError, cells.BadCellError) as error:
-                raise _refusal(column, found, error, where, lines) from None
+                raise _refusal(
+                    column,
+                    found,
+                    error,
+                    where,
+                    places or Places(range(rows), "row"),
+                ) from None
             start = stop
         return features
 
@@ -206,16 +213,15 @@ def _refusal(
     texts: Sequence[str],
     error: Exception,
     where: str,
-    lines: Sequence[int] | None,
+    places: Places,
 ) -> UserError:
     if isinstance(error, cells.BadCellError):
         index, rule = error.index, error.rule
     else:
         index, rule = cells.first_text(texts), "must be a number"
-    row = f"row {index}" if lines is None else f"line {lines[index]}"
     return UserError(
-        f"{where}: {row}, column {column.name!r} has {texts[index][:40]!r} and"
-        f" {rule}; correct it, or leave it empty"
+        f"{where}: {places.told(index)}, column {column.name!r} has"
+        f" {texts[index][:40]!r} and {rule}; correct it, or leave it empty"
     )
 
 
@@ -242,7 +248,7 @@ def file_blocks(
     where, held = str(file.path), list[np.ndarray]()
     for block in file.blocks():
         held.append(
-            encoding.encode(block.columns, where=where, lines=block.lines)
+            encoding.encode(block.columns, where=where, places=block.places)
         )
         while sum(map(len, held)) >= block_rows:
             joined = np.concatenate(held)

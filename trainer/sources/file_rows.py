@@ -69,7 +69,7 @@ def _read(path: Path, wanted: Collection[int]) -> Iterator[tuple[int, FileRow]]:
             return
         for place in wanted:
             at = place - first
-            if 0 <= at < len(block.lines):
+            if 0 <= at < len(block.places.numbers):
                 cells = {n: texts[at] for n, texts in block.columns.items()}
-                yield place, FileRow(path.name, block.lines[at], cells)
-        first += len(block.lines)
+                yield place, FileRow(path.name, block.places.numbers[at], cells)
+        first += len(block.places.numbers)

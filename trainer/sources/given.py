@@ -14,6 +14,7 @@ from trainer.sources import header
 from trainer.sources.cell_text import text_of
 from trainer.sources.table_file import Block
 from trainer.sources.table_file import BLOCK_CELLS
+from trainer.sources.table_file import Places
 from trainer.sources.table_file import TableFile
 
 # How pandas and polars call a column of categories.
@@ -57,7 +58,7 @@ class FrameTable(TableFile):
         for start in range(0, rows, size):
             stop = min(start + size, rows)
             yield Block(
-                list(range(start, stop)),
+                Places(range(start, stop), "row"),
                 {
                     name: tuple(map(text_of, values[start:stop]))
                     for name, values in self.values.items()

@@ -4,6 +4,7 @@ import abc
 import dataclasses
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,16 +12,33 @@ from typing import NamedTuple
 BLOCK_CELLS = 2**14
 
 
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """Where some rows stand.
+
+    Attributes:
+      numbers: the line of the file that each ends in, from 1; of what has no
+        lines its row.
+      unit: what is numbered.
+    """
+
+    numbers: Sequence[int]
+    unit: str = "line"
+
+    def told(self, index: int) -> str:
+        """Says where one of the rows stands."""
+        return f"{self.unit} {self.numbers[index]}"
+
+
 class Block(NamedTuple):
     """Some rows of a file.
 
     Attributes:
-      lines: the line of the file that each row ends in, from 1; of a file
-        without lines its row.
-      columns: the rows' texts by the column's name, as long as `lines`.
+      places: of the rows.
+      columns: the rows' texts by the column's name.
     """
 
-    lines: list[int]
+    places: Places
     columns: dict[str, tuple[str, ...]]
 
 
