@@ -315,6 +315,44 @@ def test_a_worker_that_is_killed_is_started_again(exported):
         assert not workers_of(process.pid)
 
 
+class Worker:
+    """Stands for a worker process."""
+
+    def __init__(self, is_ready):
+        self.is_ready = lambda: is_ready
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_workers_are_started_ever_later_and_not_for_ever(
+    monkeypatch, capsys, ends
+):
+    def start_again(workers):
+        started.append(now[0])
+        workers.processes = [Worker(is_ready=not ends)]
+
+    now, started = [0.0], list[float]()
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(listening.time, "monotonic", lambda: now[0])
+    config = listening.config_of(heard, Settings((), workers=2), Address())
+    workers = listening._Workers(config, [], "")
+    base = listening.Multiprocess
+    monkeypatch.setattr(base, "keep_subprocess_alive", start_again)
+    while not workers.has_failed and now[0] < 200:
+        workers.keep_subprocess_alive()
+        now[0] += 1
+        if not ends:  # but goes on until it is killed
+            with monkeypatch.context() as quiet:
+                quiet.setattr(base, "keep_subprocess_alive", lambda _: None)
+                workers.keep_subprocess_alive()
+    if not ends:
+        assert len(started) == 200
+        return
+    assert workers.should_exit.is_set()
+    waits = np.diff(started)
+    assert waits[0] <= 1 and (np.diff(waits) >= 0).all() and waits[-1] >= 15
+    assert "workers ended 7 times" in capsys.readouterr().err
+
+
 def workers_of(pid):
     """Returns the ids of a process's children that serve."""
     path = pathlib.Path(f"/proc/{pid}/task/{pid}/children")

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Generator
 
 import uvicorn
@@ -34,6 +35,8 @@ IDLE_SECS = 75
 BACKLOG = 2048
 # Until a worker that imports TensorFlow on a busy machine answers.
 START_SECS = 300
+# So often in a row may workers end before all answer.
+MOST_FAILURES = 6
 
 
 def url_of(address: Address, taken: socket.socket) -> str:
@@ -76,6 +79,8 @@ def _serve_by_workers(
         workers = _Workers(config, [taken], url_of(address, taken))
         workers.run()
         taken.close()
+    if workers.has_failed:
+        return CLUSTER_FAILED
     codes = [process.exitcode for process in workers.processes]
     return MISTAKE if STARTUP_FAILURE in codes else DONE
 
@@ -138,13 +143,46 @@ class _Server(uvicorn.Server):
 
 
 class _Workers(Multiprocess):
-    """Worker processes; one that ends is started again."""
+    """Worker processes; one that ends is started again.
+
+    Attributes:
+      has_failed: whether they ended again and again before all answered.
+    """
 
     def __init__(
         self, config: uvicorn.Config, sockets: list[socket.socket], url: str
     ) -> None:
         super().__init__(config, sockets)
         self._url = url
+        self.has_failed = False
+        self._failures = 0
+        self._next_look_secs = 0.0
+
+    def keep_subprocess_alive(self) -> None:
+        """Starts those again that ended: at once, and ever later.
+
+        What ends a worker before it answers may pass, as want of memory does;
+        but each start costs much, and who waits for the server is to hear.
+        """
+        if time.monotonic() < self._next_look_secs:
+            return
+        before = list(self.processes)
+        super().keep_subprocess_alive()
+        if self.should_exit.is_set():
+            return
+        if self.processes == before:
+            if self._failures and all(each.is_ready() for each in before):
+                self._failures = 0
+            return
+        self._next_look_secs = time.monotonic() + 2**self._failures - 1
+        self._failures += 1
+        if self._failures > MOST_FAILURES:
+            tell(
+                f"workers ended {self._failures} times before all answered;"
+                " what they said stands above"
+            )
+            self.has_failed = True
+            self.should_exit.set()
 
     def init_processes(self) -> None:
         super().init_processes()
