@@ -118,6 +118,9 @@ def test_a_thread_may_call(tmp_path):
         2,
         10,
     )
+    before = state_of_process()
+    found[0].export("keras")
+    assert state_of_process() == before
     assert "<iframe srcdoc=" in found[0].report()._repr_html_()
 
 

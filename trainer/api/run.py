@@ -144,9 +144,13 @@ class Run:
         run = trained_run.read(str(self.workdir))
         data = scored_data.load(run, self._data_dir, self._given)
         with start.restored(), SilentDisplay().shown():
-            folder, _ = export.export(
-                run, data, names, given=self._given, starting=start.shared
-            )
+            with start.shared():
+                from trainer.model import optimizers
+            # What the export sets is set back.
+            with optimizers.precise(run.config.precision):
+                folder, _ = export.export(
+                    run, data, names, given=self._given, starting=start.shared
+                )
         return folder
 
     def __repr__(self) -> str:
