@@ -117,6 +117,8 @@ def test_nothing_is_written_over(name, here, capsys):
         (["--target=x"], "--target=x is of a table; name it by --data_dir"),
         (["--data_dir=no.csv"], "no.csv is neither a file nor a folder"),
         (["--data_dir=s3://x"], "begins with s3://"),
+        (["--data_dir=a\n"], "--data_dir='a\\n' has a line's end"),
+        (["--data_dir=/", "--target=a\nb"], "--target='a\\nb' has a line's"),
         (["gs://x/y"], "gs://"),
         (["file/below"], "cannot be written to"),
         (["a", "b"], "takes one FOLDER"),

@@ -57,6 +57,8 @@ def main(argv: list[str]) -> int:
         raise UserError(
             f"--target={wanted.target} is of a table; name it by --data_dir"
         )
+    for flag in ("data_dir", "target"):
+        _check_line(flag, getattr(wanted, flag))
     data = wanted.data_dir and _seen_from(folder, wanted.data_dir)
     texts = rendered(folder.name or "project", data, wanted.target)
     _write(folder, texts)
@@ -68,14 +70,24 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def _check_line(flag: str, value: str | None) -> None:
+    """Refuses what no line of a Makefile can hold.
+
+    Raises:
+      UserError: there is a line's end in it.
+    """
+    if value is not None and {"\n", "\r"} & set(value):
+        raise UserError(
+            f"--{flag}={value!r} has a line's end in its name; rename it"
+        )
+
+
 def _seen_from(folder: pathlib.Path, data: str) -> str:
     """Returns where the data is: by its place in the project, or from the root.
 
     Raises:
-      UserError: it is nowhere, or no line of a Makefile can hold its name.
+      UserError: it is nowhere.
     """
-    if "\n" in data or "\r" in data:
-        raise UserError(f"--data_dir={data!r} has a line's end in its name")
     if is_remote(data):
         return data
     path = pathlib.Path(data).absolute()
