@@ -47,6 +47,7 @@ def settings_of(*words):
         (["--batch_wait_ms=-1"], "--batch_wait_ms=-1 must be 0 or more"),
         (["--workers=0"], "--workers=0 must be more than 0"),
         (["--token_file=/no/such"], "cannot be read"),
+        (["--token_file=/dev/null"], "by others; name a file of your own"),
         (["b/run"], "are both named 'run'; name one: NAME="),
         (["a:b"], "'a:b' cannot be a model's name"),
         (["=digits"], "'' cannot be a model's name"),

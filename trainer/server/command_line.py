@@ -257,9 +257,10 @@ def _token(path: str | None) -> str | None:
             " ASCII into it"
         ) from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise UserError(
-            f"--token_file={path} can be read by others; chmod 600 {path}"
-        )
+        remedy = f"chmod 600 {path}"
+        if not stat.S_ISREG(mode):  # such as /dev/null, which is others' too
+            remedy = "name a file of your own that holds a token"
+        raise UserError(f"--token_file={path} can be read by others; {remedy}")
     if len(token) < LEAST_TOKEN_CHARACTERS or len(token.split()) != 1:
         raise UserError(
             f"--token_file={path} must hold {LEAST_TOKEN_CHARACTERS} characters"
