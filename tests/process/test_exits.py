@@ -1,7 +1,11 @@
 """How a command ends where its code did not foresee it."""
 
+import subprocess
+import sys
+
 import pytest
 
+from tests.processes import ROOT
 from trainer.process import exits
 
 
@@ -34,3 +38,18 @@ def test_a_command_is_not_doubted_for_what_another_read():
     assert failing("runs/a")([]) == exits.MISTAKE
     with pytest.raises(KeyError):
         failing()([])
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+@pytest.mark.parametrize(
+    ("words", "code"), [("version", 0), ("evaluate /nowhere", 2)]
+)
+def test_a_stream_that_a_daemon_closed_is_nowhere(closed, words, code):
+    line = f"exec {sys.executable} -m trainer {words} {closed}"
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=ROOT, capture_output=True, text=True
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode == code
+    if closed == "<&-":
+        assert done.stdout + done.stderr

@@ -37,6 +37,7 @@ _DISK_ERRORS = (
     errno.EACCES,
     errno.ESTALE,
 )
+_STREAMS = {"stdin": "r", "stdout": "w", "stderr": "w"}
 
 # Workdirs that the command read and whose files have no checksums.
 _unsealed: set[str] = set()
@@ -87,6 +88,7 @@ def verb(run: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
 
     @functools.wraps(run)
     def main(argv: list[str]) -> int:
+        _open_closed()
         # What a terminal cannot show is a "?" there.
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")
@@ -94,6 +96,22 @@ def verb(run: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
             return _end_of(run, argv)
 
     return main
+
+
+def _open_closed() -> None:
+    """Opens what is closed of stdin, stdout and stderr, as daemons leave it.
+
+    Else a file that is opened has its number, and what TensorFlow tells goes
+    there.
+    """
+    for number, (name, mode) in enumerate(_STREAMS.items()):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the least number that is free
+        if getattr(sys, name) is None:
+            stream = open(number, mode, closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
 
 
 def _end_of(run: Callable[[list[str]], int], argv: list[str]) -> int:

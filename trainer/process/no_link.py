@@ -1,7 +1,8 @@
-"""Files that are appended to in a folder where others may write, too."""
+"""Links, where a file of one's own is to be written."""
 
 import errno
 import os
+import pathlib
 
 from trainer.process.exits import UserError
 
@@ -24,3 +25,19 @@ def no_link(path: str, flags: int) -> int:
             f"{path} is a link, and what it names may be another's; remove it"
             " or name another --workdir"
         ) from error
+
+
+def check_no_link(path: pathlib.Path) -> None:
+    """Refuses a link as --output.
+
+    What is written whole takes its name, and the link would be gone: that of
+    /dev/stdout, for the whole machine.
+
+    Raises:
+      UserError: it is one.
+    """
+    if path.is_symlink():
+        raise UserError(
+            f"--output={path} is a link, to {os.path.realpath(path)}; name a"
+            " file, as what is written takes the place of what has its name"
+        )

@@ -11,6 +11,7 @@ from trainer.process import columns
 from trainer.process.exits import DISK_FULL
 from trainer.process.exits import UserError
 from trainer.process.extras import missing_package
+from trainer.process.no_link import check_no_link
 from trainer.process.plain_text import plain
 from trainer.process.templates import environment
 from trainer.storage.files import write_atomically
@@ -84,8 +85,9 @@ def check_output(path: pathlib.Path) -> None:
     """Refuses a path that no page can be written to, before any work.
 
     Raises:
-      UserError: it is a folder, or stands in none.
+      UserError: it is a folder or a link, or stands in none.
     """
+    check_no_link(path)
     if path.is_dir():
         raise UserError(f"--output={path} is a folder; name a file in it")
     if not path.absolute().parent.is_dir():

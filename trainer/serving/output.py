@@ -21,6 +21,7 @@ import numpy as np
 
 from trainer.problem.problem import Problem
 from trainer.process.exits import UserError
+from trainer.process.no_link import check_no_link
 from trainer.process.plain_text import PlainBytes
 from trainer.storage.files import new_file
 
@@ -83,11 +84,13 @@ def check_output(output: str | None, inputs: list[Path]) -> None:
     """Checks that a file can be written.
 
     Raises:
-      UserError: its folder is not there, or it is an input or a folder.
+      UserError: its folder is not there, or it is an input, a folder or a
+        link.
     """
     if output is None:
         return
     path = Path(output)
+    check_no_link(path)
     folder = path.parent
     other = path.exists() and not path.is_file()
     if other or not folder.is_dir() or not os.access(folder, os.W_OK):
