@@ -138,8 +138,8 @@ def _quiet() -> Iterator[None]:
 
     It is a page on every machine without a GPU, and no variable stops it.
     Where there is an NVIDIA device, or it fails, each line may be needed; not
-    for a UserError, whose own line says all. A flag that it does not know ends
-    the process at once.
+    for a UserError, whose own line says all, nor for Ctrl-C. A flag that it
+    does not know ends the process at once.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if glob.glob("/dev/nvidia[0-9]*") or _FLAG_VARIABLES & os.environ.keys():
@@ -151,7 +151,7 @@ def _quiet() -> Iterator[None]:
         os.dup2(log.fileno(), 2)
         try:
             yield
-        except UserError:
+        except (UserError, KeyboardInterrupt):
             raise
         except BaseException:
             log.seek(0)
