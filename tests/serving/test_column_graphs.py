@@ -51,6 +51,7 @@ CELLS = {
     "ordinal": lambda: moment().strftime("%Y-%j"),
     "American": lambda: moment().strftime("%m/%d/%Y %I:%M %p"),
     "European": lambda: moment().strftime("%d.%m.%y"),
+    "short": lambda: moment().replace(year=1999).strftime("%y-%m-%d"),
     "mail": lambda: moment().strftime("%a, %d %b %Y %H:%M:%S GMT"),
     "letters": lambda: moment().strftime("%B %d, %Y"),
     "ctime": lambda: moment().ctime(),

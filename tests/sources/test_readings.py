@@ -77,6 +77,34 @@ def test_day_and_month_are_settled_by_one_cell_that_tells():
     assert isinstance(readings.settle(["02/02/2024"]), TimeForm)
 
 
+@pytest.mark.parametrize(
+    ("texts", "words", "remedies"),
+    [
+        (["22-01-01", "23-02-28"], "the day or the year",
+         ("day_first", "year_first")),
+        (["31/01/24 10:00"], "the day or the year",
+         ("day_first", "year_first")),
+        (["01/02/03"], "the day, the month or the year",
+         ("day_first", "month_first", "year_first")),
+    ],
+)  # fmt: skip
+def test_a_year_of_two_digits_may_be_a_day(texts, words, remedies):
+    found = readings.settle(texts)
+    assert isinstance(found, Unclear)
+    assert f"begin with {words}, and no cell" in found.problem
+    assert found.remedies == remedies
+    for wish in remedies:
+        assert isinstance(readings.settle(texts, wish), TimeForm)
+
+
+def test_a_year_of_two_digits_is_told_by_a_cell_or_by_points():
+    year_first = TimeForm("short_year_first")
+    assert readings.settle(["22-01-01", "99-12-31"]) == year_first
+    assert readings.settle(["24.01.31"], "year_first") == year_first
+    assert readings.settle(["22-01-01", "31-01-69"]) == TimeForm("day_first")
+    assert readings.settle(["31.01.24", "2.2.22"]) == TimeForm("day_first")
+
+
 def test_a_hostile_cell_takes_no_time():
     for text in ("1" + "/" * 9999 + "5", "1" + " a" * 5000 + "5", "1 " * 9999):
         assert not isinstance(readings.settle([text]), NumberStyle)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from trainer.sources import cells
+from trainer.sources.cell_text import TypedDate
 from trainer.sources.cell_text import TypedNumber
 from trainer.sources.number_style import CELL
 from trainer.sources.number_style import NumberStyle
@@ -59,6 +60,13 @@ _MARKS = tuple(
 _BODIES = {
     marks: re.compile(NumberStyle(*marks).body).fullmatch for marks in _MARKS
 }
+# Forms that the same digits may have, by what these begin with.
+_BEGINNINGS = {
+    "day_first": "the day",
+    "month_first": "the month",
+    "short_year_first": "the year",
+}
+_DOTTED = re.compile(r".*?[0-9]\.[0-9]{1,2}\.[0-9].*", re.DOTALL)
 
 
 def settle(
@@ -80,7 +88,8 @@ def settle(
     if wish in decimals:
         return _number(texts, decimals[wish]) or _unfit(wish)
     if wish == "year_first":
-        return _time(texts, (wish, "basic")) or _unfit(wish)
+        forms = (wish, "basic", "short_year_first")
+        return _time(texts, forms) or _unfit(wish)
     if wish is not None:
         return _time(texts, (wish,)) or _unfit(wish)
     return _number(texts, None) or _time(texts, tuple(FORMS))
@@ -104,12 +113,18 @@ def _time(
     if not texts:
         return None
     held = list(texts)
+    written = [text for text in held if not isinstance(text, TypedDate)]
+    # Nobody who parts by points begins with a year of two digits.
+    if len(fitting) > 1 and all(map(_DOTTED.fullmatch, written)):
+        fitting = [form for form in fitting if form.name != "short_year_first"]
     first = fitting[0].read(held)
     if any((form.read(held) != first).any() for form in fitting[1:]):
+        names = {form.name for form in fitting}
+        *most, last = [w for name, w in _BEGINNINGS.items() if name in names]
         return Unclear(
-            f"has {held[0]!r}, which may begin with the day or the month, and"
-            " no cell that tells",
-            ("day_first", "month_first"),
+            f"has {held[0]!r}, which may begin with {', '.join(most)} or"
+            f" {last}, and no cell that tells",
+            tuple(n.removeprefix("short_") for n in _BEGINNINGS if n in names),
         )
     return fitting[0]
 

@@ -45,6 +45,7 @@ _WEEKDAY = (
     f"[.,]?{BLANK}+)?"
 )
 _YEAR = "(?P<year>[0-9]{4})"
+_SHORT_YEAR = "(?P<year>[0-9]{2})"
 _ANY_YEAR = "(?P<year>[0-9]{4}|[0-9]{2})"
 _DAY = "(?P<day>[0-9]{1,2})"
 _NTH = "(?i:st|nd|rd|th)?"
@@ -76,6 +77,7 @@ _DATES = {
     "year_month": f"{_YEAR}[-/](?P<month>[0-9]{{2}})",
     "month_first": f"{_MONTH_NUMBER}[-/.]{_DAY}[-/.]{_ANY_YEAR}",
     "day_first": f"{_DAY}[-/.]{_MONTH_NUMBER}[-/.]{_ANY_YEAR}",
+    "short_year_first": f"{_SHORT_YEAR}[-/.]{_MONTH_NUMBER}[-/.]{_DAY}",
     "day_name_year": f"{_DAY}{_NTH}{_GAP}{_MONTH}{_GAP}{_ANY_YEAR}",
     "name_day_year": f"{_MONTH}\\.?{BLANK}*{_DAY}{_NTH},?{BLANK}*{_YEAR}",
     "name_year": f"{_MONTH}{_GAP}{_YEAR}",
@@ -100,6 +102,7 @@ _SHOWN = {
     "year_month": "2024-01",
     "month_first": "01/31/2024",
     "day_first": "31/01/2024",
+    "short_year_first": "24-01-31",
     "day_name_year": "31 Jan 2024",
     "name_day_year": "Jan 31, 2024",
     "name_year": "Jan 2024",
