@@ -4,6 +4,7 @@ import array
 import collections
 import dataclasses
 import re
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,6 +27,8 @@ MAX_CLASSES = 1000
 MAX_TEXT_CHARACTERS = 256
 # So many numbers or times among a column's texts are no categories.
 MAX_NUMBERS_IN_TEXT = 20
+# A text among fewer different numbers is a code, as they are.
+NUMBERS_A_SLIP = 5
 # Numbers of a narrower spread are held in 64 bits.
 LEAST_STEPS = 1024
 # Of so many texts it is looked whether they are numbers or times.
@@ -275,17 +278,21 @@ class Cells:
             [place.get(text.strip(), -1) for text in self._texts], np.int32
         )
         indices = np.frombuffer(self._indices, np.int32)
-        problem = self._too_many(categories)
+        values = lookup[indices] if len(indices) else indices
+        problem, remedies = self._too_many(categories), ()
         if not problem and self._wish != "text":
-            problem = _problem_of(categories, self._turned)
+            counts = np.bincount(values[values >= 0]).tolist()
+            rows = dict(zip(categories, counts, strict=True))
+            problem = _problem_of(rows, self._turned)
             if problem and not self._is_target and _are_ids(categories):
                 return self._without_values(f"{problem}, as ids do")
+            remedies = ("text",) if problem else ()
         return TableColumn(
-            lookup[indices] if len(indices) else indices,
+            values,
             tuple(categories),
             problem=problem,
             reading=TEXTS,
-            remedies=("text",) if problem and not self._is_target else (),
+            remedies=remedies,
             is_named_text=self._is_named_text,
         )
 
@@ -306,8 +313,14 @@ def is_coarse(least: float, greatest: float) -> bool:
     return bool(step * LEAST_STEPS > greatest - least)
 
 
-def _problem_of(categories: Sequence[str], turned: str) -> str | None:
-    """Says what texts that are no categories are."""
+def _problem_of(rows: Mapping[str, int], turned: str) -> str | None:
+    """Says what texts that are no categories are.
+
+    Args:
+      rows: how many have each text.
+      turned: the first cell that is no plain number, and its line; or "".
+    """
+    categories = list(rows)
     if not categories:
         return None
     if all(map(_DATE.fullmatch, categories)):
@@ -330,7 +343,27 @@ def _problem_of(categories: Sequence[str], turned: str) -> str | None:
                 f"has {kind} that are written in more than one way"
                 f" ({short(usual)}, {short(odd)})"
             )
+    if slips := _slips({text: rows[text] for text in sample}):
+        return f"has numbers, and {_first(slips, turned)}"
     return None
+
+
+def _slips(rows: Mapping[str, int]) -> list[str]:
+    """Finds the texts that alone keep a column from being numbers.
+
+    A code beside numbers that are codes, too, is as frequent as they are.
+    """
+    there = [text for text in rows if not cells.is_missing_number(text)]
+    units = {text: readings.unit_of(text) for text in there}
+    counts = collections.Counter(u for u in units.values() if u is not None)
+    if not counts:
+        return []
+    usual, numbers = counts.most_common(1)[0]
+    slips = [text for text in there if units[text] != usual]
+    rows_of_slips = sum(rows[text] for text in slips)
+    rows_a_number = (sum(rows[t] for t in there) - rows_of_slips) / numbers
+    is_one = numbers >= NUMBERS_A_SLIP * len(slips)
+    return slips if is_one and 2 * rows_of_slips < rows_a_number else []
 
 
 def _unlike(texts: Sequence[str]) -> tuple[str, str]:

@@ -129,10 +129,17 @@ def _time(
     return fitting[0]
 
 
+def unit_of(text: str) -> tuple[str, str] | None:
+    """Returns the units before and after a number; None of what is none."""
+    found = CELL.fullmatch(text)
+    if found is None or not _is_body(found["body"]):
+        return None
+    return found["before"] or "", found["after"] or ""
+
+
 def looks_like_number(text: str) -> bool:
     """Tells whether a text alone is a number to a person, of any unit."""
-    found = CELL.fullmatch(text)
-    return found is not None and _is_body(found["body"])
+    return unit_of(text) is not None
 
 
 def _is_body(body: str) -> bool:
