@@ -11,6 +11,7 @@ import tensorflow as tf
 from trainer.serving import column_graphs
 from trainer.sources import Encoding
 from trainer.sources import fitting
+from trainer.sources.category_column import CategoryColumn
 from trainer.sources.column_gatherers import Cells
 from trainer.sources.table_column import TableColumn
 from trainer.sources.table_file import Places
@@ -117,6 +118,21 @@ def test_floats_are_the_categories_of_whole_numbers(name, monkeypatch):
     x = encoding.encode({"c": asked})
     assert served.numpy().tobytes() == x.tobytes()
     assert x[0, encoding.features.index("c=1")] == 1
+
+
+def test_a_word_for_no_value_that_a_run_has_as_a_category_stays_one():
+    old = CategoryColumn("c", True, ("\\N", "a"), True)
+    encoding = Encoding((old,), "y", True)
+    table = Cells(False, "", known=encoding.readings["c"])
+    texts = ["\\N", "\\n", "a", "#NV", "new"]
+    table.add(texts, Places(range(5)))
+    x = encoding.encode({"c": texts})
+    assert x.argmax(axis=1).tolist() == [0, 2, 1, 3, 2]
+    np.testing.assert_array_equal(
+        encoding.encode_columns({"c": table.finish()}, 5), x
+    )
+    served = column_graphs.encode(encoding, tf.constant([[t] for t in texts]))
+    assert served.numpy().tobytes() == x.tobytes()
 
 
 def test_encodings_by_other_rows_stand_side_by_side():

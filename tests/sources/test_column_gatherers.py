@@ -46,3 +46,21 @@ def test_codes_are_categories(case):
     found = gathered(CODES[case])
     assert not found.problem and not found.left_out
     assert found.categories == tuple(sorted(set(CODES[case])))
+
+
+@pytest.mark.parametrize(
+    "gap", ["\\N", "(null)", "#NV", "#N/A", "<NA>", "#N/A N/A", " \\n "]
+)
+def test_what_programs_write_for_no_value_is_missing(gap):
+    for texts in (["1", "2"], ["2024-01-31", "2024-02-01"], ["a", "b"]):
+        for is_target in (False, texts == ["a", "b"]):
+            found = gathered([*texts, gap], is_target=is_target)
+            assert not found.problem
+            assert found.missing.tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("gap", ["1.#QNAN", "-1.#IND", "0000-00-00"])
+def test_words_for_no_number_and_no_time_are_missing_there(gap):
+    for texts in (["1 kg", "2 kg"], ["2024-01-31", "2024-02-01"]):
+        assert gathered([*texts, gap]).missing.tolist() == [False, False, True]
+    assert gathered(["a", gap]).categories == tuple(sorted(["a", gap]))

@@ -36,10 +36,13 @@ C = TypeVar("C", bound=Column)
 class ColumnGraph(abc.ABC, Generic[C]):
     """A column's features from its cells; a kind is a subclass."""
 
-    missing = cells_lib.MISSING_NUMBER
-
     def __init__(self, column: C) -> None:
         self._column = column
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """Words for no value, in lower case."""
+        return cells_lib.MISSING_NUMBER
 
     def __call__(self, cells: tf.Tensor) -> tf.Tensor:
         """Returns float32 [rows, features] of string [rows]."""
@@ -80,7 +83,9 @@ class NumberGraph(ColumnGraph[NumberColumn]):
 class CategoryGraph(ColumnGraph[CategoryColumn]):
     """Of texts."""
 
-    missing = cells_lib.MISSING
+    @property
+    def missing(self) -> frozenset[str]:
+        return self._column.missing_words
 
     def features(self, text: tf.Tensor, missing: tf.Tensor) -> list[tf.Tensor]:
         # No category is a word for what is missing.

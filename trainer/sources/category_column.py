@@ -10,7 +10,6 @@ import numpy as np
 
 from trainer.sources import cells
 from trainer.sources.column import Column
-from trainer.sources.readings import TEXTS
 from trainer.sources.readings import Texts
 from trainer.sources.table_column import TableColumn
 
@@ -47,7 +46,12 @@ class CategoryColumn(Column):
 
     @property
     def reading(self) -> Texts:
-        return TEXTS
+        return Texts(self.missing_words)
+
+    @property
+    def missing_words(self) -> frozenset[str]:
+        """Words for no value, casefolded; earlier versions knew fewer."""
+        return cells.MISSING - {text.casefold() for text in self.categories}
 
     @property
     def values_features(self) -> tuple[str, ...]:
@@ -67,12 +71,11 @@ class CategoryColumn(Column):
 
     def read(self, texts: Sequence[str]) -> np.ndarray:
         place = {text: index for index, text in enumerate(self.categories)}
+        missing = self.missing_words
         return np.array(
             [
-                MISSING
-                if cells.is_missing(text)
-                else _index(place, text.strip())
-                for text in texts
+                MISSING if text.casefold() in missing else _index(place, text)
+                for text in map(str.strip, texts)
             ],
             np.int32,
         )

@@ -5,8 +5,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# What people and programs write where there is no value, in any case.
-MISSING = frozenset(("", "?", "na", "n/a", "nan", "null", "none"))
+# What people and programs write where there is no value, in any case; "\\n"
+# is a database's, "#nv" a German spreadsheet's.
+MISSING = frozenset(
+    (
+        *("", "?", "na", "n/a", "nan", "null", "none"),
+        *("\\n", "(null)", "<na>", "#n/a", "#n/a n/a", "#na", "#nv"),
+    )
+)
 # Further ones among numbers and times: a text column may mean them.
 MISSING_NUMBER = MISSING | frozenset(
     (
@@ -22,8 +28,10 @@ MISSING_NUMBER = MISSING | frozenset(
             "n.a",
             "nil",
         ),
-        *("#n/a", "#na", "<na>", "nat", "#div/0!", "#null!", "#num!"),
-        *("#ref!", "#value!", "-nan", "missing"),
+        *("nat", "#div/0!", "#null!", "#num!", "#ref!", "#value!"),
+        *("-nan", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "missing"),
+        # MySQL's date of no day.
+        *("0000-00-00", "0000-00-00 00:00:00"),
     )
 )
 LARGEST = float(np.finfo(np.float32).max)
@@ -39,19 +47,6 @@ class BadCellError(Exception):
         super().__init__(rule)
         self.index = index
         self.rule = rule
-
-
-def is_missing(text: str) -> bool:
-    """Tells whether a cell holds no value."""
-    return text.strip().casefold() in MISSING
-
-
-def is_missing_label(text: str) -> bool:
-    """Tells whether a cell among names of classes holds none of them.
-
-    Not so "none", which a class is called where nothing is found.
-    """
-    return is_missing(text) and text.strip().casefold() != "none"
 
 
 def is_missing_number(text: str) -> bool:

@@ -14,6 +14,7 @@ from trainer.sources import readings
 from trainer.sources.number_style import NumberStyle
 from trainer.sources.readings import PlainNumbers
 from trainer.sources.readings import TEXTS
+from trainer.sources.readings import Texts
 from trainer.sources.readings import Unclear
 from trainer.sources.table_column import TableColumn
 from trainer.sources.table_file import Places
@@ -145,7 +146,7 @@ class Cells:
         turned: str,
         wish: str | None = None,
         *,
-        are_texts: bool = False,
+        known: Texts | None = None,
         is_wide: bool = False,
     ) -> None:
         """Begins a column.
@@ -154,12 +155,13 @@ class Cells:
           is_target: whether it is the labels.
           turned: its first cell that is no plain number, and its line; or "".
           wish: what config.data.read_as says of it.
-          are_texts: whether an earlier run took them for texts.
+          known: how an earlier run read them, as texts; or None.
           is_wide: whether numbers are held in 64 bits.
         """
         self._is_target = is_target
         self._turned = turned
-        self._wish = "text" if are_texts else wish
+        self._wish = wish if known is None else "text"
+        self._texts_reading = known or TEXTS
         self._is_wide = is_wide
         self._is_named_text = wish == "text"
         self._most = None if self._wish == "text" else MOST_HELD
@@ -262,12 +264,11 @@ class Cells:
         )
 
     def _as_texts(self) -> TableColumn:
-        is_missing = (
-            cells.is_missing_label if self._is_target else cells.is_missing
-        )
-        categories = sorted(
-            {text.strip() for text in self._texts if not is_missing(text)}
-        )
+        missing = self._texts_reading.missing
+        if self._is_target:  # A class is called so where nothing is found.
+            missing -= {"none"}
+        stripped = {text.strip() for text in self._texts}
+        categories = sorted(t for t in stripped if t.casefold() not in missing)
         longest = max(map(len, categories), default=0)
         if longest > MAX_TEXT_CHARACTERS and self._wish != "text":
             return self._without_values(
@@ -279,7 +280,8 @@ class Cells:
         )
         indices = np.frombuffer(self._indices, np.int32)
         values = lookup[indices] if len(indices) else indices
-        problem, remedies = self._too_many(categories), ()
+        problem = self._too_many(categories)
+        remedies: tuple[str, ...] = ()
         if not problem and self._wish != "text":
             counts = np.bincount(values[values >= 0]).tolist()
             rows = dict(zip(categories, counts, strict=True))
@@ -291,7 +293,7 @@ class Cells:
             values,
             tuple(categories),
             problem=problem,
-            reading=TEXTS,
+            reading=self._texts_reading,
             remedies=remedies,
             is_named_text=self._is_named_text,
         )

@@ -109,7 +109,7 @@ def read(
 
 def _known(reading: Reading, is_target: bool, is_wide: bool) -> Values | Cells:
     if isinstance(reading, Texts):
-        return Cells(is_target, "", are_texts=True)
+        return Cells(is_target, "", known=reading)
     return Values(reading, is_target, is_wide=is_wide)
 
 

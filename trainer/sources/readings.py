@@ -28,8 +28,15 @@ class PlainNumbers:
         return cells.numbers(texts)
 
 
+@dataclasses.dataclass(frozen=True)
 class Texts:
-    """Names of categories."""
+    """Names of categories.
+
+    Attributes:
+      missing: words for no value, casefolded.
+    """
+
+    missing: frozenset[str] = cells.MISSING
 
 
 PLAIN = PlainNumbers()
