@@ -1,5 +1,7 @@
 """What a column's texts are: categories, slips among numbers, or ids."""
 
+import datetime
+
 import pytest
 
 from trainer.sources.column_gatherers import Cells
@@ -30,6 +32,36 @@ def test_a_slip_among_few_numbers_is_refused(slip, is_target):
 def test_a_slip_of_a_unit_is_refused():
     texts = [f"{text} kg" for text in MONTHS] + ["3 lb"]
     assert gathered(texts).problem == "has numbers, and '3 lb'"
+
+
+@pytest.mark.parametrize("days", [8, 80])
+@pytest.mark.parametrize("slip", ["n/a?", "k.A.", "2024-02-30"])
+def test_a_slip_among_times_is_refused(days, slip):
+    start = datetime.date(2024, 1, 1)
+    texts = [str(start + datetime.timedelta(n % days)) for n in range(160)]
+    found = gathered([*texts, slip])
+    assert slip in found.problem and found.problem.startswith("has times")
+    assert found.remedies == ("text",) and not found.left_out
+    assert gathered([*texts, "0000-00-00"]).missing.sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("2024-01-{} 10:15 CET", "CET"),
+        ("{}.01.2024 10:15 Uhr", "Uhr"),
+        ("10:{} EST", "EST"),
+        ("2024-01-{}T10:15 Europe/Berlin", "Europe/Berlin"),
+        ("Mon Jan {} 12:00:00 CET 2024", "CET"),
+        ("Mon Jan {} 2024 12:00:00 GMT+0100 (Some Time)", "(Some Time)"),
+    ],
+)
+def test_times_with_a_word_are_refused(text, word):
+    texts = [text.format(n) for n in range(10, 31)]
+    found = gathered([*texts, text.removesuffix(f" {word}").format(10)])
+    assert f"a time whose {word!r} is not read" in found.problem
+    assert found.remedies == ("text",)
+    assert not gathered([*texts, "platform 9", "a:b c"] * 2).problem
 
 
 CODES = {

@@ -325,11 +325,6 @@ def _problem_of(rows: Mapping[str, int], turned: str) -> str | None:
     categories = list(rows)
     if not categories:
         return None
-    if all(map(_DATE.fullmatch, categories)):
-        return (
-            f"holds dates ({short(categories[0])}) that are written in more"
-            " than one way, or are no days"
-        )
     sample = categories[:: 1 + len(categories) // _SAMPLE]
     for kind, is_such in (
         ("numbers", _is_number),
@@ -345,27 +340,40 @@ def _problem_of(rows: Mapping[str, int], turned: str) -> str | None:
                 f"has {kind} that are written in more than one way"
                 f" ({short(usual)}, {short(odd)})"
             )
-    if slips := _slips({text: rows[text] for text in sample}):
-        return f"has numbers, and {_first(slips, turned)}"
+    kind, slips = _slips({text: rows[text] for text in sample})
+    if slips:
+        return f"has {kind}, and {_first(slips, turned)}"
+    if all(map(_DATE.fullmatch, categories)):
+        return (
+            f"holds dates ({short(categories[0])}) that are written in more"
+            " than one way, or are no days"
+        )
     return None
 
 
-def _slips(rows: Mapping[str, int]) -> list[str]:
-    """Finds the texts that alone keep a column from being numbers.
+def _slips(rows: Mapping[str, int]) -> tuple[str, list[str]]:
+    """Finds the texts that alone keep a column from being numbers or times.
 
     A code beside numbers that are codes, too, is as frequent as they are.
     """
     there = [text for text in rows if not cells.is_missing_number(text)]
-    units = {text: readings.unit_of(text) for text in there}
-    counts = collections.Counter(u for u in units.values() if u is not None)
+    kinds = {
+        text: readings.unit_of(text) or readings.looks_like_time(text)
+        for text in there
+    }
+    counts = collections.Counter(kind for kind in kinds.values() if kind)
     if not counts:
-        return []
-    usual, numbers = counts.most_common(1)[0]
-    slips = [text for text in there if units[text] != usual]
+        return "", []
+    usual, count = counts.most_common(1)[0]
+    slips = [text for text in there if kinds[text] != usual]
     rows_of_slips = sum(rows[text] for text in slips)
-    rows_a_number = (sum(rows[t] for t in there) - rows_of_slips) / numbers
-    is_one = numbers >= NUMBERS_A_SLIP * len(slips)
-    return slips if is_one and 2 * rows_of_slips < rows_a_number else []
+    rows_of_each = (sum(rows[t] for t in there) - rows_of_slips) / count
+    is_few = count >= NUMBERS_A_SLIP * len(slips)
+    is_rare = 2 * rows_of_slips < rows_of_each
+    return (
+        "times" if usual is True else "numbers",
+        slips if is_few and is_rare else [],
+    )
 
 
 def _unlike(texts: Sequence[str]) -> tuple[str, str]:
@@ -378,8 +386,11 @@ def _unlike(texts: Sequence[str]) -> tuple[str, str]:
 
 
 def _are_ids(categories: Sequence[str]) -> bool:
-    """Tells whether there are too many texts among numbers to be slips."""
-    others = sum(not _is_number(text) for text in categories)
+    """Tells whether too many are neither numbers nor times to be slips."""
+    others = sum(
+        not (_is_number(text) or readings.looks_like_time(text))
+        for text in categories
+    )
     return others > max(MAX_NUMBERS_IN_TEXT, len(categories) // 10)
 
 

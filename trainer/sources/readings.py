@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from trainer.sources import cells
+from trainer.sources.cell_patterns import BLANK
 from trainer.sources.cell_text import TypedDate
 from trainer.sources.cell_text import TypedNumber
 from trainer.sources.number_style import CELL
@@ -67,6 +68,12 @@ _MARKS = tuple(
 _BODIES = {
     marks: re.compile(NumberStyle(*marks).body).fullmatch for marks in _MARKS
 }
+# Zones by their names, some of which are several; and German's o'clock.
+_ZONE_NAME = re.compile(
+    f"{BLANK}+(?P<word>Uhr|[A-Z]{{2,5}}|[A-Za-z]+/[A-Za-z_]+|\\([A-Za-z ]+\\))"
+    f"(?={BLANK}|$)"
+)
+_MOST_TIME_CHARACTERS = 100
 # Forms that the same digits may have, by what these begin with.
 _BEGINNINGS = {
     "day_first": "the day",
@@ -99,7 +106,11 @@ def settle(
         return _time(texts, forms) or _unfit(wish)
     if wish is not None:
         return _time(texts, (wish,)) or _unfit(wish)
-    return _number(texts, None) or _time(texts, tuple(FORMS))
+    return (
+        _number(texts, None)
+        or _time(texts, tuple(FORMS))
+        or _time_with_a_word(texts)
+    )
 
 
 def _unfit(wish: str) -> Unclear:
@@ -134,6 +145,35 @@ def _time(
             tuple(n.removeprefix("short_") for n in _BEGINNINGS if n in names),
         )
     return fitting[0]
+
+
+def _time_with_a_word(texts: Collection[str]) -> Unclear | None:
+    """Says what keeps texts from being times that are some but for a word."""
+    told = None
+    for text in texts:
+        if not looks_like_time(text):
+            word = _word_of(text)
+            if word is None:
+                return None
+            told = told or (text, word)
+    if told is None:
+        return None
+    text, word = told
+    return Unclear(
+        f"has {text!r}, a time whose {word!r} is not read: a zone must be UTC"
+        " or an offset such as +01:00",
+        ("text",),
+    )
+
+
+def _word_of(text: str) -> str | None:
+    """Returns the word without which a text is a time."""
+    if ":" not in text or len(text) > _MOST_TIME_CHARACTERS:
+        return None
+    for found in _ZONE_NAME.finditer(text):
+        if looks_like_time(text[: found.start()] + text[found.end() :]):
+            return found["word"]
+    return None
 
 
 def unit_of(text: str) -> tuple[str, str] | None:
