@@ -56,6 +56,7 @@ CELLS = {
     "mail": lambda: moment().strftime("%a, %d %b %Y %H:%M:%S GMT"),
     "letters": lambda: moment().strftime("%B %d, %Y"),
     "ctime": lambda: moment().ctime(),
+    "mornings": lambda: f"{DRAW.randrange(1, 13)} AM",
     "clock": lambda: moment().strftime("%I:%M:%S%p").lower(),
 }
 

@@ -45,6 +45,13 @@ def test_a_slip_among_times_is_refused(days, slip):
     assert gathered([*texts, "0000-00-00"]).missing.sum() == 1
 
 
+def test_a_slip_among_hours_is_refused():
+    texts = [f"{hour} {half}" for hour in range(1, 13) for half in ("AM", "PM")]
+    assert gathered([*texts, *texts, "13 PM"]).problem == (
+        "has times, and '13 PM'"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [

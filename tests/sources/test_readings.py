@@ -105,6 +105,24 @@ def test_a_year_of_two_digits_is_told_by_a_cell_or_by_points():
     assert readings.settle(["31.01.24", "2.2.22"]) == TimeForm("day_first")
 
 
+@pytest.mark.parametrize("texts", [["9 AM", "12 AM"], ["3 p.m.", "12p.m."]])
+def test_an_hour_before_noon_is_a_time(texts):
+    found = readings.settle(texts)
+    assert found == TimeForm("time")
+    hours = found.read(texts) // 3_600_000_000
+    assert hours.tolist() == ([9, 0] if texts[0] == "9 AM" else [15, 12])
+
+
+def test_what_may_be_an_hour_or_a_number_in_picometres_is_settled_by_a_field():
+    texts = ["9 pm", "154 pm"]
+    found = readings.settle(texts)
+    assert isinstance(found, Unclear)
+    assert "'9 pm', an hour of the day, and '154 pm'" in found.problem
+    for wish in found.remedies:
+        assert not isinstance(readings.settle(texts, wish), Unclear)
+    assert isinstance(readings.settle(["77 pm", "154 pm"]), NumberStyle)
+
+
 def test_a_hostile_cell_takes_no_time():
     for text in ("1" + "/" * 9999 + "5", "1" + " a" * 5000 + "5", "1 " * 9999):
         assert not isinstance(readings.settle([text]), NumberStyle)

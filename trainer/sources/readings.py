@@ -74,6 +74,8 @@ _ZONE_NAME = re.compile(
     f"(?={BLANK}|$)"
 )
 _MOST_TIME_CHARACTERS = 100
+# Of numbers it takes hours before AM and PM alone, which are no units.
+_CLOCK = TimeForm("time")
 # Forms that the same digits may have, by what these begin with.
 _BEGINNINGS = {
     "day_first": "the day",
@@ -177,9 +179,12 @@ def _word_of(text: str) -> str | None:
 
 
 def unit_of(text: str) -> tuple[str, str] | None:
-    """Returns the units before and after a number; None of what is none."""
+    """Returns the units before and after a number; None of what is none.
+
+    A clock's hour, as "9 AM", is none.
+    """
     found = CELL.fullmatch(text)
-    if found is None or not _is_body(found["body"]):
+    if found is None or not _is_body(found["body"]) or _CLOCK.matches(text):
         return None
     return found["before"] or "", found["after"] or ""
 
@@ -219,6 +224,16 @@ def _number(
     units = {(m["before"] or "", m["after"] or "") for m in found if m}
     if len(units) > 1:
         return None
+    hours = [text for text in texts if _CLOCK.matches(text)]
+    if hours and decimal is None:
+        if len(hours) == len(texts):
+            return None
+        other = next(text for text in texts if text not in hours)
+        return Unclear(
+            f"has {hours[0]!r}, an hour of the day, and {other!r}, which is"
+            " none",
+            ("decimal_point", "text"),
+        )
     fitting = [
         marks
         for marks in _MARKS
