@@ -85,3 +85,23 @@ def test_a_float_of_a_data_frame_is_the_whole_number_it_is():
     assert column.values_of(typed).tolist() == [
         *(found[0], category_column.UNKNOWN)
     ]
+
+
+ALIKE = ["dark red", "dark\xa0red", "dark  red", "\u200bdark red\ufeff"]
+
+
+def test_texts_that_look_alike_are_one_category():
+    column = fit([*ALIKE, "red", "re\u200bd", "NA\u200b"])
+    assert isinstance(column, CategoryColumn)
+    assert column.features == ("c=dark red", "c=red", "c missing")
+    asked = [*ALIKE, "red\u2060", "\u200b", "Red"]
+    assert column.read(asked).tolist() == [0, 0, 0, 0, 1, -1, -2]
+    typed = TableColumn(np.arange(7, dtype=np.int32), tuple(asked))
+    assert column.values_of(typed).tolist() == column.read(asked).tolist()
+    assert CategoryColumn.from_json(column.to_json()) == column
+
+
+def test_texts_that_look_alike_stay_apart_in_an_earlier_versions_run():
+    old = {"name": "c", "categories": ALIKE[:2], "marks_missing": False}
+    column = CategoryColumn.from_json(old)
+    assert column.read([*ALIKE, " dark red"]).tolist() == [0, 1, -2, -2, 0]

@@ -369,6 +369,7 @@ def test_numbers_and_categories_are_kept_as_the_first_versions_did(tmp_path):
             ("colour", ["blue", "red"], False, 0.0),
         )
     )
+    colour["reads_alike"] = True  # they take no notice
     assert encoding.to_json() == {
         "format": 1,
         "columns": [size, colour],

@@ -19,6 +19,7 @@ from trainer.sources import cells as cells_lib
 from trainer.sources import Encoding
 from trainer.sources import time_form
 from trainer.sources.category_column import CategoryColumn
+from trainer.sources.cell_patterns import NO_WIDTH
 from trainer.sources.cell_patterns import only
 from trainer.sources.cell_patterns import SPACE
 from trainer.sources.column import Column
@@ -46,12 +47,16 @@ class ColumnGraph(abc.ABC, Generic[C]):
 
     def __call__(self, cells: tf.Tensor) -> tf.Tensor:
         """Returns float32 [rows, features] of string [rows]."""
-        text = tf.strings.regex_replace(cells, f"^{SPACE}+|{SPACE}+$", "")
+        text = self.stripped(cells)
         missing = _is_one_of(tf.strings.lower(text), self.missing)
         parts = self.features(text, missing)
         if self._column.marks_missing:
             parts.append(missing)
         return tf.stack([tf.cast(part, tf.float32) for part in parts], axis=1)
+
+    def stripped(self, cells: tf.Tensor) -> tf.Tensor:
+        """Returns cells' texts, as `features` takes them."""
+        return tf.strings.regex_replace(cells, f"^{SPACE}+|{SPACE}+$", "")
 
     @abc.abstractmethod
     def features(self, text: tf.Tensor, missing: tf.Tensor) -> list[tf.Tensor]:
@@ -86,6 +91,12 @@ class CategoryGraph(ColumnGraph[CategoryColumn]):
     @property
     def missing(self) -> frozenset[str]:
         return self._column.missing_words
+
+    def stripped(self, cells: tf.Tensor) -> tf.Tensor:
+        if self._column.reads_alike:
+            cells = tf.strings.regex_replace(cells, NO_WIDTH, "")
+            cells = tf.strings.regex_replace(cells, f"{SPACE}+", " ")
+        return super().stripped(cells)
 
     def features(self, text: tf.Tensor, missing: tf.Tensor) -> list[tf.Tensor]:
         # No category is a word for what is missing.

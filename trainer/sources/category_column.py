@@ -36,6 +36,8 @@ class CategoryColumn(Column):
       categories: texts of the training rows, sorted.
       groups_rare: whether all other texts share a feature.
       rare_rows: texts in fewer training rows are rare, where they are grouped.
+      reads_alike: whether texts that look alike are one; they were not in
+        runs of earlier versions.
     """
 
     name: str
@@ -43,6 +45,7 @@ class CategoryColumn(Column):
     categories: tuple[str, ...]
     groups_rare: bool = False
     rare_rows: int = RARE_ROWS
+    reads_alike: bool = False
 
     @property
     def reading(self) -> Texts:
@@ -70,23 +73,26 @@ class CategoryColumn(Column):
         )
 
     def read(self, texts: Sequence[str]) -> np.ndarray:
-        place = {text: index for index, text in enumerate(self.categories)}
-        missing = self.missing_words
-        return np.array(
-            [
-                MISSING if text.casefold() in missing else _index(place, text)
-                for text in map(str.strip, texts)
-            ],
-            np.int32,
-        )
+        different = list(set(texts))
+        found = dict(zip(different, self._indices(different), strict=True))
+        return np.array([found[text] for text in texts], np.int32)
 
     def values_of(self, found: TableColumn) -> np.ndarray:
         if not found.categories:
             return found.values
-        place = {text: index for index, text in enumerate(self.categories)}
         # The last is that of index -1.
-        lookup = [_index(place, text) for text in found.categories]
-        return np.array([*lookup, MISSING], np.int32)[found.values]
+        lookup = [*self._indices(found.categories), MISSING]
+        return np.array(lookup, np.int32)[found.values]
+
+    def _indices(self, texts: Sequence[str]) -> list[int]:
+        """Returns texts' categories by number, MISSING or UNKNOWN."""
+        place = {text: index for index, text in enumerate(self.categories)}
+        missing = self.missing_words
+        plain = map(cells.plain if self.reads_alike else str.strip, texts)
+        return [
+            MISSING if text.casefold() in missing else _index(place, text)
+            for text in plain
+        ]
 
     def missing(self, values: np.ndarray) -> np.ndarray:
         return values == MISSING
@@ -115,6 +121,8 @@ class CategoryColumn(Column):
             "marks_missing": self.marks_missing,
             "fill": 0.0,
         }
+        if self.reads_alike:
+            plain["reads_alike"] = True
         if not self.groups_rare:
             return plain
         found = {"kind": KIND, **plain, "groups_rare": True}
@@ -130,6 +138,7 @@ class CategoryColumn(Column):
             tuple(map(str, value["categories"])),
             bool(value.get("groups_rare", False)),
             int(value.get("rare_rows", RARE_ROWS)),
+            bool(value.get("reads_alike", False)),
         )
 
 
@@ -156,6 +165,11 @@ def fit(
       The column; or why it is left out.
     """
     assert column.categories is not None
+    plain = [cells.plain(text) for text in column.categories]
+    alike = sorted({t for t in plain if t.casefold() not in cells.MISSING})
+    place = {text: index for index, text in enumerate(alike)}
+    lookup = [*(place.get(text, MISSING) for text in plain), MISSING]
+    values = np.array(lookup, np.int32)[values]
     there = values[values >= 0]
     found, counts = np.unique(there, return_counts=True)
     lone = int((counts == 1).sum())
@@ -172,7 +186,7 @@ def fit(
     frequent = np.sort(found[order[counts[order] >= least_rows]])
     if not len(frequent):
         return f"has no text that {least_rows} training rows have"
-    texts = tuple(column.categories[index] for index in frequent)
+    texts = tuple(alike[index] for index in frequent)
     groups_rare = len(frequent) < len(found)
     return CategoryColumn(
         name,
@@ -180,4 +194,5 @@ def fit(
         texts,
         groups_rare,
         least_rows if groups_rare else RARE_ROWS,
+        reads_alike=True,
     )

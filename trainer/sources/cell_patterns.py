@@ -10,7 +10,9 @@ import re
 _SPACES = "\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 SPACE = f"[{_SPACES}]"
 # Spreadsheets and web pages add marks of no width.
-BLANK = f"[{_SPACES}\u200b\u200e\u200f\u2060\ufeff]"
+_NO_WIDTH = "\u200b\u200e\u200f\u2060\ufeff"
+NO_WIDTH = f"[{_NO_WIDTH}]"
+BLANK = f"[{_SPACES}{_NO_WIDTH}]"
 # Of a class; the en dash stands in for the sign that keyboards lack.
 MINUS = "\\-\u2212\u2013"
 _NAMED = re.compile(r"\(\?P<(\w+)>")

@@ -1,9 +1,12 @@
 """Cells of a CSV file -> numbers, or what keeps them from being numbers."""
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
+
+from trainer.sources.cell_patterns import NO_WIDTH
 
 # What people and programs write where there is no value, in any case; "\\n"
 # is a database's, "#nv" a German spreadsheet's.
@@ -47,6 +50,11 @@ class BadCellError(Exception):
         super().__init__(rule)
         self.index = index
         self.rule = rule
+
+
+def plain(text: str) -> str:
+    """Returns a text as it looks: single blanks, and none at its ends."""
+    return " ".join(re.sub(NO_WIDTH, "", text).split())
 
 
 def is_missing_number(text: str) -> bool:

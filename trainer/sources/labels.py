@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from trainer.sources import cells
+
 # Whole numbers of more distinct values than this are classes only where each
 # of them has MIN_CLASS_ROWS rows: counts have a tail of values seen once.
 MOST_CLASSES_GUESSED = 100
@@ -104,7 +106,7 @@ def _are_few(labels: np.ndarray, values: np.ndarray) -> bool:
 
 def plain_name(text: str) -> str:
     """Returns a class's name with single blanks, and none at its ends."""
-    return " ".join(text.split())
+    return cells.plain(text)
 
 
 def class_column(y: np.ndarray) -> np.ndarray:
