@@ -71,6 +71,26 @@ def test_times_with_a_word_are_refused(text, word):
     assert not gathered([*texts, "platform 9", "a:b c"] * 2).problem
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("${}.5", "€{}.5"),
+        ("{}.5k", "{}.5M"),
+        ("48.{} N", "48.{} S"),
+        ("2024-01-{}", "{}-01-2024"),
+    ],
+)
+def test_two_ways_of_writing_are_told_by_a_cell_of_each(one, other):
+    ways = [[way.format(n) for n in range(10, 31)] for way in (one, other)]
+    found = gathered(
+        [text for pair in zip(*ways, strict=True) for text in pair]
+    )
+    assert "written in more than one way" in found.problem
+    shown = found.problem.split("(")[1].strip(")'").split("', '")
+    assert {shown[0] in way for way in ways} == {True, False}
+    assert (shown[0] in ways[0]) != (shown[1] in ways[0])
+
+
 CODES = {
     "a text as frequent as numbers": [*MONTHS, *["k.A."] * 20],
     "the last of a scale": ["1", "2", "3", "4", "5", "6+"] * 9,

@@ -377,11 +377,20 @@ def _slips(rows: Mapping[str, int]) -> tuple[str, list[str]]:
 
 
 def _unlike(texts: Sequence[str]) -> tuple[str, str]:
-    """Finds a text of which most have the marks, and one of the fewest."""
+    """Finds a text of which most have the marks, and one of the fewest.
+
+    Where all have the same marks, their digits' places tell them apart.
+    """
     marks = {text: re.sub(r"[-+\d]+", "", text) for text in texts}
+    if len(set(marks.values())) == 1:
+        marks = {text: re.sub(r"\d", "0", text) for text in texts}
     counts = collections.Counter(marks.values())
     usual = max(texts, key=lambda text: counts[marks[text]])
-    odd = min(texts, key=lambda text: (counts[marks[text]], -len(marks[text])))
+    others = [text for text in texts if marks[text] != marks[usual]]
+    odd = min(
+        others or texts,
+        key=lambda text: (counts[marks[text]], -len(marks[text])),
+    )
     return usual, odd
 
 
