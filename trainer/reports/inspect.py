@@ -36,8 +36,6 @@ FEW_ROWS = 10
 # Columns of a spread that float32 loses that are told one by one.
 MOST_SPREADS = 5
 MANY_TEXTS = 100
-# What ml_collections takes for no Python literal.
-_PLAIN = re.compile(r"(?!(?:True|False|None)$)[A-Za-z_][\w.-]*")
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
@@ -271,6 +269,8 @@ def _command(
     found: dict[str, Any], data_dir: str, target: str | None
 ) -> str | None:
     """Returns the command that trains on the data, or None where none can."""
+    from trainer.sources.column_choice import flag_value
+
     if found["refusal"] is not None:
         return None
     words = ["strata", "train", f"--config={found['config']}"]
@@ -286,9 +286,7 @@ def _command(
         if column["problem"]
     ] + _row_names(found)
     if ignored:
-        plain = all(map(_PLAIN.fullmatch, ignored))
-        value = ",".join(ignored) if plain else repr(tuple(ignored))
-        words.append(f"--config.data.ignore={value}")
+        words.append(f"--config.data.ignore={flag_value(ignored)}")
     return shlex.join(words)
 
 

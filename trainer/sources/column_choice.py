@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Collection
+from collections.abc import Iterable
 
 from trainer.config import DataConfig
 from trainer.process.exits import UserError
@@ -23,11 +24,7 @@ def chosen_columns(file: TableFile, data: DataConfig) -> list[str]:
     Raises:
       UserError: the config names a column that the file lacks, or leaves none.
     """
-    ignored = [
-        name
-        for entry in data.ignore
-        for name in ([entry] if entry in file.columns else entry.split(","))
-    ]
+    ignored = ignored_columns(file, data)
     for name in ignored:
         _check_name(file, "ignore", name)
     if data.target is not None:
@@ -53,6 +50,15 @@ def chosen_columns(file: TableFile, data: DataConfig) -> list[str]:
             f" {file.path}; it must leave a label and one feature or more"
         )
     return chosen
+
+
+def ignored_columns(file: TableFile, data: DataConfig) -> list[str]:
+    """Returns the names that config.data.ignore holds."""
+    return [
+        name
+        for entry in data.ignore
+        for name in ([entry] if entry in file.columns else entry.split(","))
+    ]
 
 
 def _check_beside(
@@ -113,11 +119,27 @@ def wished_readings(
     return found
 
 
-def flag(field: str, value: str) -> str:
-    """Returns the flag that sets a field to a column, as a shell takes it."""
-    plain = re.fullmatch(r"[A-Za-z_][\w.=-]*", value, re.ASCII)
+def flag(field: str, entries: Iterable[str]) -> str:
+    """Returns the flag that sets a field to entries, as a shell takes it."""
+    value = flag_value(entries)
     quoted = re.sub(r'(["\\$`])', r"\\\1", value)
-    return f"--config.data.{field}=" + (value if plain else f'"{quoted}"')
+    is_safe = re.fullmatch(r"[\w.,=-]*", value, re.ASCII)
+    return f"--config.data.{field}=" + (value if is_safe else f'"{quoted}"')
+
+
+def flag_value(entries: Iterable[str]) -> str:
+    """Returns what a flag that holds texts takes for these.
+
+    As they are, between commas; as Python's tuple where the flag would take a
+    name for something else.
+    """
+    found = tuple(entries)
+    return ",".join(found) if all(map(_is_plain, found)) else repr(found)
+
+
+def _is_plain(entry: str) -> bool:
+    is_none = entry.lower() == "none"  # a field that is set to nothing
+    return not (is_none or re.search("[,'\"]|^[(\\[]", entry))
 
 
 def _check_name(file: TableFile, field: str, name: str) -> None:

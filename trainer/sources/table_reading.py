@@ -6,6 +6,7 @@ from trainer.config import DataConfig
 from trainer.sources import opening
 from trainer.sources.column_choice import check_columns
 from trainer.sources.column_choice import chosen_columns
+from trainer.sources.column_choice import ignored_columns
 from trainer.sources.column_choice import wished_readings
 from trainer.sources.csv_table import read
 from trainer.sources.encoding import Encoding
@@ -43,14 +44,14 @@ def read_tables(
     )
     as_texts = [] if data.group is None else [data.group]
     known: Mapping[str, Reading] | None = None
-    wishes: dict[str, str] = {}
+    read_as: dict[str, str] = {}
     # 64 bits tell days and seconds apart.
     wide = frozenset([] if data.order is None else [data.order])
     if encoding is None:
         names = chosen_columns(train, data)
         target = data.target or names[-1]
-        wishes = wished_readings(train, data)
-        wishes |= dict.fromkeys(as_texts, "text")
+        read_as = wished_readings(train, data)
+        wishes = read_as | dict.fromkeys(as_texts, "text")
     else:
         names = [*(c.name for c in encoding.inputs), encoding.target]
         target = encoding.target
@@ -60,7 +61,7 @@ def read_tables(
         beside = [data.order, data.weight if has_weight else None]
         settled = [name for name in beside if name is not None]
         names += as_texts + settled
-        wishes = wished_readings(train, data, settled)
+        read_as = wishes = wished_readings(train, data, settled)
     tables = {}
     for split in sorted(files, key=SPLITS.index):
         check_columns(files[split], names)
@@ -89,4 +90,6 @@ def read_tables(
         heavy_tails=data.heavy_tails,
         weight=data.weight if has_weight else None,
         rare_rows=data.rare_rows,
+        ignored=ignored_columns(train, data),
+        read_as=read_as,
     )

@@ -2,8 +2,10 @@
 
 import dataclasses
 from collections.abc import Collection
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,8 @@ class Tables:
       weight: the column of what rows count in the loss, which is no feature;
         or None.
       rare_rows: texts in fewer training rows share a feature.
+      ignored: the columns that the config leaves out.
+      read_as: how the config says that columns are read.
     """
 
     name: str
@@ -51,6 +55,8 @@ class Tables:
     heavy_tails: str = "none"
     weight: str | None = None
     rare_rows: int = 1
+    ignored: Sequence[str] = ()
+    read_as: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def beside(self) -> set[str]:
@@ -119,26 +125,55 @@ class Tables:
         """
         if self.lack is not None:
             raise UserError(self.lack)
-        for path, name, problem in self.problems():
-            column = self.tables["train"].columns[name]
-            named_by = {self.order: "order", self.weight: "weight"}
-            ways = [
-                flag("read_as", f"{name}={reading}")
-                for reading in column.remedies
-                if reading != "text" or name not in named_by
-            ]
-            named_by[self.target] = "target"
-            settled = ways and f" say how it is read by {' or '.join(ways)},"
-            remedy = (
-                f"or name another by --config.data.{named_by[name]}"
-                if name in named_by
-                else f"or leave it out by {flag('ignore', name)}"
-            )
-            raise UserError(
-                f"{path}: column {name!r} {problem}; correct it,"
-                + (settled or "")
-                + f" {remedy}"
-            )
+        refused = list(self.problems())
+        if not refused:
+            return
+        path, name, problem = refused[0]
+        names = list(dict.fromkeys(name for _, name, _ in refused))
+        named_by = {self.order: "order", self.weight: "weight"}
+        ways = [
+            self._read_as(reading, names) for reading in self._remedies(name)
+        ]
+        settled = ways and f" say how it is read by {' or '.join(ways)},"
+        named_by[self.target] = "target"
+        remedy = (
+            f"or name another by --config.data.{named_by[name]}"
+            if name in named_by
+            else "or leave it out by "
+            + self._ignore(n for n in names if n not in named_by)
+        )
+        others = ", ".join(map(repr, names[1:6])) + ", ..." * (len(names) > 6)
+        also = f"; refused, too: {others}" if others else ""
+        raise UserError(
+            f"{path}: column {name!r} {problem}{also}; correct it,"
+            + (settled or "")
+            + f" {remedy}"
+        )
+
+    def _remedies(self, name: str) -> list[str]:
+        """Returns the readings that would settle a column."""
+        needs_numbers = name in (self.order, self.weight)
+        return [
+            reading
+            for reading in self.tables["train"].columns[name].remedies
+            if reading != "text" or not needs_numbers
+        ]
+
+    def _read_as(self, reading: str, names: Iterable[str]) -> str:
+        """Returns the flag that adds a reading of the columns that it settles.
+
+        A flag replaces an earlier one, and so must hold what that said.
+        """
+        settled = [name for name in names if reading in self._remedies(name)]
+        return self._readings(dict.fromkeys(settled, reading))
+
+    def _readings(self, more: Mapping[str, str]) -> str:
+        readings = {**self.read_as, **more}
+        return flag("read_as", (f"{n}={how}" for n, how in readings.items()))
+
+    def _ignore(self, names: Iterable[str]) -> str:
+        """Returns the flag that leaves columns out beside the config's."""
+        return flag("ignore", dict.fromkeys([*self.ignored, *names]))
 
     def without(self, names: Collection[str]) -> "Tables":
         """Returns the tables without some of their columns."""
@@ -273,7 +308,7 @@ class Tables:
             raise UserError(
                 f"{train.path}: no column is left to learn {self.target!r}"
                 f" from, since {name!r} {why}; if its texts are categories, say"
-                f" so by {flag('read_as', f'{name}=text')}"
+                f" so by {self._readings({name: 'text'})}"
             )
         rows = sum(table.rows for table in self.tables.values())
         if rows * width * 4 > MAX_BYTES:
@@ -281,7 +316,7 @@ class Tables:
             raise UserError(
                 f"{train.path} makes {rows} rows of {width} features,"
                 f" {rows * width * 4} bytes; the most is {MAX_BYTES}; leave"
-                f" columns out, such as {flag('ignore', widest.name)}, or"
+                f" columns out, such as {self._ignore([widest.name])}, or"
                 " save it as .npy files, which are read piece by piece"
             )
         x = {
