@@ -112,6 +112,23 @@ def test_the_delimiter_is_the_one_that_the_rows_have_too(tmp_path):
     assert "line 2 has 2 cells" in refusal(list, file.blocks())
 
 
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [
+        ("x (m, s);y\n1,5;0\n2,5;1\n", ";"),
+        ("x (m, s);y\n1,5 %;a\n-2,5 %;b\n", ";"),
+        ("a, b;c, d;e, f;y\n1,5;2,5;3,5;0\n", ";"),
+        ("last, first;y\nDoe, Jane;1\nRoe, Ann;0\n", ";"),
+        ("a;b,name,y\n1;2,foo,0\n3;4,bar,1\n", ","),
+        ("a|b,c,y\nx|1,2,foo\nz|3,4,bar\n", ","),
+        ("a,b\n", ","),
+    ],
+)
+def test_of_delimiters_that_fit_one_parts_all_cells(tmp_path, text, delimiter):
+    file = open_table(write(tmp_path, text))
+    assert file.how_parted == f"parted by {delimiter!r}"
+
+
 def test_lines_are_counted_as_an_editor_does(tmp_path):
     path = write(tmp_path, "sep=;\na;y\n1;0\n2;1;3\n")
     assert "line 4 has 3 cells" in refusal(load, path)

@@ -27,6 +27,8 @@ DELIMITERS = (",", ";", "\t", "|")
 BLANKS = " "
 # The line that tells Excel what parts the columns.
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
+# A number with a decimal comma holds no delimiter.
+_NUMBER = re.compile(r"[^\w,;|\t]*\d(?:[.,'\s]?\d)*[^\d,;|\t]*")
 # Rows that tell what parts the columns, where the header alone does not.
 SAMPLE_ROWS = 20
 
@@ -90,9 +92,9 @@ def open_csv(path: Path) -> CsvFile:
 
     The delimiter is the one that Excel's line `sep=` names; or the one of
     comma, semicolon, tab and bar that makes as many columns, two or more, of
-    the header as of the rows after it, the most where several do; or spaces,
-    where none of these stands in the header; or the one that makes the most
-    columns of the header.
+    the header as of the rows after it, where several do the one that leaves
+    the others in the smallest share of cells; or spaces, where none of these
+    stands in the header; or the one that makes the most columns of the header.
 
     Args:
       path: text as `text_file.lines` takes it.
@@ -154,8 +156,19 @@ def _sample(path: Path, delimiter: str, skipped: int) -> _Sample:
     return _Sample(delimiter, cells, rows, refusal)
 
 
-def _fitness(sample: _Sample) -> tuple[bool, int]:
-    return _fits(sample), len(sample.header)
+def _fitness(sample: _Sample) -> tuple[bool, float, int, float]:
+    """Returns what tells the delimiter: of one that fits, by its cells."""
+    count = len(sample.header)
+    cells = [cell for row in sample.rows for cell in row]
+    if not _fits(sample) or not cells:
+        return _fits(sample), 0.0, count, 0.0
+    numbers = [_NUMBER.fullmatch(cell) is not None for cell in cells]
+    unparted = sum(
+        not is_number and any(mark in cell for mark in DELIMITERS)
+        for cell, is_number in zip(cells, numbers, strict=True)
+    )
+    share = len(cells)
+    return True, -unparted / share, count, sum(numbers) / share
 
 
 def _fits(sample: _Sample) -> bool:
