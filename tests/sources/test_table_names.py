@@ -81,7 +81,20 @@ def test_a_late_value_without_a_columns_name_is_refused(tmp_path, header):
     assert [set(block.columns) for block in blocks] == [{"a", "y"}]
     path = write(tmp_path, "\n".join([header, *rows, "1,0,late"]))
     line = refusal(list, open_table(path).blocks())
-    assert "line 32 has 'late' in its last column, which has no name" in line
+    assert "line 32 has 'late' in column 3, which has no name" in line
+
+
+@pytest.mark.parametrize("header", ["a,b,y,,", "a,b,y"])
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_empty_columns_at_the_end_are_left_out(tmp_path, header, mark):
+    rows = [f"{n},{n % 3},{n % 2},," for n in range(30)]
+    text = "\n".join([header, *rows]).replace(",", mark)
+    file = open_table(write(tmp_path, text))
+    assert file.names == ("a", "b", "y")
+    assert not file.notes
+    path = write(tmp_path, text + f"\n1{mark}2{mark}0{mark}late{mark}")
+    line = refusal(list, open_table(path).blocks())
+    assert "line 32 has 'late' in column 4, which has no name" in line
 
 
 def test_a_decimal_comma_in_a_lone_column_makes_no_row_names(tmp_path):

@@ -64,6 +64,7 @@ class CsvFile(TableFile):
 
     def _named(self, rows: list[tuple[int, list[str]]]) -> Block:
         """Returns rows of (line, cells) as a block."""
+        nameless = self.cells.count(None)
         for line, cells in rows:
             if len(cells) != len(self.cells):
                 raise UserError(
@@ -72,13 +73,14 @@ class CsvFile(TableFile):
                     " many; put quotes around text that holds"
                     f" {self.delimiter!r}"
                 )
-            # The first rows ended in a delimiter, as if that were all.
-            if self.cells[-1] is None and cells[-1].strip():
-                raise UserError(
-                    f"{self.path}: line {line} has {cells[-1][:40]!r} in its"
-                    " last column, which has no name; name the column in the"
-                    " header, or empty it"
-                )
+            # The first rows ended in delimiters, as if that were all.
+            for place in range(len(self.cells) - nameless, len(self.cells)):
+                if cells[place].strip():
+                    raise UserError(
+                        f"{self.path}: line {line} has {cells[place][:40]!r} in"
+                        f" column {place + 1}, which has no name; name the"
+                        " column in the header, or empty it"
+                    )
         columns = zip(*(cells for _, cells in rows), strict=True)
         named = zip(self.cells, columns, strict=True)
         return Block(
@@ -173,13 +175,18 @@ def _fitness(sample: _Sample) -> tuple[bool, float, int, float]:
 
 def _fits(sample: _Sample) -> bool:
     """Whether a delimiter makes a table of the file's start."""
-    widths = {len(row) for row in sample.rows}
     count = len(sample.header)
-    # R and others leave a row's first or last column without a name.
+    widths = {len(row) for row in sample.rows} or {count}
+    width = max(widths)
+    # R leaves the first column without a name, spreadsheets the last ones.
     return (
         count > 1
         and sample.refusal is None
-        and (not widths or widths in ({count}, {count + 1}))
+        and len(widths) == 1
+        and (
+            width in (count, count + 1)
+            or (width > count and header.is_blank(sample.rows, count))
+        )
     )
 
 

@@ -55,8 +55,12 @@ def settle(
     if sample is not None:
         _check_words(path, [name for name in given if name])
         columns = [*_fitted(given, sample)]
-    if sample and len(columns) > 1 and columns[-1] == "" and _is_blank(sample):
-        columns[-1] = None  # each line ends in a delimiter
+    last = len(columns)
+    while sample and last > 1 and columns[last - 1] == "":
+        last -= 1
+        if not is_blank(sample, last):
+            break
+        columns[last] = None  # each line ends in delimiters
     _check_names(path, columns)
     row_names = columns[0]
     named = sum(name is not None for name in columns)
@@ -66,16 +70,20 @@ def settle(
 
 
 def _fitted(given: list[str], sample: Sequence[Sequence[str]]) -> Iterable[str]:
-    """Adds the name that a header lacks where every row has a cell more.
+    """Adds the names that a header lacks where every row has cells more.
 
     R's write.table gives row names no name at all; other programs end each row
-    in a delimiter. Whole numbers under a lone name may be what stands before a
+    in delimiters. Whole numbers under a lone name may be what stands before a
     decimal comma, and name no rows.
     """
-    if not sample or any(len(row) != len(given) + 1 for row in sample):
+    widths = {len(row) for row in sample or ()}
+    if len(widths) != 1 or min(widths) <= len(given):
         return given
-    if _is_blank(sample):
-        return [*given, ""]
+    (more,) = (width - len(given) for width in widths)
+    if is_blank(sample, len(given)):
+        return [*given, *[""] * more]
+    if more > 1:
+        return given
     first = [row[0].strip() for row in sample]
     whole = [_WHOLE.fullmatch(cell) is not None for cell in first]
     are_counted = all(whole) and len(given) > 1
@@ -85,9 +93,9 @@ def _fitted(given: list[str], sample: Sequence[Sequence[str]]) -> Iterable[str]:
     return given
 
 
-def _is_blank(sample: Sequence[Sequence[str]]) -> bool:
-    """Whether the last cell of each row is empty."""
-    return bool(sample) and not any(row and row[-1].strip() for row in sample)
+def is_blank(sample: Sequence[Sequence[str]], start: int) -> bool:
+    """Whether all cells of rows from the start-th on are empty."""
+    return not any("".join(row[start:]).strip() for row in sample)
 
 
 def _numbered(columns: Sequence[str | None], row_names: str | None) -> Header:
