@@ -142,6 +142,38 @@ def test_of_delimiters_that_fit_one_parts_all_cells(tmp_path, text, delimiter):
     assert file.how_parted == f"parted by {delimiter!r}"
 
 
+@pytest.mark.parametrize("title", ["My export 2024", "# comment"])
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_a_line_above_the_header_is_told_as_such(tmp_path, title, mark):
+    rows = "name,size,y\na,1.5,0\nb,2.5,1\n".replace(",", mark)
+    line = refusal(open_table, write(tmp_path, f"{title}\n\n{rows}"))
+    assert "line 1" in line
+    assert repr(title) in line
+    assert "('name, size, y'); take out what stands above it" in line
+
+
+def test_lines_above_the_header_are_told_of(tmp_path):
+    path = write(tmp_path, "title\n# comment\na,b,y\n1,2,0\n")
+    line = refusal(list, open_table(path).blocks())
+    assert "line 3 has 3 cells and the header has 1" in line
+    assert "take out what stands above the columns' names" in line
+    path = write(tmp_path, "title\n# comment\na;b;y\n1;2;0\n")
+    assert "let the first line name them" in refusal(load, path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b\n1,0\n2,1\n(2 rows affected)\n",
+        " a | b\n---+---\n 1 | 0\n 2 | 1\n",
+    ],
+)
+def test_a_line_that_is_no_row_is_to_be_taken_out(tmp_path, text):
+    line = refusal(list, open_table(write(tmp_path, text)).blocks())
+    assert "take it out if it is no row" in line
+    assert "quotes" not in line
+
+
 def test_lines_are_counted_as_an_editor_does(tmp_path):
     path = write(tmp_path, "sep=;\na;y\n1;0\n2;1;3\n")
     assert "line 4 has 3 cells" in refusal(load, path)

@@ -11,6 +11,7 @@ import itertools
 import re
 from collections.abc import Generator
 from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,17 +63,26 @@ class CsvFile(TableFile):
             while block := list(itertools.islice(rows, size)):
                 yield self._named(block)
 
+    def _ragged(self, line: int, count: int) -> UserError:
+        """Returns the refusal of a line that is no row of the table."""
+        names = len(self.cells)
+        if count < names:
+            remedy = "complete it, or take it out if it is no row of the table"
+        else:
+            remedy = f"put quotes around text that holds {self.delimiter!r}"
+        if names == 1 < count:
+            remedy += ", or take out what stands above the columns' names"
+        return UserError(
+            f"{self.path}: line {line} has {count} cells and the header has"
+            f" {names}; each row must have as many; {remedy}"
+        )
+
     def _named(self, rows: list[tuple[int, list[str]]]) -> Block:
         """Returns rows of (line, cells) as a block."""
         nameless = self.cells.count(None)
         for line, cells in rows:
             if len(cells) != len(self.cells):
-                raise UserError(
-                    f"{self.path}: line {line} has {len(cells)} cells and the"
-                    f" header has {len(self.cells)}; each row must have as"
-                    " many; put quotes around text that holds"
-                    f" {self.delimiter!r}"
-                )
+                raise self._ragged(line, len(cells))
             # The first rows ended in delimiters, as if that were all.
             for place in range(len(self.cells) - nameless, len(self.cells)):
                 if cells[place].strip():
@@ -112,6 +122,8 @@ def open_csv(path: Path) -> CsvFile:
         for delimiter in ((separator[1],) if separator else DELIMITERS)
     ]
     best = max(samples, key=_fitness)  # the first of equal ones
+    if not separator and not _fits(best):
+        _check_title(path, first.strip(), samples)
     if not separator and len(best.header) < 2:
         blanks = _sample(path, BLANKS, skipped)
         best = blanks if _fits(blanks) else best
@@ -188,6 +200,27 @@ def _fits(sample: _Sample) -> bool:
             or (width > count and header.is_blank(sample.rows, count))
         )
     )
+
+
+def _check_title(path: Path, first: str, samples: Sequence[_Sample]) -> None:
+    """Refuses what stands above the header: a title, or a comment.
+
+    The line below it names columns then, of which one or more hold numbers.
+    """
+    for sample in samples:
+        names, *rows = sample.rows or [[]]
+        widths = {len(row) for row in sample.rows}
+        if len(widths) != 1 or len(sample.header) >= len(names):
+            continue
+        if any(_NUMBER.fullmatch(name) or not name.strip() for name in names):
+            continue
+        columns = zip(*rows, strict=True)
+        if any(all(map(_NUMBER.fullmatch, column)) for column in columns):
+            raise UserError(
+                f"{path}: line 1 ({first[:40]!r}) seems to be no header, and"
+                f" the line below it to name {len(names)} columns"
+                f" ({', '.join(names)[:80]!r}); take out what stands above it"
+            )
 
 
 def _records(

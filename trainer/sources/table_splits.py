@@ -114,7 +114,8 @@ class Tables:
         return (
             f"{table.path} has the columns {', '.join(table.columns)} to train"
             f" on, {self.how_parted}; it must have a label and one feature or"
-            " more; part columns by comma, semicolon, tab or bar"
+            " more; part columns by comma, semicolon, tab or bar, and let the"
+            " first line name them"
         )
 
     def check(self) -> None:
