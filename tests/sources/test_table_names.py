@@ -46,6 +46,33 @@ def test_years_name_columns_from_the_newest_or_the_oldest(tmp_path):
         assert "data and no header" in refusal(open_table, path)
 
 
+@pytest.mark.parametrize(
+    ("line", "is_noted"),
+    [
+        ("0,1,2,3", False),
+        ("1,2,3,y", False),
+        ("0,1,y", True),
+        ("3,7,y", True),
+        ("10,20,50,y", True),
+        ("1990,2000,2010,y", True),
+        (",".join(f"{n}.5" for n in range(400, 410)) + ",y", True),
+    ],
+)
+def test_numbers_that_rise_are_names_and_it_is_said(tmp_path, line, is_noted):
+    row = ",".join("1" for _ in line.split(","))
+    file = open_table(write(tmp_path, f"{line}\n{row}\n"))
+    assert file.names == tuple(line.split(","))
+    assert [n[:6] for n in file.notes] == ["line 1"] * is_noted
+
+
+@pytest.mark.parametrize(
+    "line", ["0.2,1.4,3.5,5.1,setosa", "0.5,1,y", "1,2,inf,y", "1,nan,y"]
+)
+def test_a_few_fractions_that_rise_are_data(tmp_path, line):
+    path = write(tmp_path, f"{line}\n{line}\n")
+    assert "data and no header" in refusal(open_table, path)
+
+
 @pytest.mark.parametrize("header", HEADERS)
 def test_a_column_without_a_name_of_its_own_gets_one(tmp_path, header):
     path = write(tmp_path, header + "\n1,2,3,4\n2,3,4,5\n")

@@ -14,6 +14,8 @@ MAX_COLUMNS = 10_000
 MAX_NAME_CHARACTERS = 256
 # What pandas calls a column that it read without a name.
 _UNNAMED = re.compile(r"(?:Unnamed: 0(?:\.\d+)?)?")
+# So many fractions do not rise by chance: wavelengths of a spectrum.
+_MANY_NUMBERS = 8
 _WHOLE = re.compile(r"\d+")
 
 
@@ -52,8 +54,9 @@ def settle(
             " name the columns; write a header there"
         )
     columns: list[str | None] = [*given]
+    notes: list[str] = []
     if sample is not None:
-        _check_words(path, [name for name in given if name])
+        notes += _of_numbers(path, [name for name in given if name])
         columns = [*_fitted(given, sample)]
     last = len(columns)
     while sample and last > 1 and columns[last - 1] == "":
@@ -66,7 +69,8 @@ def settle(
     named = sum(name is not None for name in columns)
     if named < 2 or row_names is None or not _UNNAMED.fullmatch(row_names):
         row_names = None
-    return _numbered(columns, row_names)
+    settled = _numbered(columns, row_names)
+    return settled._replace(notes=(*notes, *settled.notes))
 
 
 def _fitted(given: list[str], sample: Sequence[Sequence[str]]) -> Iterable[str]:
@@ -160,23 +164,41 @@ def _check_names(path: Path, names: Sequence[str | None]) -> None:
             )
 
 
-def _check_words(path: Path, names: Sequence[str]) -> None:
-    """Refuses a first row of data that stands where the header should."""
+def _of_numbers(path: Path, names: Sequence[str]) -> list[str]:
+    """Tells names that are numbers from a first row of data.
+
+    Returns:
+      What is to be noted of names that may be data, none or one.
+
+    Raises:
+      UserError: they are data.
+    """
     numbers = []
     for name in names:
         with contextlib.suppress(ValueError):
             numbers.append(float(name))
     pairs = list(itertools.pairwise(numbers))
-    rising = all(a < b for a, b in pairs)
-    # Two may be a row's by chance; statistical offices begin with the newest.
-    falling_years = len(pairs) > 1 and all(
-        1900 <= b == a - 1 < 2100 for a, b in pairs
-    )
-    if len(numbers) > 1 and not (rising or falling_years):
+    by_one = all(b == a + 1 for a, b in pairs)
+    are_years = all(1900 <= number < 2100 for number in numbers)
+    # Statistical offices begin with the newest. Two may be a row's by chance.
+    falls_by_one = len(pairs) > 1 and all(b == a - 1 for a, b in pairs)
+    if not pairs or (are_years and (by_one or falls_by_one)):
+        return []
+    told = repr(", ".join(names[:4])[:80])
+    rises = all(a < b for a, b in pairs)
+    are_whole = all(number.is_integer() for number in numbers)
+    if not rises or not (are_whole or len(numbers) >= _MANY_NUMBERS):
         raise UserError(
-            f"{path}: line 1 holds {', '.join(names[:4])[:80]!r}, which is data"
-            " and no header; write a first line that names the columns"
+            f"{path}: line 1 holds {told}, which is data and no header; write a"
+            " first line that names the columns"
         )
+    # As pandas numbers columns that have no names.
+    if by_one and numbers[0] in (0, 1) and len(pairs) > 1:
+        return []
+    return [
+        f"line 1 ({told}) is taken for the header, since its numbers rise;"
+        " where it is data, write a line above it that names the columns"
+    ]
 
 
 def _is_number(text: str) -> bool:
