@@ -199,6 +199,28 @@ def test_each_form_of_a_file_reads_the_same(tmp_path, form):
         np.testing.assert_array_equal(split.y, plain.splits[name].y)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        *(
+            "возраст,пол,балл",
+            "年齢,性別,点数",
+            "なまえ,ぼ,点",
+            "ηλικία,φύλο,β",
+        ),
+        *("ηλικία,φύλο,β", "一,丁,丂", "גיל,מין,ציון", "Љубав,Њ,Ѝ", "a,b,y"),
+    ],
+)
+def test_utf_16_without_a_mark_is_read_in_any_script(tmp_path, encoding, names):
+    text = names + "\r\n" + "1,2,0\r\n3,4,1\r\n"
+    path = write(tmp_path, text.encode(encoding))
+    file = csv_file.open_csv(path)
+    assert file.names == tuple(names.split(","))
+    (block,) = file.blocks()
+    assert next(iter(block.columns.values())) == ("1", "3")
+
+
 def test_quotes_hold_delimiters_quotes_and_line_ends(tmp_path):
     path = write(tmp_path, 'a,b\n"x, ""1""\n2",1\nplain,2\n')
     (block,) = csv_file.open_csv(path).blocks()
@@ -243,6 +265,7 @@ REFUSALS = {
     "Latin-1": ("a,y\ncafé,1\n".encode("latin-1"), ("line 2", "UTF-8")),
     "half of UTF-16": ("a,y\n1,2\n".encode("utf-16")[:-1], ("UTF-8",)),
     "NUL": ("a,y\n1,\0\n", ("line 2", "no UTF-8 text")),
+    "NULs": ("a,y\n1,\0\0\n2,0\n" * 20, ("line 2", "no UTF-8 text")),
     "an open quote": ('a,y\n"1,2\n3,4\n', ("cannot be read", "close each")),
     "a quote and more": ('a,y\n"1"2,3\n', ("line 2 cannot be read",)),
     "a huge cell": ("a,y\n" + "x" * 200_000 + ",1\n", ("line 2", "limit")),

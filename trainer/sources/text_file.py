@@ -8,6 +8,7 @@ import contextlib
 import gzip
 import io
 import lzma
+import re
 import zlib
 from collections.abc import Callable
 from collections.abc import Generator
@@ -24,7 +25,9 @@ from trainer.sources import zstd_file
 # A longer line is no row of a person's own table.
 MAX_LINE_CHARACTERS = 2**22
 # Enough to tell UTF-16 without a byte order mark from other text.
-_SAMPLE_BYTES = 64
+_SAMPLE_BYTES = 512
+_CONTROL = re.compile(rb"[\x01-\x08\x0e-\x19\x1b-\x1f]")
+_DELIMITERS = b",;\t|\r\n"
 
 _PACKED: dict[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
@@ -112,12 +115,14 @@ def _encoding(begin: bytes) -> str:
         return "utf-32"
     if begin.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    even, odd = begin[0::2], begin[1::2]
-    if len(begin) > 3 and not any(odd) and all(even):
-        return "utf-16-le"
-    if len(begin) > 3 and not any(even) and all(odd):
-        return "utf-16-be"
-    return "utf-8-sig"
+    even, odd = begin[0::2].count(0), begin[1::2].count(0)
+    # UTF-16 has one beside each delimiter and line's end; a damaged text has
+    # few, and no bytes as alphabets of a few hundred characters have there.
+    delimiters = sum(map(begin.count, _DELIMITERS))
+    is_utf_16 = even + odd >= delimiters or _CONTROL.search(begin)
+    if even + odd < 2 or not is_utf_16:
+        return "utf-8-sig"
+    return "utf-16-le" if odd > even else "utf-16-be"
 
 
 @contextlib.contextmanager
