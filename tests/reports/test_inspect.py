@@ -214,7 +214,20 @@ def test_arrays_of_a_table_are_told(tmp_path):
     assert (first["missing"], first["least"], first["greatest"]) == (1, 0, 78)
     assert second["is_constant"]
     assert found["labels"]["greatest"] == pytest.approx(0.9)
-    assert "'column 0': NaN" in finding(found, "training refuses")
+    assert finding(found, "NaN or inf") == "'column 0': NaN or infinity"
+    assert "x_train has nan in row 7" in finding(found, "training refuses")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+def test_arrays_that_training_refuses_get_no_command(tmp_path, value):
+    x = np.random.RandomState(0).rand(60, 4)
+    y = (x[:, 0] > 0.5).astype(int)
+    x[5, 0] = value
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y)
+    found = found_in(tmp_path)
+    assert found["command"] is None
+    assert f"x_train has {value} in row 5" in finding(found, "refuses")
+    assert "train: not as it is" in inspect(tmp_path)[1]
 
 
 def test_images_are_told(tmp_path):

@@ -166,10 +166,17 @@ def _of_tables(
 def _of_arrays(data_dir: str) -> tuple[dict[str, Any], "Dataset"]:
     from trainer import sources
     from trainer.reports import column_facts
+    from trainer.sources.checks import check_finite
     from trainer.sources.checks import check_form
 
     dataset, config = _load_arrays(data_dir)
     check_form(dataset)
+    unfit = None
+    try:
+        for name, split in dataset.splits.items():
+            check_finite(f"x_{name}", split.x)
+    except UserError as error:
+        unfit = str(error)
     moments, rows = column_facts.of_arrays(dataset.splits)
     stored = set(dataset.splits)
     if config == "your_data":
@@ -182,6 +189,7 @@ def _of_arrays(data_dir: str) -> tuple[dict[str, Any], "Dataset"]:
         "kind": dataset.kind,
         "config": config,
         "x": {"dtype": x.dtype.name, "shape": list(x.shape[1:])},
+        "unfit": unfit,
     }
     if dataset.kind == "table":
         found["columns"] = column_facts.of_features(moments, rows, x.dtype)
@@ -271,7 +279,7 @@ def _command(
     """Returns the command that trains on the data, or None where none can."""
     from trainer.sources.column_choice import flag_value
 
-    if found["refusal"] is not None:
+    if found["refusal"] is not None or found.get("unfit") is not None:
         return None
     words = ["strata", "train", f"--config={found['config']}"]
     words.append(f"--data_dir={data_dir}")
@@ -327,6 +335,8 @@ def _findings(found: dict[str, Any]) -> list[str]:
         lines.append("no column is left to learn from")
     if found["config"] == "fashion_mnist":
         lines.append("not MNIST's own files: taken for Fashion-MNIST's")
+    if found.get("unfit"):
+        lines.append(f"training refuses the values: {found['unfit']}")
     if found.get("refusal"):
         lines.append(f"training refuses the labels: {found['refusal']}")
     for key, words in (
@@ -374,7 +384,7 @@ def _missing(found: dict[str, Any], good: list[dict[str, Any]]) -> list[str]:
     lines = []
     if names or values.get("missing"):
         where = _some(names) if names else "images"
-        lines.append(f"{where}: NaN or infinity, which training refuses")
+        lines.append(f"{where}: NaN or infinity")
     if values.get("blank_images"):
         lines.append(f"{values['blank_images']} images are of a single value")
     return lines

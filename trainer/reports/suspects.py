@@ -13,6 +13,7 @@ from trainer.problem import baselines
 from trainer.problem.problem import Problem
 from trainer.sources import Dataset
 from trainer.sources import Split
+from trainer.sources.checks import LARGEST
 from trainer.sources.dataset import evenly_spaced
 
 # Of what all columns gain on guessing, a suspect gains this share alone.
@@ -41,7 +42,8 @@ def find(problem: Problem, dataset: Dataset) -> list[Suspect]:
       dataset: a table; its labels converted.
 
     Returns:
-      The suspects, the best first; [] of images, and of too many features.
+      The suspects, the best first; [] of images, of too many features, and of
+      values that training refuses.
     """
     train, test = dataset.splits["train"], dataset.splits["test"]
     if dataset.kind != "table" or baselines.too_large(problem, train, test):
@@ -49,7 +51,7 @@ def find(problem: Problem, dataset: Dataset) -> list[Suspect]:
     x, y = _some(train)
     test_x, truth = _some(test)
     columns = list(_columns(dataset, x.shape[1]))
-    if len(columns) < LEAST_COLUMNS:
+    if len(columns) < LEAST_COLUMNS or not (_fits(x) and _fits(test_x)):
         return []
 
     def score(outputs: np.ndarray) -> float:
@@ -83,6 +85,10 @@ def _some(split: Split) -> tuple[np.ndarray, np.ndarray]:
     rows = some if split.rows is None else split.rows[some]
     x = np.asarray(split.x[rows], np.float64).reshape(len(rows), -1)
     return x, split.y[rows]
+
+
+def _fits(x: np.ndarray) -> bool:
+    return bool((np.abs(x) <= LARGEST).all())  # NaN does not
 
 
 def _columns(dataset: Dataset, features: int) -> Iterator[tuple[str, slice]]:
