@@ -230,6 +230,17 @@ def test_arrays_that_training_refuses_get_no_command(tmp_path, value):
     assert "train: not as it is" in inspect(tmp_path)[1]
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_whole_numbers_of_64_bits_are_told_apart(tmp_path, dtype):
+    x = np.full((60, 2), np.iinfo(dtype).max - 100, dtype)
+    x[:, 0] += np.arange(60, dtype=dtype)
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=np.arange(60) % 2)
+    found = found_in(tmp_path)
+    assert [c["is_constant"] for c in found["columns"]] == [False, True]
+    assert finding(found, "the same").startswith("'column 1': ")
+    assert "varies by 59 around" in finding(found, "int64 first")
+
+
 def test_images_are_told(tmp_path):
     images = np.zeros((30, 4, 4), np.uint8)
     images[:, 1, 1] = np.arange(30)

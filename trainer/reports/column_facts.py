@@ -165,9 +165,12 @@ def of_arrays(splits: Mapping[str, Split]) -> tuple[_Moments, int]:
     """
     arrays = {id(split.x): split.x for split in splits.values()}
     size = next(iter(splits.values())).x[0].size
+    dtype = np.result_type(*(array.dtype for array in arrays.values()))
+    is_whole = dtype.kind in "iu"
+    # Float64 would round whole numbers of 64 bits to one another.
     moments = _Moments(
-        np.full(size, np.inf),
-        np.full(size, -np.inf),
+        np.full(size, np.iinfo(dtype).max if is_whole else np.inf, dtype),
+        np.full(size, np.iinfo(dtype).min if is_whole else -np.inf, dtype),
         np.zeros(size),
         np.zeros(size, np.int64),
     )
@@ -212,7 +215,7 @@ def of_features(
                 "is_id": False,
                 "is_shared_id": False,
                 "spread": precision.spread_told(
-                    f"column {index}", float(least), float(greatest), dtype
+                    f"column {index}", least.item(), greatest.item(), dtype
                 ),
             }
         )
