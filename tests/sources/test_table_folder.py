@@ -39,3 +39,11 @@ def test_bad_folders_are_refused(tmp_path):
 def test_a_pipe_is_refused(tmp_path):
     os.mkfifo(tmp_path / "data.csv")
     assert "no regular file" in refusal(load, "files", tmp_path)
+
+
+def test_a_pipe_and_a_device_are_to_be_written_to_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in ("/dev/null", tmp_path / "pipe"):
+        line = refusal(load, "files", path)
+        assert f"--data_dir={path} is a pipe or a device" in line
+        assert "write what it holds to a file" in line

@@ -40,6 +40,12 @@ def list_folder(data_dir: str) -> dict[str, Path]:
             " machine that holds the data"
         ) from None
     except NotADirectoryError:
+        if not folder.is_file():
+            raise UserError(
+                f"--data_dir={data_dir} is a pipe or a device, which cannot be"
+                " read twice; write what it holds to a file, such as data.csv,"
+                " and name that"
+            ) from None
         raise UserError(
             f"--data_dir={data_dir} is not a folder; give the folder the file"
             " is in"
