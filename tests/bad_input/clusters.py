@@ -18,11 +18,17 @@ CLUSTERS = [
     )
     for name, environment, words in [
         ("torn", {"TF_CONFIG": "{"}, ("cannot be read",)),
-        ("no object", {"TF_CONFIG": "[1]"}, ("cannot be read",)),
+        ("no object", {"TF_CONFIG": "[]"}, ("([] is no JSON object)",)),
+        ("null", {"TF_CONFIG": "null"}, ("(None is no JSON object)",)),
         ("of a number", tf_config('{"worker": 2}'), ("cannot be read",)),
         ("of a string", tf_config('{"worker": "a:1"}'), ("list of addresses",)),
         ("with a parameter server", tf_config('{"ps": ["a:1"]}'), ("'ps'",)),
-        ("without task", tf_config(TWO), ("'None', index -1",)),
+        ("without task", tf_config(TWO), ("has no task;",)),
+        (
+            "without an index",
+            tf_config(TWO, '{"type": "worker"}'),
+            ("has a task of type 'worker' without an index",),
+        ),
         (
             "with an index of text",
             tf_config(TWO, '{"type": "worker", "index": "x"}'),

@@ -40,6 +40,8 @@ def read(environment: Mapping[str, str]) -> Cluster:
     text = environment.get("TF_CONFIG") or "{}"
     try:
         value = json.loads(text)
+        if not isinstance(value, dict):
+            raise ValueError(f"{value!r} is no JSON object")
         cluster, task = value.get("cluster") or {}, value.get("task") or {}
         kind, index = str(task.get("type")), _whole(task.get("index", -1))
         named = {job: _addresses(job, cluster[job]) for job in cluster}
@@ -68,6 +70,9 @@ def read(environment: Mapping[str, str]) -> Cluster:
     if len(named.get("chief", ())) > 1:
         raise _refusal(text, "has more than one chief")
     places = [(job, i) for job in JOBS for i in range(len(named.get(job, ())))]
+    if "index" not in task and (task or len(places) > 1):
+        without = f"a task of type {kind!r} without an index"
+        raise _refusal(text, f"has {without if task else 'no task'}")
     is_alone = len(places) < 2 and (not task or (not places and index == 0))
     if not is_alone and (kind, index) not in places:
         raise _refusal(
