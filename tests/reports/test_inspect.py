@@ -183,7 +183,9 @@ def test_an_unfit_label_leaves_the_columns(tmp_path):
     path = write(tmp_path, "size,height,who\n" + rows)
     found = found_in(path)
     assert found["command"] is None
-    assert finding(found, "'who'").endswith("name another by --target")
+    assert finding(found, "'who'").endswith(
+        "; correct it, or name another by --target"
+    )
     assert "train: not as it is" in inspect(path)[1]
     assert found_in(path, "--target=size")["problem"] == "multiclass"
     path = write(tmp_path, "y,day\n" + "1,2024-01-32\n0,2024-01-32\n" * 9)

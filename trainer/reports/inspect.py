@@ -325,7 +325,7 @@ def _findings(found: dict[str, Any]) -> list[str]:
     lines = [*found.get("notes", ())]
     lines += [
         f"{column['name']!r} cannot be trained on: {column['problem']}"
-        + ("; name another by --target" if is_target else "")
+        + ("; correct it, or name another by --target" if is_target else "")
         for column in columns
         if column["problem"]
         for is_target in (column["name"] == found.get("target"),)
