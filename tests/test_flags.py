@@ -34,6 +34,23 @@ def test_a_flag_without_its_value_is_a_mistake(word):
         flags.read(["--config=x", word])
 
 
+def test_flags_may_stand_in_a_file(tmp_path):
+    more = tmp_path / "more.flags"
+    more.write_text("--config.steps=7\n")
+    file = tmp_path / "my.flags"
+    file.write_text(
+        "# of all runs\n--config=digits\n--config.seed=3\n--devices=1\n"
+        f"--flagfile={more}\n"
+    )
+    found, config = flags.parse(["--flagfile", str(file), "--config.seed=4"])
+    assert (found.config_name, found.devices) == ("digits", 1)
+    assert (config.seed, config.steps) == (4, 7)
+    assert flags.joined([f"--flagfile={file}", "runs/two"]) == [
+        *("--config=digits", "--config.seed=3", "--devices=1"),
+        *("--config.steps=7", "--workdir=runs/two"),
+    ]
+
+
 def test_a_config_is_not_opened():
     words = [
         "--config",

@@ -66,7 +66,8 @@ Any field of the config is set by --config.FIELD=VALUE, such as
   --config.model.hidden_units=512,256
   --config.optimizer.clip_norm=none
 `strata help config` shows all fields, their defaults and meanings: the file
-trainer/config/sections.py.
+trainer/config/sections.py. --flagfile=FILE stands for the flags in a file, one
+a line.
 
 flags:
 {flags}
@@ -372,21 +373,22 @@ class _Words(typing.NamedTuple):
 def joined(argv: list[str]) -> list[str]:
     """Makes one word, --NAME=VALUE, of each flag whose value is the next word.
 
-    A workdir that stands alone becomes one, too.
+    A workdir that stands alone becomes one, too; --flagfile=FILE becomes the
+    words of the file.
 
     Args:
       argv: the command line without the program's name.
 
     Raises:
-      UserError: a flag that must have a value is the last word, or a config
-        stands alone.
+      UserError: a flag that must have a value is the last word, a config
+        stands alone, or a file of flags cannot be read.
     """
     kinds: dict[str, Any] = {f.name: _plain_type(f.type) for f in _FLAGS}
     kinds |= {
         f"config.{path}": field.type for path, field, _ in fields(Config())
     }
     found = []
-    words = iter(argv)
+    words = iter(_with_files(argv))
     for word in words:
         # `--` alone, a switch, and what is no flag of ours stay.
         name = re.sub("^--?", "", word) if word.startswith("-") else ""
@@ -397,6 +399,18 @@ def joined(argv: list[str]) -> list[str]:
             word = f"{word}={value}"
         found.append(_with_flag(word))
     return found
+
+
+def _with_files(argv: list[str]) -> list[str]:
+    """Puts the words of each --flagfile in its place.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    try:
+        return absl_flags.FlagValues().read_flags_from_files(argv)
+    except absl_flags.Error as error:
+        raise UserError(_first_and_last_line(error)) from error
 
 
 def _with_flag(word: str) -> str:
