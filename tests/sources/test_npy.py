@@ -91,6 +91,15 @@ def test_classes_are_called_by_their_plain_names(tmp_path, y, names):
     assert dataset.splits["train"].y.max() == 1
 
 
+def test_truths_beside_other_labels_are_called_so(tmp_path):
+    arrays = {"x_train": X, "y_train": Y == 1, "x_test": X}
+    folder = save(tmp_path, "npz", **arrays, y_test=Y)
+    line = refusal(load, "files", folder)
+    assert "y_test has dtype int64 and y_train has bool" in line
+    folder = save(tmp_path, "npz", **arrays, y_test=Y.astype(np.uint8))
+    assert load("files", folder).splits["test"].y.dtype == np.uint8
+
+
 @pytest.mark.parametrize(
     ("shape", "dtype", "most", "guess", "largest"),
     [

@@ -70,6 +70,7 @@ def of_arrays(name: str, arrays: Mapping[str, Rows], where: str) -> Dataset:
     """
     # What is streamed is no label, and told of truths as numbers.
     stored: dict[str, Any] = dict(arrays)
+    _check_truths(stored)
     class_names = _names_of_truth(stored)
     stored = {
         key: array.view(np.uint8) if array.dtype == bool else array
@@ -139,6 +140,25 @@ def check_keys(where: str, keys: list[str]) -> None:
             raise UserError(
                 f"{where} holds {_some(keys)} and lacks {key}; x_train and"
                 " y_train must be there, and each x with its y; add it"
+            )
+
+
+def _check_truths(arrays: dict[str, np.ndarray]) -> None:
+    """Refuses truths beside labels of another kind, by their own name.
+
+    Later they are told as numbers of 8 bits.
+
+    Raises:
+      UserError: there are both.
+    """
+    train = arrays["y_train"].dtype.name
+    for key, array in arrays.items():
+        own = array.dtype.name
+        others = {train, own} - {"bool", "uint8"}
+        if key[0] == "y" and "bool" in (train, own) and others:
+            raise UserError(
+                f"{key} has dtype {own} and y_train has {train}; all splits"
+                f" must be alike; save {key} as y_train is"
             )
 
 
