@@ -126,7 +126,7 @@ def test_floats_are_the_categories_of_whole_numbers(name, monkeypatch):
 def test_a_word_for_no_value_that_a_run_has_as_a_category_stays_one():
     old = CategoryColumn("c", True, ("\\N", "a"), True)
     encoding = Encoding((old,), "y", True)
-    table = Cells(False, "", known=encoding.readings["c"])
+    table = Cells(False, "", known=old.reading)
     texts = ["\\N", "\\n", "a", "#NV", "new"]
     table.add(texts, Places(range(5)))
     x = encoding.encode({"c": texts})

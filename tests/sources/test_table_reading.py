@@ -37,6 +37,35 @@ def test_splits_that_do_not_fit_are_refused(tmp_path):
     assert "training rows have numbers" in line
 
 
+@pytest.mark.parametrize("unit", ["", " €"])
+def test_thousands_beside_decimal_commas_are_settled_by_a_field(tmp_path, unit):
+    rows = [f"{row},5;{row * 150}{unit};{'ab'[row % 2]}" for row in range(7)]
+    rows += [f"0,25;1.{row}00{unit};a" for row in range(1, 9)]
+    path = write(tmp_path, "\n".join(["price;size;kind", *rows]))
+    line = refusal(load, "files", path)
+    assert f"'size' has '1.100{unit}', which may be thousands" in line
+    assert "where 'price' has decimal commas" in line
+    for reading, size in (("decimal_point", 1.1), ("decimal_comma", 1100)):
+        assert f"read_as=size={reading}" in line
+        found = load("files", path, read_as=(f"size={reading}",))
+        (x,) = {
+            id(split.x): split.x for split in found.splits.values()
+        }.values()
+        assert x[7].tolist() == pytest.approx([0.25, size])
+
+
+TELLING = ["0.125", "1500", "1.5"]
+
+
+@pytest.mark.parametrize("cell", TELLING)
+def test_a_cell_tells_that_points_are_before_decimals(tmp_path, cell):
+    rows = [f"{row},5;1.{row}00;{'ab'[row % 2]}" for row in range(1, 9)]
+    text = "\n".join(["price;size;kind", *rows, f"1,5;{cell};a"])
+    assert load("files", write(tmp_path, text)).encoding.features == (
+        *("price", "size"),
+    )
+
+
 WEIGHTS = {
     "decimal commas": ("", lambda i: f"{i % 3},{i % 2}"),
     "told by the config": ("w=decimal_comma", lambda i: f"1,{i % 9}00"),

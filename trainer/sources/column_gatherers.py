@@ -69,6 +69,11 @@ class Values:
             "q" if is_time else "fd"[is_target or is_wide]
         )
         self._least, self._greatest = np.inf, -np.inf
+        has_points = isinstance(reading, PlainNumbers) or (
+            isinstance(reading, NumberStyle)
+            and (reading.decimal, reading.group) == (".", "")
+        )
+        self._thousands: str | None = "" if has_points else None
 
     def add(self, texts: Sequence[str], places: Places) -> None:
         """Adds a block's cells, and where each stands."""
@@ -89,6 +94,7 @@ class Values:
             return
         if self._is_target:
             self.note_labels(texts)
+        self.note_points(texts)
         self.extend(values)
 
     def extend(self, values: np.ndarray) -> None:
@@ -103,6 +109,13 @@ class Values:
     def is_coarse(self) -> bool:
         """Whether 32 bits, which hold the numbers, lose their spread."""
         return is_coarse(self._least, self._greatest)
+
+    def note_points(self, texts: Sequence[str]) -> None:
+        """Looks whether points before decimals may part thousands."""
+        if self._thousands is not None:
+            found = readings.thousands_by_a_point(texts)
+            known = self._thousands or found
+            self._thousands = None if found is None else known
 
     def note_labels(self, texts: Sequence[str]) -> None:
         """Looks whether a target's cells are labels, and whole numbers."""
@@ -128,6 +141,7 @@ class Values:
             is_whole=self._is_whole,
             problem=self.problem,
             reading=self._reading,
+            thousands=self._thousands or "",
         )
 
 
@@ -227,6 +241,7 @@ class Cells:
         values = Values(reading, self._is_target, is_wide=is_wide)
         if self._is_target:
             values.note_labels(texts)
+        values.note_points(texts)
         values.extend(found[np.frombuffer(self._indices, np.int32)])
         return values
 

@@ -17,6 +17,7 @@ import numpy as np
 from trainer.process.exits import UserError
 from trainer.sources.column_gatherers import Cells
 from trainer.sources.column_gatherers import Values
+from trainer.sources.number_style import NumberStyle
 from trainer.sources.readings import PLAIN
 from trainer.sources.readings import Reading
 from trainer.sources.readings import Texts
@@ -102,9 +103,36 @@ def read(
             f"{file.path} has a header and no rows; it must have 1 or more"
         )
     found = {name: column.finish() for name, column in columns.items()}
+    if known is None:
+        found |= _beside_decimal_commas(found, wishes)
     for name in file.unfit.keys() & found.keys():
         found[name] = dataclasses.replace(found[name], problem=file.unfit[name])
     return Table(file.path, rows, found, file.notes).with_labels(target)
+
+
+def _beside_decimal_commas(
+    columns: Mapping[str, TableColumn], wishes: Mapping[str, str]
+) -> dict[str, TableColumn]:
+    """Returns columns whose points may part thousands, as refused ones.
+
+    Alone their points are before decimals; not so where another has commas.
+    """
+    commas = [
+        name
+        for name, column in columns.items()
+        if isinstance(column.reading, NumberStyle)
+        and column.reading.decimal == ","
+    ]
+    return {
+        name: dataclasses.replace(
+            column,
+            problem=f"has {column.thousands!r}, which may be thousands or"
+            f" decimals where {commas[0]!r} has decimal commas",
+            remedies=("decimal_point", "decimal_comma"),
+        )
+        for name, column in columns.items()
+        if commas and column.thousands and name not in wishes
+    }
 
 
 def _known(reading: Reading, is_target: bool, is_wide: bool) -> Values | Cells:

@@ -68,6 +68,9 @@ _MARKS = tuple(
 _BODIES = {
     marks: re.compile(NumberStyle(*marks).body).fullmatch for marks in _MARKS
 }
+# Lines of such numbers, or of what is missing.
+_WHOLE = "(?:[0-9]{1,3}|[1-9][0-9]{0,2}\\.[0-9]{3})"
+_THOUSANDS = re.compile(f"(?:[^0-9\n]*(?:{_WHOLE}[^0-9.\n]*)?(?:\n|$))*+")
 # Zones by their names, some of which are several; and German's o'clock.
 _ZONE_NAME = re.compile(
     f"{BLANK}+(?P<word>Uhr|[A-Z]{{2,5}}|[A-Za-z]+/[A-Za-z_]+|\\([A-Za-z ]+\\))"
@@ -187,6 +190,24 @@ def unit_of(text: str) -> tuple[str, str] | None:
     if found is None or not _is_body(found["body"]) or _CLOCK.matches(text):
         return None
     return found["before"] or "", found["after"] or ""
+
+
+def thousands_by_a_point(texts: Sequence[str]) -> str | None:
+    """Returns a number whose point may be thousands', if none tells.
+
+    Args:
+      texts: numbers, units beside them, or missing ones.
+
+    Returns:
+      A cell such as "1.234" where all that have a point look so, and no other
+      has four digits; "" where none has a point; None where a cell tells.
+    """
+    if _THOUSANDS.fullmatch("\n".join(texts)) is None:
+        return None
+    found = next(
+        (t for t in texts if "." in t and not cells.is_missing_number(t)), ""
+    )
+    return None if isinstance(found, TypedNumber) else found
 
 
 def looks_like_number(text: str) -> bool:

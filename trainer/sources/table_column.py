@@ -25,6 +25,8 @@ class TableColumn:
       reading: how its cells were read.
       remedies: readings of config.data.read_as that take the problem away.
       left_out: why nothing is learnt from it, or None.
+      thousands: a number such as "1.234" where points may part thousands, and
+        no cell tells; "" for none.
       is_named_text: whether config.data.read_as says that it is categories.
     """
 
@@ -35,6 +37,7 @@ class TableColumn:
     reading: Reading = PLAIN
     remedies: tuple[str, ...] = ()
     left_out: str | None = None
+    thousands: str = ""
     is_named_text: bool = False
 
     @property
