@@ -105,6 +105,13 @@ def test_a_year_of_two_digits_is_told_by_a_cell_or_by_points():
     assert readings.settle(["31.01.24", "2.2.22"]) == TimeForm("day_first")
 
 
+def test_between_slashes_what_differs_more_is_the_day():
+    days = ["31/01/24", "13/05/24", "02/02/23 10:00"]
+    assert readings.settle(days) == TimeForm("day_first")
+    for texts in (["24/01/31", "24/05/13"], ["31-01-24", "13-05-24"]):
+        assert isinstance(readings.settle(texts), Unclear)
+
+
 @pytest.mark.parametrize("texts", [["9 AM", "12 AM"], ["3 p.m.", "12p.m."]])
 def test_an_hour_before_noon_is_a_time(texts):
     found = readings.settle(texts)
