@@ -51,6 +51,12 @@ def test_flags_may_stand_in_a_file(tmp_path):
     ]
 
 
+def test_a_file_of_flags_is_of_text(tmp_path):
+    (tmp_path / "my.flags").write_bytes(b"--config=\xff\n")
+    with pytest.raises(UserError, match="--flagfile cannot be read"):
+        flags.joined([f"--flagfile={tmp_path}/my.flags"])
+
+
 def test_a_config_is_not_opened():
     words = [
         "--config",

@@ -411,6 +411,10 @@ def _with_files(argv: list[str]) -> list[str]:
         return absl_flags.FlagValues().read_flags_from_files(argv)
     except absl_flags.Error as error:
         raise UserError(_first_and_last_line(error)) from error
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"a --flagfile cannot be read ({error}); save it as UTF-8"
+        ) from error
 
 
 def _with_flag(word: str) -> str:

@@ -77,7 +77,7 @@ class Number(Range):
         return (float(self.low), float(self.high))
 
     def fault(self) -> str:
-        if not {type(self.low), type(self.high)} <= {int, float}:
+        if not all(isinstance(n, int | float) for n in (self.low, self.high)):
             return f"its bounds {self.low!r} and {self.high!r} must be numbers"
         return _fault_of_bounds(self.low, self.high, self.log)
 

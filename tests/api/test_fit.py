@@ -200,6 +200,10 @@ def test_a_mistake_leaves_no_new_folder(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="y_train has nan"):
         trainer.fit(x=np.zeros((4, 2)), y=np.full(4, np.nan), verbose=False)
     assert not list(tmp_path.iterdir())
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(UserError, match="y_train has nan"):
+        trainer.fit(x=np.zeros((4, 2)), y=np.full(4, np.nan), verbose=False)
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_a_run_is_found_from_another_folder(trained, tmp_path, monkeypatch):

@@ -132,3 +132,14 @@ def test_numpys_times_are_times_whatever_their_unit(unit):
     table = read({"day": days, "span": spans, "y": [0, 1]})
     assert table.columns["day"].values.tolist() == [MORNING_US, NO_TIME]
     assert table.columns["span"].values.tolist() == [120.0, 180.0]
+
+
+def test_numpys_days_have_no_hours():
+    days = np.array(["2024-01-31", "NaT"], "datetime64[D]")
+    table = csv_table.read(
+        of_frame("frame", {"day": days, "y": [0, 1]}),
+        ["day", "y"],
+        target="y",
+        wishes={"day": "text"},
+    )
+    assert table.columns["day"].categories == ("2024-01-31",)

@@ -29,6 +29,15 @@ def test_a_slip_among_few_numbers_is_refused(slip, is_target):
         assert slip in kept.categories and not kept.problem
 
 
+@pytest.mark.parametrize(
+    "others", [["13+"], ["> 12"], ["13 or more"], ["unknown"] * 2]
+)
+def test_a_code_among_few_numbers_is_a_category(others):
+    found = gathered([*MONTHS, *others], turned="x")
+    assert found.problem is None
+    assert others[0] in found.categories
+
+
 def test_a_slip_of_a_unit_is_refused():
     texts = [f"{text} kg" for text in MONTHS] + ["3 lb"]
     assert gathered(texts).problem == "has numbers, and '3 lb'"

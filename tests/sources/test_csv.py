@@ -398,7 +398,30 @@ def test_numbers_and_categories_are_kept_as_the_first_versions_did(tmp_path):
         "columns": [size, colour],
         "target": "kind",
         "is_text_target": True,
+        "reads_alike": True,
     }
+
+
+def test_words_of_no_value_stay_texts_in_an_earlier_versions_run(tmp_path):
+    text = "c,g,y\n" + "a,u,#N/A\n\\N,(null),k\n#NV,<NA>,k\n" * 10
+    column = {
+        "name": "c",
+        "categories": ["#NV", "\\N", "a"],
+        "marks_missing": False,
+    }
+    old = {
+        "format": 1,
+        "columns": [column],
+        "target": "y",
+        "is_text_target": True,
+    }
+    encoding = Encoding.from_json(old)
+    path = write(tmp_path, text)
+    dataset = load(path, encoding=encoding, group="g", test_fraction=0.34)
+    assert dataset.class_names == ("#N/A", "k")
+    x = np.concatenate([s.x for s in dataset.splits.values()])
+    assert np.unique(x, axis=0).tolist() == np.eye(3)[::-1].tolist()
+    assert "'c' has no value in any row" in refusal(load, path, group="g")
 
 
 def test_labels_are_numbers_as_people_write_them(tmp_path):

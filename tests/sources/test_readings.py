@@ -1,9 +1,12 @@
 """How a column is read is settled by all of its cells together."""
 
+import datetime
+
 import numpy as np
 import pytest
 
 from trainer.sources import readings
+from trainer.sources.cell_text import text_of
 from trainer.sources.number_style import NumberStyle
 from trainer.sources.readings import Unclear
 from trainer.sources.time_form import TimeForm
@@ -105,11 +108,24 @@ def test_a_year_of_two_digits_is_told_by_a_cell_or_by_points():
     assert readings.settle(["31.01.24", "2.2.22"]) == TimeForm("day_first")
 
 
-def test_between_slashes_what_differs_more_is_the_day():
-    days = ["31/01/24", "13/05/24", "02/02/23 10:00"]
-    assert readings.settle(days) == TimeForm("day_first")
-    for texts in (["24/01/31", "24/05/13"], ["31-01-24", "13-05-24"]):
-        assert isinstance(readings.settle(texts), Unclear)
+@pytest.mark.parametrize("mark", "-/")
+def test_what_differs_more_than_what_comes_last_is_the_day(mark):
+    def settled(*texts):
+        return readings.settle([text.replace("/", mark) for text in texts])
+
+    days = "31/01/24", "13/05/24", "02/02/23 10:00"
+    assert settled(*days) == TimeForm("day_first")
+    assert isinstance(settled("24/01/31", "24/05/13"), Unclear)
+    # The first day of a month, or the last one.
+    for day in ("01", "28"):
+        years = [f"{year:02}/02/{day}" for year in range(1, 25)]
+        assert isinstance(settled(*years), Unclear)
+
+
+def test_a_cell_is_shown_that_is_not_clear():
+    found = readings.settle([text_of(datetime.date(2024, 1, 1)), "01/02/24"])
+    assert isinstance(found, Unclear)
+    assert found.problem.startswith("has '01/02/24', which may begin")
 
 
 @pytest.mark.parametrize("texts", [["9 AM", "12 AM"], ["3 p.m.", "12p.m."]])

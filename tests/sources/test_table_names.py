@@ -158,6 +158,7 @@ def test_the_delimiter_is_the_one_that_the_rows_have_too(tmp_path):
         ("x (m, s);y\n1,5;0\n2,5;1\n", ";"),
         ("x (m, s);y\n1,5 %;a\n-2,5 %;b\n", ";"),
         ("a, b;c, d;e, f;y\n1,5;2,5;3,5;0\n", ";"),
+        ("last, first;size\nDoe, J;1,5\nRoe, Ann;2,5\n", ";"),
         ("last, first;y\nDoe, Jane;1\nRoe, Ann;0\n", ";"),
         ("a;b,name,y\n1;2,foo,0\n3;4,bar,1\n", ","),
         ("a|b,c,y\nx|1,2,foo\nz|3,4,bar\n", ","),

@@ -54,7 +54,7 @@ def test_thousands_beside_decimal_commas_are_settled_by_a_field(tmp_path, unit):
         assert x[7].tolist() == pytest.approx([0.25, size])
 
 
-TELLING = ["0.125", "1500", "1.5"]
+TELLING = ["0.125", "1500", "1.5", ".5"]
 
 
 @pytest.mark.parametrize("cell", TELLING)

@@ -154,21 +154,24 @@ def _folder(
         check_place(os.fspath(workdir))
         yield place(os.fspath(workdir))
         return
+    is_first = not os.path.exists("runs")
     stem = "fit" if isinstance(config, Config) else pathlib.Path(config).stem
     folder = next(
         path
         for path in (f"runs/{stem}_{n}" for n in itertools.count(1))
-        if _is_made(path)
+        if _make(path)
     )
     try:
         yield folder
     except BaseException:
         with contextlib.suppress(OSError):  # by now it holds a run
-            os.removedirs(folder)
+            os.rmdir(folder)
+            if is_first:
+                os.rmdir("runs")
         raise
 
 
-def _is_made(folder: str) -> bool:
+def _make(folder: str) -> bool:
     """Makes a folder; returns whether it was not there."""
     try:
         os.makedirs(folder)

@@ -90,7 +90,7 @@ class CategoryGraph(ColumnGraph[CategoryColumn]):
 
     @property
     def missing(self) -> frozenset[str]:
-        return self._column.missing_words
+        return self._column.reading.missing
 
     def stripped(self, cells: tf.Tensor) -> tf.Tensor:
         if self._column.reads_alike:
@@ -101,10 +101,10 @@ class CategoryGraph(ColumnGraph[CategoryColumn]):
     def features(self, text: tf.Tensor, missing: tf.Tensor) -> list[tf.Tensor]:
         # No category is a word for what is missing.
         same = self._same(text)
-        whole = self._same(
-            tf.strings.regex_replace(text, category_column.WHOLE_FLOAT, r"\1")
-        )
-        same = tf.where(tf.reduce_any(same, axis=1)[:, None], same, whole)
+        if self._column.reads_alike:
+            form = category_column.WHOLE_FLOAT
+            whole = self._same(tf.strings.regex_replace(text, form, r"\1"))
+            same = tf.where(tf.reduce_any(same, axis=1)[:, None], same, whole)
         parts = tf.unstack(same, axis=1)
         if self._column.groups_rare:
             parts.append(~tf.reduce_any(same, axis=1) & ~missing)

@@ -11,7 +11,7 @@ from trainer.sources import text_file
 from trainer.sources.csv_file import DELIMITERS
 
 # From so many columns on a first line of 0, 1, 2 ... is no row by chance.
-LEAST_COUNTED = 3
+LEAST_COUNTED = 4
 # A longer line is no row: it is not read further.
 MAX_LINE_CHARACTERS = 2**24
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,8 @@ import numpy as np
 
 from trainer.sources import cells
 from trainer.sources.column import Column
+from trainer.sources.readings import EARLIER_TEXTS
+from trainer.sources.readings import TEXTS
 from trainer.sources.readings import Texts
 from trainer.sources.table_column import TableColumn
 
@@ -36,8 +37,8 @@ class CategoryColumn(Column):
       categories: texts of the training rows, sorted.
       groups_rare: whether all other texts share a feature.
       rare_rows: texts in fewer training rows are rare, where they are grouped.
-      reads_alike: whether texts that look alike are one; they were not in
-        runs of earlier versions.
+      reads_alike: whether texts that look alike are one, as 1.0 and 1 are, and
+        all words for no value are known; not so in runs of earlier versions.
     """
 
     name: str
@@ -49,12 +50,7 @@ class CategoryColumn(Column):
 
     @property
     def reading(self) -> Texts:
-        return Texts(self.missing_words)
-
-    @property
-    def missing_words(self) -> frozenset[str]:
-        """Words for no value, casefolded; earlier versions knew fewer."""
-        return cells.MISSING - {text.casefold() for text in self.categories}
+        return TEXTS if self.reads_alike else EARLIER_TEXTS
 
     @property
     def values_features(self) -> tuple[str, ...]:
@@ -87,12 +83,16 @@ class CategoryColumn(Column):
     def _indices(self, texts: Sequence[str]) -> list[int]:
         """Returns texts' categories by number, MISSING or UNKNOWN."""
         place = {text: index for index, text in enumerate(self.categories)}
-        missing = self.missing_words
-        plain = map(cells.plain if self.reads_alike else str.strip, texts)
-        return [
-            MISSING if text.casefold() in missing else _index(place, text)
-            for text in plain
-        ]
+        missing, is_alike = self.reading.missing, self.reads_alike
+        found = []
+        for text in map(cells.plain if is_alike else str.strip, texts):
+            if text.casefold() in missing:
+                found.append(MISSING)
+                continue
+            if is_alike and text not in place:
+                text = re.sub(WHOLE_FLOAT, r"\1", text)
+            found.append(place.get(text, UNKNOWN))
+        return found
 
     def missing(self, values: np.ndarray) -> np.ndarray:
         return values == MISSING
@@ -140,13 +140,6 @@ class CategoryColumn(Column):
             int(value.get("rare_rows", RARE_ROWS)),
             bool(value.get("reads_alike", False)),
         )
-
-
-def _index(place: Mapping[str, int], text: str) -> int:
-    """Returns a text's place, or else that of the whole number it is."""
-    if text in place:
-        return place[text]
-    return place.get(re.sub(WHOLE_FLOAT, r"\1", text), UNKNOWN)
 
 
 def fit(

@@ -8,13 +8,12 @@ import numpy as np
 
 from trainer.sources.cell_patterns import NO_WIDTH
 
+# All that runs of earlier versions took for no value among texts.
+EARLIER_MISSING = frozenset(("", "?", "na", "n/a", "nan", "null", "none"))
 # What people and programs write where there is no value, in any case; "\\n"
 # is a database's, "#nv" a German spreadsheet's.
-MISSING = frozenset(
-    (
-        *("", "?", "na", "n/a", "nan", "null", "none"),
-        *("\\n", "(null)", "<na>", "#n/a", "#n/a n/a", "#na", "#nv"),
-    )
+MISSING = EARLIER_MISSING | frozenset(
+    ("\\n", "(null)", "<na>", "#n/a", "#n/a n/a", "#na", "#nv")
 )
 # Further ones among numbers and times: a text column may mean them.
 MISSING_NUMBER = MISSING | frozenset(

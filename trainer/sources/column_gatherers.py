@@ -30,6 +30,8 @@ MAX_TEXT_CHARACTERS = 256
 MAX_NUMBERS_IN_TEXT = 20
 # A text among fewer different numbers is a code, as they are.
 NUMBERS_A_SLIP = 5
+# The last of some levels, such as 5+, > 5 and "10 or more".
+_OPEN_ENDED = re.compile(r"\d\s*\+|[>\u2265]\s*\d|\d\s+(?:or|and) ")
 # Numbers of a narrower spread are held in 64 bits.
 LEAST_STEPS = 1024
 # Of so many texts it is looked whether they are numbers or times.
@@ -369,7 +371,8 @@ def _problem_of(rows: Mapping[str, int], turned: str) -> str | None:
 def _slips(rows: Mapping[str, int]) -> tuple[str, list[str]]:
     """Finds the texts that alone keep a column from being numbers or times.
 
-    A code beside numbers that are codes, too, is as frequent as they are.
+    A code beside numbers that are codes, too, is as frequent as they are, or
+    it is the last of them, such as 5+.
     """
     there = [text for text in rows if not cells.is_missing_number(text)]
     kinds = {
@@ -383,11 +386,15 @@ def _slips(rows: Mapping[str, int]) -> tuple[str, list[str]]:
     slips = [text for text in there if kinds[text] != usual]
     rows_of_slips = sum(rows[text] for text in slips)
     rows_of_each = (sum(rows[t] for t in there) - rows_of_slips) / count
-    is_few = count >= NUMBERS_A_SLIP * len(slips)
-    is_rare = 2 * rows_of_slips < rows_of_each
+    are_slips = (
+        rows_of_slips == len(slips)  # each in a single row
+        and 2 * rows_of_slips < rows_of_each
+        and count >= NUMBERS_A_SLIP * len(slips)
+        and not any(map(_OPEN_ENDED.search, slips))
+    )
     return (
         "times" if usual is True else "numbers",
-        slips if is_few and is_rare else [],
+        slips if are_slips else [],
     )
 
 

@@ -170,19 +170,23 @@ def _sample(path: Path, delimiter: str, skipped: int) -> _Sample:
     return _Sample(delimiter, cells, rows, refusal)
 
 
-def _fitness(sample: _Sample) -> tuple[bool, float, int, float]:
-    """Returns what tells the delimiter: of one that fits, by its cells."""
+def _fitness(sample: _Sample) -> tuple[bool, bool, float, int, float]:
+    """Returns what tells the delimiter: of one that fits, by its cells.
+
+    First whether the rows are as wide as the header, as most files' are.
+    """
     count = len(sample.header)
     cells = [cell for row in sample.rows for cell in row]
     if not _fits(sample) or not cells:
-        return _fits(sample), 0.0, count, 0.0
+        return _fits(sample), False, 0.0, count, 0.0
     numbers = [_NUMBER.fullmatch(cell) is not None for cell in cells]
     unparted = sum(
         not is_number and any(mark in cell for mark in DELIMITERS)
         for cell, is_number in zip(cells, numbers, strict=True)
     )
     share = len(cells)
-    return True, -unparted / share, count, sum(numbers) / share
+    is_exact = len(sample.rows[0]) == count
+    return True, is_exact, -unparted / share, count, sum(numbers) / share
 
 
 def _fits(sample: _Sample) -> bool:

@@ -23,9 +23,11 @@ from trainer.sources.column import Column
 from trainer.sources.number_column import NumberColumn
 from trainer.sources.number_style import NumberStyle
 from trainer.sources.opening import open_table
+from trainer.sources.readings import EARLIER_TEXTS
 from trainer.sources.readings import PLAIN
 from trainer.sources.readings import Reading
 from trainer.sources.readings import TEXTS
+from trainer.sources.readings import Texts
 from trainer.sources.table_column import TableColumn
 from trainer.sources.table_file import Places
 from trainer.sources.table_file import TableFile
@@ -50,6 +52,7 @@ class Encoding:
       target_style: how people wrote labels that are numbers; None for plainly.
       left_out: (name, why) of columns that nothing is learnt from.
       others: of the same table by other training rows; their features follow.
+      reads_alike: as of `CategoryColumn`, of labels and groups that are texts.
     """
 
     columns: tuple[Column, ...]
@@ -58,6 +61,7 @@ class Encoding:
     target_style: NumberStyle | None = None
     left_out: tuple[tuple[str, str], ...] = ()
     others: tuple["Encoding", ...] = ()
+    reads_alike: bool = False
 
     @property
     def all_columns(self) -> tuple[Column, ...]:
@@ -81,8 +85,14 @@ class Encoding:
     @property
     def readings(self) -> dict[str, Reading]:
         """How each column's cells are read, the target's too."""
-        target = TEXTS if self.is_text_target else self.target_style or PLAIN
+        plain = self.target_style or PLAIN
+        target = self.texts if self.is_text_target else plain
         return {c.name: c.reading for c in self.inputs} | {self.target: target}
+
+    @property
+    def texts(self) -> Texts:
+        """How texts are read that are no features."""
+        return TEXTS if self.reads_alike else EARLIER_TEXTS
 
     @property
     def wide(self) -> frozenset[str]:
@@ -107,6 +117,8 @@ class Encoding:
             "target": self.target,
             "is_text_target": self.is_text_target,
         }
+        if self.reads_alike:
+            found["reads_alike"] = True
         if self.target_style is not None:
             found["target_style"] = self.target_style.to_json()
         if self.left_out:
@@ -133,6 +145,7 @@ class Encoding:
                 None if style is None else NumberStyle.from_json(style),
                 tuple((str(n), str(w)) for n, w in value.get("left_out", ())),
                 tuple(map(cls.from_json, value.get("others", ()))),
+                bool(value.get("reads_alike", False)),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(

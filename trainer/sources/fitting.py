@@ -56,6 +56,7 @@ def fit(
         label.categories is not None,
         style if isinstance(style, NumberStyle) else None,
         tuple(left_out),
+        reads_alike=True,
     )
 
 

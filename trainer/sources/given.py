@@ -142,8 +142,10 @@ def _keys(name: str, frame: Any) -> list[Any]:
 def _listed(column: Any) -> list[Any]:
     """Returns a column's cells as Python's own values."""
     if isinstance(column, np.ndarray) and column.dtype.kind in "mM":
-        # Python has none of nanoseconds, and gets their count.
-        column = column.astype(f"{column.dtype.kind}8[us]")
+        unit, _ = np.datetime_data(column.dtype)
+        if unit in ("ns", "ps", "fs", "as"):
+            # Python has none so fine, and gets their count.
+            column = column.astype(f"{column.dtype.kind}8[us]")
     tolist = getattr(column, "tolist", None) or getattr(column, "to_list", None)
     return list(column) if tolist is None else list(tolist())
 

@@ -42,6 +42,7 @@ class Texts:
 
 PLAIN = PlainNumbers()
 TEXTS = Texts()
+EARLIER_TEXTS = Texts(cells.EARLIER_MISSING)
 Reading = PlainNumbers | NumberStyle | TimeForm | Texts
 
 
@@ -70,7 +71,7 @@ _BODIES = {
 }
 # Lines of such numbers, or of what is missing.
 _WHOLE = "(?:[0-9]{1,3}|[1-9][0-9]{0,2}\\.[0-9]{3})"
-_THOUSANDS = re.compile(f"(?:[^0-9\n]*(?:{_WHOLE}[^0-9.\n]*)?(?:\n|$))*+")
+_THOUSANDS = re.compile(f"(?:[^0-9.\n]*(?:{_WHOLE}[^0-9.\n]*)?(?:\n|$))*+")
 # Zones by their names, some of which are several; and German's o'clock.
 _ZONE_NAME = re.compile(
     f"{BLANK}+(?P<word>Uhr|[A-Z]{{2,5}}|[A-Za-z]+/[A-Za-z_]+|\\([A-Za-z ]+\\))"
@@ -85,7 +86,7 @@ _BEGINNINGS = {
     "month_first": "the month",
     "short_year_first": "the year",
 }
-_SLASHED = re.compile(r"[^0-9]*([0-9]+)/[0-9]+/([0-9]+)")
+_PARTED = re.compile(r"[^0-9]*([0-9]+)[-/][0-9]+[-/]([0-9]+)")
 _DOTTED = re.compile(r".*?[0-9]\.[0-9]{1,2}\.[0-9].*", re.DOTALL)
 
 
@@ -145,7 +146,7 @@ def _time(
         names = {form.name for form in fitting}
         *most, last = [w for name, w in _BEGINNINGS.items() if name in names]
         return Unclear(
-            f"has {held[0]!r}, which may begin with {', '.join(most)} or"
+            f"has {written[0]!r}, which may begin with {', '.join(most)} or"
             f" {last}, and no cell that tells",
             tuple(n.removeprefix("short_") for n in _BEGINNINGS if n in names),
         )
@@ -155,14 +156,16 @@ def _time(
 def _begin_with_no_year(texts: Sequence[str]) -> bool:
     """Whether a person would look for no year of two digits at the beginning.
 
-    Nobody who parts by points writes it there. Between slashes days come first
-    by far more often, and where they do they differ more than years.
+    Nobody who parts by points writes it there. Else days come first by far more
+    often, and where they do they differ more than years; but the first or the
+    last day of each month differs less than the year.
     """
     if all(map(_DOTTED.fullmatch, texts)):
         return True
-    found = [_SLASHED.match(text) for text in texts]
+    found = [_PARTED.match(text) for text in texts]
     firsts, lasts = ({m and m[place] for m in found} for place in (1, 2))
-    return None not in firsts and len(firsts) > len(lasts)
+    are_edges = lasts <= {"1", "01"} or lasts <= {"28", "29", "30", "31"}
+    return None not in firsts and len(firsts) > len(lasts) and not are_edges
 
 
 def _time_with_a_word(texts: Collection[str]) -> Unclear | None:

@@ -11,7 +11,6 @@ from trainer.sources.column_choice import wished_readings
 from trainer.sources.csv_table import read
 from trainer.sources.encoding import Encoding
 from trainer.sources.readings import Reading
-from trainer.sources.readings import TEXTS
 from trainer.sources.splits import SPLITS
 from trainer.sources.table_file import TableFile
 from trainer.sources.table_splits import Tables
@@ -56,7 +55,7 @@ def read_tables(
         names = [*(c.name for c in encoding.inputs), encoding.target]
         target = encoding.target
         wide |= encoding.wide
-        known = encoding.readings | dict.fromkeys(as_texts, TEXTS)
+        known = encoding.readings | dict.fromkeys(as_texts, encoding.texts)
         # Readings that are no part of the encoding are settled anew.
         beside = [data.order, data.weight if has_weight else None]
         settled = [name for name in beside if name is not None]

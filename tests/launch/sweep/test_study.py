@@ -1,5 +1,6 @@
 """Study files: what they may say, and each mistake in one line."""
 
+import numpy as np
 import optuna
 import pytest
 
@@ -62,6 +63,7 @@ def write(folder, body):
 
 
 def test_a_study_file_is_read(tmp_path):
+    assert Number(*np.geomspace(1e-4, 1.0, 2)).fault() == ""
     body = "Study(space={'seed': Whole(0, 1)}, metric='loss', pruner='median')"
     study = open_study(write(tmp_path, body))
     assert study.space == {"seed": Whole(0, 1)}
