@@ -20,6 +20,7 @@ from tests.runs import TRAINED
 from trainer import load
 from trainer.finished import trained_run
 from trainer.process.exits import UserError
+from trainer.serving import csv_numbers
 from trainer.serving import evaluate
 from trainer.serving import export
 from trainer.serving import predict
@@ -393,3 +394,9 @@ def test_a_new_table_is_scored_by_the_runs_encoding(flowers, tmp_path, capsys):
     text = capsys.readouterr().out
     assert f"all split, {len(few)} rows" in text
     assert "not the run's own data" in text
+
+
+def test_a_row_of_three_counts_is_no_header(tmp_path):
+    (tmp_path / "t.csv").write_text("0,1,2\n3,4,5\n")
+    (rows,) = csv_numbers.blocks(tmp_path / "t.csv", 3, 10)
+    assert rows.tolist() == [[0, 1, 2], [3, 4, 5]]
