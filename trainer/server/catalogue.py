@@ -240,7 +240,7 @@ class Catalogue:
     def _open(self, name: str, source: Source) -> Model:
         settings, run = self._settings, source.run
         with (
-            opening.told(run.path)
+            opening.refusing(run.path)
             if isinstance(run, ExportedRun)
             else contextlib.nullcontext()
         ):

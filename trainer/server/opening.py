@@ -177,7 +177,7 @@ def newest(
             refused += was
             continue
         try:
-            with told(path):
+            with refusing(path):
                 return use(version, path), refused
         except UserError as error:
             refused.append(Refused(version, files, str(error)))
@@ -185,8 +185,8 @@ def newest(
 
 
 @contextlib.contextmanager
-def told(path: pathlib.Path) -> Iterator[None]:
-    """Tells in one line whatever an export's files make of their readers.
+def refusing(path: pathlib.Path) -> Iterator[None]:
+    """Refuses an export by whatever its files make of their readers.
 
     Raises:
       UserError: within, the export at `path` cannot be used.

@@ -432,7 +432,7 @@ def _first(others: Sequence[str], turned: str) -> str:
 
 
 def _is_number(text: str) -> bool:
-    return cells.is_number(text) or readings.looks_like_number(text)
+    return cells.is_number(text) or readings.unit_of(text) is not None
 
 
 def short(text: str) -> str:

@@ -226,11 +226,6 @@ def thousands_by_a_point(texts: Sequence[str]) -> str | None:
     return None if isinstance(found, TypedNumber) else found
 
 
-def looks_like_number(text: str) -> bool:
-    """Tells whether a text alone is a number to a person, of any unit."""
-    return unit_of(text) is not None
-
-
 def _is_body(body: str) -> bool:
     """Tells whether digits and their marks are of any style, and no id."""
     if body.isdecimal() and cells.is_rounded(body, float(body)):
