@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests import processes
 from trainer.launch.command_line import trainer_flags
 from trainer.launch.slurm import __main__ as slurm
 from trainer.launch.slurm import array
@@ -253,3 +254,10 @@ def test_tasks_of_an_array_have_a_workdir_each():
     assert workdir == "x_3"
     assert own[1:] == ["--workdir=x_3", "--config.seed=3"]
     assert array.own_arguments(TRAINER, {}) == TRAINER
+
+
+def test_a_job_that_was_queued_by_an_earlier_version_finds_it():
+    command = processes.start_python("-m", "launch.slurm_batch", "--help")
+    told, _ = command.communicate(60)
+    assert command.returncode == 0
+    assert "--requeue" in told
