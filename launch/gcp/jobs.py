@@ -18,7 +18,6 @@ from trainer.launch.gcp.request import Request
 from trainer.launch.gcp.target import add_region
 from trainer.launch.gcp.target import KINDS
 from trainer.launch.gcp.target import parser_of
-from trainer.launch.gcp.target import regions_of
 from trainer.launch.gcp.target import show
 from trainer.launch.gcp.target import Target
 from trainer.launch.gcp.target import target_of
@@ -54,14 +53,16 @@ def list_jobs(argv: list[str]) -> int:
     parser = parser_of("list", "Lists the machines of all jobs.")
     add_region(parser, "in which jobs of Vertex AI are looked for, too")
     flags = parser.parse_args(argv)
-    regions = regions_of(flags)
     if flags.dry_run:
         return show(
             gcloud.list_gpus(flags.project, None),
             gcloud.list_tpus(flags.project),
-            *(gcloud.list_custom_jobs(flags.project, r, None) for r in regions),
+            *(
+                gcloud.list_custom_jobs(flags.project, r, None)
+                for r in flags.region
+            ),
         )
-    machines = fleet.find(Client(), flags.project, KINDS, None, regions)
+    machines = fleet.find(Client(), flags.project, KINDS, None, flags.region)
     if not machines:
         print(f"no machine has the label {LABEL}")
         return 0

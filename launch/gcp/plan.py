@@ -107,6 +107,7 @@ def script(request: Request) -> str:
         request, zone, request.machines, f"{folder}/{file}"
     )
     packed = f"{folder}/{name_of(request.package)}"
+    delete = deletion(request, zone)
     return SCRIPT.format(
         project="" if project else OWN_PROJECT,
         folder=folder,
@@ -121,8 +122,8 @@ def script(request: Request) -> str:
             for name in secrets_of(request)
         ),
         uploads="\n".join(shlex.join(w) for w in uploads(request, folder)),
-        delete=shlex.quote(deletion(request, zone)),
-        deletion=deletion(request, zone),
+        delete=shlex.quote(delete),
+        deletion=delete,
         create=" \\\n  ".join(map(shlex.quote, create)),
         forget=shlex.join(gcloud.forget(request)),
         outcome=shlex.join(gcloud.read(project, outcome)),

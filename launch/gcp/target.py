@@ -48,9 +48,7 @@ class Target:
     @property
     def regions(self) -> tuple[str, ...]:
         """Where jobs of Vertex AI are looked for: where this one is."""
-        if self.request:
-            return self.request.zones
-        return regions_of(self.flags)
+        return self.request.zones if self.request else self.flags.region
 
     def machines(self) -> list[fleet.Machine]:
         name = self.flags.name
@@ -98,18 +96,12 @@ def parser_of(verb: str, text: str) -> Parser:
 
 
 def add_region(parser: Parser, text: str) -> None:
-    parser.add_argument("--region", help=text)
+    """Adds the flag --region, of jobs of Vertex AI: none or one, as a tuple."""
+    parser.add_argument("--region", type=_regions, default=(), help=text)
 
 
-def regions_of(flags: argparse.Namespace) -> tuple[str, ...]:
-    """Returns where jobs of Vertex AI are looked for, as asked.
-
-    Raises:
-      UserError: it is no region's name.
-    """
-    if flags.region is None:
-        return ()
-    return (names.region_of("--region", flags.region),)
+def _regions(text: str) -> tuple[str, ...]:
+    return (names.region_of("--region", text),)
 
 
 def target_of(verb: str, text: str, argv: list[str]) -> Target:
@@ -133,7 +125,6 @@ def target_of(verb: str, text: str, argv: list[str]) -> Target:
         parser.add_argument("--port", type=int, default=6006, help="here")
     flags = parser.parse_args(argv)
     check_name("--name", flags.name, names.NAME_CHARS)
-    regions_of(flags)
     client = Client()
     return Target(client, flags, _request(client, flags))
 

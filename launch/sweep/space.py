@@ -86,19 +86,23 @@ def check(space: Space) -> None:
             )
         if fault := each.fault():
             raise UserError(f"the study's {field}: {fault}")
-        if each.when is not None and not _is_condition(each.when):
-            raise UserError(
-                f"the study's {field} has when={each.when!r}, which must be"
-                " (a field before it, its values), such as"
-                " ('optimizer.name', ('sgd',))"
-            )
-        if each.when is not None and each.when[0] not in before:
-            raise UserError(
-                f"the study's {field} is used when {each.when[0]!r} has some"
-                f" value, which must be a field before it:"
-                f" {', '.join(before) or 'there is none'}"
-            )
+        if each.when is not None:
+            _check_condition(field, each.when, before)
         before.append(field)
+
+
+def _check_condition(field: str, when: Any, before: list[str]) -> None:
+    if not _is_condition(when):
+        raise UserError(
+            f"the study's {field} has when={when!r}, which must be (a field"
+            " before it, its values), such as ('optimizer.name', ('sgd',))"
+        )
+    if when[0] not in before:
+        raise UserError(
+            f"the study's {field} is used when {when[0]!r} has some value,"
+            " which must be a field before it:"
+            f" {', '.join(before) or 'there is none'}"
+        )
 
 
 def _is_condition(when: Any) -> bool:

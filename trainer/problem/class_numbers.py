@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from trainer.process.exits import UserError
+from trainer.sources import cells
 from trainer.sources import Dataset
 from trainer.sources.labels import class_column
 from trainer.sources.labels import distinct
-from trainer.sources.labels import plain_name
 
 # More labels are identifiers: each class takes a unit of the output.
 MOST_CLASSES = 100_000
@@ -102,7 +102,7 @@ def _places(names: Sequence[str]) -> Iterator[tuple[str, int]]:
         for alike in _BOOLEANS:
             yield from zip(alike, (0, 1), strict=True)
     for number, name in enumerate(names):
-        yield plain_name(name), number
+        yield cells.plain(name), number
 
 
 def _numbers(
@@ -111,7 +111,7 @@ def _numbers(
     """Returns int32 [rows], NEITHER for what is no known class."""
     column = class_column(np.asarray(y))
     values = distinct(column)
-    found = [plain_name(name) for name in names_of(values, class_names)]
+    found = [cells.plain(name) for name in names_of(values, class_names)]
     lookup = np.array([places.get(name, NEITHER) for name in found], np.int32)
     if np.array_equal(lookup, values):
         return column.astype(np.int32)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from trainer.process.exits import UserError
+from trainer.sources import cells
 from trainer.sources import npy
 from trainer.sources import opening
 from trainer.sources.dataset import Dataset
@@ -15,7 +16,6 @@ from trainer.sources.dataset import evenly_spaced
 from trainer.sources.dataset import Rows
 from trainer.sources.dataset import Split
 from trainer.sources.folder import list_folder
-from trainer.sources.labels import plain_name
 from trainer.sources.splits import SPLITS
 
 KEYS = tuple(f"{axis}_{split}" for split in SPLITS for axis in "xy")
@@ -177,7 +177,7 @@ def _encode_strings(arrays: dict[str, np.ndarray]) -> tuple[str, ...]:
     for key, array in labels.items():
         labels[key] = _decoded(key, array)
     stored = np.unique(np.concatenate([y.ravel() for y in labels.values()]))
-    plain = [plain_name(text) for text in stored.tolist()]
+    plain = [cells.plain(text) for text in stored.tolist()]
     names = sorted(set(plain))
     place = {name: index for index, name in enumerate(names)}
     lookup = np.array([place[name] for name in plain], np.int64)

@@ -4,8 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainer.sources import cells
-
 # Whole numbers of more distinct values than this are classes only where each
 # of them has MIN_CLASS_ROWS rows: counts have a tail of values seen once.
 MOST_CLASSES_GUESSED = 100
@@ -102,11 +100,6 @@ def _are_few(labels: np.ndarray, values: np.ndarray) -> bool:
         return False
     counts = np.bincount(np.searchsorted(values, labels))
     return bool(counts.min() >= MIN_CLASS_ROWS)
-
-
-def plain_name(text: str) -> str:
-    """Returns a class's name with single blanks, and none at its ends."""
-    return cells.plain(text)
 
 
 def class_column(y: np.ndarray) -> np.ndarray:

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from trainer.process.exits import UserError
+from trainer.sources import cells
 from trainer.sources import fitting
 from trainer.sources.column_choice import flag
 from trainer.sources.csv_table import Table
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import Split
 from trainer.sources.encoding import Encoding
-from trainer.sources.labels import plain_name
 from trainer.sources.table_column import TableColumn
 
 # Most bytes of all splits' features: they are held in memory.
@@ -131,12 +131,15 @@ class Tables:
             return
         path, name, problem = refused[0]
         names = list(dict.fromkeys(name for _, name, _ in refused))
-        named_by = {self.order: "order", self.weight: "weight"}
+        named_by = {
+            self.order: "order",
+            self.weight: "weight",
+            self.target: "target",
+        }
         ways = [
             self._read_as(reading, names) for reading in self._remedies(name)
         ]
         settled = ways and f" say how it is read by {' or '.join(ways)},"
-        named_by[self.target] = "target"
         remedy = (
             f"or name another by --config.data.{named_by[name]}"
             if name in named_by
@@ -349,7 +352,7 @@ def _labels(
     """Returns each split's labels, and the classes' names if they have any."""
     found = list(columns.values())
     if found[0].categories is not None:
-        plain = [[plain_name(t) for t in c.categories or ()] for c in found]
+        plain = [[cells.plain(t) for t in c.categories or ()] for c in found]
         names = sorted({name for each in plain for name in each})
         place = {name: index for index, name in enumerate(names)}
         lookups = [[place[name] for name in each] for each in plain]
