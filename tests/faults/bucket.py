@@ -21,6 +21,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.http_server import serving
+
 BUCKET = "strata-lab"
 PAGE = 5
 # A workdir in it.
@@ -46,6 +48,7 @@ class Server:
 
     Attributes:
       objects: {name: object} of the one bucket.
+      address: where they are, once they are served.
       done: (verb, name) of each change, in order.
       refusing: the code by which each request is refused; 0 for none.
       ranges: (name, first byte, last byte) of each part that was read.
@@ -55,6 +58,7 @@ class Server:
 
     def __init__(self) -> None:
         self.objects: dict[str, Stored] = {}
+        self.address = ""
         self.done: list[tuple[str, str]] = []
         self.refusing = 0
         self.ranges: list[tuple[str, int, int]] = []
@@ -62,20 +66,6 @@ class Server:
         self.turn = threading.Lock()
         self.uploads: dict[str, tuple[str, dict[str, str], bytes]] = {}
         self._numbers = itertools.count(1)
-        owner = self
-
-        class Handler(_Handler):
-            buckets = owner
-
-        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self._http.server_port}"
-        self._thread = threading.Thread(target=self._http.serve_forever)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
 
     def number(self) -> int:
         return next(self._numbers)
@@ -100,10 +90,9 @@ class Server:
 @contextlib.contextmanager
 def served() -> Iterator[Server]:
     server = Server()
-    try:
+    handler = type("Bound", (_Handler,), {"buckets": server})
+    with serving(handler) as server.address:
         yield server
-    finally:
-        server.close()
 
 
 @contextlib.contextmanager

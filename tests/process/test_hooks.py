@@ -4,11 +4,11 @@ import contextlib
 import http.server
 import json
 import socket
-import threading
 import time
 
 import pytest
 
+from tests.http_server import serving
 from trainer.process import exits
 from trainer.process import hooks
 from trainer.process.end_hook import ending
@@ -38,15 +38,8 @@ def answering(*codes):
         def log_message(self, *words):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/secret", heard
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Webhook) as address:
+        yield f"{address}/secret", heard
 
 
 def tell(target):

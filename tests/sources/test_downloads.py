@@ -3,11 +3,11 @@
 import functools
 import hashlib
 import http.server
-import threading
 
 import numpy as np
 import pytest
 
+from tests.http_server import serving
 from tests.sources.loading import CLASSES
 from tests.sources.loading import IMAGES
 from tests.sources.loading import load
@@ -35,11 +35,6 @@ def served(tmp_path, monkeypatch):
 
     requests: list[str] = []
     handler = functools.partial(Handler, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_port}/"
-    monkeypatch.setattr(mnist, "BASE_URL", url)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     sha256 = hashlib.sha256((folder / "mnist.npz").read_bytes())
@@ -49,10 +44,9 @@ def served(tmp_path, monkeypatch):
         for name in mnist.FASHION_MD5
     }
     monkeypatch.setattr(mnist, "FASHION_MD5", md5)
-    yield folder, requests
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(handler) as address:
+        monkeypatch.setattr(mnist, "BASE_URL", f"{address}/")
+        yield folder, requests
 
 
 @pytest.mark.parametrize(

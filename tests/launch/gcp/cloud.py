@@ -18,9 +18,9 @@ import urllib.parse
 from collections.abc import Callable
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
-from http.server import ThreadingHTTPServer
 from typing import Any
 
+from tests.http_server import serving
 from tests.launch.gcp import gcloud_server
 
 Body = dict[str, Any]
@@ -604,17 +604,8 @@ def running() -> Iterator[Cloud]:
     """Starts a cloud on a port of its own."""
     cloud = Cloud()
     handler = type("Bound", (Handler,), {"cloud": cloud})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    cloud.base = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+    with serving(handler) as cloud.base:
         yield cloud
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def environment(cloud: Cloud, folder: str) -> dict[str, str]:

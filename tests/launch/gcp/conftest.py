@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tests.http_server import serving
 from tests.launch.gcp import cloud as clouds
 from tests.launch.gcp.launched import SPEED
 from tests.launch.gcp.metadata import Metadata
@@ -21,8 +22,8 @@ def me(monkeypatch):
 @pytest.fixture
 def metadata():
     server = Metadata()
-    yield server
-    server.close()
+    with serving(server.handler) as server.address:
+        yield server
 
 
 @pytest.fixture
