@@ -32,7 +32,8 @@ def images(rows=6):
 
 
 def distort(config, x, seed=1, step=0, first_row=0, progress=0.0):
-    with chance(seed, tf.constant(step, tf.int64), tf.constant(first_row)):
+    place = tf.constant(step, tf.int64), tf.constant(first_row)
+    with chance(seed, *place, is_compiled=False):
         return augmentation.augment(config, tf.constant(x), progress).numpy()
 
 

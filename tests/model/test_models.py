@@ -96,7 +96,7 @@ def dropped(layer, first_row, rows, step=3, *, jit_compile):
     # constants beforehand would be computed without XLA.
     @tf.function(jit_compile=jit_compile)
     def call(step, first_row):
-        with chance.chance(7, step, first_row):
+        with chance.chance(7, step, first_row, is_compiled=jit_compile):
             return layer(tf.ones([rows, 10]), training=True)
 
     return call(tf.constant(step, tf.int64), tf.constant(first_row)).numpy()

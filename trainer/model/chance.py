@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
+from trainer.model import philox
+
 _PHILOX = 1
 
 
@@ -18,6 +20,7 @@ class Chance:
     seed: int
     step: tf.Tensor
     first_row: tf.Tensor
+    is_compiled: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +36,9 @@ _chance: contextvars.ContextVar[Chance | Drawn] = contextvars.ContextVar(
 
 
 @contextlib.contextmanager
-def chance(seed: int, step: tf.Tensor, first_row: tf.Tensor) -> Iterator[None]:
+def chance(
+    seed: int, step: tf.Tensor, first_row: tf.Tensor, *, is_compiled: bool
+) -> Iterator[None]:
     """Sets what the model's dropout draws from while it is called.
 
     Args:
@@ -41,8 +46,9 @@ def chance(seed: int, step: tf.Tensor, first_row: tf.Tensor) -> Iterator[None]:
       step: int64 scalar, the global step.
       first_row: int32 scalar, place in the global batch of the first row that
         the model is called on; the others follow it.
+      is_compiled: whether XLA compiles what is called. The bits are the same.
     """
-    with _in_place(Chance(seed, step, first_row)):
+    with _in_place(Chance(seed, step, first_row, is_compiled)):
         yield
 
 
@@ -90,12 +96,15 @@ def random_bits(place: int, rows: tf.Tensor | int, width: int) -> tf.Tensor:
     blocks = -(-width // 4)  # a Philox block holds four words
     # Seed and place are the key, step and row the counter: Philox itself mixes
     # them. TensorFlow's own folding of seeds takes another generator in XLA.
-    key = tf.constant([now.seed << 32 | place % 2**32], tf.uint64)
+    key = now.seed << 32 | place % 2**32
     start = tf.cast(now.first_row, tf.uint64) * tf.constant(blocks, tf.uint64)
+    step = tf.cast(now.step, tf.uint64)
+    if now.is_compiled:
+        return philox.words(key, start, step, [rows, width])
     bits = tf.raw_ops.StatelessRandomUniformFullIntV2(
         shape=[rows, 4 * blocks],
-        key=key,
-        counter=tf.stack([start, tf.cast(now.step, tf.uint64)]),
+        key=tf.constant([key], tf.uint64),
+        counter=tf.stack([start, step]),
         alg=_PHILOX,
         dtype=tf.uint32,
     )

@@ -1,6 +1,5 @@
 """The gradient and the sums of some rows of a global batch."""
 
-import functools
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -46,7 +45,17 @@ def gradient_of(network: Network, options: StepOptions) -> Callable:
     problem = network.problem
     width = len(problem.sum_names)
     micro_batches = options.optimizer.accumulation_steps
-    distort = functools.partial(augment, options.augmentation)
+    is_compiled = options.compiled == "step"
+
+    def distort(x, first_row, step, progress):
+        with chance(
+            options.seed,
+            step,
+            first_row,
+            is_compiled=options.compiled != "none",
+        ):
+            return augment(options.augmentation, x, progress)
+
     if options.compiled == "parts" and options.augmentation.distorts:
         distort = tf.function(distort, jit_compile=True, autograph=False)
 
@@ -54,9 +63,12 @@ def gradient_of(network: Network, options: StepOptions) -> Callable:
         y = problem.targets(y)
         row = first_row + tf.range(x.shape[0])
         weight = tf.cast(row < examples, tf.float32)
-        with chance(options.seed, step, first_row), tf.GradientTape() as tape:
-            progress = tf.cast(step, tf.float32) / options.total_steps
-            x = network.normalization(distort(x, progress))
+        progress = tf.cast(step, tf.float32) / options.total_steps
+        x = network.normalization(distort(x, first_row, step, progress))
+        with (
+            chance(options.seed, step, first_row, is_compiled=is_compiled),
+            tf.GradientTape() as tape,
+        ):
             share, sums = share_of(network, x, y, weight, examples, row_weight)
         return tape.gradient(share, variables), sums
 

@@ -96,7 +96,10 @@ def training_loop(
         examples = chunk["examples"][i]
         step = chunk["first_step"] + tf.cast(i, tf.int64)
         zero = tf.constant(0)
-        with chance.chance(configs[place].seed, step, zero):
+        seed = configs[place].seed
+        with chance.chance(
+            seed, step, zero, is_compiled=options.compiled == "step"
+        ):
             bits = {
                 layer.place: chance.random_bits(
                     layer.place, x.shape[0], layer.output.shape[-1]
