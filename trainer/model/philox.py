@@ -18,7 +18,7 @@ _WEYL = 0x9E3779B9, 0xBB67AE85
 def words(
     key: int, start: tf.Tensor, step: tf.Tensor, shape: list
 ) -> tf.Tensor:
-    """Draws bits, outside of XLA in ten times as long as TensorFlow's own.
+    """Draws bits; XLA puts it into what takes them.
 
     Args:
       key: 64 bits, of the stream.
