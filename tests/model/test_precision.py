@@ -9,6 +9,7 @@ import tensorflow as tf
 from tests import stepping
 from tests.stepping import ALL_AT_ONCE
 from trainer.model import optimizers
+from trainer.process import surroundings
 from trainer.steps import training
 from trainer.steps.options import StepOptions
 from trainer.train import plan as plan_lib
@@ -103,6 +104,36 @@ def test_a_precision_that_a_device_lacks_is_told(
         told = capsys.readouterr().out
     assert told.startswith("WARNING: config.precision=") is bool(warning)
     assert (warning or "") in told
+
+
+@pytest.mark.parametrize(
+    "precision, flags, is_tpu, is_told",
+    [
+        ("bfloat16", "flags : fpu avx2 avx512f", False, True),
+        ("bfloat16", "flags : fpu avx2 avx512_bf16", False, False),
+        ("bfloat16", "flags : fpu amx_bf16 amx_tile", False, False),
+        ("bfloat16", "Features : fp asimd bf16", False, False),
+        ("bfloat16", "Features : fp asimd", False, True),
+        ("bfloat16", "flags : fpu avx2", True, False),
+        ("bfloat16", "", False, False),
+        ("float32", "flags : fpu avx2", False, False),
+    ],
+)
+def test_a_processor_without_bfloat16_is_told(
+    precision, flags, is_tpu, is_told, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "cpuinfo").write_text(f"{flags}\n")
+    monkeypatch.setattr(surroundings, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    monkeypatch.setattr(
+        tf.config.experimental,
+        "enable_tensor_float_32_execution",
+        lambda allowed: None,
+    )
+    optimizers.set_precision(precision, is_tpu=is_tpu)
+    told = capsys.readouterr().out
+    assert ("no products of it" in told) is is_told
+    assert ("--config.precision=float32" in told) is is_told
 
 
 def test_gpus_run_a_single_replicas_chunk_in_pieces(monkeypatch):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
 from trainer.config import OptimizerConfig
+from trainer.process.surroundings import has_bfloat16
 from trainer.process.together import together
 
 # The first compute capability whose tensor cores take bfloat16 and
@@ -172,17 +173,27 @@ def _restored() -> Iterator[None]:
         tf.config.experimental.enable_tensor_float_32_execution(before)
 
 
-def set_precision(precision: str) -> None:
+def set_precision(precision: str, *, is_tpu: bool = False) -> None:
     """Allows TensorFloat-32 products only where the config asks for them.
 
     Args:
-      precision: the config's. A warning tells where it has no effect.
+      precision: the config's. A warning tells where it has no effect, or makes
+        steps slower.
+      is_tpu: whether the devices are TPUs, which all have bfloat16.
     """
     tf.config.experimental.enable_tensor_float_32_execution(precision == "tf32")
     if reason := _no_effect(precision):
         print(
             f"WARNING: config.precision={precision!r} has no effect {reason}:"
             " products are float32",
+            flush=True,
+        )
+    on_cpu = not is_tpu and not tf.config.list_physical_devices("GPU")
+    if precision == "bfloat16" and on_cpu and has_bfloat16() is False:
+        print(
+            "WARNING: config.precision='bfloat16' makes steps slower here, as"
+            " this processor has no products of it (AVX-512-BF16, AMX or"
+            " ARM's): --config.precision=float32",
             flush=True,
         )
 

@@ -11,8 +11,11 @@ import sysconfig
 
 # Holds the package trainer: a checkout, or site-packages.
 ROOT = pathlib.Path(__file__).parents[2]
+CPUINFO = pathlib.Path("/proc/cpuinfo")
 # As Linux calls them, the widest first.
 VECTORS = ("amx_tile", "avx512f", "avx2", "avx")
+# Products of bfloat16: of AMD and Intel, of Intel, and of ARM.
+BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 def module_command(module: str, python: str = sys.executable) -> list[str]:
@@ -74,13 +77,26 @@ def processor() -> str:
     Libraries choose their kernels by the vectors, and a model's name does not
     tell them: "AMD EPYC" is of several generations, whose bits differ.
     """
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    pairs = (line.partition(":") for line in lines)
-    told = {key.strip(): value.strip() for key, _, value in pairs}
-    name = told.get("model name") or platform.processor()
-    flags = told.get("flags", "").split()
+    name = _of_processor("model name") or platform.processor()
+    flags = _of_processor("flags").split()
     widest = next((v for v in VECTORS if v in flags), None)
     return f"{name}, {widest}" if widest else name
+
+
+def has_bfloat16() -> bool | None:
+    """Whether the processor has bfloat16 products; None where nothing tells."""
+    flags = {
+        *_of_processor("flags").split(),
+        *_of_processor("Features").split(),
+    }
+    return bool(flags & BFLOAT16) if flags else None
+
+
+def _of_processor(key: str) -> str:
+    """Returns what Linux tells of the processor; "" where it does not."""
+    try:
+        lines = CPUINFO.read_text().splitlines()
+    except OSError:
+        return ""
+    pairs = (line.partition(":") for line in lines)
+    return {k.strip(): value.strip() for k, _, value in pairs}.get(key, "")
