@@ -7,6 +7,7 @@ import pytest
 
 from tests import processes
 from trainer.api import side_by_side
+from trainer.process.watchdog import Watchdog
 from trainer.workdir.folder import STOP_FILE
 
 BOTH = (
@@ -78,14 +79,25 @@ def assert_alike(workdirs, others):
 
 
 @pytest.mark.slow
-def test_three_end_with_the_scores_of_three_commands(tmp_path):
+def test_three_end_with_the_scores_of_three_commands(tmp_path, monkeypatch):
     alone, expected = words_of(tmp_path / "alone")
     for words in alone:
         running = processes.start("trainer.task", *words)
         assert processes.finish(running)[0] == 0
     commands, workdirs = words_of(tmp_path / "beside")
+    beats = []
+    monkeypatch.setattr(Watchdog, "beat", lambda _, step: beats.append(step))
     assert train(commands) == 0
     assert_alike(workdirs, expected)
+    # The watch's limit follows how long a chunk of all of them takes.
+    assert beats == sorted(set(beats))
+    # Scoring the others is no training of this one.
+    for workdir in workdirs:
+        result = result_of(workdir)
+        secs = result["goodput"]
+        assert secs["beside"] > 0
+        own = sum(secs[n] for n in ("train", "compile", "input_wait", "other"))
+        assert result["timing"]["train_secs"] <= own + secs.get("look", 0) + 0.01
     assert result_of(workdirs[2])["step"] < result_of(workdirs[0])["step"]
     record = json.loads((workdirs[1] / "record.json").read_text())
     assert record["command"][1:] == ["-m", "trainer.task", *commands[1]]

@@ -10,6 +10,8 @@ from trainer.process.moments import boot_secs
 
 # Not the job's doing, and left out of the share: the user's own pauses.
 PAUSED = "paused"
+# What runs that train beside this one are doing meanwhile.
+BESIDE = "beside"
 USEFUL = "train"
 # As people are told of the categories.
 WORDS = {
@@ -20,6 +22,7 @@ WORDS = {
     "checkpoint": "saving",
     "input_wait": "waiting for rows",
     "look": "looking at gradients",
+    BESIDE: "scoring and saving other runs",
     "redone": "steps taken again",
     "downtime": "not running",
     PAUSED: "paused",
@@ -49,9 +52,10 @@ class Clock:
     Categories: "setup" (process start to first training call), "compile" (the
     first chunk, which is traced and compiled), "train" (all others),
     "input_wait", "evaluate", "checkpoint", "look" (the preview of a step),
-    "other"; "paused" (the process was stopped, or suspended with its machine,
-    or the user had ended it); and of earlier starts "redone" (steps taken that
-    were lost) and "downtime" (no process ran). All together are the time by
+    "beside" (runs that train with this one are scored and saved), "other";
+    "paused" (the process was stopped, or suspended with its machine, or the
+    user had ended it); and of earlier starts "redone" (steps taken that were
+    lost) and "downtime" (no process ran). All together are the time by
     CLOCK_BOOTTIME; all but "setup" and "paused" are measured by a clock that
     stands still while the process does.
 
@@ -104,7 +108,7 @@ class Clock:
     def train_secs(self) -> float:
         """Seconds from the first training call on, scoring and saving aside."""
         awake = self._awake_secs() - self._began
-        return awake - self.of("evaluate", "checkpoint")
+        return awake - self.of("evaluate", "checkpoint", BESIDE)
 
     def end_epoch(self) -> None:
         now = self.train_secs

@@ -1,6 +1,5 @@
 """The one readable loop: data, model, restore; chunk, log, evaluate, save."""
 
-import contextlib
 from typing import Any
 
 import tensorflow as tf
@@ -12,7 +11,6 @@ from trainer.process.exits import DIVERGED
 from trainer.process.exits import DONE
 from trainer.process.stopping import Stop
 from trainer.process.watchdog import Watchdog
-from trainer.sources.streamed_rows import StreamedRows
 from trainer.steps import preview
 from trainer.steps import training
 from trainer.train import plan as plan_lib
@@ -54,9 +52,6 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
         parameters = network.model.count_params()
         print(plan_lib.told_of_shares(plan, parameters), flush=True)
     chunks = pipeline.distribute(strategy, train, plan, first_step=state.step)
-    # A window of rows from afar may take as long as a slow disk.
-    is_streamed = isinstance(train.x, StreamedRows)
-    patience = watchdog.patience if is_streamed else contextlib.nullcontext
     preview_step = preview.previewer(strategy, network, options)
     train_chunk = training.training_loop(strategy, network, options, job.place)
     with opened(job, network, state, watchdog) as run:
@@ -64,9 +59,7 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
             _kept.extend((network, chunks, train_chunk, preview_step, run))
         try:
             while not run.is_over:
-                run.begin_chunk()
-                with run.clock.count("input_wait"), patience():
-                    chunk = next(chunks)
+                chunk = run.next_chunk(chunks)
                 run.preview_where_due(preview_step, chunk)
                 with run.clock.count_chunk():
                     asked = tf.constant(stop.poll())
@@ -77,6 +70,7 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
                 steps_done = plan.chunk_end(state.step) - state.step
                 traces = training.traces(train_chunk)
                 run.account(told.sums[:steps_done], told.own_secs, traces)
+                watchdog.beat(state.step)
                 is_best = run.evaluate_where_due()
                 run.log(float(told.learning_rate))
                 code = stopping.code_of(told.flags)

@@ -9,6 +9,7 @@ from trainer.model.network import Network
 from trainer.problem import mistakes
 from trainer.process.clock import Clock
 from trainer.process.watchdog import Watchdog
+from trainer.sources.streamed_rows import StreamedRows
 from trainer.steps import meeting
 from trainer.steps.evaluation import Evaluator
 from trainer.train import restore
@@ -93,6 +94,7 @@ def opened(
             keeping=keeping,
             writers=writers,
             replicas=replicas,
+            is_streamed=isinstance(job.dataset.splits["train"].x, StreamedRows),
             workdir=job.workdir,
             meet=meeting.barrier(strategy),
         )

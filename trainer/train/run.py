@@ -2,6 +2,8 @@
 
 import dataclasses
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -47,6 +49,7 @@ class Run:
       keeping: saves.
       writers: are told of all this.
       replicas: of the job.
+      is_streamed: whether its rows come from afar.
       workdir: that its files stand in.
       meet: returns once all workers have called it.
     """
@@ -63,6 +66,7 @@ class Run:
     keeping: Keeping
     writers: Writers
     replicas: int
+    is_streamed: bool
     workdir: Workdir
     meet: Callable[[], None]
 
@@ -71,10 +75,16 @@ class Run:
         """Whether no step is left to take."""
         return self.state.is_over(self.epochs.total_steps)
 
-    def begin_chunk(self) -> None:
-        """Opens a bar, and begins or ends a profile."""
+    def next_chunk(
+        self, chunks: Iterator[dict[str, tf.Tensor]]
+    ) -> dict[str, tf.Tensor]:
+        """Returns the rows of the steps that come."""
         self.writers.begin_chunk(self.state.step)
         self.profile.at(self.state.step)
+        # A window of rows from afar may take as long as a slow disk.
+        slow = self.watchdog.patience() if self.is_streamed else nullcontext()
+        with self.clock.count("input_wait"), slow:
+            return next(chunks)
 
     def preview_where_due(
         self,
@@ -114,7 +124,6 @@ class Run:
         """
         self.state.step += len(sums)
         step = self.state.step
-        self.watchdog.beat(step)
         spent = self.accounts.add_secs(own_secs, len(sums))
         self.health.of_chunk(step, len(sums), own_secs, spent, traces)
         self.accounts.add(sums)

@@ -17,6 +17,7 @@ import tensorflow as tf
 from trainer.input import pipeline
 from trainer.model import network as networks
 from trainer.process import stopping
+from trainer.process.clock import BESIDE
 from trainer.process.exits import DIVERGED
 from trainer.process.exits import DONE
 from trainer.process.exits import STOPPED
@@ -61,12 +62,6 @@ class _Member:
     def step(self) -> int:
         """Where it stands."""
         return self.run.state.step
-
-    def next_chunk(self) -> dict[str, tf.Tensor]:
-        """Returns the rows of the steps that come."""
-        self.run.begin_chunk()
-        with self.run.clock.count("input_wait"):
-            return next(self.chunks)
 
     def take_in(
         self, sums: np.ndarray, rate: float, traces: int, code: int | None
@@ -141,7 +136,7 @@ def train_and_evaluate(
             member.end_where_over()
         while left := [m for m in members if m.code is None]:
             step = min(member.step for member in left)
-            _train(members, step, train_chunk, stop)
+            _train(members, step, train_chunk, stop, watchdog)
     return max((m.code for m in members if m.code in STOPS), default=DONE)
 
 
@@ -167,12 +162,16 @@ def _member(
 
 
 def _train(
-    members: Sequence[_Member], step: int, train_chunk: Any, stop: Stop
+    members: Sequence[_Member],
+    step: int,
+    train_chunk: Any,
+    stop: Stop,
+    watchdog: Watchdog,
 ) -> None:
     """Trains those that stand at a step, for a chunk."""
     is_active = [m.code is None and m.step == step for m in members]
     own = [
-        member.next_chunk() if active else None
+        member.run.next_chunk(member.chunks) if active else None
         for member, active in zip(members, is_active, strict=True)
     ]
     # Whose rows stand for those of one that stays as it is, is all the same.
@@ -186,10 +185,17 @@ def _train(
             tf.constant(is_active),
         )
         sums, rates = told.sums.numpy(), told.learning_rates.numpy()
+    # Once for all of them: the limit follows how long a chunk takes.
+    watchdog.beat(max(member.plan.chunk_end(step) for member in members))
     code = stopping.code_of(stop.poll())
     traces = training.traces(train_chunk)
     for place, (member, active) in enumerate(
         zip(members, is_active, strict=True)
     ):
-        if active:
+        if not active:
+            continue
+        with contextlib.ExitStack() as waiting:
+            for other in members:
+                if other is not member and other.code is None:
+                    waiting.enter_context(other.run.clock.count(BESIDE))
             member.take_in(sums[:, place], float(rates[place]), traces, code)
