@@ -97,7 +97,9 @@ def test_three_end_with_the_scores_of_three_commands(tmp_path, monkeypatch):
         secs = result["goodput"]
         assert secs["beside"] > 0
         own = sum(secs[n] for n in ("train", "compile", "input_wait", "other"))
-        assert result["timing"]["train_secs"] <= own + secs.get("look", 0) + 0.01
+        assert (
+            result["timing"]["train_secs"] <= own + secs.get("look", 0) + 0.01
+        )
     assert result_of(workdirs[2])["step"] < result_of(workdirs[0])["step"]
     record = json.loads((workdirs[1] / "record.json").read_text())
     assert record["command"][1:] == ["-m", "trainer.task", *commands[1]]

@@ -132,6 +132,16 @@ def test_what_comes_too_fast_is_dropped(tmp_path):
     assert 0 < heard <= hooks.MOST_WAITING + 1
 
 
+def test_what_fails_by_files_without_checksums_is_told_as_it_ends(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(exits, "_unsealed", {"runs/old"})
+    with pytest.raises(ZeroDivisionError), ending(f"cat > {tmp_path}/end", "a"):
+        raise ZeroDivisionError
+    event = json.loads((tmp_path / "end").read_text())
+    assert (event["code"], event["status"]) == (exits.MISTAKE, "refused")
+
+
 @pytest.mark.parametrize(
     ("error", "code", "status"),
     [

@@ -1,5 +1,6 @@
 """What a process that is asked to leave does, by real signals."""
 
+import json
 import subprocess
 import sys
 
@@ -11,9 +12,11 @@ from tests import processes
 SCRIPT = """
 import os, pathlib, signal, sys, threading
 from trainer.process import stopping
+from trainer.process.end_hook import ending
 signal.signal(signal.SIGHUP, getattr(signal, sys.argv[1]))
 stop = stopping.Stop()
-with stop.listening():
+told = pathlib.Path(sys.argv[3]).with_name("told")
+with ending(f"cat > {told}", "runs/a"), stop.listening():
     if sys.argv[2] == "training":
         stop.begin_training(pathlib.Path(sys.argv[3]), None)
     for name in sys.argv[4:]:
@@ -52,6 +55,14 @@ def test_a_request_is_heard(name, expected, tmp_path):
             if phase == "starting"
             else ""
         )
+        if phase == "starting":
+            assert told(tmp_path) == (expected, "stopped")
+
+
+def told(folder):
+    """Returns the code and the status that `--on_end` was told."""
+    event = json.loads((folder / "told").read_text())
+    return event["code"], event["status"]
 
 
 def test_under_nohup_a_closed_terminal_is_no_request(tmp_path):
@@ -65,3 +76,4 @@ def test_a_second_ctrl_c_leaves_without_a_checkpoint(tmp_path):
         130,
         "left at once; the newest checkpoint stands\n",
     )
+    assert told(tmp_path) == (130, "interrupted")

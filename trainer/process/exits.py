@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from collections.abc import Iterator
 from typing import NoReturn
 
 from trainer.process import plain_text
@@ -41,6 +42,8 @@ _STREAMS = {"stdin": "r", "stdout": "w", "stderr": "w"}
 
 # Workdirs that the command read and whose files have no checksums.
 _unsealed: set[str] = set()
+# Who hears of an end that no `finally` of the main thread sees.
+_at_once: list[Callable[[int], None]] = []
 
 
 class UserError(Exception):
@@ -74,6 +77,23 @@ def leave(code: int) -> NoReturn:
     if code in _BY_SIGNAL:
         signal.signal(code - 128, signal.SIG_DFL)
         os.kill(os.getpid(), code - 128)
+    os._exit(code)
+
+
+@contextlib.contextmanager
+def heard_at_once(hear: Callable[[int], None]) -> Iterator[None]:
+    """Has a function hear the code of `leave_at_once` before it leaves."""
+    _at_once.append(hear)
+    try:
+        yield
+    finally:
+        _at_once.remove(hear)
+
+
+def leave_at_once(code: int) -> NoReturn:
+    """Ends the process from a thread, whatever the main one is doing."""
+    for hear in tuple(_at_once):
+        hear(code)
     os._exit(code)
 
 
@@ -121,32 +141,27 @@ def _end_of(run: Callable[[list[str]], int], argv: list[str]) -> int:
         code = _code_of(run, argv)
         sys.stdout.flush()
         return code
-    except UserError as error:
-        tell(str(error))
-        return MISTAKE
-    except ClusterError as error:
-        tell(f"a peer or the cluster failed: {error}")
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        if not _is_reader_gone():
+    except (Exception, KeyboardInterrupt) as error:
+        code = code_of(error)
+        if code == DEFECT:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return READER_LEFT
-    except Exception as error:
-        if not is_of_disk(error):
-            if not _unsealed:
-                raise
-            tell(_told_of_unsealed(error))
-            return MISTAKE
-        tell(
+        if code == READER_LEFT:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        elif code != INTERRUPTED:
+            tell(_told_of(error))
+        return code
+
+
+def _told_of(error: BaseException) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, ClusterError):
+        return f"a peer or the cluster failed: {error}"
+    if is_of_disk(error):
+        return (
             f"the disk failed: {error}; what was saved before stands, so"
             " mend it and start again"
         )
-    return CLUSTER_FAILED
-
-
-def _told_of_unsealed(error: Exception) -> str:
     place = traceback.extract_tb(error.__traceback__)[-1]
     return (
         f"{type(error).__name__} at {os.path.basename(place.filename)}:"
@@ -172,10 +187,13 @@ def code_of(error: BaseException) -> int:
         return MISTAKE
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
-    is_outside = isinstance(error, Exception) and is_of_disk(error)
-    if is_outside or isinstance(error, ClusterError):
+    if isinstance(error, BrokenPipeError) and _is_reader_gone():
+        return READER_LEFT
+    if isinstance(error, ClusterError) or is_of_disk(error):
         return CLUSTER_FAILED
-    return DEFECT
+    # A file without a checksum may have been altered, and this be of that.
+    is_unsealed = _unsealed and isinstance(error, Exception)
+    return MISTAKE if is_unsealed else DEFECT
 
 
 def _is_reader_gone() -> bool:
@@ -187,7 +205,7 @@ def _is_reader_gone() -> bool:
     return any(event & gone for _, event in waiting.poll(0))
 
 
-def is_of_disk(error: Exception) -> bool:
+def is_of_disk(error: BaseException) -> bool:
     """Whether a disk failed, by the error of Python or of TensorFlow."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _DISK_ERRORS

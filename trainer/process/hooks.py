@@ -77,11 +77,11 @@ class Hook:
                 {"kind": kind, "text": text, **more, **facts}
             )
 
-    def close(self) -> None:
+    def close(self, most_secs: float = LAST_SECS) -> None:
         """Waits a while for what is still to be told."""
         with contextlib.suppress(queue.Full):
-            self._waiting.put(None, timeout=LAST_SECS)
-        self._thread.join(LAST_SECS)
+            self._waiting.put(None, timeout=most_secs)
+        self._thread.join(most_secs)
 
     def _work(self) -> None:
         while (event := self._waiting.get()) is not None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from trainer.process.exits import INTERRUPTED
+from trainer.process.exits import leave_at_once
 from trainer.process.exits import STOPPED
 from trainer.process.exits import STOPPED_BY_USER
 from trainer.process.facts import is_hangup_ignored
@@ -133,10 +134,10 @@ class Stop:
     def _hear(self, code: int) -> None:
         if not self._has_begun:
             print("left as asked, before a step was taken", flush=True)
-            os._exit(code)
+            leave_at_once(code)
         if self.flags[_CODES.index(code)] and code == STOPPED_BY_USER:
             print("left at once; the newest checkpoint stands", flush=True)
-            os._exit(INTERRUPTED)
+            leave_at_once(INTERRUPTED)
         self._ask(code)
 
     def _ask(self, code: int) -> None:

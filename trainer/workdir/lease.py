@@ -19,6 +19,7 @@ from typing import Any
 from trainer.process.awake import AwakeClock
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import ClusterError
+from trainer.process.exits import leave_at_once
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.process.facts import is_started_again
@@ -202,7 +203,7 @@ class Lease:
                 self._store.renew()
             except LostError as error:
                 tell(f"{error}; leaving")
-                os._exit(CLUSTER_FAILED)
+                leave_at_once(CLUSTER_FAILED)
 
     def _keep(self) -> None:
         while not self._done.wait(self._store.renew_secs):
