@@ -98,6 +98,16 @@ DEVICES = [
         environment={"TF_CONFIG": TWO_WORKERS},
     ),
     Row(
+        "devices of a strategy of one",
+        f"{DIGITS} --devices=2 --strategy=one_device",
+        ("--devices=2 does not fit --strategy=one_device", "mirrored"),
+    ),
+    Row(
+        "devices of no strategy",
+        f"{DIGITS} --devices=2 --strategy=default",
+        ("--devices=2 does not fit --strategy=default", "mirrored"),
+    ),
+    Row(
         "no GPU",
         f"{DIGITS} --require_gpus=1",
         ("--require_gpus=1", "sees 0", "driver", "CUDA"),

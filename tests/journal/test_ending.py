@@ -23,6 +23,11 @@ def test_scores_come_with_their_rows():
     ]
 
 
+def test_a_small_loss_is_not_told_as_none():
+    line = ending.scores({"test": {"examples": 9, "loss": 3.1e-6, "mse": 2e3}})
+    assert line == "test  loss 3.1e-06, mse 2,000  on 9 rows"
+
+
 def test_a_start_without_a_step_has_no_speed():
     result = {"goodput": {"setup": 3.0}, "examples_per_sec": 0.0}
     *_, last = ending.spent(result, step_secs=0.24).splitlines()

@@ -133,6 +133,21 @@ def test_without_a_workdir_lines_wait_for_one(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_native_code_is_given_a_log_that_comes_later(tmp_path, monkeypatch):
+    monkeypatch.setattr(output, "PATIENCE_SECS", 0.0)
+    log = output.Log(output.worker_log(tmp_path / "run", 0))
+    reading, writing = os.pipe()
+    stream = output.Guarded(writing, log)
+    stream.write(b"more than a pipe holds" * 10_000)
+    (tmp_path / "run").mkdir()
+    stream.write(b"and more")
+    # It writes to the descriptor, which would block it.
+    assert os.path.samestat(os.fstat(writing), log.path.stat())
+    log.close()
+    os.close(reading)
+    os.close(writing)
+
+
 def test_a_link_in_a_logs_place_is_not_written_to(tmp_path):
     (tmp_path / "logs").mkdir()
     (tmp_path / "theirs").write_bytes(b"theirs")

@@ -67,7 +67,7 @@ def test_a_difference_is_called_what_it_is(two, capsys, right, word):
     assert code == 0
     (line,) = [x for x in out.splitlines() if "against the first" in x]
     assert line.endswith(f": {word}")
-    assert f"{(right - 297) / 359:+.4f} (" in line
+    assert f"{columns.signed((right - 297) / 359)} (" in line
 
 
 def test_scores_on_other_data_are_not_judged(two, capsys):

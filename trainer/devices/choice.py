@@ -48,4 +48,9 @@ def fit_strategy(
             f"--devices={devices} does not fit --strategy={name}, which takes"
             " all devices"
         )
+    if devices and devices > 1 and name in ("default", "one_device"):
+        raise UserError(
+            f"--devices={devices} does not fit --strategy={name}, which takes"
+            " one device; --strategy=mirrored takes several"
+        )
     return name

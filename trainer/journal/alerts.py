@@ -27,7 +27,10 @@ LEAST_SHARE = 0.5
 WANTED_SHARE = 0.8
 # Shares are looked at over so many seconds of training.
 WINDOW_SECS = 3.0
-_RATE = "lower config.optimizer.learning_rate or set config.optimizer.clip_norm"
+# Where training goes astray.
+REMEDY = (
+    "lower config.optimizer.learning_rate or set config.optimizer.clip_norm"
+)
 
 
 def name_of(line: str) -> str:
@@ -67,7 +70,7 @@ class Alerts:
             "diverging",
             step,
             f"the training loss is {loss:.4g}, and was {least:.4g} at step"
-            f" {least_step}; {_RATE}",
+            f" {least_step}; {REMEDY}",
         )
 
     def of_guess(
@@ -108,7 +111,7 @@ class Alerts:
             "exploding_gradients",
             step,
             f"the gradient's norm is {norm:.4g}, the median before it"
-            f" {median:.4g}; {_RATE}",
+            f" {median:.4g}; {REMEDY}",
         )
 
     def of_chunk(

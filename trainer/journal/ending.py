@@ -8,6 +8,7 @@ from typing import Any
 from trainer.config import Config
 from trainer.process import clock
 from trainer.process.columns import lay_out
+from trainer.process.columns import number
 from trainer.process.surroundings import own_command
 
 
@@ -22,7 +23,7 @@ def scores(evaluation: dict[str, dict[str, float]]) -> str:
 
 def _said(values: dict[str, float]) -> str:
     return ", ".join(
-        f"{name} {value:.4f}"
+        f"{name} {number(value)}"
         for name, value in values.items()
         if name != "examples"
     )

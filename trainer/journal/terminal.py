@@ -9,6 +9,7 @@ import keras
 from trainer.journal import ending
 from trainer.journal.printed import Printed
 from trainer.journal.writer import Subject
+from trainer.process.columns import number
 from trainer.process.plain_text import exact
 
 
@@ -88,7 +89,7 @@ class Terminal(Printed):
         total = self._epochs.total_steps
         left_secs = (total - step) / speed
         self._told_step, self._told_secs = step, now_secs
-        shown = ", ".join(f"{k} {v:.4f}" for k, v in values.items())
+        shown = ", ".join(f"{k} {number(v)}" for k, v in values.items())
         print(
             f"{self._epoch(step)}, step {step}/{total}: {shown};"
             f" {1e3 / speed:.3g} ms a step, {left_secs:.0f} s left",

@@ -29,6 +29,7 @@ from trainer.config import EvaluationConfig
 from trainer.problem import roc_area
 from trainer.problem.decisions import best_temperature
 from trainer.problem.decisions import USUAL_THRESHOLD
+from trainer.process.columns import number
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
 from trainer.sources import Split
@@ -429,7 +430,7 @@ class Problem:
         """Says the metric of the last line, such as "97.95%"."""
         if self.score not in values:
             return f"none ({self.score} takes rows with the class and without)"
-        return f"{values[self.score]:.4f} ({self.score})"
+        return f"{number(values[self.score])} ({self.score})"
 
     def detail(self, outputs: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
         """Looks at a split's outputs and labels row by row.

@@ -52,6 +52,11 @@ def number(value: float) -> str:
     return f"{value:.4f}" if size < 1e3 else _written(value, 6)
 
 
+def signed(value: float) -> str:
+    """A difference: a number with its sign."""
+    return f"{'' if value < 0 else '+'}{number(value)}"
+
+
 def rounded(value: float) -> str:
     """Four digits as people write them: 574,000, and no 5.74e+05."""
     return _written(value, 4)

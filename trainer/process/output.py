@@ -78,10 +78,16 @@ class Log:
             if self._file is not None:
                 self._file.close()
 
-    def stand_in(self, descriptor: int) -> None:
-        """Has a descriptor be of the file, for whoever writes by itself."""
-        if self._file is not None:
-            os.dup2(self._file.fileno(), descriptor)
+    def stand_in(self, descriptor: int) -> bool:
+        """Has a descriptor be of the file, for whoever writes by itself.
+
+        Returns:
+          Whether there is a file.
+        """
+        if self._file is None:
+            return False
+        os.dup2(self._file.fileno(), descriptor)
+        return True
 
 
 class Guarded(io.RawIOBase):
@@ -97,7 +103,7 @@ class Guarded(io.RawIOBase):
         self._descriptor = descriptor
         self._log = log
         self._reader = _own(descriptor)
-        self._is_lost = False
+        self._is_lost = self._has_stand_in = False
 
     def write(self, data: Any) -> int:
         """Writes all of it, to the reader or else to the log."""
@@ -106,9 +112,9 @@ class Guarded(io.RawIOBase):
         left = self._offer(left)
         if left:
             self._log.write(left)
-            if not self._is_lost:
-                self._log.stand_in(self._descriptor)
             self._is_lost = True
+            if not self._has_stand_in:  # the file may not be there yet
+                self._has_stand_in = self._log.stand_in(self._descriptor)
         return written
 
     def _offer(self, left: memoryview) -> memoryview:
@@ -129,7 +135,7 @@ class Guarded(io.RawIOBase):
         words = f"\nstrata: what was not taken is in {where}\n"
         os.write(self._reader, words.encode())
         os.dup2(self._reader, self._descriptor)
-        self._is_lost = False
+        self._is_lost = self._has_stand_in = False
 
     def writable(self) -> bool:
         return True

@@ -12,6 +12,7 @@ from trainer.finished.stored_run import StoredRun
 from trainer.problem import scores
 from trainer.process import columns
 from trainer.process.arguments import Parser
+from trainer.process.columns import signed
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.reports import heading
@@ -187,7 +188,7 @@ def verdict(metric: str, first: StoredRun, other: StoredRun) -> str:
     low, high = scores.of_difference(value, interval, held, held_interval)
     is_lower = metric in first.problem.lower_is_better
     words = scores.judged([low, high], is_lower_better=is_lower)
-    return f"{value - held:+.4f} ({low:+.4f} to {high:+.4f}): {words}"
+    return f"{signed(value - held)} ({signed(low)} to {signed(high)}): {words}"
 
 
 def verdicts(runs: list[StoredRun]) -> str:

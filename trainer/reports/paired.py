@@ -8,6 +8,7 @@ from trainer.finished import stored_run
 from trainer.finished.stored_run import ENSEMBLE_FILE
 from trainer.finished.stored_run import StoredRun
 from trainer.problem.scores import judged
+from trainer.process.columns import signed
 from trainer.process.exits import UserError
 from trainer.reports.pages import Table
 from trainer.storage import staging
@@ -135,7 +136,7 @@ def _told(
     is_lower = metric in run.problem.lower_is_better
     words = judged(found.interval, is_lower_better=is_lower)
     return (
-        f"{found.difference:+.4f} ({low:+.4f} to {high:+.4f}),"
+        f"{signed(found.difference)} ({signed(low)} to {signed(high)}),"
         f" p {found.p:.2g}: {words}"
     )
 

@@ -3,14 +3,11 @@
 import numpy as np
 
 from trainer.input.epochs import Epochs
+from trainer.journal.alerts import REMEDY
 from trainer.problem.problem import Problem
 from trainer.process.clock import Clock
 from trainer.process.clock import Since
 from trainer.train.state import State
-
-REMEDY = (
-    "lower config.optimizer.learning_rate or set config.optimizer.clip_norm"
-)
 
 
 class DivergedError(Exception):

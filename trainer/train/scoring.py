@@ -10,6 +10,7 @@ import numpy as np
 
 from trainer.config import EvaluationConfig
 from trainer.input.epochs import Epochs
+from trainer.journal.alerts import REMEDY
 from trainer.journal.writer import Line
 from trainer.journal.writers import Writers
 from trainer.model.network import Network
@@ -21,7 +22,6 @@ from trainer.process.watchdog import Watchdog
 from trainer.sources import Dataset
 from trainer.steps.evaluation import Evaluator
 from trainer.train.accounts import DivergedError
-from trainer.train.accounts import REMEDY
 from trainer.train.state import State
 
 SPLITS = ("validation", "test")

@@ -67,7 +67,7 @@ def train_side_by_side(
 
     Args:
       works: a group of `groups.groups_of`.
-      stop: asked at each chunk's start whether to end there.
+      stop: asked at each chunk's end whether to end there.
       watchdog: that is not started yet.
 
     Returns:

@@ -34,7 +34,7 @@ class Attempt:
         where it was killed.
       boot: that both boot_secs count from; see `Moment`.
       exit_code: by which it left.
-      step: that its last checkpoint holds.
+      step: that its last checkpoint holds, or at which it diverged.
       began_step: that it went on from.
       earlier: the attempts before this one, first to last, as stored.
     """

@@ -29,9 +29,9 @@ from trainer.workdir.lease import Lease
 from trainer.workdir.lock_file import LockFile
 from trainer.workdir.schemas import SCHEMAS
 
-# A user puts these there: for a checkpoint now, and for an end with one.
 RESULT_FILE = "result.json"
 SKETCH_FILE = "sketch.json"
+# A user puts these there: for a checkpoint now, and for an end with one.
 SAVE_FILE = "SAVE"
 STOP_FILE = "STOP"
 
