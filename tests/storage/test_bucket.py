@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from tests.faults import bucket as buckets
+from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
 from trainer.storage import bucket
 from trainer.storage import staging
@@ -48,6 +49,82 @@ def test_data_is_fetched_a_folder_or_a_file(server):
     assert file.read_bytes() == b"2"
     with pytest.raises(UserError, match="holds nothing"):
         staging.localize(f"gs://{buckets.BUCKET}/data/b")
+
+
+@pytest.fixture
+def at_download(monkeypatch):
+    """Has something happen once, before an object is fetched."""
+
+    def set_up(happens, name):
+        real, left = bucket.Folder.download, [happens]
+
+        def download(folder, wanted, path):
+            if wanted == name and left:
+                left.pop()()
+            real(folder, wanted, path)
+
+        monkeypatch.setattr(bucket.Folder, "download", download)
+
+    return set_up
+
+
+def checkpoint(server, step):
+    for name in ("manifest.json", "state.npz"):
+        server.put(f"data/checkpoints/step_{step:08d}/{name}", b"%d" % step)
+
+
+@buckets.needs_client
+@pytest.mark.parametrize("name", ["manifest.json", "state.npz"])
+def test_a_run_that_removes_a_checkpoint_meanwhile_is_listed_anew(
+    server, at_download, name
+):
+    checkpoint(server, 5)
+
+    def prune():
+        checkpoint(server, 7)
+        for gone in ("manifest.json", "state.npz"):
+            del server.objects[f"data/checkpoints/step_00000005/{gone}"]
+
+    at_download(prune, f"checkpoints/step_00000005/{name}")
+    found = pathlib.Path(staging.localize(DATA), "checkpoints")
+    assert [path.name for path in found.iterdir()] == ["step_00000007"]
+    assert (found / "step_00000007/state.npz").read_bytes() == b"7"
+
+
+@buckets.needs_client
+def test_an_object_that_is_listed_and_never_there_is_told(server, monkeypatch):
+    server.put("data/x.npy", b"1")
+    listed = bucket.Folder(DATA).list()
+    del server.objects["data/x.npy"]
+    monkeypatch.setattr(bucket.Folder, "list", lambda folder: listed)
+    with pytest.raises(ClusterError, match="lists what cannot be had"):
+        staging.localize(DATA)
+
+
+@buckets.needs_client
+def test_a_file_that_is_removed_meanwhile_is_told(server, at_download):
+    server.put("data", b"1")
+    at_download(lambda: server.objects.clear(), "")
+    with pytest.raises(UserError, match="holds nothing"):
+        staging.localize(DATA)
+
+
+@buckets.needs_client
+def test_another_reader_may_be_first_to_clear_the_copy(server, monkeypatch):
+    server.put("data/x.npy", b"1")
+    server.put("data/y.npy", b"1")
+    folder = pathlib.Path(staging.localize(DATA))
+    del server.objects["data/x.npy"]
+    real = staging.local_files
+
+    def local_files(local):
+        found = real(local)
+        (folder / "x.npy").unlink()
+        return found
+
+    monkeypatch.setattr(staging, "local_files", local_files)
+    staging.localize(DATA)
+    assert [path.name for path in folder.iterdir()] == ["y.npy"]
 
 
 HOSTILE = [

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Collection
 
+from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
 from trainer.storage.bucket import Entry
 from trainer.storage.bucket import Folder
@@ -48,12 +49,28 @@ def local_files(folder: pathlib.Path) -> dict[str, Signature]:
 def download_folder(remote: Folder, local: pathlib.Path) -> dict[str, Entry]:
     """Makes a local folder like that in the bucket; returns what is there.
 
-    Half a checkpoint is left out.
+    Half a checkpoint is left out. It is listed anew where a run that goes on
+    removed meanwhile what was listed, or another reader what is in the copy.
 
     Raises:
       UserError: an object can be no file of that folder; nothing is fetched.
+      ClusterError: an object that is listed cannot be had.
     """
     there = remote.list()
+    while True:
+        try:
+            _take(remote, there, local)
+            return there
+        except FileNotFoundError as error:
+            before, there = there, remote.list()
+            if there == before:
+                raise ClusterError(
+                    f"{remote.name} lists what cannot be had ({error})"
+                ) from error
+
+
+def _take(remote: Folder, there: dict[str, Entry], local: pathlib.Path) -> None:
+    """Makes a folder like what was listed; FileNotFoundError: it is no more."""
     wanted = {
         name: entry
         for name, entry in there.items()
@@ -63,13 +80,12 @@ def download_folder(remote: Folder, local: pathlib.Path) -> dict[str, Entry]:
     paths = _paths(local, wanted)
     for name in local_files(local).keys() - wanted.keys():
         if not _NOT_DOWNLOADED.fullmatch(name):
-            (local / name).unlink()
+            (local / name).unlink(missing_ok=True)
     for name, entry in wanted.items():
         _download(remote, name, entry, paths[name])
     for path in (local / "checkpoints").glob("step_*"):
         if path.is_dir() and not (path / MANIFEST).exists():
             shutil.rmtree(path)
-    return there
 
 
 def _download(
@@ -128,9 +144,10 @@ def localize(name: str | os.PathLike[str]) -> str:
         return name
     local, remote = local_folder(name, READER), Folder(name)
     file = remote.entry("")
-    if file is None:
-        if not download_folder(remote, local):
-            raise UserError(f"{name} holds nothing; name another")
-    else:
-        _download(remote, "", file, local)
+    if file is not None:
+        with contextlib.suppress(FileNotFoundError):  # it is gone by now
+            _download(remote, "", file, local)
+            return str(local)
+    if not download_folder(remote, local):
+        raise UserError(f"{name} holds nothing; name another")
     return str(local)
