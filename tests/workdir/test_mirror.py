@@ -71,6 +71,38 @@ def test_what_a_run_wrote_is_there_when_it_goes_on(run, server, tmp_path):
 
 
 @needs_client
+def test_what_another_run_left_in_the_copy_is_not_copied(run, server):
+    names = ("export/1/model.keras", "train/events.out.tfevents.1")
+    logs = ("logs/worker_0.log", "logs/supervisor.log")
+    with run() as store:
+        folder = pathlib.Path(store.folder)
+        for name in (*names, *logs):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("before")
+    assert server.names(PATH) == {*names, *logs}
+    server.objects.clear()
+    # As a launcher does, which has its log open by then.
+    with (folder / logs[0]).open("a") as log, run():
+        assert not [name for name in names if (folder / name).exists()]
+        log.write("now")
+        log.flush()
+    assert server.names(PATH) == {logs[0]}
+
+
+@needs_client
+def test_what_is_there_and_was_not_fetched_stays(run, server):
+    names = {"export/1/model.keras", "train/events.out.tfevents.1"}
+    for _ in range(2):
+        with run() as store:
+            folder = pathlib.Path(store.folder)
+            for name in names:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).touch()
+    assert server.names(PATH) == names
+    assert all((folder / name).exists() for name in names)
+
+
+@needs_client
 def test_a_manifest_comes_last_and_a_result_after_it(run, server):
     with run() as store:
         folder = pathlib.Path(store.folder)

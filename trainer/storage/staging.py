@@ -23,6 +23,8 @@ from trainer.storage.names import READER
 _NOT_DOWNLOADED = re.compile(
     r"(?:.*/)?(?:events\.out\.tfevents.*|(?:logs|export)/.*)"
 )
+# A launcher may have one open before the bucket is looked at.
+_LOG = re.compile(r"(?:.*/)?logs/[^/]+\.log")
 # Most of the disk that an array's rows take which are streamed.
 CACHE_GIB = 8.0
 GIB = 2**30
@@ -46,11 +48,19 @@ def local_files(folder: pathlib.Path) -> dict[str, Signature]:
     return found
 
 
-def download_folder(remote: Folder, local: pathlib.Path) -> dict[str, Entry]:
+def download_folder(
+    remote: Folder, local: pathlib.Path, *, is_to_write: bool = False
+) -> dict[str, Entry]:
     """Makes a local folder like that in the bucket; returns what is there.
 
     Half a checkpoint is left out. It is listed anew where a run that goes on
     removed meanwhile what was listed, or another reader what is in the copy.
+
+    Args:
+      remote: the folder in the bucket.
+      local: the copy.
+      is_to_write: whether what the copy holds is the bucket's from here on:
+        event files and exports that are not there are then another run's.
 
     Raises:
       UserError: an object can be no file of that folder; nothing is fetched.
@@ -59,7 +69,9 @@ def download_folder(remote: Folder, local: pathlib.Path) -> dict[str, Entry]:
     there = remote.list()
     while True:
         try:
-            _take(remote, there, local)
+            _take(
+                remote, there, local, _LOG if is_to_write else _NOT_DOWNLOADED
+            )
             return there
         except FileNotFoundError as error:
             before, there = there, remote.list()
@@ -69,7 +81,12 @@ def download_folder(remote: Folder, local: pathlib.Path) -> dict[str, Entry]:
                 ) from error
 
 
-def _take(remote: Folder, there: dict[str, Entry], local: pathlib.Path) -> None:
+def _take(
+    remote: Folder,
+    there: dict[str, Entry],
+    local: pathlib.Path,
+    kept: re.Pattern[str],
+) -> None:
     """Makes a folder like what was listed; FileNotFoundError: it is no more."""
     wanted = {
         name: entry
@@ -78,8 +95,8 @@ def _take(remote: Folder, there: dict[str, Entry], local: pathlib.Path) -> None:
     }
     local.mkdir(parents=True, exist_ok=True)
     paths = _paths(local, wanted)
-    for name in local_files(local).keys() - wanted.keys():
-        if not _NOT_DOWNLOADED.fullmatch(name):
+    for name in local_files(local).keys() - there.keys():
+        if not kept.fullmatch(name):
             (local / name).unlink(missing_ok=True)
     for name, entry in wanted.items():
         _download(remote, name, entry, paths[name])

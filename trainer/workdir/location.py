@@ -63,7 +63,7 @@ class BucketLocation(Location):
             return
         lease = Lease(LeaseObject(self._remote))
         with lease.held():
-            there = download_folder(self._remote, folder)
+            there = download_folder(self._remote, folder, is_to_write=True)
             mirror = Mirror(self._remote, folder, lease, there)
             try:
                 yield

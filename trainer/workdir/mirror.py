@@ -86,11 +86,8 @@ class Mirror:
         for name in there.keys() & {STOP_FILE, SAVE_FILE}:
             # It came with the rest, and is obeyed once.
             remote.delete(name)
-        self._copied = {
-            name: signature
-            for name, signature in local_files(local).items()
-            if name in there
-        }
+        # A log that is not there may be another run's, until it is written to.
+        self._copied = local_files(local)
         # By when their manifests were written here: one that was refused is
         # written again.
         self._committed = self._steps()
