@@ -191,6 +191,28 @@ def test_a_folder_without_checkpoints_is_a_mistake(tmp_path, capsys):
     assert "holds no checkpoint" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "scalars", [[], {}, {"step": 1, "best_step": "x"}, {"step": 1, "sums": 1}]
+)
+def test_a_state_of_another_program_is_told(folder, scalars):
+    path = checkpoints.path_of(folder, 1)
+    checkpoints.write(folder, 1, ARRAYS, scalars, save_model)
+    assert checkpoints.verify(path) is None
+    for look in (
+        lambda: checkpoints.read(path),
+        lambda: checkpoints.load(folder),
+        lambda: checkpoints.choose(folder, falls_back=True),
+    ):
+        with pytest.raises(UserError, match=r"is refused: state.json: .*; res"):
+            look()
+
+
+def test_a_state_of_a_later_version_is_read(folder):
+    scalars = {"step": 1, "later": [1]}
+    checkpoints.write(folder, 1, ARRAYS, scalars, save_model)
+    assert checkpoints.load(folder)[2] == scalars
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "state.npz", "state.json"])
 def test_one_that_the_run_removes_meanwhile_is_passed_over(
     folder, name, monkeypatch

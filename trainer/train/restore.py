@@ -30,7 +30,7 @@ def begin(network: Network, job: Job) -> tuple[Network, State]:
     if path is not None:
         arrays, scalars = checkpoints.read(path)
         print(f"going on from {path.name}", flush=True)
-        network, state = network.restored(arrays), State(**scalars)
+        network, state = network.restored(arrays), State.of(scalars)
     elif job.init_from is not None:
         path, arrays, _ = checkpoints.load(
             job.init_from.checkpoints, falls_back=True

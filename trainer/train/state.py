@@ -1,6 +1,7 @@
 """Where a run stands."""
 
 import dataclasses
+from typing import Any
 
 from trainer.process.moments import Moment
 
@@ -32,6 +33,12 @@ class State:
     saved_boot_secs: float | None = None
     saved_boot: str | None = None
     goodput: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, scalars: dict[str, Any]) -> "State":
+        """Returns what a checkpoint holds, less what is its writer's own."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{n: v for n, v in scalars.items() if n in names})
 
     @property
     def saved(self) -> Moment | None:

@@ -34,6 +34,7 @@ from trainer.storage.names import checkpoint_name
 from trainer.storage.names import MANIFEST
 from trainer.storage.names import step_of
 from trainer.workdir.schemas import Manifest
+from trainer.workdir.schemas import State
 
 Found = TypeVar("Found")
 FILES = {"state.npz", "state.json", "model.keras"}
@@ -121,16 +122,23 @@ def read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """
     try:
         arrays = read_arrays(path / "state.npz")
-        return arrays, _scalars(path)
     except DamagedError as error:
-        raise UserError(
-            f"{path} is refused: {error}; restore it, or name the step of"
-            " another by --checkpoint"
-        ) from None
+        raise _refused(path, str(error)) from None
+    return arrays, _scalars(path)
 
 
 def _scalars(path: pathlib.Path) -> dict[str, Any]:
-    return parse((path / "state.json").read_bytes(), dict[str, Any])
+    try:
+        return parse((path / "state.json").read_bytes(), State)
+    except DamagedError as error:
+        raise _refused(path, f"state.json: {error}") from None
+
+
+def _refused(path: pathlib.Path, wrong: str) -> UserError:
+    return UserError(
+        f"{path} is refused: {wrong}; restore it, or name the step of another"
+        " by --checkpoint"
+    )
 
 
 def newest_good(folder: pathlib.Path) -> pathlib.Path | None:
@@ -273,10 +281,7 @@ def _at_step(
 
 def _whole(path: pathlib.Path) -> pathlib.Path:
     if wrong := _wrong_with(path):
-        raise UserError(
-            f"{path} is refused: {wrong}; restore it, or name the step of"
-            " another by --checkpoint"
-        )
+        raise _refused(path, wrong)
     return path
 
 

@@ -364,6 +364,22 @@ class Manifest(Files):
     step: Count
 
 
+class State(TypedDict):
+    """state.json of a checkpoint: where the run stands."""
+
+    step: Count
+    sums: NotRequired[list[float]]
+    examples: NotRequired[Count]
+    best: NotRequired[float | None]
+    best_step: NotRequired[Count | None]
+    worse: NotRequired[Count]
+    stopped_early: NotRequired[bool]
+    saved_unix_secs: NotRequired[float | None]
+    saved_boot_secs: NotRequired[float | None]
+    saved_boot: NotRequired[str | None]
+    goodput: NotRequired[dict[str, float]]
+
+
 class Line(TypedDict):
     """What every line of metrics.jsonl and timing.jsonl has."""
 
