@@ -7,6 +7,7 @@ import pytest
 
 from trainer.config import Config
 from trainer.config import documents
+from trainer.config.validation import validate
 from trainer.config.values import flatten
 from trainer.process.exits import UserError
 
@@ -67,13 +68,23 @@ def test_values_are_those_of_yaml_1_2(read, text, path, value):
         ("model: {l2: 1, l2: 2}", "'l2' stands there twice"),
         ("- epochs", "must hold fields with their values"),
         ("", "must hold fields with their values"),
-        ("1: 2", "must hold fields with their values"),
+        # Names that are no texts, wherever they stand.
+        ("1: 2", "config.1 is not a field of"),
+        ("null: 2", "config.None is not a field of"),
+        ("optimizer: {1: 2}", "config.optimizer.1 is not a field of"),
+        ("optimizer: {schedule: {true: 2}}", "schedule.True is not a field of"),
+        ("log: {!!timestamp 2020-01-02: 3}", "log.2020-01-02 is not a field"),
+        ("epochs: {1: 2}", "config.epochs.1 is not a field of"),
+        ("? [a]\n: 2", "own.yaml cannot be read"),
         ("model: 3", "config.model=3 must be a ModelConfig"),
         ("model: {hidden_unit: 3}", "did you mean config.model.hidden_units?"),
         # A property, a field of a tuple, and a tag of another type.
         ("data: {augmentation: {distorts: true}}", "is not a field of"),
         ("model: {hidden_units: {count: 3}}", "is not a field of"),
+        ("model.__class__.dropout: 0.5", "is not a field of"),
         ("epochs: !!int [3]", "own.yaml cannot be read"),
+        ("epochs: !!bool maybe", "own.yaml cannot be read"),
+        ("epochs: !!timestamp soon", "own.yaml cannot be read"),
         ("epoch: 3", "did you mean config.epochs?"),
         ("a: !!python/object:os.system x", "cannot be read"),
     ],
@@ -83,6 +94,16 @@ def test_a_mistake_is_one_line(read, text, told):
         read(text)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_an_empty_section_has_its_defaults(read):
+    assert read("model: {}\noptimizer: {schedule: {}}") == Config()
+
+
+@pytest.mark.parametrize("path", ["epochs", "model.hidden_units", "seed"])
+def test_an_empty_mapping_is_no_value(read, path):
+    with pytest.raises(UserError, match=rf"config.{path}=\{{\}} must be a"):
+        validate(read(f"{path}: {{}}"))
 
 
 def test_a_mistake_in_json_is_one_line(read):

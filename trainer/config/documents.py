@@ -51,9 +51,7 @@ def read(path: str) -> Config:
         raise UserError(
             f"--config={path} cannot be read: {' '.join(str(error).split())}"
         ) from None
-    if not isinstance(values, dict) or not all(
-        isinstance(name, str) for name in values
-    ):
+    if not isinstance(values, dict):
         raise UserError(
             f"--config={path} must hold fields with their values, such as"
             " epochs: 3"
@@ -96,5 +94,6 @@ def _yaml(text: str) -> Any:
         Loader.add_constructor(f"tag:yaml.org,2002:{name}", construct)
     try:
         return yaml.load(text, Loader)
-    except (yaml.YAMLError, TypeError) as error:  # a tag of another type
+    # What PyYAML raises for a tag of another type.
+    except (AttributeError, KeyError, TypeError, yaml.YAMLError) as error:
         raise ValueError(str(error)) from None

@@ -66,6 +66,8 @@ def from_dict(values: dict[str, Any]) -> Config:
 def assign(section: Any, values: dict[str, Any], prefix: str = "") -> None:
     """Sets fields of a config, or of a section of it that `prefix` names."""
     for path, value in values.items():
+        if not isinstance(path, str):
+            raise unknown_field(f"{prefix}{path}")
         if prefix + path in RETIRED:
             _check_retired(prefix + path, value)
             continue
@@ -75,8 +77,10 @@ def assign(section: Any, values: dict[str, Any], prefix: str = "") -> None:
             holder = getattr(holder, parent, None)
         if not _is_field(holder, name):
             raise unknown_field(prefix + path)
-        if isinstance(value, dict):
-            assign(getattr(holder, name), value, f"{prefix}{path}.")
+        own = getattr(holder, name)
+        # Of a field that is no section, {} is a value as any other.
+        if isinstance(value, dict) and (value or dataclasses.is_dataclass(own)):
+            assign(own, value, f"{prefix}{path}.")
         else:
             setattr(
                 holder, name, tuple(value) if isinstance(value, list) else value
@@ -85,7 +89,7 @@ def assign(section: Any, values: dict[str, Any], prefix: str = "") -> None:
 
 def _is_field(holder: Any, name: str) -> bool:
     """Whether a section has such a field; a property of it is none."""
-    if not dataclasses.is_dataclass(holder):
+    if not dataclasses.is_dataclass(holder) or isinstance(holder, type):
         return False
     return name in {field.name for field in dataclasses.fields(holder)}
 
