@@ -50,6 +50,7 @@ class Server:
       objects: {name: object} of the one bucket.
       address: where they are, once they are served.
       done: (verb, name) of each change, in order.
+      listed: what was asked for by each listing's first page.
       refusing: the code by which each request is refused; 0 for none.
       ranges: (name, first byte, last byte) of each part that was read.
       faults: what becomes of the next reads of a part, each once: "cut" in the
@@ -60,6 +61,7 @@ class Server:
         self.objects: dict[str, Stored] = {}
         self.address = ""
         self.done: list[tuple[str, str]] = []
+        self.listed: list[str] = []
         self.refusing = 0
         self.ranges: list[tuple[str, int, int]] = []
         self.faults: list[str | int] = []
@@ -80,6 +82,13 @@ class Server:
         """Returns an object of JSON; None where there is none."""
         stored = self.objects.get(name)
         return json.loads(stored.data) if stored else None
+
+    def put_folder(self, name: str, folder: pathlib.Path) -> None:
+        """Writes all files of a folder."""
+        for path in folder.rglob("*"):
+            if path.is_file():
+                inside = path.relative_to(folder).as_posix()
+                self.put(f"{name}/{inside}", path.read_bytes())
 
     def put(self, name: str, data: bytes) -> None:
         """Writes an object, as another program would."""
@@ -177,6 +186,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         start = query.get("prefix", "")
         names = sorted(n for n in self.buckets.objects if n.startswith(start))
         first = int(query.get("pageToken", 0))
+        if not first:
+            self.buckets.listed.append(start)
         page: dict[str, Any] = {
             "items": [self._resource(n) for n in names[first : first + PAGE]]
         }

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from tests import runs
+from tests.faults import bucket as buckets
 from trainer.finished import stored_run
 from trainer.finished import trained_run
 from trainer.process.exits import UserError
@@ -47,6 +48,20 @@ def test_what_a_run_wrote_is_read_when_asked_for(run_copy):
     (run_copy / "result.json").unlink()
     assert run.metrics[-1]["split"] == "test"
     assert run.result == {}
+
+
+@buckets.needs_client
+@pytest.mark.parametrize("read", READERS)
+def test_a_run_in_a_bucket_is_fetched_once(
+    trained, tmp_path, monkeypatch, read
+):
+    with buckets.emulated(monkeypatch, tmp_path) as server:
+        server.put_folder("runs/one", trained("regression"))
+        assert read(buckets.NAME).name == "one"
+        assert server.listed == [buckets.PATH]
+        del server.objects[f"{buckets.PATH}record.json"]
+        with pytest.raises(UserError, match=f"^{buckets.NAME} holds no run"):
+            read(buckets.NAME)
 
 
 @pytest.mark.parametrize("read", READERS)

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from tests import runs
+from tests.faults import bucket as buckets
 from trainer.finished import stored_run
 from trainer.problem import scores
 from trainer.process import columns
@@ -100,6 +101,18 @@ def test_seconds_are_those_of_the_line_that_reached_the_score(two, capsys):
     _, out, _ = told(capsys, *two, "--score=1.5")
     (line,) = [x for x in out.splitlines() if x.startswith("seconds to")]
     assert line.split()[-2:] == ["–", "–"]
+
+
+@buckets.needs_client
+def test_runs_in_a_bucket_are_fetched_once(two, capsys, tmp_path, monkeypatch):
+    with buckets.emulated(monkeypatch, tmp_path / "staging") as server:
+        for path in two:
+            server.put_folder(path.name, path)
+        places = [f"gs://{buckets.BUCKET}/{path.name}" for path in two]
+        code, out, _ = told(capsys, *places)
+        assert code == 0
+        assert "first" in out
+        assert server.listed == ["first/", "second/"]
 
 
 def test_the_cost_is_device_hours_by_price(two, capsys):

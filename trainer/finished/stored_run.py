@@ -185,7 +185,19 @@ def read(path: str | os.PathLike[str]) -> StoredRun:
     Raises:
       UserError: it holds no run, or one of another version.
     """
-    workdir = Workdir(staging.localize(path))
+    return read_in(Workdir(staging.localize(path)), path)
+
+
+def read_in(workdir: Workdir, path: str | os.PathLike[str]) -> StoredRun:
+    """Reads a run's workdir that is here, or was fetched.
+
+    Args:
+      workdir: the folder, or its copy.
+      path: by which the user names it.
+
+    Raises:
+      UserError: as `read`.
+    """
     config, record = workdir.read_config(), workdir.read_json("record.json")
     if config is None and (found := workdir.read_json(ENSEMBLE_FILE)):
         raise UserError(

@@ -138,14 +138,15 @@ def read(
     if found is not None:
         names = found["members"]
         paths = [path_within(folder.path, name) for name in names]
-        return _ensemble(folder, [_read(path, checkpoint) for path in paths])
-    return _read(workdir, checkpoint)
+        members = [_read(Workdir(str(p)), p, checkpoint) for p in paths]
+        return _ensemble(folder, members)
+    return _read(folder, workdir, checkpoint)
 
 
 def _read(
-    workdir: str | os.PathLike[str], checkpoint: str | None
+    workdir: Workdir, name: str | os.PathLike[str], checkpoint: str | None
 ) -> TrainedRun:
-    run = stored_run.read(workdir)
+    run = stored_run.read_in(workdir, name)
     path, arrays, _ = checkpoints.load(run.workdir.checkpoints, checkpoint)
     problem = dataclasses.replace(
         run.problem,

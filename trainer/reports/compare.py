@@ -21,7 +21,9 @@ from trainer.reports import paired
 from trainer.reports.pages import Chart
 from trainer.reports.pages import Section
 from trainer.reports.pages import Table
+from trainer.storage import staging
 from trainer.storage.names import local_place
+from trainer.workdir.folder import Workdir
 
 DESCRIPTION = """\
 Compares runs of one problem: the fields that differ, scores with intervals
@@ -75,13 +77,16 @@ def main(argv: list[str]) -> int:
     if page:
         pages.check_possible()
         pages.check_output(page)
-    sets = [path for path in arguments.workdir if paired.is_set(path)]
+    folders = {
+        path: Workdir(staging.localize(path)) for path in arguments.workdir
+    }
+    sets = [path for path in arguments.workdir if paired.is_set(folders[path])]
     if sets:
         _check_sets(arguments, sets)
-        print(text_of(paired.table(arguments.workdir)))
+        print(text_of(paired.table(folders)))
         print(f"\n{paired.NOTE}")
         return 0
-    runs = read(arguments.workdir)
+    runs = read(arguments.workdir, folders)
     tables = [
         differences(runs),
         final_scores(runs),
@@ -115,8 +120,12 @@ def _check_sets(arguments: argparse.Namespace, sets: list[str]) -> None:
         )
 
 
-def read(workdirs: list[str]) -> list[StoredRun]:
+def read(workdirs: list[str], folders: dict[str, Workdir]) -> list[StoredRun]:
     """Reads runs that can be compared.
+
+    Args:
+      workdirs: as the user names them.
+      folders: of each, that is here or was fetched.
 
     Raises:
       UserError: there are fewer than two, one twice, or two of different
@@ -124,7 +133,7 @@ def read(workdirs: list[str]) -> list[StoredRun]:
     """
     if len(workdirs) < 2:
         raise UserError("one WORKDIR is nothing to compare; name two or more")
-    runs = [stored_run.read(path) for path in workdirs]
+    runs = [stored_run.read_in(folders[path], path) for path in workdirs]
     first = runs[0]
     for number, run in enumerate(runs):
         if run.problem.type != first.problem.type:

@@ -11,7 +11,6 @@ from trainer.problem.scores import judged
 from trainer.process.columns import signed
 from trainer.process.exits import UserError
 from trainer.reports.pages import Table
-from trainer.storage import staging
 from trainer.storage.names import path_within
 from trainer.workdir.folder import Workdir
 
@@ -67,19 +66,22 @@ def paired(first: list[float], other: list[float], share: float) -> Paired:
     return Paired(mean, [mean - half, mean + half], p)
 
 
-def is_set(path: str) -> bool:
+def is_set(folder: Workdir) -> bool:
     """Whether a folder holds several runs that belong together."""
-    found = Workdir(staging.localize(path)).read_json(ENSEMBLE_FILE)
+    found = folder.read_json(ENSEMBLE_FILE)
     return found is not None and len(found["members"]) > 1
 
 
-def read(path: str) -> dict[Key, StoredRun]:
+def read(path: str, folder: Workdir) -> dict[Key, StoredRun]:
     """Returns a set's runs by their (seed, fold); the first of several.
+
+    Args:
+      path: by which the user names it.
+      folder: that is here, or was fetched.
 
     Raises:
       UserError: a run cannot be read, or has no score yet.
     """
-    folder = Workdir(staging.localize(path))
     found = folder.read_json(ENSEMBLE_FILE)
     assert found is not None, "is_set says so"
     runs: dict[Key, StoredRun] = {}
@@ -91,13 +93,17 @@ def read(path: str) -> dict[Key, StoredRun]:
     return runs
 
 
-def table(paths: list[str]) -> Table:
+def table(folders: dict[str, Workdir]) -> Table:
     """Returns the sets' validation scores, each against the first's.
+
+    Args:
+      folders: each by the user's name for it.
 
     Raises:
       UserError: they are of other data, problems, seeds or folds.
     """
-    sets = {path: read(path) for path in paths}
+    sets = {path: read(path, folder) for path, folder in folders.items()}
+    paths = list(sets)
     first = sets[paths[0]]
     for path, runs in sets.items():
         _check_pairs(paths[0], first, path, runs)
