@@ -35,6 +35,7 @@ from trainer.process.exits import UserError
 from trainer.process.ports import LOOPBACK
 from trainer.storage import vertex
 from trainer.storage.names import check_place
+from trainer.storage.names import CONFIG_FILE
 from trainer.storage.names import is_remote
 from trainer.storage.names import place
 from trainer.storage.staging import CACHE_GIB
@@ -43,8 +44,6 @@ CONFIGS = pathlib.Path(__file__).resolve().parent / "configs"
 # Flags that name a folder or file, here or of a bucket.
 PLACES = ("workdir", "data_dir", "init_from")
 CONFIG_FILES = (".py", *documents.SUFFIXES)
-# The config in a run's workdir.
-OF_RUN = "config.json"
 _CONFIG_FLAG = re.compile(r"--?(?:no)?config\.([\w.]+)(?:=(.*))?", re.DOTALL)
 
 USAGE = """\
@@ -228,7 +227,7 @@ class Flags:
     def config_name(self) -> str:
         """By which people know the config: its file's, or its run's."""
         path = pathlib.Path(self.config or "")
-        is_of_run = path.name == OF_RUN and path.parent.name
+        is_of_run = path.name == CONFIG_FILE and path.parent.name
         return path.parent.name if is_of_run else path.stem
 
     @property
@@ -476,7 +475,7 @@ def _read(words: _Words) -> Flags:
         if getattr(found, name) is not None:
             check_place(getattr(found, name))
     if found.config is None and found.workdir is not None:
-        own = os.path.join(os.path.expanduser(found.workdir), OF_RUN)
+        own = os.path.join(os.path.expanduser(found.workdir), CONFIG_FILE)
         found.config = own if os.path.isfile(own) else None
     if found.config is None and not found.help:
         is_here = found.workdir is not None and not is_remote(found.workdir)

@@ -90,6 +90,22 @@ def test_what_another_run_left_in_the_copy_is_not_copied(run, server):
 
 
 @needs_client
+def test_what_a_killed_process_of_the_run_left_is_copied(run, server):
+    with run() as store:
+        folder = pathlib.Path(store.folder)
+        (folder / "config.json").write_text("{}")
+    for name in ("logs/worker_0.log", "train/events.out.tfevents.1"):
+        (folder / name).parent.mkdir()
+        (folder / name).write_text("not copied yet")
+    with run():
+        pass
+    assert {
+        "logs/worker_0.log",
+        "train/events.out.tfevents.1",
+    } < server.names(PATH)
+
+
+@needs_client
 def test_what_is_there_and_was_not_fetched_stays(run, server):
     names = {"export/1/model.keras", "train/events.out.tfevents.1"}
     for _ in range(2):

@@ -11,6 +11,7 @@ from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
 from trainer.storage.bucket import Entry
 from trainer.storage.bucket import Folder
+from trainer.storage.names import CONFIG_FILE
 from trainer.storage.names import is_remote
 from trainer.storage.names import local_folder
 from trainer.storage.names import MANIFEST
@@ -60,7 +61,8 @@ def download_folder(
       remote: the folder in the bucket.
       local: the copy.
       is_to_write: whether what the copy holds is the bucket's from here on:
-        event files and exports that are not there are then another run's.
+        where that holds no run, event files and exports in the copy are of
+        another one.
 
     Raises:
       UserError: an object can be no file of that folder; nothing is fetched.
@@ -68,10 +70,9 @@ def download_folder(
     """
     there = remote.list()
     while True:
+        is_new = is_to_write and CONFIG_FILE not in there
         try:
-            _take(
-                remote, there, local, _LOG if is_to_write else _NOT_DOWNLOADED
-            )
+            _take(remote, there, local, _LOG if is_new else _NOT_DOWNLOADED)
             return there
         except FileNotFoundError as error:
             before, there = there, remote.list()

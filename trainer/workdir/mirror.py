@@ -19,6 +19,7 @@ from trainer.storage.bucket import ConflictError
 from trainer.storage.bucket import Entry
 from trainer.storage.bucket import Folder
 from trainer.storage.names import checkpoint_name
+from trainer.storage.names import CONFIG_FILE
 from trainer.storage.names import MANIFEST
 from trainer.storage.names import step_of
 from trainer.storage.staging import local_files
@@ -86,8 +87,14 @@ class Mirror:
         for name in there.keys() & {STOP_FILE, SAVE_FILE}:
             # It came with the rest, and is obeyed once.
             remote.delete(name)
-        # A log that is not there may be another run's, until it is written to.
-        self._copied = local_files(local)
+        # A new run's folder may hold another's logs, which are not its own
+        # until they are written to.
+        is_new = CONFIG_FILE not in there
+        self._copied = {
+            name: signature
+            for name, signature in local_files(local).items()
+            if is_new or name in there
+        }
         # By when their manifests were written here: one that was refused is
         # written again.
         self._committed = self._steps()
