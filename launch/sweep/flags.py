@@ -90,8 +90,8 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     add(
         "--refit",
         action="store_true",
-        help="train the winner's config on training and validation rows"
-        " together, for the length that did best, in WORKDIR/refit",
+        help="train the winner's config on all rows but the test's, for the"
+        " length that did best, in WORKDIR/refit",
     )
     add(
         "--parallel",

@@ -51,7 +51,8 @@ class Plan:
       members: the runs of each trial.
       fingerprint: of the data.
       rows: of the data's splits.
-      has_own_validation: whether the data comes with a validation split.
+      whole: rows of the splits that the data has before any row is held out for
+        validation.
       notes: what was chosen here, a line each.
     """
 
@@ -64,8 +65,13 @@ class Plan:
     members: tuple[Member, ...]
     fingerprint: str
     rows: Mapping[str, int]
-    has_own_validation: bool
+    whole: Mapping[str, int]
     notes: tuple[str, ...]
+
+    @property
+    def has_own_validation(self) -> bool:
+        """Whether the data comes with a validation split."""
+        return "validation" in self.whole
 
     @property
     def space(self) -> Space:
@@ -145,10 +151,10 @@ def settle(
         )
     own = [word_of("evaluation.test_at_end", False)]
     notes: list[str] = []
-    has_own = _has_own_validation(config, given.data_dir)
+    whole = _rows(_whole(config, given.data_dir))
     if folds is not None:
         own.append(word_of("data.folds", folds))
-    elif not (has_own or config.data.validation_fraction):
+    elif not ("validation" in whole or config.data.validation_fraction):
         own.append(word_of("data.validation_fraction", VALIDATION_FRACTION))
         notes.append(
             f"validation: {VALIDATION_FRACTION:g} of the training rows, as"
@@ -158,7 +164,7 @@ def settle(
     config = flags.parse(words)[1]
     dataset = _load(config, given.data_dir)
     problem, _ = problems.settle(config, dataset.without("test"))
-    rows = {name: split.examples for name, split in dataset.splits.items()}
+    rows = _rows(dataset)
     if study is None:
         study = Study(space={})
     elif study.space is None:
@@ -177,18 +183,22 @@ def settle(
         members=members,
         fingerprint=sources.fingerprint(dataset),
         rows=rows,
-        has_own_validation=has_own,
+        whole=whole,
         notes=tuple(notes),
     )
 
 
-def _has_own_validation(config: Config, data_dir: str | None) -> bool:
-    """Whether the data comes with a validation split."""
+def _rows(dataset: Dataset) -> dict[str, int]:
+    return {name: split.examples for name, split in dataset.splits.items()}
+
+
+def _whole(config: Config, data_dir: str | None) -> Dataset:
+    """Returns the data with no row held out for validation."""
     data = dataclasses.replace(
         config.data, validation_fraction=0.0, folds=None, fold=0
     )
     bare = dataclasses.replace(config, data=data)
-    return "validation" in _load(bare, data_dir).splits
+    return _load(bare, data_dir)
 
 
 def _load(config: Config, data_dir: str | None) -> Dataset:

@@ -1,4 +1,4 @@
-"""The winner's config, trained again on training and validation rows together.
+"""The winner's config, trained again on all rows but the test's.
 
 There are no validation rows then to tell when to stop: it is trained for as
 many rows' worth of steps as did best before, and more by the share of rows that
@@ -52,7 +52,8 @@ def refit(
     """
     folder = folder_of(outcome, workdir)
     if not is_done(folder):
-        steps = length_of([workdir / name for name in outcome["members"]])
+        members = [workdir / name for name in outcome["members"]]
+        steps = length_of(members, plan.whole["train"])
         fields = {**outcome["fields"], **WITHOUT, "steps": steps}
         words = plan.run_words(fields, Member(), os.fspath(folder))
         code = trainers.run(["trainer.task", *words], folder)
@@ -69,17 +70,16 @@ def folder_of(outcome: Outcome, workdir: pathlib.Path) -> pathlib.Path:
     return workdir / FOLDER / f"{outcome['trial']:04d}"
 
 
-def length_of(folders: list[pathlib.Path]) -> int:
+def length_of(folders: list[pathlib.Path], rows: int) -> int:
     """Returns the steps on all rows, by those that did best on a part of them.
 
     Args:
       folders: of the runs; their mean counts.
+      rows: how many all are.
     """
     steps = []
     for folder in folders:
         run = stored_run.read(folder)
         best = run.result.get("best_step") or run.result["step"]
-        rows = run.record["data"]["examples"]
-        grown = (rows["train"] + rows["validation"]) / rows["train"]
-        steps.append(best * grown)
+        steps.append(best * rows / run.record["data"]["examples"]["train"])
     return max(1, round(sum(steps) / len(steps)))

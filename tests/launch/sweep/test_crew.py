@@ -58,7 +58,7 @@ def plan_of(*, pruner="none", members=ONE, sampler="tpe"):
         members=members,
         fingerprint="",
         rows={},
-        has_own_validation=False,
+        whole={},
         notes=(),
     )
 
