@@ -16,6 +16,7 @@ from trainer.launch.jobs.job import WAITING
 from trainer.launch.jobs.run import Run
 from trainer.launch.kubernetes.kubectl import removal
 from trainer.launch.kubernetes.pods import CONTAINER
+from trainer.launch.kubernetes.pods import unescaped
 from trainer.launch.kubernetes.request import CHIEF
 from trainer.launch.kubernetes.request import INSTANCE_LABEL
 from trainer.launch.kubernetes.request import NAME_LABEL
@@ -24,6 +25,7 @@ from trainer.process.exits import UserError
 from trainer.process.programs import ASK_SECS
 from trainer.process.programs import complaint
 from trainer.process.programs import finish
+from trainer.storage.names import is_remote
 
 NAME = "kubernetes"
 _ALL = f"{NAME_LABEL}={OURS}"
@@ -87,27 +89,29 @@ def show_log(job: Job) -> int:
 def stop(job: Job) -> str:
     """Puts a STOP file into the workdir, from within the chief's pod.
 
+    Of a sweep's pods any does: none is its chief, and the first may have ended.
+
     Raises:
       UserError: kubectl's own complaint.
     """
-    found = _of_pods(job, "get", "pods", "--output=json", label=CHIEF)
+    found = _of_pods(job, "get", "pods", "--output=json")
     if found.returncode:
         raise UserError(f"kubectl: {complaint(found)}")
     pods = [
         pod
         for pod in json.loads(found.stdout)["items"]
         if pod.get("status", {}).get("phase") == "Running"
+        and (_is_chief(pod) or _is_of_sweep(pod))
     ]
     namespace, kind = job.place.split("/")
     remove = removal(job.name, namespace, is_job_set=kind == "JobSet")
     if not pods:
         raise UserError(
-            f"the chief of {job.title} runs in no pod; {remove} removes the job"
+            f"no pod of {job.title} runs that could stop it; {remove} removes"
+            " the job"
         )
-    arguments = pods[0]["spec"]["containers"][0]["args"]
-    own = arguments[arguments.index("--") + 1 :]
-    workdir = trainer_flags(own).workdir
-    if not workdir or workdir.startswith("gs://"):
+    workdir = _workdir(pods[0])
+    if not workdir or is_remote(workdir):
         raise UserError(
             f"{job.title} is stopped by gcloud storage cp /dev/null"
             f" {workdir or 'WORKDIR'}/STOP"
@@ -121,13 +125,34 @@ def stop(job: Job) -> str:
     return f"it writes a checkpoint and ends with 43; {remove} removes it"
 
 
-def _of_pods(
-    job: Job, *words: str, label: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """Asks of a job's pods, or of those with a further label."""
-    labels = ",".join(filter(None, [f"{INSTANCE_LABEL}={job.name}", label]))
+def _is_chief(pod: dict[str, Any]) -> bool:
+    key, _, first = CHIEF.partition("=")
+    return bool(pod["metadata"]["labels"].get(key) == first)
+
+
+def _is_of_sweep(pod: dict[str, Any]) -> bool:
+    return "--" not in _arguments(pod)
+
+
+def _arguments(pod: dict[str, Any]) -> list[str]:
+    return [unescaped(each) for each in pod["spec"]["containers"][0]["args"]]
+
+
+def _workdir(pod: dict[str, Any]) -> str | None:
+    """Returns the workdir that a pod's words name, of a sweep or a trainer."""
+    words = _arguments(pod)
+    if not _is_of_sweep(pod):
+        return trainer_flags(words[words.index("--") + 1 :]).workdir
+    own = "--workdir="
+    named = (w.removeprefix(own) for w in words if w.startswith(own))
+    return next(named, None)
+
+
+def _of_pods(job: Job, *words: str) -> subprocess.CompletedProcess[str]:
+    """Asks of a job's pods."""
+    selector = f"--selector={INSTANCE_LABEL}={job.name}"
     namespace = job.place.partition("/")[0]
-    return _kubectl(*words, f"--selector={labels}", f"--namespace={namespace}")
+    return _kubectl(*words, selector, f"--namespace={namespace}")
 
 
 def _kubectl(*words: str) -> subprocess.CompletedProcess[str]:

@@ -111,7 +111,7 @@ def _container(request: Request) -> Values:
         "args": [
             f"--max_restarts={request.max_restarts}",
             "--",
-            *(_escaped(each) for each in _trainer_arguments(request)),
+            *(escaped(each) for each in _trainer_arguments(request)),
         ],
         "resources": _resources(request),
         "securityContext": {
@@ -148,9 +148,14 @@ def _capabilities(request: Request) -> Values:
     return {"drop": ["ALL"], **added}
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Has Kubernetes, which replaces $(NAME) and $$, leave a text as it is."""
     return text.replace("$", "$$")
+
+
+def unescaped(text: str) -> str:
+    """Returns the text that was escaped."""
+    return text.replace("$$", "$")
 
 
 def _trainer_arguments(request: Request) -> list[str]:

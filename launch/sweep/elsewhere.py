@@ -13,6 +13,7 @@ import shlex
 from trainer.launch.kubernetes import __main__ as kubernetes
 from trainer.launch.kubernetes.manifest import objects
 from trainer.launch.kubernetes.manifest import to_yaml
+from trainer.launch.kubernetes.pods import escaped
 from trainer.launch.slurm import __main__ as slurm
 from trainer.launch.slurm.script import script
 from trainer.launch.slurm.script import submit
@@ -108,8 +109,7 @@ def on_kubernetes(
     if request.gpus:
         own.append(f"--require_gpus={request.gpus}")
     container["command"] = ["python", "-m", "trainer", "sweep"]
-    # Kubernetes replaces $(NAME) and $$.
-    container["args"] = [word.replace("$", "$$") for word in own]
+    container["args"] = [escaped(word) for word in own]
     print(to_yaml([policy, job]), end="")
     return DONE
 

@@ -7,9 +7,13 @@ import time
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.launch.gcp.example import GPU
 from tests.launch.gcp.example import TRAINER
+from tests.launch.kubernetes.example import command as on_kubernetes
+from tests.launch.kubernetes.example import container_of
+from tests.verbs import strata
 from trainer.launch.gcp import platform as gcp
 from trainer.launch.gcp.client import Client
 from trainer.launch.gcp.fleet import Machine
@@ -219,15 +223,20 @@ def test_a_job_that_names_its_launcher_has_no_other_asked(
 
 
 OWN = ["--config=digits", "--workdir", "/shared/one"]
-PODS = {
-    "items": [
-        {
-            "metadata": {"name": "mnist-0-x7k2p"},
-            "status": {"phase": "Running"},
-            "spec": {"containers": [{"args": ["--", *OWN]}]},
-        }
-    ]
-}
+
+
+def pod_of(index, args, phase="Running"):
+    return {
+        "metadata": {
+            "name": f"mnist-{index}-x7k2p",
+            "labels": {"batch.kubernetes.io/job-completion-index": f"{index}"},
+        },
+        "status": {"phase": phase},
+        "spec": {"containers": [{"args": args}]},
+    }
+
+
+PODS = {"items": [pod_of(1, ["--", *OWN]), pod_of(0, ["--", *OWN])]}
 KUBERNETES_JOBS: dict[str, Any] = {
     "items": [
         {
@@ -248,9 +257,9 @@ KUBERNETES_JOBS: dict[str, Any] = {
 }
 
 
-def test_kubernetes_jobs_are_those_of_our_label(
-    tmp_path, monkeypatch, nowhere, capsys
-):
+@pytest.fixture
+def kubectl(tmp_path, monkeypatch, nowhere):
+    """A kubectl that answers what two files hold."""
     (tmp_path / "jobs.json").write_text(json.dumps(KUBERNETES_JOBS))
     (tmp_path / "pods.json").write_text(json.dumps(PODS))
     script = f"""case "$1 $3" in
@@ -259,6 +268,10 @@ def test_kubernetes_jobs_are_those_of_our_label(
 logs*) echo "MLP score: 98.00%" ;;
 esac"""
     tool(tmp_path, monkeypatch, nowhere, "kubectl", "kubernetes", script)
+
+
+@pytest.mark.usefixtures("kubectl")
+def test_kubernetes_jobs_are_those_of_our_label(tmp_path, capsys):
     assert command.main(["list", "--all"]) == 0
     told = capsys.readouterr().out
     assert "kubernetes/mnist  running  2 of 2 pod(s)" in told
@@ -278,6 +291,43 @@ esac"""
     assert command.main(["stop", "kubernetes/mnist"]) == 0
     told = capsys.readouterr().out
     assert "kubectl delete jobset,networkpolicy --namespace=team" in told
+
+
+SHARED = ("--config=digits", "--workdir=/shared/a$b")
+ON_KUBERNETES = {
+    "job": ("launch", "kubernetes", *on_kubernetes(trainer=SHARED)),
+    "sweep": (
+        *("sweep", *SHARED, "--seeds=2", "--parallel=2"),
+        "--launcher=kubernetes",
+        "--launcher_flags=--image=strata:1 --volume=claim:/shared",
+    ),
+}
+
+
+@pytest.mark.usefixtures("kubectl")
+@pytest.mark.parametrize(("kind", "ended"), [("job", 1), ("sweep", 0)])
+def test_what_kubernetes_was_handed_is_stopped(kind, ended, tmp_path, capsys):
+    """By the chief; of a sweep by any pod, as the first may have ended."""
+    code, out, err = strata(*ON_KUBERNETES[kind])
+    assert code == 0, err
+    *_, job = yaml.safe_load_all(out)
+    args = container_of(job)["args"]
+    phases = {ended: "Succeeded", 1 - ended: "Running"}
+    pods = [pod_of(n, args, phase) for n, phase in sorted(phases.items())]
+    (tmp_path / "pods.json").write_text(json.dumps({"items": pods}))
+    assert command.main(["stop", "kubernetes/mnist"]) == 0
+    asked = (tmp_path / "asked").read_text().splitlines()[-1]
+    assert f"mnist-{1 - ended}-x7k2p" in asked
+    assert asked.endswith("-- touch /shared/a$b/STOP")
+
+
+@pytest.mark.usefixtures("kubectl")
+def test_a_job_without_its_chief_is_not_stopped(tmp_path, capsys):
+    """Its next start would remove the file."""
+    pods = [pod_of(1, ["--", *OWN]), pod_of(0, ["--", *OWN], "Pending")]
+    (tmp_path / "pods.json").write_text(json.dumps({"items": pods}))
+    assert command.main(["stop", "kubernetes/mnist"]) == 2
+    assert "no pod of kubernetes/mnist runs that" in capsys.readouterr().err
 
 
 def test_jobs_on_google_cloud_are_those_that_are_noted(
