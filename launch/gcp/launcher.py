@@ -13,6 +13,7 @@ from trainer.launch.gcp.control import Control
 from trainer.launch.gcp.control import say
 from trainer.launch.gcp.fleet import Fleet
 from trainer.launch.gcp.fleet import Machine
+from trainer.launch.gcp.progress import GivenUpError
 from trainer.launch.gcp.progress import Progress
 from trainer.launch.gcp.request import Request
 from trainer.launch.supervise.policy import FAILED
@@ -102,7 +103,7 @@ class Launcher:
                 code = self._follow()
             except LeavingError:
                 code = self._signals.unsaved_code()
-            except GcloudError as error:
+            except (GcloudError, GivenUpError) as error:
                 tell(str(error))
             finally:
                 if not keeps:
@@ -123,42 +124,59 @@ class Launcher:
     def _make_missing(self) -> None:
         """Makes the machines that are not there, where there is room.
 
-        Those that are there bind the others to their zone.
-
         Raises:
-          GcloudError: the provider refuses, or has none left after all tries.
+          GcloudError: a call failed before the job had machines; later it is
+            tried again, as where there is no room.
+          GivenUpError: there are none after all tries.
           LeavingError: this process was told to leave.
         """
         delay_secs = FIRST_DELAY_SECS
         for turn in range(ROUNDS):
-            alive = self._clear_ended()
-            names = [
-                name
-                for name in self._request.machines
-                if name not in {m.name for m in alive}
-            ]
-            zones = [alive[0].zone] if alive else list(self._request.zones)
-            for zone in zones if names else []:
-                words = self._make_in(zone, names)
-                if words is None:
-                    return
-                say(f"none in {zone}: {words}")
-            if not names:
+            try:
+                words = self._make_once()
+            except GcloudError as error:
+                if self._deadline is None:
+                    raise
+                words = str(error)
+                say(words)
+            if words is None:
                 return
             if turn + 1 < ROUNDS:
                 say(f"trying again in {delay_secs:.0f} s")
                 self._wait(delay_secs)
                 delay_secs = min(2 * delay_secs, MOST_DELAY_SECS)
-        raise GcloudError(
+        raise GivenUpError(
             f"no machine could be had in {ROUNDS} rounds: {words}"
         )
+
+    def _make_once(self) -> str | None:
+        """Asks zone by zone; returns the last one's refusal, or None.
+
+        Machines that are there bind the others to their zone.
+        """
+        alive = self._clear_ended()
+        names = [
+            name
+            for name in self._request.machines
+            if name not in {m.name for m in alive}
+        ]
+        if not names:
+            self._zone = alive[0].zone
+            return None
+        words: str | None = None
+        for zone in [alive[0].zone] if alive else self._request.zones:
+            words = self._make_in(zone, names)
+            if words is None:
+                break
+            say(f"none in {zone}: {words}")
+        return words
 
     def _clear_ended(self) -> list[Machine]:
         """Deletes what was taken away but is still listed; returns the rest."""
         machines = self.there()
         for machine in machines:
             if machine.state == "FAILED":
-                raise GcloudError(
+                raise GivenUpError(
                     f"{machine.name}: the provider gave up on the request"
                     " (--wait_hours bounds how long it may wait)"
                 )
@@ -193,8 +211,8 @@ class Launcher:
             raise self._out_of_time()
         return left_secs
 
-    def _out_of_time(self) -> GcloudError:
-        return GcloudError(
+    def _out_of_time(self) -> GivenUpError:
+        return GivenUpError(
             "its time is up; strata launch gcp resume"
             f" --name={self._request.name} goes on"
         )
@@ -224,7 +242,7 @@ class Launcher:
                 if self._try(self.control.outcome) is not None:
                     continue
                 say("machines were taken away")
-                self._progress.show_console(self._zone)
+                self._try(lambda: self._progress.show_console(self._zone))
                 self._progress.account_end()
                 self._make_missing()
             if self._signals.take(POLL_SECS) is None:

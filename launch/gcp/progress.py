@@ -19,6 +19,10 @@ MARK = "strata: "
 _NEXT = re.compile(r"--start=(\d+)")
 
 
+class GivenUpError(Exception):
+    """No later try helps a job; says why, in a line."""
+
+
 class Progress:
     """Watches what comes of a job's machines.
 
@@ -47,7 +51,7 @@ class Progress:
         """Counts machines that ended before the job did.
 
         Raises:
-          GcloudError: too many did in a row without a newer checkpoint; the
+          GivenUpError: too many did in a row without a newer checkpoint; the
             last lines of the newest one's console are shown before.
         """
         self._next_byte = 0
@@ -60,7 +64,7 @@ class Progress:
             return
         for line in self._console:
             say(f"console: {line}")
-        raise GcloudError(
+        raise GivenUpError(
             f"machines ended {self._barren} times in a row without a newer"
             " checkpoint, so no more are made. May their service account write"
             f" to {self._request.bucket}? strata launch gcp resume"

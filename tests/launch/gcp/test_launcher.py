@@ -18,11 +18,13 @@ import pytest
 
 from tests import processes
 from tests.launch.gcp import cloud as clouds
+from tests.launch.gcp import example
 from tests.launch.gcp.launched import at_look
 from tests.launch.gcp.launched import CONTROL
 from tests.launch.gcp.launched import finish
 from tests.launch.gcp.launched import golden
 from tests.launch.gcp.launched import SPEED
+from tests.launch.gcp.test_flags import replaced
 from tests.processes import ROOT
 from trainer.launch.gcp import __main__ as command
 from trainer.launch.gcp import launcher
@@ -50,6 +52,7 @@ TPU = (
     "--bucket=gs://mine",
     "--yes",
 )
+VERTEX = (*replaced(example.VERTEX, name="job"), "--yes")
 
 
 def test_a_job_from_its_machine_to_its_score(cloud, capsys):
@@ -93,6 +96,48 @@ def test_machines_that_are_taken_away_are_made_again(cloud, capsys):
     assert second["labels"] == {"strata-job": "job", "strata-owner": "me"}
     assert second["scheduling"]["instanceTerminationAction"] == "DELETE"
     assert second["scheduling"]["provisioningModel"] == "SPOT"
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "number"),
+    [
+        (GPU, "GET", 1),  # what is left, before others are made
+        (GPU, "POST", 0),
+        (GPU, "GET", 2),  # what was made
+        (VERTEX, "GET", 2),  # why it is gone
+        (VERTEX, "GET", 3),
+    ],
+)
+def test_a_call_that_fails_after_a_loss_is_tried_again(
+    kind, method, number, cloud, capsys
+):
+    answer, seen, is_lost = cloud.answer, [], []
+
+    def refuse(call):
+        is_it = call.path.endswith(("/instances", "/customJobs"))
+        if not (is_lost and is_it and call.method == method):
+            return answer(call)
+        seen.append(call)
+        if len(seen) == number + 1:
+            return 403, clouds._error(403, "A failure of one call")
+        return answer(call)
+
+    def lose():
+        is_lost.append(True)
+        if kind is GPU:
+            cloud.take_away("job-0")
+        else:
+            cloud.fail_job("The replica exited with 1")
+
+    cloud.answer = refuse
+    at_look(cloud, lose, lambda: finish(cloud))
+    code = command.main([*kind, *TRAINER])
+    shown = capsys.readouterr().err
+    assert code == 0, shown
+    assert "A failure of one call" in shown
+    assert "trying again" in shown
+    assert shown.count("machines were taken away") == 1
+    assert cloud.names() == []
 
 
 def test_a_bulk_request_that_fails_with_code_0_is_seen(cloud, capsys):
