@@ -32,6 +32,7 @@ from trainer.launch.sweep.trainers import Trainers
 from trainer.launch.warm import Warm
 from trainer.process import output
 from trainer.process.columns import lay_out
+from trainer.process.columns import number
 from trainer.process.exits import ClusterError
 from trainer.process.exits import DONE
 from trainer.process.exits import INTERRUPTED
@@ -184,9 +185,10 @@ def _finish(
     print(winner.told(plan, outcome, workdir), flush=True)
     if wanted.refit:
         scores = refit.refit(plan, outcome, trainers, workdir)
+        score = number(scores[plan.metric])
         print(
-            f"refit on all rows but the test's: test {plan.metric}"
-            f" {scores[plan.metric]:.4f}; {refit.folder_of(outcome, workdir)}",
+            f"refit on all rows but the test's: test {plan.metric} {score};"
+            f" {refit.folder_of(outcome, workdir)}",
             flush=True,
         )
 

@@ -12,6 +12,7 @@ from trainer.launch.sweep.search import END
 from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.stored import Outcome
 from trainer.process.columns import between
+from trainer.process.columns import number
 from trainer.reports import pages
 from trainer.reports.pages import Chart
 from trainer.reports.pages import Section
@@ -75,7 +76,7 @@ def _score(plan: Plan, outcome: Outcome | None) -> str:
     test = [v for v in outcome["test"] if v is not None]
     if not test:
         return ""
-    return f"test {plan.metric} {sum(test) / len(test):.4f}"
+    return f"test {plan.metric} {number(sum(test) / len(test))}"
 
 
 def _end(plan: Plan, outcome: Outcome) -> Section:

@@ -10,6 +10,7 @@ from trainer.launch.sweep.plan import word_of
 from trainer.launch.sweep.ranges import Value
 from trainer.launch.sweep.search import END
 from trainer.launch.sweep.search import Search
+from trainer.process.columns import number
 from trainer.process.plain_text import exact
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Progress:
         best = self._search.best()
         told = f"trial {trial.number} {end}"
         if trial.value is not None and end == "done":
-            told += f": {self._plan.metric} {trial.value:.4f}"
+            told += f": {self._plan.metric} {number(trial.value)}"
             is_best = best is not None and best.number == trial.number
             told += " (best)" if is_best else ""
         fields = fields_told(self._search.values_of(trial))
@@ -99,8 +100,8 @@ class Progress:
         told = [f"{n} {name}" for name, n in counts.items() if n]
         best = self._search.best()
         words = f"{', '.join(told) or 'none'} of {self._trials}"
-        if best is not None:
-            words += f"; best {best.value:.4f} (trial {best.number})"
+        if best is not None and best.value is not None:
+            words += f"; best {number(best.value)} (trial {best.number})"
         left = self._left_secs(trials)
         return f"{words}; {listed_secs(left)} left" if left else words
 

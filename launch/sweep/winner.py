@@ -20,6 +20,8 @@ from trainer.launch.sweep.stored import write_outcome
 from trainer.launch.sweep.trainers import Trainers
 from trainer.process.columns import between
 from trainer.process.columns import lay_out
+from trainer.process.columns import number
+from trainer.process.columns import signed
 from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
 from trainer.storage.files import to_json
@@ -191,14 +193,14 @@ def told(plan: Plan, outcome: Outcome, workdir: pathlib.Path) -> str:
         looks = outcome["looks"]
         rows.append([f"test {metric}", words])
         gap = sum(validation) / len(validation) - sum(test) / len(test)
-        rows.append(["optimism", f"{gap:+.4f}, validation less test"])
+        rows.append(["optimism", f"{signed(gap)}, validation less test"])
         if looks > 1:
             rows.append(
                 ["", f"{looks} winners were scored on these test rows so far"]
             )
     if outcome["kept_test"] is not None:
         name = f"mean of {len(outcome['kept'])} runs"
-        rows.append([name, f"test {metric} {outcome['kept_test']:.4f}"])
+        rows.append([name, f"test {metric} {number(outcome['kept_test'])}"])
     rows.append(["model", f"strata predict --workdir={workdir} …"])
     rows.append(["command", command_of(plan, outcome, workdir)])
     rows.append(["workdir", os.fspath(workdir)])
@@ -208,8 +210,9 @@ def told(plan: Plan, outcome: Outcome, workdir: pathlib.Path) -> str:
 def _score(values: list[float]) -> str:
     mean = sum(values) / len(values)
     if len(values) == 1:
-        return f"{mean:.4f}"
-    return f"{mean:.4f} ± {deviation_of(values):.4f} of {len(values)} runs"
+        return number(mean)
+    deviation = number(deviation_of(values))
+    return f"{number(mean)} ± {deviation} of {len(values)} runs"
 
 
 def command_of(plan: Plan, outcome: Outcome, workdir: pathlib.Path) -> str:

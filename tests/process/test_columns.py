@@ -76,3 +76,8 @@ def test_an_interval_may_be_missing():
     assert columns.between([0.5, 1.0]) == "0.5000 to 1.0000"
     assert columns.between(None) == "–"
     assert columns.between(None, nothing="") == ""
+
+
+def test_a_difference_has_a_sign():
+    told = [columns.signed(value) for value in (3.1e-6, -0.02, 0.0, -0.0)]
+    assert told == ["+3.1e-06", "-0.0200", "+0.0000", "+0.0000"]

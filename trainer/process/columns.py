@@ -54,7 +54,7 @@ def number(value: float) -> str:
 
 def signed(value: float) -> str:
     """A difference: a number with its sign."""
-    return f"{'' if value < 0 else '+'}{number(value)}"
+    return f"{'-' if value < 0 else '+'}{number(abs(value))}"
 
 
 def rounded(value: float) -> str:

@@ -5,9 +5,14 @@ import json
 import pathlib
 from typing import Any
 
+from tests.launch.sweep.test_crew import crew_of
+from tests.launch.sweep.test_crew import plan_of
+from tests.launch.sweep.warm_stand_in import FakeWarm
 from trainer.launch.sweep import __main__ as sweep
+from trainer.launch.sweep import page
 from trainer.launch.sweep import winner
 from trainer.launch.sweep.plan import Member
+from trainer.launch.sweep.progress import Progress
 
 
 class Ranked:
@@ -70,6 +75,32 @@ def test_the_folder_of_the_run_on_all_rows_is_told(
     nothing: Any = None
     sweep._finish(plan, nothing, nothing, tmp_path, wanted)
     assert f"{tmp_path}/refit/0007\n" in capsys.readouterr().out
+
+
+def test_small_losses_are_told_by_their_digits(tmp_path, monkeypatch, capsys):
+    plan = plan_of(sampler="random")
+    warm = FakeWarm(lambda fields: [3.1e-6])
+    search, crew = crew_of(plan, tmp_path, warm, trials=1)
+    progress = Progress(plan, search, 1)
+    crew.work()
+    progress.tell()
+    shown = capsys.readouterr().out
+    assert "done: loss 3.1e-06 (best)" in shown
+    assert "; best 3.1e-06 (trial 0)" in shown
+    outcome = winner.finish(plan, search, crew._trainers, tmp_path)
+    outcome["validation"], outcome["test"] = [3e-6, 4e-6], [5e-6]
+    outcome["kept"], outcome["kept_test"] = ["a", "b"], 6e-6
+    told = winner.told(plan, outcome, tmp_path)
+    assert "3.5e-06 ± 7.071e-07 of 2 runs" in told
+    assert "-1.5e-06, validation less test" in told
+    assert "test loss 6e-06" in told
+    assert page._score(plan, outcome) == "test loss 5e-06"
+    monkeypatch.setattr(winner, "finish", lambda *_, **__: outcome)
+    monkeypatch.setattr(sweep.page, "write", lambda *_: None)
+    monkeypatch.setattr(sweep.refit, "refit", lambda *_: {"loss": 7e-6})
+    wanted = argparse.Namespace(keep=1, refit=True)
+    sweep._finish(plan, search, crew._trainers, tmp_path, wanted)
+    assert "test loss 7e-06; " in capsys.readouterr().out
 
 
 def test_another_mean_of_as_many_is_scored_anew(tmp_path, monkeypatch):
