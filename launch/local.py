@@ -19,6 +19,7 @@ from trainer.cluster.discovery import NUMBERS
 from trainer.cluster.discovery import SECRET
 from trainer.cluster.place import Cluster
 from trainer.flags import parse
+from trainer.flags import PLACES
 from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.command_line import positive
@@ -247,7 +248,7 @@ def _network(
 def _needs_net(arguments: list[str]) -> str:
     """Says why the trainer needs more than a loopback; "" where it does not."""
     given = trainer_flags(arguments)
-    for name in ("workdir", "data_dir", "init_from"):
+    for name in PLACES:
         place = getattr(given, name)
         if place is not None and is_remote(place):
             return f"--{name}={place} is in a bucket"

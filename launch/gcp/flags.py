@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from trainer.flags import joined
+from trainer.flags import PLACES
 from trainer.launch.command_line import check_name
 from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LauncherParser
@@ -18,6 +19,7 @@ from trainer.launch.gcp.request import Request
 from trainer.launch.gcp.request import TAG
 from trainer.launch.gcp.revision import head
 from trainer.process.exits import UserError
+from trainer.storage.names import is_remote
 from trainer.storage.names import split_remote
 
 DESCRIPTIONS = {
@@ -181,7 +183,7 @@ def _check_arguments(
     """Returns the workdir on gs://, and the trainer's other arguments."""
     given = checked_flags(arguments)
     check_config(given.config)
-    for name in ("workdir", "data_dir", "init_from"):
+    for name in PLACES:
         value = getattr(given, name)
         if value is not None:
             _check_folder(f"--{name}", value)
@@ -191,7 +193,7 @@ def _check_arguments(
 
 
 def _check_folder(flag: str, value: str) -> None:
-    if not value.startswith("gs://"):
+    if not is_remote(value):
         raise UserError(
             f"'{flag}={value}' must be {flag}=gs://..., since the machines see"
             " no folder of this one, and theirs are deleted with them"

@@ -10,6 +10,7 @@ from fractions import Fraction
 from trainer.launch.command_line import LABEL_CHARS
 from trainer.launch.kubernetes.request import Volume
 from trainer.process.exits import UserError
+from trainer.storage.names import is_remote
 
 SUBDOMAIN_CHARS = 253
 # RFC 1123.
@@ -102,7 +103,7 @@ def check_workdir(workdir: str, volume: Volume | None) -> None:
     Raises:
       UserError: it would be a folder of one pod.
     """
-    if workdir.startswith("gs://"):
+    if is_remote(workdir):
         return
     if volume is None:
         raise UserError(

@@ -172,7 +172,7 @@ def run_step(arguments: list[str], signals: Signals, number: str) -> int:
     return shell_code(process.returncode)
 
 
-def requeue(number: str) -> bool:
+def requeue(number: str) -> None:
     """Has the job wait again, unless it was cancelled; may not return."""
     asked = ["squeue", "--noheader", "--format=%T", f"--jobs={number}"]
     state = _insist(asked)
@@ -180,15 +180,14 @@ def requeue(number: str) -> bool:
         found = state.stdout.strip() or "gone"
         why = state.stderr if state.returncode else f"the job is {found}"
         say(f"not queued again: {why}")
-        return False
+        return
     # Slurm ends this process, by SIGTERM at first.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     done = _insist(["scontrol", "requeue", number])
     if done.returncode:
         say(f"not queued again: {done.stderr}")
-        return False
+        return
     time.sleep(REQUEUE_SECS)
-    return True
 
 
 def _insist(words: list[str]) -> subprocess.CompletedProcess[str]:

@@ -35,7 +35,7 @@ def check_place(name: str, *, may_be_remote: bool = True) -> None:
         folder here.
     """
     match = _SCHEME.match(name)
-    if not match or (may_be_remote and name.startswith(REMOTE)):
+    if not match or (may_be_remote and is_remote(name)):
         return
     scheme, path = match[1].lower(), name[match.end() :]
     if scheme == "file":
