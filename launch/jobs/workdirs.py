@@ -15,10 +15,11 @@ from trainer.workdir.folder import STOP_FILE
 # The module of a process's parent, and which launcher that is.
 _PARENTS = {
     b"trainer.launch.local": "local",
+    b"trainer.launch.warm_process": "local",
     b"trainer.launch.ssh.host": "ssh",
 }
 PLAIN = "train"
-LAUNCHERS = (PLAIN, *_PARENTS.values())
+LAUNCHERS = tuple(dict.fromkeys((PLAIN, *_PARENTS.values())))
 
 
 def find(runs: Sequence[Run]) -> list[Job]:

@@ -1,6 +1,8 @@
 """This user's jobs of Slurm, for `strata jobs`."""
 
 import contextlib
+import pathlib
+import re
 import shutil
 import time
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ NAME = "slurm"
 # Number, state, start, hosts, their count, and the name, which may hold a |.
 _FORMAT = "%i|%T|%S|%N|%D|%j"
 _OURS = "strata-"
+_STDOUT = re.compile(r"^\s*StdOut=(.+)$", re.MULTILINE)
 
 
 def find(runs: Sequence[Run]) -> list[Job]:
@@ -68,17 +71,22 @@ def _unix_secs(text: str) -> float | None:
 
 
 def show_log(job: Job) -> int:
-    """Prints the chief's log, where its workdir is here.
+    """Prints the file that Slurm writes what the job says into.
 
     Raises:
-      UserError: it is not.
+      UserError: scontrol does not name it, or it is not to be seen from here.
     """
-    if job.run is None:
+    done = finish(["scontrol", "show", "job", job.name], ASK_SECS)
+    if done.returncode:
+        raise UserError(f"scontrol: {complaint(done)}")
+    named = _STDOUT.search(done.stdout)
+    path = pathlib.Path(named[1] if named else "")
+    if not path.is_file():
         raise UserError(
-            f"the workdir of {job.title} is not below --runs; see the file that"
-            f" scontrol show job {job.name} names as StdOut"
+            f"{job.title} says what it says into {path}, as scontrol tells,"
+            " which is not to be seen from here"
         )
-    return workdirs.print_file(job.run.log)
+    return workdirs.print_file(path)
 
 
 def stop(job: Job) -> str:

@@ -166,6 +166,10 @@ def test_its_supervisor_is_seen_by_its_words(tmp_path, monkeypatch):
         assert workdirs.launcher_of(run) == "local"
         parent.write_bytes(b"python\0-m\0trainer.launch.ssh.host\0--index=1\0")
         assert workdirs.launcher_of(run) == "ssh"
+        # With --spare the supervisor's own child is the parent.
+        words = [b"python", b"-m", b"trainer.launch.warm_process", b"7"]
+        parent.write_bytes(b"\0".join(words))
+        assert workdirs.launcher_of(run) == "local"
 
 
 def test_slurms_jobs_are_those_of_squeue(
@@ -196,6 +200,22 @@ def test_slurms_jobs_are_those_of_squeue(
     assert (tmp_path / "runs/one/STOP").exists()
     assert command.main(["stop", "slurm/1201"]) == 0
     assert "--batch --signal=TERM 1201" in (tmp_path / "asked").read_text()
+
+
+def test_slurms_log_is_the_file_that_slurm_writes(
+    tmp_path, monkeypatch, nowhere, capsys
+):
+    said = 'printf "1201|RUNNING|N/A|n1|1|strata-digits\\n"'
+    tool(tmp_path, monkeypatch, nowhere, "squeue", "slurm", said)
+    log = tmp_path / "strata-digits-1201.log"
+    log.write_text("MLP score: 98.00%\n")
+    said = f"printf 'JobId=1201\\n   StdErr=x\\n   StdOut={log}\\n\\n'"
+    tool(tmp_path, monkeypatch, nowhere, "scontrol", "slurm", said)
+    assert command.main(["logs", "slurm/1201"]) == 0
+    assert capsys.readouterr().out == "MLP score: 98.00%\n"
+    log.unlink()
+    assert command.main(["logs", "slurm/1201"]) == 2
+    assert f"into {log}, as scontrol tells" in capsys.readouterr().err
 
 
 def test_a_platform_that_fails_is_told_and_hides_no_other(
