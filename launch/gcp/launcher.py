@@ -223,7 +223,7 @@ class Launcher:
 
     def _follow(self) -> int:
         """Shows the chief's log until the job ends; returns its code."""
-        told_secs = None
+        told_secs, is_asked = None, False
         while True:
             outcome = self._try(self.control.outcome)
             self._try(self.control.show_log)
@@ -235,6 +235,7 @@ class Launcher:
                 self._try(lambda: self._progress.show_console(self._zone))
             if told_secs is not None:
                 # It was told to stop: its end is waited for, but not long.
+                is_asked = is_asked or bool(self._try(self.control.stop))
                 if time.monotonic() - told_secs > STOP_SECS:
                     raise LeavingError
             elif self._try(self._any_missing):
@@ -247,7 +248,7 @@ class Launcher:
                 self._make_missing()
             if self._signals.take(POLL_SECS) is None:
                 continue
-            if told_secs is not None or not self._try(self.control.stop):
+            if told_secs is not None:
                 raise LeavingError
             told_secs = time.monotonic()
             say(

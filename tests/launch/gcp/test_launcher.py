@@ -278,6 +278,33 @@ def test_a_signal_stops_with_a_checkpoint(cloud, capsys):
     assert "stopping with a checkpoint" in capsys.readouterr().err
 
 
+def test_a_stop_that_cannot_be_told_is_told_again(cloud, capsys):
+    answer, refused = cloud.answer, []
+
+    def refuse(call):
+        is_upload = call.method == "POST" and "STOP" in str(call)
+        if is_upload and not refused:
+            refused.append(call)
+            return 403, clouds._error(403, "Not now")
+        return answer(call)
+
+    def ended():
+        assert cloud.get("gs://mine/job/STOP") == b"stop\n"
+        finish(cloud, 43)
+
+    cloud.answer = refuse
+    at_look(
+        cloud,
+        lambda: os.kill(os.getpid(), signal.SIGTERM),
+        lambda: None,
+        lambda: None,
+        ended,
+    )
+    assert command.main([*GPU, *TRAINER]) == 43
+    assert refused
+    assert "Not now" in capsys.readouterr().err
+
+
 def test_a_second_signal_deletes_at_once(cloud):
     def ask():
         os.kill(os.getpid(), signal.SIGINT)
