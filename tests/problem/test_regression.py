@@ -9,6 +9,7 @@ from tests.problem.scored import row_of
 from tests.problem.scored import scale_of
 from tests.problem.scored import values_of
 from trainer.problem.regression import Regression
+from trainer.process.exits import UserError
 
 # Its first column is of mean 3 and deviation 1. The second never changes: its
 # deviation of 0 divides nothing.
@@ -31,6 +32,16 @@ def test_its_row_of_the_table():
 )
 def test_the_scale_of_targets(chosen, mean, std):
     assert scale_of("regression", chosen, TARGETS) == (mean, std)
+
+
+def test_targets_that_float32_would_take_for_one_another_are_refused():
+    y = np.arange(100)[:, None]
+    for targets in (1_700_000_000 + y, 1e6 + y * 1e-4):
+        with pytest.raises(UserError, match="take an offset off them"):
+            scale_of("regression", "none", targets)
+    # Their steps are small against how far they vary.
+    assert scale_of("regression", "none", 1.7e9 + y * 1e6)
+    assert scale_of("regression", "none", np.full((100, 1), 1_700_000_001))
 
 
 def test_figures_are_scikit_learns():

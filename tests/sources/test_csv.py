@@ -349,6 +349,13 @@ def test_more_columns_than_a_table_has_are_refused(tmp_path):
     assert "10001 columns; the most is 10000" in line
 
 
+def test_what_a_spreadsheet_ends_its_rows_in_is_no_column(tmp_path):
+    end = "," * 16_382
+    rows = "".join(f"{i},{i % 2}{end}\n" for i in range(40))
+    dataset = load_text(tmp_path, f"x,y{end}\n{rows}")
+    assert dataset.splits["train"].x.shape[1:] == (1,)
+
+
 def test_columns_are_for_csv_alone(tmp_path):
     np.savez(tmp_path / "a.npz", x_train=np.eye(4), y_train=np.arange(4) % 2)
     assert "config.data.target='y'" in refusal(load, tmp_path, target="y")

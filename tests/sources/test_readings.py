@@ -48,7 +48,9 @@ def test_numbers_as_people_write_them(case):
     [
         ["3 kg", "4 lb"], ["1.2.3"], ["25-34", "35-44"], ["4+", "5"], ["a1"],
         ["5'10"], ["10.0.0.1"], ["12 3"], ["0171 12"], ["1_000"], ["٣"], ["x5"],
-        ["12345678901234567890"], ["red", "1"], ["1/2"], ["", "."], ["1,2,3"],
+        ["(0,10]", "(10,20]"], ["[0,10)", "[10,20)"], ["(42"], ["5 m)"],
+        ["{5}"], ["12345678901234567890"], ["red", "1"], ["1/2"], ["", "."],
+        ["1,2,3"],
     ],
 )  # fmt: skip
 def test_what_is_no_number_is_none(texts):
@@ -147,5 +149,10 @@ def test_what_may_be_an_hour_or_a_number_in_picometres_is_settled_by_a_field():
 
 
 def test_a_hostile_cell_takes_no_time():
-    for text in ("1" + "/" * 9999 + "5", "1" + " a" * 5000 + "5", "1 " * 9999):
+    for text in (
+        "1" + "/" * 9999 + "5",
+        "1" + " a" * 5000 + "5",
+        "1 " * 9999,
+        " " * 9999 + "a1",
+    ):
         assert not isinstance(readings.settle([text]), NumberStyle)

@@ -19,6 +19,7 @@ from trainer.problem.problem import require
 from trainer.process import columns
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
+from trainer.sources import precision
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -52,7 +53,10 @@ class Values(Problem):
         dataset: Dataset,
         earlier: Problem | None = None,
     ) -> tuple[Self, Dataset]:
+        stored = dataset.splits["train"].labels()
         problem, dataset = super().settle(name, config, dataset, earlier)
+        if earlier is None:
+            _check_told_apart(stored)
         chosen = config.data.target_normalization
         if chosen == "standardize" and cls.bounds is not None:
             raise UserError(
@@ -258,3 +262,27 @@ def explained(left: list[float], spread: list[float], examples: int) -> float:
         for part, whole in zip(left, spread, strict=True)
     ]
     return sum(shares) / len(shares)
+
+
+def _check_told_apart(y: np.ndarray) -> None:
+    """Checks that float32, which the network answers in, tells targets apart.
+
+    Args:
+      y: numbers [rows] or [rows, outputs], as stored.
+
+    Raises:
+      UserError: it makes one of several.
+    """
+    y = y.reshape(len(y), -1)
+    exact = y.astype(np.float64)
+    mean, std = exact.mean(axis=0), exact.std(axis=0)
+    lost = precision.is_lost(
+        precision.rounding(y), mean, std, is_whole=y.dtype.kind in "iub"
+    )
+    if lost.any():
+        place = int(lost.argmax())
+        raise UserError(
+            f"targets vary by {std[place]:.3g} around {mean[place]:,.12g}: too"
+            " little for float32, in which the network answers; take an offset"
+            " off them, such as the least"
+        )

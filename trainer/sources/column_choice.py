@@ -39,11 +39,8 @@ def chosen_columns(file: TableFile, data: DataConfig) -> list[str]:
         )
     # Names of rows may be named: an older command ignores them, and they may
     # even be the labels.
-    chosen = [
-        name
-        for name in file.columns
-        if name not in ignored and name in (*file.names, data.target)
-    ]
+    named = {*file.names, data.target}.difference(ignored)
+    chosen = [name for name in file.columns if name in named]
     if not chosen:
         raise UserError(
             f"config.data.ignore={','.join(data.ignore)} leaves no column of"

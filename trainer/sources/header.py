@@ -1,9 +1,12 @@
 """A table's header: what its columns are called, and which names the rows."""
 
+import collections
 import contextlib
+import functools
 import itertools
 import re
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -58,12 +61,11 @@ def settle(
     if sample is not None:
         notes += _of_numbers(path, [name for name in given if name])
         columns = [*_fitted(given, sample)]
-    last = len(columns)
-    while sample and last > 1 and columns[last - 1] == "":
-        last -= 1
-        if not is_blank(sample, last):
+    filled = max(map(_filled, sample or ()), default=len(columns))
+    for place in range(len(columns) - 1, max(filled, 1) - 1, -1):
+        if columns[place] != "":
             break
-        columns[last] = None  # each line ends in delimiters
+        columns[place] = None  # each line ends in delimiters
     _check_names(path, columns)
     row_names = columns[0]
     named = sum(name is not None for name in columns)
@@ -97,6 +99,12 @@ def _fitted(given: list[str], sample: Sequence[Sequence[str]]) -> Iterable[str]:
     return given
 
 
+def _filled(row: Sequence[str]) -> int:
+    """Returns how many cells of a row stand before blank ones, to its end."""
+    places = range(len(row), 0, -1)
+    return next((place for place in places if row[place - 1].strip()), 0)
+
+
 def is_blank(sample: Sequence[Sequence[str]], start: int) -> bool:
     """Whether all cells of rows from the start-th on are empty."""
     return not any("".join(row[start:]).strip() for row in sample)
@@ -112,13 +120,18 @@ def _numbered(columns: Sequence[str | None], row_names: str | None) -> Header:
         )
     taken = set(columns)
     seen: set[str | None] = set()
+    numbers: dict[str | None, Iterator[int]] = collections.defaultdict(
+        functools.partial(itertools.count, 1)
+    )
     for place, name in enumerate(columns, 1):
         new = name
         if name == "" and (place > 1 or row_names is None):
-            new = _free(f"column {place}", taken, first=0)
+            new = f"column {place}"
+            if new in taken:
+                new = _free(new, taken, numbers[new])
             placed.append(new)
         elif name is not None and name in seen:
-            new = _free(name, taken, first=1)
+            new = _free(name, taken, numbers[name])
             again.append(new)
         taken.add(new)
         seen.add(new)
@@ -130,11 +143,8 @@ def _numbered(columns: Sequence[str | None], row_names: str | None) -> Header:
     return Header(tuple(found), row_names, tuple(notes))
 
 
-def _free(name: str, taken: set[str | None], first: int) -> str:
+def _free(name: str, taken: set[str | None], numbers: Iterator[int]) -> str:
     """Returns the name with the first number that none has yet."""
-    if not first and name not in taken:
-        return name
-    numbers = itertools.count(max(first, 1))
     return next(
         f"{name}.{number}"
         for number in numbers
@@ -148,9 +158,10 @@ def _some(names: list[str]) -> str:
 
 
 def _check_names(path: Path, names: Sequence[str | None]) -> None:
-    if len(names) > MAX_COLUMNS:
+    count = sum(name is not None for name in names)
+    if count > MAX_COLUMNS:
         raise UserError(
-            f"{path} has {len(names)} columns; the most is {MAX_COLUMNS}; save"
+            f"{path} has {count} columns; the most is {MAX_COLUMNS}; save"
             " the table as .npy files"
         )
     for number, name in enumerate(names, 1):

@@ -35,16 +35,26 @@ _CODES = (
 # A unit of currency before, or any after: "km/h", "m2", "per cent", "°C".
 _BEFORE = f"(?:[A-Z]{{0,3}}[{_SYMBOLS}]|{_CODES})"
 _LETTER = (
-    f"[^0-9.,;:'\u2019()+*/^{MINUS}\t-\r\x1c- \x85\xa0\u2000-\u200f\u202f]"
+    f"[^0-9.,;:'\u2019()[\\]{{}}+*/^{MINUS}"
+    "\t-\r\x1c- \x85\xa0\u2000-\u200f\u202f]"
 )
 _AFTER = f"(?:{_LETTER}+(?:[ ./^*\xa0]{_LETTER}+|\\^-?[0-9])*[23]?\\.?)"
 _EXPONENT = "[eE][-+]?[0-9]+"
-CELL = re.compile(
-    f"{BLANK}*(?:\\({BLANK}*)?[+{MINUS}]?{BLANK}*(?P<before>{_BEFORE})?"
-    f"{BLANK}*\\(?[+{MINUS}]?{BLANK}*"
+# Nothing after blanks begins with one: none is tried again.
+_BLANKS = f"{BLANK}*+"
+_CELL = re.compile(
+    f"{_BLANKS}(?:\\({_BLANKS})?[+{MINUS}]?{_BLANKS}(?P<before>{_BEFORE})?"
+    f"{_BLANKS}\\(?[+{MINUS}]?{_BLANKS}"
     f"(?P<body>[0-9.,'\u2019]+(?:{BLANK}[0-9.,'\u2019]+)*)(?:{_EXPONENT})?"
-    f"{BLANK}*(?P<after>{_AFTER})?{BLANK}*\\)?{BLANK}*"
+    f"{_BLANKS}(?P<after>{_AFTER})?{_BLANKS}\\)?{_BLANKS}"
 )
+
+
+def matched(text: str) -> re.Match[str] | None:
+    """Returns the parts before, body and after of a number in any style."""
+    # "(0,10]" is a range, and no accountant's -0.1.
+    is_whole = text.count("(") == text.count(")")
+    return _CELL.fullmatch(text) if is_whole else None
 
 
 @dataclasses.dataclass(frozen=True)

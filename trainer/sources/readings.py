@@ -15,7 +15,7 @@ from trainer.sources import cells
 from trainer.sources.cell_patterns import BLANK
 from trainer.sources.cell_text import TypedDate
 from trainer.sources.cell_text import TypedNumber
-from trainer.sources.number_style import CELL
+from trainer.sources.number_style import matched
 from trainer.sources.number_style import NumberStyle
 from trainer.sources.time_form import FORMS
 from trainer.sources.time_form import TimeForm
@@ -202,7 +202,7 @@ def unit_of(text: str) -> tuple[str, str] | None:
 
     A clock's hour, as "9 AM", is none.
     """
-    found = CELL.fullmatch(text)
+    found = matched(text)
     if found is None or not _is_body(found["body"]) or _CLOCK.matches(text):
         return None
     return found["before"] or "", found["after"] or ""
@@ -247,13 +247,16 @@ def _number(
     """
     typed = [text for text in texts if isinstance(text, TypedNumber)]
     written = [text for text in texts if not isinstance(text, TypedNumber)]
-    found = [CELL.fullmatch(text) for text in written]
-    bodies = [match["body"] for match in found if match]
-    if len(bodies) < len(found) or not all(map(_is_body, bodies)):
-        return None
+    found = []
+    for text in written:
+        match = matched(text)
+        if match is None or not _is_body(match["body"]):
+            return None
+        found.append(match)
+    bodies = [match["body"] for match in found]
     if not all(map(cells.is_number, typed)):
         return None
-    units = {(m["before"] or "", m["after"] or "") for m in found if m}
+    units = {(m["before"] or "", m["after"] or "") for m in found}
     if len(units) > 1:
         return None
     hours = [text for text in texts if _CLOCK.matches(text)]
