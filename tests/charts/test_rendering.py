@@ -1,5 +1,6 @@
 """One drawing is both: SVG inside a page, and pixels in TensorBoard."""
 
+import html
 import re
 
 import numpy as np
@@ -52,6 +53,12 @@ def test_an_svg_has_words_and_ids_of_its_own(name):
     # A dark page has an ink and a paper of its own.
     assert "currentColor" in first
     assert not {drawings.INK, drawings.FAINT} & set(re.findall("#.{6}", first))
+
+
+def test_words_stay_as_they_are():
+    name = 'a id="7" href="#x" url(#y)'
+    svg = rendering.svg_of(drawings.bars("seconds", {name: 2.0}))
+    assert name in html.unescape(svg)
 
 
 @pytest.mark.parametrize("name", DRAWN)

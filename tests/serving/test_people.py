@@ -14,7 +14,7 @@ from trainer.config import DataConfig
 from trainer.process.exits import UserError
 from trainer.serving import column_graphs
 from trainer.sources.category_column import CategoryColumn
-from trainer.sources.encoding import table_blocks
+from trainer.sources.encoding import file_blocks
 from trainer.sources.opening import open_table
 
 # What a refusal of a column that may be read in two ways says.
@@ -44,7 +44,7 @@ def test_no_cell_of_a_persons_table_is_a_category_of_its_own(written):
         for name, kind in written.kinds.items():
             assert kind == "text" or name not in left_out, left_out
         x = dataset.splits["train"].x
-        (again,) = table_blocks(path, encoding, len(x))
+        (again,) = file_blocks(open_table(path), encoding, len(x))
         assert again.tobytes() == x.tobytes()
         (block,) = open_table(path).blocks(len(x))
         cells = [block.columns[c.name] for c in encoding.columns]

@@ -27,8 +27,9 @@ from trainer.process.exits import UserError
 from trainer.sources import column_gatherers
 from trainer.sources import csv_file
 from trainer.sources import Encoding
-from trainer.sources.encoding import table_blocks
+from trainer.sources.encoding import file_blocks
 from trainer.sources.number_column import NumberColumn
+from trainer.sources.opening import open_table
 
 
 def load(data_dir, encoding=None, **changes):
@@ -370,7 +371,9 @@ def test_an_encoding_encodes_new_rows_as_the_training_did(tmp_path):
     encoding = Encoding.from_json(json.loads(kept))
     assert encoding == dataset.encoding
     for block_rows in (1, 4, 15, 100):
-        blocks = list(table_blocks(tmp_path / "data.csv", encoding, block_rows))
+        blocks = list(
+            file_blocks(open_table(tmp_path / "data.csv"), encoding, block_rows)
+        )
         assert {len(block) for block in blocks[:-1]} <= {block_rows}
         np.testing.assert_array_equal(
             np.concatenate(blocks), dataset.splits["train"].x
@@ -452,7 +455,9 @@ def test_rows_for_an_encoding_are_refused_by_line_and_column(tmp_path):
         ("size,colour\n1e99,red\n", "line 2, column 'size' has '1e99'"),
     ):
         path = write(tmp_path, text, "new.csv")
-        assert words in refusal(list, table_blocks(path, encoding, 10))
+        assert words in refusal(
+            list, file_blocks(open_table(path), encoding, 10)
+        )
     assert "row 1, column 'size'" in refusal(
         encoding.encode, {"size": ["1", "x"], "colour": ["", ""]}
     )
@@ -520,7 +525,7 @@ def test_hostile_files_are_read_or_refused(tmp_path_factory, content, with_run):
             "c0,c1,y\n1,a,0\n2,b,1\n3,b,1\n4,a,0\n",
         ).encoding
         try:
-            for block in table_blocks(path, encoding, 3):
+            for block in file_blocks(open_table(path), encoding, 3):
                 assert np.isfinite(block).all()
         except UserError as error:
             assert "\n" not in str(error)

@@ -65,6 +65,11 @@ def test_numbers_that_rise_are_names_and_it_is_said(tmp_path, line, is_noted):
     assert [n[:6] for n in file.notes] == ["line 1"] * is_noted
 
 
+def test_what_is_no_number_but_to_python_is_a_name(tmp_path):
+    path = write(tmp_path, "inf,nan,y\n1,2,0\n3,4,1\n")
+    assert open_table(path).names == ("inf", "nan", "y")
+
+
 @pytest.mark.parametrize(
     "line", ["0.2,1.4,3.5,5.1,setosa", "0.5,1,y", "1,2,inf,y", "1,nan,y"]
 )

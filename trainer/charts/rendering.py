@@ -27,6 +27,8 @@ POINTS_PER_INCH = 72  # of what is drawn to no scale
 # A dark page has a light ink.
 PAGE_COLOURS = {INK: "currentColor", FAINT: "var(--faint)"}
 _numbers = iter(range(10**9))
+_TAG = re.compile(r"<[^<>]+>")
+_OWN_ID = re.compile(r'\bid="|url\(#|href="#')
 
 
 # Families that have Chinese, Japanese and Korean, on Linux, macOS and Windows.
@@ -79,9 +81,7 @@ def svg_of(drawing: Drawing) -> str:
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
     mark = f"c{next(_numbers)}-"
-    svg = re.sub(r'\bid="', f'id="{mark}', svg)
-    svg = re.sub(r"url\(#", f"url(#{mark}", svg)
-    svg = re.sub(r'href="#', f'href="#{mark}', svg)
+    svg = _TAG.sub(lambda tag: _OWN_ID.sub(rf"\g<0>{mark}", tag[0]), svg)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)

@@ -13,7 +13,7 @@ from trainer.problem import baselines
 from trainer.problem.problem import Problem
 from trainer.sources import Dataset
 from trainer.sources import Split
-from trainer.sources.checks import LARGEST
+from trainer.sources.cells import LARGEST
 from trainer.sources.dataset import evenly_spaced
 
 # Of what all columns gain on guessing, a suspect gains this share alone.

@@ -5,12 +5,12 @@ import math
 import numpy as np
 
 from trainer.process.exits import UserError
+from trainer.sources.cells import LARGEST
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import evenly_spaced
 from trainer.sources.dataset import Rows
 from trainer.sources.dataset import Split
 
-LARGEST = float(np.finfo(np.float32).max)
 BLOCK_BYTES = 16 * 2**20
 # A cold disk gives this much in a few seconds.
 SCAN_BYTES = 2**30

@@ -8,7 +8,6 @@ import dataclasses
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from trainer.sources.category_column import CategoryColumn
 from trainer.sources.column import Column
 from trainer.sources.number_column import NumberColumn
 from trainer.sources.number_style import NumberStyle
-from trainer.sources.opening import open_table
 from trainer.sources.readings import EARLIER_TEXTS
 from trainer.sources.readings import PLAIN
 from trainer.sources.readings import Reading
@@ -238,26 +236,19 @@ def _refusal(
     )
 
 
-def table_blocks(
-    path: Path, encoding: Encoding, block_rows: int
+def file_blocks(
+    file: TableFile, encoding: Encoding, block_rows: int
 ) -> Iterator[np.ndarray]:
     """Yields a table's rows, float32 [block_rows or fewer, features].
 
     Args:
-      path: of a file with a header, of any size.
+      file: of any size, whose header was read.
       encoding: of the run.
       block_rows: rows of a block.
 
     Raises:
       UserError: a row cannot be taken, after the blocks before.
     """
-    return file_blocks(open_table(path), encoding, block_rows)
-
-
-def file_blocks(
-    file: TableFile, encoding: Encoding, block_rows: int
-) -> Iterator[np.ndarray]:
-    """Yields as `table_blocks`, of a table whose header was read."""
     where, held = str(file.path), list[np.ndarray]()
     for block in file.blocks():
         held.append(

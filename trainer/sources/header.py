@@ -4,6 +4,7 @@ import collections
 import contextlib
 import functools
 import itertools
+import math
 import re
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -188,6 +189,8 @@ def _of_numbers(path: Path, names: Sequence[str]) -> list[str]:
     for name in names:
         with contextlib.suppress(ValueError):
             numbers.append(float(name))
+    if not any(map(math.isfinite, numbers)):
+        return []  # "inf" and "nan" alone may be names
     pairs = list(itertools.pairwise(numbers))
     by_one = all(b == a + 1 for a, b in pairs)
     are_years = all(1900 <= number < 2100 for number in numbers)

@@ -22,7 +22,6 @@ from trainer.sources.table_column import TableColumn
 
 # Most bytes of all splits' features: they are held in memory.
 MAX_BYTES = 8 * 2**30
-EXACT_WHOLE = 2**53
 
 
 @dataclasses.dataclass(frozen=True)
@@ -363,6 +362,6 @@ def _labels(
         return labels, tuple(names)
     values = [column.values for column in found]
     whole = all(c.is_whole for c in found) and all(
-        np.abs(v).max() < EXACT_WHOLE for v in values
+        np.abs(v).max() < cells.EXACT_WHOLE for v in values
     )
     return [v.astype(np.int64) if whole else v for v in values], ()
