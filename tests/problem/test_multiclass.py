@@ -1,5 +1,8 @@
 """One class of several: labels, and figures that are scikit-learn's."""
 
+import dataclasses
+import tracemalloc
+
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -14,6 +17,7 @@ from trainer import sources
 from trainer.config import Config
 from trainer.model import network as networks
 from trainer.problem import problems
+from trainer.problem.problem import Problem
 from trainer.problem.problems import settle
 from trainer.steps.evaluation import Evaluator
 
@@ -57,6 +61,43 @@ def test_a_name_without_a_training_row_is_no_class():
     )
     assert (settled.outputs, settled.class_names) == (2, ("a", "c"))
     assert data.splits["train"].y.tolist() == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"label_encoding": "integer"},
+        {"label_encoding": "one_hot", "label_smoothing": 0.2},
+        {"loss": "focal"},
+    ],
+)
+@pytest.mark.parametrize("class_weight", [None, "0=3,1=0.5,2=1"])
+def test_a_guess_has_the_mean_loss_of_its_rows(fields, class_weight):
+    config = Config(problem="multiclass", **fields)
+    config.data.class_weight = class_weight
+    y = np.array([0, 1, 1, 2, 1, 0])
+    counts = np.array([1, 0, 2, 1, 1, 1])
+    problem, dataset = settle(config, dataset_of(y))
+    train = dataclasses.replace(dataset.splits["train"], weights=counts)
+    assert problem.guess_loss(train) == pytest.approx(
+        Problem.guess_loss(problem, train), rel=1e-5
+    )
+
+
+def test_many_classes_take_no_matrix_of_them():
+    y = np.arange(50_000)
+    problem, dataset = settle(Config(problem="multiclass"), dataset_of(y))
+    tracemalloc.start()
+    try:
+        loss = problem.guess_loss(dataset.splits["train"])
+        rows = problem.as_outputs(y[:12])
+        _, most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert loss == pytest.approx(np.log(10_000), rel=1e-5)
+    assert rows.shape == (12, 50_000)
+    assert rows.argmax(axis=1).tolist() == list(range(12))
+    assert most_bytes < 2**25
 
 
 def log_loss(y, p):

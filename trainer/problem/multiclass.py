@@ -12,8 +12,12 @@ from trainer.config import Config
 from trainer.problem.classes import Classes
 from trainer.problem.decisions import logs
 from trainer.problem.marks import smoothing_of
+from trainer.problem.problem import MOST_GUESSED_ROWS
 from trainer.problem.problem import Problem
 from trainer.sources import Dataset
+from trainer.sources import Split
+from trainer.sources.dataset import evenly_spaced
+from trainer.sources.splits import of_examples
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -116,10 +120,34 @@ class Multiclass(Classes):
         return sums
 
     def as_outputs(self, y: np.ndarray) -> np.ndarray:
-        return np.eye(self.outputs)[y]
+        rows = np.zeros((len(y), self.outputs))
+        rows[np.arange(len(y)), y] = 1
+        return rows
 
     def guess(self, y: np.ndarray) -> np.ndarray:
         return np.bincount(y, minlength=self.outputs) / len(y)
+
+    def guess_loss(self, train: Split) -> float:
+        import tensorflow as tf
+
+        taken = evenly_spaced(train.examples, MOST_GUESSED_ROWS)
+        some, weights = train.labels()[taken], np.ones(len(taken))
+        if train.weights is not None:
+            weights = of_examples(train, train.relative_weights())[taken]
+        weights = weights * self.row_weights(some)
+        if not weights.any():
+            return 0.0
+        # The loss is linear in one-hot rows: that of their mean is its mean.
+        sums = np.bincount(some, weights, self.outputs)
+        mean = tf.constant(np.float32(sums[None] / sums.sum()))
+        plain = dataclasses.replace(
+            self,
+            loss=self.loss.removeprefix("sparse_"),
+            one_hot=True,
+            class_weights=(),
+        )
+        loss = float(plain.row_losses(mean, mean)[0])
+        return loss * float(sums.sum()) / len(some)
 
     def row_sums(self, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
         right = (self.decide(outputs) == truth).astype(np.float64)[:, None]
