@@ -167,6 +167,49 @@ def test_what_pyarrow_cannot_read_is_one_line(tmp_path):
         assert "cannot be read" in refusal(load, path)
 
 
+NO_TEXTS = pa.Array.from_buffers(
+    pa.string(), 6, pa.array([b"caf\xe9"] * 6).buffers()
+)
+BEYOND = {
+    "text": (NO_TEXTS, "bytes that are no UTF-8"),
+    "category": (NO_TEXTS.dictionary_encode(), "bytes that are no UTF-8"),
+    "year 10000": (
+        pa.array([253402300800] * 6, pa.timestamp("s")),
+        "a time outside the years 1 to 9999",
+    ),
+    "year 0": (
+        pa.array([-62135596801] * 6, pa.timestamp("s", "Europe/Berlin")),
+        "a time outside the years 1 to 9999",
+    ),
+    "date": (
+        pa.array([10**7] * 6, pa.int32()).cast(pa.date32()),
+        "a time outside the years 1 to 9999",
+    ),
+    "duration": (
+        pa.array([2**62] * 6, pa.duration("s")),
+        "a duration of more than 999999999 days",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BEYOND)
+@pytest.mark.parametrize("name", ["t.parquet", "t.arrow"])
+def test_a_value_that_python_cannot_hold_is_one_line(tmp_path, kind, name):
+    column, words = BEYOND[kind]
+    table = pa.table({"a": column, "y": [0, 1] * 3})
+    WRITERS[name](table, tmp_path / name)
+    line = refusal(load, tmp_path / name)
+    assert f"{name}: column 'a' holds" in line
+    assert words in line
+
+
+def test_a_name_that_is_no_text_is_one_line(tmp_path):
+    schema = pa.schema([pa.field(b"caf\xe9", pa.int64())])
+    table = pa.table([pa.array([1, 2])], schema=schema)
+    parquet.write_table(table, tmp_path / "t.parquet")
+    assert "t.parquet cannot be read" in refusal(load, tmp_path)
+
+
 def test_a_package_that_is_missing_is_named_with_its_command(
     tmp_path, monkeypatch
 ):

@@ -144,6 +144,13 @@ def texts(folder):
     parquet.write_table(table, folder / "train-0.parquet")
 
 
+def no_texts(folder):
+    buffers = pa.array([b"caf\xe9"] * 2).buffers()
+    y = pa.Array.from_buffers(pa.string(), 2, buffers)
+    table = pa.table({"y": y, "x": lists(X[:2])})
+    parquet.write_table(table, folder / "train-0.parquet")
+
+
 def torn(folder):
     (folder / "train-9.parquet").write_bytes(b"PAR1")
 
@@ -165,6 +172,7 @@ def empty(folder):
         (another_column, "has the columns y, x, z; shards must have x"),
         (ragged, "x has lists of 1 and of 2 numbers"),
         (gaps, "y has rows without a value"),
+        (no_texts, "train-0.parquet: y holds bytes that are no UTF-8"),
         (texts, "x is of string; it must be numbers"),
         (torn, "train-9.parquet cannot be read"),
         (empty, "train-0.parquet has no rows"),

@@ -54,11 +54,21 @@ class ArrowFile(TableFile):
                 yield Block(
                     Places(range(first, first + len(batch)), "row"),
                     {
-                        name: _texts(batch, place, name in self.unfit)
+                        name: self._texts(batch, place, name)
                         for place, name in enumerate(columns)
                     },
                 )
                 first += len(batch)
+
+    def _texts(self, batch: Any, place: int, name: str) -> tuple[str, ...]:
+        """Returns a column's cells as a CSV file would hold them."""
+        if name in self.unfit:
+            return ("",) * len(batch)
+        column = batch.column(place)
+        if _is_category(column.type):
+            column = column.dictionary_decode()
+        found = values(f"{self.path}: column {name!r}", _whole_times(column))
+        return tuple(map(text_of, found))
 
 
 def open_parquet(path: Path) -> TableFile:
@@ -118,11 +128,33 @@ def told(path: Path) -> Iterator[None]:
         raise missing_package(str(path), "pyarrow", "arrow") from None
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"{path} cannot be read ({reason}); put a whole copy in its place"
         ) from None
+
+
+def values(where: str, column: Any) -> list[Any]:
+    """Returns a column's values as Python's own.
+
+    Args:
+      where: it stands, for people.
+      column: an array of pyarrow's.
+
+    Raises:
+      UserError: one is no text, or a time that Python cannot hold.
+    """
+    try:
+        return column.to_pylist()
+    except UnicodeDecodeError:
+        fault = "bytes that are no UTF-8; write its texts as UTF-8"
+    except OverflowError:
+        fault = (
+            "a time outside the years 1 to 9999, or a duration of more than"
+            " 999999999 days; correct it, or leave it empty"
+        )
+    raise UserError(f"{where} holds {fault}")
 
 
 def _parquet_batches(path: Path, rows: int) -> Iterator[Any]:
@@ -218,16 +250,6 @@ def _unfit(kind: Any) -> str | None:
     if any(is_such(kind) for is_such in fits):
         return None
     return f"holds {kind}, which is no number, text or time"
-
-
-def _texts(batch: Any, place: int, is_unfit: bool) -> tuple[str, ...]:
-    """Returns a column's cells as a CSV file would hold them."""
-    if is_unfit:
-        return ("",) * len(batch)
-    column = batch.column(place)
-    if _is_category(column.type):
-        column = column.dictionary_decode()
-    return tuple(map(text_of, _whole_times(column).to_pylist()))
 
 
 def _whole_times(column: Any) -> Any:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from trainer.process.exits import UserError
+from trainer.sources import arrow_file
 from trainer.sources.arrow_file import told
 from trainer.sources.dataset import Rows
 from trainer.sources.splits import SPLITS
@@ -167,7 +168,7 @@ def _read(opener: Opener, group: Group, column: str) -> np.ndarray:
         raise changed(group.shard) from None
     if column == "y" and str(values.type) in ("string", "large_string"):
         _check_whole(name, values)
-        return np.array(values.to_pylist(), str)
+        return np.array(arrow_file.values(name, values), str)
     array = _unpacked(name, values)
     is_truth = column == "x" and array.dtype == bool
     return array.view(np.uint8) if is_truth else array
