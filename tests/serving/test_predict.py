@@ -400,3 +400,13 @@ def test_a_row_of_three_counts_is_no_header(tmp_path):
     (tmp_path / "t.csv").write_text("0,1,2\n3,4,5\n")
     (rows,) = csv_numbers.blocks(tmp_path / "t.csv", 3, 10)
     assert rows.tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_an_empty_line_among_single_numbers_is_no_row(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("\nx\n1\n2\n\n")
+    (rows,) = csv_numbers.blocks(path, 1, 10)
+    assert rows.tolist() == [[1], [2]]
+    path.write_text("x\n1\n\n2\n")
+    with pytest.raises(UserError, match="line 3 is empty"):
+        list(csv_numbers.blocks(path, 1, 10))

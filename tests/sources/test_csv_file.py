@@ -56,3 +56,23 @@ def test_who_reads_no_further_closes_it(tmp_path):
     assert is_open(path)
     del blocks
     assert not is_open(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("x\n1\n\n3\n", {2: "1", 3: "", 4: "3"}),
+        ("x\r\n\r\n\r\n1\r\n\r\n\r\n", {2: "", 3: "", 4: "1"}),
+        ("x\n\n", {}),
+        ("x,y\n1,2\n\n3,4\n\n", {2: "1", 4: "3"}),
+    ],
+)
+def test_an_empty_line_between_rows_of_one_column_is_a_row(
+    tmp_path, text, rows
+):
+    path = tmp_path / "data.csv"
+    path.write_bytes(text.encode())
+    found = {}
+    for block in open_csv(path).blocks(2):
+        found |= zip(block.places.numbers, block.columns["x"], strict=True)
+    assert found == rows

@@ -22,7 +22,7 @@ def blocks(path: Path, columns: int, block_rows: int) -> Iterator[np.ndarray]:
     A first line without a single number is a header, and left out, and so is
     pandas' own of columns without names, 0, 1, 2 and so on. Columns are parted
     by the first of comma, semicolon, tab and bar that the first line has.
-    Empty lines are left out.
+    Empty lines are left out; one above a row of one column is refused.
 
     Args:
       path: of the file, as `text_file.lines` takes it.
@@ -33,6 +33,8 @@ def blocks(path: Path, columns: int, block_rows: int) -> Iterator[np.ndarray]:
       UserError: a line that is not as many numbers, after the blocks before.
     """
     lines = _lines(path)
+    if columns == 1:
+        lines = _without_gaps(path, lines)
     first = next(lines, None)
     if first is None:
         return
@@ -71,6 +73,21 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yields (number, line) of a file's lines that are not empty."""
     lines = text_file.lines(path, MAX_LINE_CHARACTERS)
     return (pair for pair in enumerate(lines, 1) if pair[1].strip())
+
+
+def _without_gaps(
+    path: Path, lines: Iterator[tuple[int, str]]
+) -> Iterator[tuple[int, str]]:
+    """Refuses an empty line above another: a row whose number is missing."""
+    after = 1
+    for number, line in lines:
+        if number > after > 1:
+            raise UserError(
+                f"{path}: line {after} is empty; each line must be 1 number,"
+                " as in the run's data; fill it in, or take it out"
+            )
+        after = number + 1
+        yield number, line
 
 
 def _is_number(field: str) -> bool:

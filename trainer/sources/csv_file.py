@@ -53,15 +53,31 @@ class CsvFile(TableFile):
         return f"parted by {self.delimiter!r}"
 
     def blocks(self, block_rows: int | None = None) -> Iterator[Block]:
-        """Yields as `TableFile.blocks`; leaves lines without a cell out."""
+        """Yields as `TableFile.blocks`; leaves lines without a cell out.
+
+        In a file of one column such a line above a row is a missing cell.
+        """
         size = block_rows or max(BLOCK_CELLS // len(self.cells), 1)
         with contextlib.closing(
             _records(self.path, self.delimiter, self.skipped_lines)
         ) as records:
             next(records, None)
-            rows = (record for record in records if record[1])
+            rows = self._rows(records)
             while block := list(itertools.islice(rows, size)):
                 yield self._named(block)
+
+    def _rows(
+        self, records: Iterator[tuple[int, list[str]]]
+    ) -> Iterator[tuple[int, list[str]]]:
+        """Yields the records that are rows."""
+        empty: list[tuple[int, list[str]]] = []
+        for line, cells in records:
+            if cells:
+                yield from empty
+                empty = []
+                yield line, cells
+            elif len(self.cells) == 1:
+                empty.append((line, [""]))
 
     def _ragged(self, line: int, count: int) -> UserError:
         """Returns the refusal of a line that is no row of the table."""
