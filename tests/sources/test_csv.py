@@ -240,6 +240,12 @@ def test_a_spread_that_is_narrow_at_first_is_that_of_all_rows(tmp_path, last):
     assert not any("is too small" in line for line in found.told)
 
 
+def test_a_column_that_is_ignored_may_hold_long_cells(tmp_path):
+    rows = f"1,{'x' * 200_000},a\n2,,b\n" * 5
+    found = load_text(tmp_path, "a,note,y\n" + rows, ignore=("note",))
+    assert found.encoding.features == ("a",)
+
+
 def test_a_column_that_turns_to_text_late_is_read_as_text(tmp_path):
     rows = [f"{i % 3},{i % 2}\n" for i in range(30_000)]
     rows[-1] = "4+,1\n"
@@ -269,7 +275,14 @@ REFUSALS = {
     "NULs": ("a,y\n1,\0\0\n2,0\n" * 20, ("line 2", "no UTF-8 text")),
     "an open quote": ('a,y\n"1,2\n3,4\n', ("cannot be read", "close each")),
     "a quote and more": ('a,y\n"1"2,3\n', ("line 2 cannot be read",)),
-    "a huge cell": ("a,y\n" + "x" * 200_000 + ",1\n", ("line 2", "limit")),
+    "a huge cell": (
+        "a,y\n" + "x" * 200_000 + ",1\nb,0\n" * 3,
+        ("up to 200000 characters", "read_as=a=text"),
+    ),
+    "a cell of huge lines": (
+        'a,y\n"' + ("x" * 2**20 + "\n") * 4 + '",1\n',
+        ("line 5 cannot be read", "field limit (4194304)", "shorten the cell"),
+    ),
     "a huge line": ("a,y\n" + "," * 2**22, ("line 2 has 4194304 characters",)),
     "infinity": (
         "a,y\n1,0\ninf,1\n",

@@ -247,6 +247,9 @@ def _records(
     path: Path, delimiter: str, skipped: int
 ) -> Generator[tuple[int, list[str]]]:
     """Yields (line, cells) of every record, the header first."""
+    # A cell may fill the longest line; a program may have allowed more.
+    limit = max(text_file.MAX_LINE_CHARACTERS, csv.field_size_limit())
+    csv.field_size_limit(limit)
     with contextlib.closing(text_file.lines(path)) as every:
         lines = itertools.islice(every, skipped, None)
         reader = csv.reader(
@@ -259,10 +262,12 @@ def _records(
             for cells in reader:
                 yield skipped + reader.line_num, cells
         except csv.Error as error:
+            remedy = "close each quote, and write a quote within quotes twice"
+            if "field limit" in str(error):
+                remedy = "close the cell's quote, or shorten the cell"
             raise UserError(
                 f"{path}: line {skipped + reader.line_num} cannot be read"
-                f" ({error}); close each quote, and write a quote within quotes"
-                " twice"
+                f" ({error}); {remedy}"
             ) from None
 
 
