@@ -1,5 +1,7 @@
 """The pictures of what led to mistakes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,10 +9,16 @@ from tests.problem.scored import dataset_of
 from trainer.config import Config
 from trainer.problem import mistakes
 from trainer.problem.problems import settle
+from trainer.sources import Split
 
 
 class Asked:
     """Says that a first pixel adds as much as is asked for, a second half."""
+
+    parameters = 0
+
+    def outputs(self, x):
+        raise NotImplementedError  # of tables alone
 
     def attributions(self, x, place):
         self.place = place.tolist()
@@ -61,3 +69,19 @@ def test_of_labels_the_one_that_is_farthest_off_is_explained():
     y = np.array([[0, 1, 0], [1, 0, 1]])
     place, _ = drawn(y, [[0.4, -0.9, 0.5]], "multilabel", (2, 2, 3))
     assert place == [1]
+
+
+@pytest.mark.parametrize(
+    ("shape", "drawn"), [((2, 2), (2, 2, 1)), ((4, 2, 2, 3), None)]
+)
+def test_rows_of_more_dimensions_than_a_picture_have_none(shape, drawn):
+    problem, dataset = settle(Config(problem="binary"), dataset_of([0, 1]))
+    y = dataset.splits["test"].y
+    images = Split(np.ones((2, *shape), np.float32), y)
+    dataset = dataclasses.replace(
+        dataset, kind="image", splits={"test": images}
+    )
+    outputs = np.array([[0.9], [0.2]], np.float32)
+    found = mistakes.look(problem, dataset, "test", outputs, Asked())
+    pictures = [row["picture"] for row in found["mistakes"]]
+    assert [p if p is None else p.shape for p in pictures] == [drawn] * 2

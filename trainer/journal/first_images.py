@@ -37,7 +37,7 @@ def first_images(dataset: Dataset) -> tuple[np.ndarray, list[str]] | None:
       data are no images that a PNG can hold.
     """
     train = dataset.splits["train"]
-    if dataset.kind != "image" or train.x.ndim < 3:
+    if dataset.kind != "image" or train.x.ndim not in (3, 4):
         return None
     rows = np.arange(min(IMAGES_SHOWN, train.examples))
     rows = rows if train.rows is None else np.sort(train.rows)[rows]

@@ -146,7 +146,7 @@ def _pictures(
     dataset: Dataset, split: str, order: np.ndarray
 ) -> dict[int, np.ndarray]:
     """Rows' images as `to_pixels` gives them; none where they are none."""
-    if dataset.kind != "image" or dataset.splits[split].x.ndim < 3:
+    if dataset.kind != "image" or dataset.splits[split].x.ndim not in (3, 4):
         return {}
     found = {}
     for place, row in enumerate(_rows(dataset, split, order)):
