@@ -33,6 +33,19 @@ LABELS = [
         arrays(y_train=np.array(["", "oak"] * 4), y_test=np.array(["oak"] * 8)),
     ),
     of_files(
+        "a label that is no value",
+        ("y_train[0] is 'nan', which stands for no value", "write one, or"),
+        arrays(
+            y_train=np.array([np.nan, "oak", "none", "elm"] * 2),
+            y_test=np.array(["oak"] * 8),
+        ),
+    ),
+    of_files(
+        "a single label without a row",
+        ("y_train has shape ()", "it must be [rows] or"),
+        arrays(y_train=np.array(True), y_test=Y == 1),
+    ),
+    of_files(
         "a class that was not trained",
         ("y_test[2] is '2'", "no training row has", "are 0, 1;"),
         arrays(y_test=np.arange(8) % 3),

@@ -4,6 +4,7 @@ import json
 import random
 import signal
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.plugin_event_accumulator import (
@@ -12,6 +13,7 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import (
 
 from tests import processes
 from trainer import task
+from trainer.train import preparation
 from trainer.workdir import checkpoints
 
 # Dropout, averaging, accumulation, a schedule and a selection: all that a
@@ -298,3 +300,24 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path, capsys):
     assert run(tmp_path / "run", *flags) == 3
     assert "not finite at step" in capsys.readouterr().out
     assert read(tmp_path / "run")["status"] == "diverged"
+
+
+@pytest.mark.slow
+def test_a_class_of_no_value_goes_on_in_an_earlier_versions_run(
+    tmp_path, monkeypatch
+):
+    y = np.array(["a", "nan", "b", "b"] * 10)
+    x = np.arange(80, dtype=np.float32).reshape(40, 2)
+    np.savez(tmp_path / "data.npz", x_train=x, y_train=y)
+
+    def train(steps):
+        flags = [f"--data_dir={tmp_path}", f"--workdir={tmp_path / 'run'}"]
+        flags += [f"--config.steps={steps}", "--config.log.report=false"]
+        return task.main(["--config=your_data", *flags])
+
+    with monkeypatch.context() as earlier:
+        earlier.setattr(preparation, "check_names", lambda dataset: None)
+        assert train(2) == 0
+    assert train(4) == 0
+    record = read(tmp_path / "run", "record.json")
+    assert record["data"]["problem"]["class_names"] == ["a", "b", "nan"]

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from trainer.process.exits import UserError
+from trainer.sources import cells
 from trainer.sources.cells import LARGEST
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import evenly_spaced
@@ -79,6 +80,27 @@ def _check_split(where: str, name: str, split: Split) -> None:
             f"{where}: x_{name} has {len(x)} rows and y_{name} has {len(y)};"
             " they must be equal, a label for each row; save them again"
         )
+
+
+def check_names(dataset: Dataset) -> None:
+    """Refuses classes whose name stands for no value, such as "nan".
+
+    Runs of earlier versions may have them, and go on.
+
+    Raises:
+      UserError: naming the first row of one.
+    """
+    for place, label in enumerate(dataset.class_names):
+        if label.casefold() not in cells.MISSING - {"none"}:
+            continue
+        for name, split in dataset.splits.items():
+            rows, *_ = np.nonzero(split.y == place)
+            if len(rows):
+                raise UserError(
+                    f"{dataset.name}: y_{name}[{rows[0]}] is {label!r}, which"
+                    " stands for no value; a label must be a name; write one,"
+                    " or leave the row out"
+                )
 
 
 def check_dtype(name: str, array: Rows) -> None:

@@ -165,7 +165,9 @@ def _check_truths(arrays: dict[str, np.ndarray]) -> None:
 def _names_of_truth(arrays: dict[str, np.ndarray]) -> tuple[str, ...]:
     """Returns the names of the classes where labels are true or false."""
     labels = [array for key, array in arrays.items() if key[0] == "y"]
-    are_true = all(y.dtype == bool and y[:1].size == 1 for y in labels)
+    are_true = all(
+        y.dtype == bool and y.ndim and y[:1].size == 1 for y in labels
+    )
     return ("False", "True") if are_true else ()
 
 

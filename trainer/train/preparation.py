@@ -16,6 +16,7 @@ from trainer.problem.problems import from_record
 from trainer.process.exits import UserError
 from trainer.process.facts import command as own_command
 from trainer.process.facts import process_age_secs
+from trainer.sources.checks import check_names
 from trainer.sources.given import Given
 from trainer.storage import staging
 from trainer.train import record
@@ -78,6 +79,7 @@ def prepare(
         cache_gib=data_cache_gib,
     )
     if earlier is None:
+        check_names(dataset)
         _check_scaled(config, dataset)
     fingerprint = sources.fingerprint(dataset)
     workdir.check_data(fingerprint)
