@@ -106,7 +106,8 @@ def is_rounded(text: str, value: float) -> bool:
     return (
         EXACT_WHOLE <= abs(value) < math.inf
         and are_whole([digits])
-        and int(digits) != int(value)
+        # Python refuses to read more than 4,300 digits, zeros before them too.
+        and int(digits.lstrip("+-0")) != int(abs(value))
     )
 
 
