@@ -99,11 +99,21 @@ def test_smoothing_spreads_a_share_of_each_mark():
         ("ballanced", "must be 'balanced' or such as 'no=1,yes=5'"),
         ("a=1", "'b' is not in both; the classes are a, b, c"),
         ("a=1,b=2,c=-3", "'c=-3' is none of 0 or more"),
+        ("a=1,b=2, a=9,c=3", "and 'a' has 2; leave one"),
     ],
 )
 def test_other_weights_are_refused(weight, words):
     with pytest.raises(UserError, match=words):
         settled("multiclass", CLASSES, weight, names=("a", "b", "c"))
+
+
+def test_a_run_that_took_the_last_of_two_weights_goes_on():
+    config = Config(problem="multiclass")
+    dataset = dataset_of(CLASSES, ("a", "b", "c"))
+    earlier, _ = settle(config, dataset)
+    config.data.class_weight = "a=1,b=2,a=9,c=3"
+    problem, _ = settle(config, dataset, earlier)
+    assert problem.class_weights == (9, 2, 3)
 
 
 @pytest.mark.parametrize(

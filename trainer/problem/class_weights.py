@@ -1,11 +1,32 @@
 """What a row of each class counts in the loss: `data.class_weight`."""
 
+import collections
+
 import numpy as np
 
 from trainer.process.exits import UserError
 
 BALANCED = "balanced"
 _FORM = "must be 'balanced' or such as 'no=1,yes=5', a weight for each class"
+
+
+def check_once(chosen: str | None) -> None:
+    """Refuses a class that is given two weights.
+
+    Runs of earlier versions took the last, and go on.
+
+    Raises:
+      UserError: naming it; or the field names no weights.
+    """
+    if chosen is None or chosen == BALANCED:
+        return
+    names = [_pair(chosen, part)[0] for part in chosen.split(",")]
+    name, count = collections.Counter(names).most_common(1)[0]
+    if count > 1:
+        raise UserError(
+            f"config.data.class_weight={chosen!r} {_FORM}, and {name!r} has"
+            f" {count}; leave one"
+        )
 
 
 def settle(

@@ -45,6 +45,7 @@ class Classes(Problem):
         if earlier is not None:
             names, unknown = earlier.labels, "the run does not know"
         else:
+            class_weights.check_once(config.data.class_weight)
             names, unknown = cls.classes_of(dataset), "no training row has"
             names = cls.in_order(names, config.data.positive_class)
         dataset = class_numbers.numbered(dataset, names, unknown)
