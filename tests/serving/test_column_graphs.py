@@ -59,6 +59,7 @@ CELLS = {
     "ctime": lambda: moment().ctime(),
     "mornings": lambda: f"{DRAW.randrange(1, 13)} AM",
     "clock": lambda: moment().strftime("%I:%M:%S%p").lower(),
+    "an old offset": lambda: moment().isoformat() + "-00:44:30",
 }
 
 

@@ -110,6 +110,20 @@ def test_a_value_becomes_the_cell_that_csv_would_hold(tmp_path, kind):
     assert block.columns["a"] == cells
 
 
+def test_zoned_times_before_offsets_were_whole_minutes_are_times(tmp_path):
+    days = np.arange(-2_700_000_000, 1_700_000_000, 17 * 86400)
+    for zone in ("Europe/Berlin", "UTC"):
+        times = pa.array(days, pa.timestamp("s", zone))
+        table = pa.table({"t": times, "y": np.arange(len(days)) % 2})
+        parquet.write_table(table, tmp_path / f"{zone[-3:]}.parquet")
+    berlin, utc = (load(tmp_path / f"{z}.parquet") for z in ("lin", "UTC"))
+    assert "t year" in berlin.encoding.features
+    for split in utc.splits:
+        np.testing.assert_array_equal(
+            berlin.splits[split].x, utc.splits[split].x
+        )
+
+
 def test_a_category_of_numbers_is_a_category(tmp_path):
     codes = pa.array(["10", "20"] * 10).dictionary_encode()
     parquet.write_table(

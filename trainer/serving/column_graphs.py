@@ -238,9 +238,9 @@ def _instants(
     part["micro"] = number(
         tf.strings.substr(digits, 0, time_form.MICRO_DIGITS), 0
     )
-    zone = 60 * part.pop("zone_hour") + part.pop("zone_minute")
+    zone = calendar_arithmetic.zone_seconds(part)
     sign = written("zone_sign")
-    part["zone_minutes"] = tf.where((sign == "") | (sign == "+"), zone, -zone)
+    part["zone_seconds"] = tf.where((sign == "") | (sign == "+"), zone, -zone)
     return calendar_arithmetic.instant_of(part)
 
 

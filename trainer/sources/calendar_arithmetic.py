@@ -44,12 +44,18 @@ def weekday_of(days: Any) -> Any:
     return (days + 3) % 7
 
 
+def zone_seconds(part: Mapping[str, Any]) -> Any:
+    """Returns the seconds of "zone_hour", "zone_minute" and "zone_second"."""
+    minutes = 60 * part["zone_hour"] + part["zone_minute"]
+    return 60 * minutes + part["zone_second"]
+
+
 def instant_of(part: Mapping[str, Any]) -> Any:
     """Returns microseconds of the numbers that a time is written in.
 
     Args:
       part: "year", "month", "day", "week", "weekday", "ordinal", "hour",
-        "minute", "second", "micro", "zone_minutes"; and 0 or 1: "is_short" of
+        "minute", "second", "micro", "zone_seconds"; and 0 or 1: "is_short" of
         a year of two digits, which are 1969 to 2068 as in POSIX, "is_week" and
         "is_ordinal" of such dates, "is_half" where hours run to 12, "is_pm".
     """
@@ -69,8 +75,8 @@ def instant_of(part: Mapping[str, Any]) -> Any:
     return (
         days * DAY_US
         + hour * HOUR_US
-        + (part["minute"] - part["zone_minutes"]) * MINUTE_US
-        + part["second"] * SECOND_US
+        + part["minute"] * MINUTE_US
+        + (part["second"] - part["zone_seconds"]) * SECOND_US
         + part["micro"]
     )
 

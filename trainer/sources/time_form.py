@@ -54,7 +54,8 @@ _SECONDS = "(?::?(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]+))?)?"
 _HALF = f"(?:{BLANK}*(?P<half>(?i:[ap])\\.?(?i:m)\\.?))?"
 _ZONE = (
     f"(?:{BLANK}*(?:[zZ]|UTC|GMT))?(?:{BLANK}*(?P<zone_sign>[+{MINUS}])"
-    "(?P<zone_hour>[0-9]{1,2})(?::?(?P<zone_minute>[0-9]{2}))?)?"
+    "(?P<zone_hour>[0-9]{1,2})(?::?(?P<zone_minute>[0-9]{2})"
+    "(?::(?P<zone_second>[0-9]{2}))?)?)?"
     "(?:\\[[A-Za-z_/]+\\])?"
 )
 _CLOCK = (
@@ -114,7 +115,7 @@ _SHOWN = {
 DEFAULTS = {"year": 1970, "month": 1, "day": 1, "week": 1, "weekday": 1}
 NUMBERS = (
     *("year", "month", "day", "week", "weekday", "ordinal", "hour", "minute"),
-    *("second", "zone_hour", "zone_minute"),
+    *("second", "zone_hour", "zone_minute", "zone_second"),
 )
 MICRO_DIGITS = 6
 
@@ -210,9 +211,9 @@ class TimeForm:
         part["is_ordinal"] = int("ordinal" in found)
         digits = (found.get("fraction") or "")[:MICRO_DIGITS]
         part["micro"] = int(digits.ljust(MICRO_DIGITS, "0"))
-        zone = 60 * part.pop("zone_hour") + part.pop("zone_minute")
+        zone = calendar_arithmetic.zone_seconds(part)
         ahead = (found.get("zone_sign") or "+") == "+"
-        part["zone_minutes"] = zone if ahead else -zone
+        part["zone_seconds"] = zone if ahead else -zone
         _check(part)
         return part
 
@@ -232,7 +233,7 @@ def _check(part: Mapping[str, int]) -> None:
         "hour": (part["is_half"], 12 if part["is_half"] else 24),
         "minute": (0, 59),
         "second": (0, 60),
-        "zone_minutes": (-24 * 60, 24 * 60),
+        "zone_seconds": (-24 * 3600, 24 * 3600),
         "year": (1 - part["is_short"], 9999),
     }
     for name, (least, most) in bounds.items():
@@ -245,3 +246,5 @@ def _check(part: Mapping[str, int]) -> None:
     if part["is_ordinal"] and part["ordinal"] > 365 + calendar.isleap(year):
         raise ValueError("ordinal")
     datetime.date(year, part["month"], part["day"])
+    if part["is_week"]:
+        datetime.date.fromisocalendar(year, part["week"], part["weekday"])
