@@ -479,7 +479,7 @@ def test_rows_for_an_encoding_are_refused_by_line_and_column(tmp_path):
 def test_each_line_of_a_single_column_is_a_row_to_predict(tmp_path):
     encoding = load_text(tmp_path, "a,y\n" + "1,b\n2,c\n,b\n9,c\n" * 5).encoding
     path = write(tmp_path, "a\n1\n\n9\n\n", "new.csv")
-    (rows,) = table_blocks(path, encoding, 10)
+    (rows,) = file_blocks(open_table(path), encoding, 10)
     assert rows[:, 0].tolist() == [1, encoding.columns[0].fill, 9]
     assert rows[:, 1].tolist() == [0, 1, 0]
 

@@ -12,12 +12,8 @@ from trainer.config import Config
 from trainer.problem.classes import Classes
 from trainer.problem.decisions import logs
 from trainer.problem.marks import smoothing_of
-from trainer.problem.problem import MOST_GUESSED_ROWS
 from trainer.problem.problem import Problem
 from trainer.sources import Dataset
-from trainer.sources import Split
-from trainer.sources.dataset import evenly_spaced
-from trainer.sources.splits import of_examples
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -127,16 +123,11 @@ class Multiclass(Classes):
     def guess(self, y: np.ndarray) -> np.ndarray:
         return np.bincount(y, minlength=self.outputs) / len(y)
 
-    def guess_loss(self, train: Split) -> float:
+    def _loss_of_guess(
+        self, some: np.ndarray, counts: np.ndarray, weights: np.ndarray
+    ) -> float:
         import tensorflow as tf
 
-        taken = evenly_spaced(train.examples, MOST_GUESSED_ROWS)
-        some, weights = train.labels()[taken], np.ones(len(taken))
-        if train.weights is not None:
-            weights = of_examples(train, train.relative_weights())[taken]
-        weights = weights * self.row_weights(some)
-        if not weights.any():
-            return 0.0
         # The loss is linear in one-hot rows: that of their mean is its mean.
         sums = np.bincount(some, weights, self.outputs)
         mean = tf.constant(np.float32(sums[None] / sums.sum()))
@@ -153,7 +144,7 @@ class Multiclass(Classes):
         right = (self.decide(outputs) == truth).astype(np.float64)[:, None]
         if "balanced_accuracy" not in self.metrics:
             return right
-        rows = np.eye(self.outputs)[truth]
+        rows = self.as_outputs(truth)
         return np.concatenate([right, rows * right, rows], axis=1)
 
     def metrics_of(

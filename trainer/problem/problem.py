@@ -351,8 +351,6 @@ class Problem:
         Args:
           train: whose rows are guessed, up to 10,000 of them.
         """
-        import tensorflow as tf
-
         taken = evenly_spaced(train.examples, MOST_GUESSED_ROWS)
         some, counts = train.labels()[taken], np.ones(len(taken))
         if train.weights is not None:
@@ -360,6 +358,20 @@ class Problem:
         weights = self.row_weights(some) * counts
         if not weights.any():
             return 0.0
+        return self._loss_of_guess(some, counts, weights)
+
+    def _loss_of_guess(
+        self, some: np.ndarray, counts: np.ndarray, weights: np.ndarray
+    ) -> float:
+        """Returns the mean training loss of `guess` on some rows.
+
+        Args:
+          some: their labels.
+          counts: float64 [rows], what each counts in the loss.
+          weights: the same, times the weight of its class.
+        """
+        import tensorflow as tf
+
         mean = weights @ self.as_outputs(some) / weights.sum()
         outputs = np.float32(self.in_loss_units(mean))
         targets = self.targets(tf.constant(some))
