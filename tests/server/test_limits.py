@@ -1,18 +1,27 @@
 """What a request may ask for, and what one that asks for more is told."""
 
 import asyncio
+import bz2
+import gzip
+import lzma
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import zstandard
 
 from tests import asking
 from trainer.server import bodies
+from trainer.server import handed_in
 from trainer.server.settings import Limits
 from trainer.server.settings import Settings
 
 PREDICT = "/v1/models/digits:predict"
 ROW = np.zeros((8, 8), int).tolist()
+TABLE = b"size,colour\n1.5,red\n"
+AS_CSV = "/v1/models/flowers:predict", TABLE, {"content-type": "text/csv"}
 
 
 def serving(place, **limits):
@@ -84,6 +93,35 @@ def test_a_body_that_is_packed_is_told_so(server):
         assert told.status == status
     told = server.ask(path, b"\x1f\x8b", {"content-encoding": "gzip"})
     assert "packed (gzip); send it as it is" in told.error
+
+
+@pytest.mark.parametrize("pack", [gzip, bz2, lzma, zstandard])
+def test_a_table_that_is_packed_is_told_so(server, pack):
+    path, table, headers = AS_CSV
+    assert server.ask(path, table, headers).status == 200
+    told = server.ask(path, pack.compress(table), headers)
+    assert (told.status, told.error) == (
+        415,
+        "the body is packed; send it as it is",
+    )
+
+
+def test_others_are_heard_while_a_short_table_is_read(server, monkeypatch):
+    is_asked, may_go_on = threading.Event(), threading.Event()
+    read = handed_in.csv_rows
+
+    def slow(*given):
+        is_asked.set()
+        assert may_go_on.wait(10)
+        return read(*given)
+
+    monkeypatch.setattr(handed_in, "csv_rows", slow)
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(server.ask, *AS_CSV)
+        assert is_asked.wait(60)
+        assert server.ask("/v2/health/live").status == 200
+        may_go_on.set()
+        assert answer.result().status == 200
 
 
 def test_too_many_rows_are_told(exported):

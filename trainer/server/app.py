@@ -38,7 +38,8 @@ from trainer.server.settings import Limits
 from trainer.server.settings import Settings
 from trainer.serving.rows import check_outputs
 
-# A body that is longer is read in a thread, so that others are heard.
+# A body that is longer, or a table, is read in a thread, so that others are
+# heard.
 SHORT_BYTES = 2**16
 # An answer of more rows is written in a thread, too.
 FEW_ROWS = 256
@@ -153,7 +154,7 @@ class Api:
                     body = await held.receive(request)
                     has_body = True
                     asked = await _here_or_aside(
-                        len(body) <= SHORT_BYTES,
+                        len(body) <= SHORT_BYTES and reader is not _of_csv,
                         lambda: reader(model, body, limits.request_rows),
                     )
                     outputs = await model.batcher.outputs_of(asked.rows)

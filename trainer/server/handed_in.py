@@ -12,9 +12,11 @@ import numpy as np
 
 from trainer.finished.trained_run import Layout
 from trainer.process.exits import UserError
+from trainer.server.refusals import RefusedError
 from trainer.serving import handed_rows
 from trainer.serving import rows
 from trainer.serving.rows import Rows
+from trainer.sources import text_file
 
 # How TensorFlow Serving's JSON holds bytes, and what its signatures of
 # `strata export` call their tensors.
@@ -74,7 +76,10 @@ def csv_rows(body: bytes, layout: Layout, most_rows: int) -> np.ndarray:
 
     Raises:
       UserError: it is no such table, or has too many rows.
+      RefusedError: it is packed, and may hold more than any body.
     """
+    if text_file.is_packed(body):
+        raise RefusedError(415, "the body is packed; send it as it is")
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "body.csv"
         path.write_bytes(body)

@@ -71,6 +71,11 @@ def lines(
                 yield line
 
 
+def is_packed(begin: bytes) -> bool:
+    """Whether what begins so is packed."""
+    return begin.startswith(tuple(_PACKED))
+
+
 def first_bytes(path: Path, count: int) -> bytes:
     """Returns how a file begins, as it is.
 
