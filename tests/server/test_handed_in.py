@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from trainer.finished.trained_run import Layout
+from trainer.process.exits import UserError
 from trainer.server import handed_in
+from trainer.server import tensors
 from trainer.sources import Encoding
 from trainer.sources.number_column import NumberColumn
 from trainer.sources.number_style import NumberStyle
@@ -45,3 +47,34 @@ def test_a_column_may_be_called_as_a_tensor_is():
         (1,), np.dtype(np.float32), Encoding(columns[:1], "y", False)
     )
     assert read([{"cells": "3"}], alone) == [[3]]
+
+
+# As NumPy's own texts they would take more than 64 bits can name.
+LONG_AMONG_SHORT = ["x" * 2**24, *[""] * 2**21]
+IMAGES = Layout((2,), np.dtype(np.float32), None)
+
+
+@pytest.mark.parametrize(
+    ("layout", "value"),
+    [
+        (IMAGES, [LONG_AMONG_SHORT]),
+        (IMAGES, [[[0, 1]], [LONG_AMONG_SHORT]]),
+        (IMAGES, LONG_AMONG_SHORT),
+        (LAYOUT, LONG_AMONG_SHORT),
+    ],
+)
+def test_a_long_text_among_many_takes_no_memory(layout, value):
+    with pytest.raises(UserError, match="has a text where a row or a number"):
+        handed_in.stored_rows("instances", value, layout, 2**22)
+
+
+def test_a_long_text_in_a_tensor_takes_no_memory():
+    value = {"name": "x", "shape": [1], "datatype": "FP32"}
+    with pytest.raises(UserError, match="'data' that are no numbers"):
+        tensors.Reader(b"").read(value | {"data": [LONG_AMONG_SHORT]})
+
+
+@pytest.mark.parametrize("number", [1, 0.5, True, 2**40])
+def test_numbers_are_no_texts(number):
+    assert not handed_in.has_text([[number, 0.5], [1, number]])
+    assert handed_in.has_text([[number, 0.5], [1, "a"]])

@@ -41,6 +41,27 @@ def parsed(body: bytes) -> Any:
         ) from None
 
 
+def has_text(value: Any) -> bool:
+    """Whether lists of JSON hold a text, which no array of numbers does.
+
+    NumPy would make room for the longest text in each place, and so for more
+    than there is where one is long and many are short.
+    """
+    left = [value]
+    while left:
+        part = left.pop()
+        if isinstance(part, str):
+            return True
+        if isinstance(part, list):
+            try:
+                sum(
+                    part
+                )  # of numbers alone, and far sooner than a look at each
+            except (TypeError, OverflowError):
+                left += part
+    return False
+
+
 def stored_rows(
     name: str, value: Any, layout: Layout, most_rows: int
 ) -> np.ndarray:
@@ -62,6 +83,15 @@ def stored_rows(
         check_count(name, len(named), most_rows)
         if not named:
             raise UserError(f"{name} has no rows; it must have 1 or more")
+        # A row of a table may be texts, but not a text.
+        if (
+            has_text(named)
+            if layout.encoding is None
+            else any(isinstance(row, str) for row in named)
+        ):
+            raise UserError(
+                f"{name} has a text where a row or a number should be"
+            )
     plain = _without_bytes(name, named, layout)
     if layout.encoding is None and isinstance(plain, Mapping):
         raise UserError(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from trainer.process.exits import UserError
+from trainer.server.handed_in import has_text
 from trainer.serving.output import digits
 
 BYTES = "BYTES"
@@ -129,6 +130,8 @@ def _of_json(
         raise UserError(f"{shown} has no 'data'; it must be a list")
     if datatype == BYTES:
         return _texts(shown, _flat(data), shape)
+    if has_text(data):
+        raise UserError(f"{shown} has 'data' that are no numbers")
     try:
         array = np.asarray(data)
     except ValueError as error:
