@@ -10,6 +10,7 @@ from tests.runs import held_out_rows
 from tests.runs import OF_VALUES
 from tests.runs import TRAINED
 from trainer import load
+from trainer.server import handed_in
 from trainer.server.app import BATCH_HEADER
 
 PREDICT = "/v1/models/multiclass:predict"
@@ -127,6 +128,23 @@ def test_classes_are_scored(server, images):
     assert sum(p for _, p in scores) == pytest.approx(1)
 
 
+@pytest.mark.parametrize(
+    ("context", "examples", "words"),
+    [
+        ({f"c{n}": 1 for n in range(40_000)}, 100, "'context' has"),
+        ({"size": " " * 2**18}, 100, "'context' has"),
+        ({"size": 1}, 101, "a request may have 100"),
+    ],
+)
+def test_a_context_takes_no_more_than_its_examples_would(
+    server, monkeypatch, context, examples, words
+):
+    monkeypatch.setattr(handed_in, "stored_rows", None)
+    body = {"examples": [{"colour": "red"}] * examples, "context": context}
+    answer = server.ask("/v1/models/flowers:classify", body)
+    assert (answer.status, words in answer.error) == (400, True)
+
+
 def test_a_value_is_a_number(server, trained):
     row = held_out_rows(load(trained("regression")).stored)[0][0].tolist()
     answer = server.ask(
@@ -180,7 +198,7 @@ def test_state_and_metadata_are_as_tensorflow_servings(server):
         ({"instances": [[256] * 64]}, "has 256 in row 0"),
         ({"instances": [[10**400] * 64]}, "dtype object|is no JSON"),
         ({"instances": [[None] * 64]}, "dtype object"),
-        ({"instances": [["7"] * 64]}, "dtype str"),
+        ({"instances": [["7"] * 64]}, "a text where a row or a number"),
         ({"instances": [[0] * 64, [0]]}, "is no array"),
         ({"instances": [{"b64": "AAAA"}]}, "3 bytes; the run takes 64"),
         ({"instances": [{"b64": "!"}]}, "is no base64"),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from trainer.process.exits import UserError
@@ -22,6 +23,8 @@ SIGNATURE = "signature_name"
 EXAMPLES = "examples"
 _PREDICT_KEYS = (INSTANCES, INPUTS, SIGNATURE)
 _EXAMPLE_KEYS = (EXAMPLES, "context", SIGNATURE)
+# That the context may have in all examples together, as a body may by default.
+MOST_CONTEXT_BYTES = 2**24
 _SIGNATURES = ("serving_default", "table", "")
 # NumPy's names as the API has them, where they are not alike.
 _DTYPES = {
@@ -112,6 +115,13 @@ def _of_examples(
         raise UserError(f"{EXAMPLES!r} must be a list of objects")
     if not isinstance(context, dict):
         raise UserError("'context' must be an object")
+    handed_in.check_count(EXAMPLES, len(examples), most_rows)
+    each = len(msgspec.json.encode(context))
+    if each * len(examples) > MOST_CONTEXT_BYTES:
+        raise UserError(
+            f"'context' has {each:,} bytes, and in {len(examples):,} examples"
+            f" more than {MOST_CONTEXT_BYTES:,}; ask by several"
+        )
     examples = [context | example for example in examples]
     rows = handed_in.stored_rows(EXAMPLES, examples, model.layout, most_rows)
     return Asked(rows, lambda p: {"results": results(p)})
