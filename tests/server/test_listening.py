@@ -354,6 +354,32 @@ def test_workers_are_started_ever_later_and_not_for_ever(
     assert "workers ended 7 times" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("is_ready", [True, False])
+def test_workers_that_start_are_ended_when_asked(monkeypatch, capsys, is_ready):
+    class Starting:
+        is_alive = staticmethod(lambda: True)
+
+        @property
+        def process(self):
+            return self
+
+        def wait_until_ready(self, secs, should_exit=None):
+            waited.append(secs)
+            workers.signal_queue.append(signal.SIGTERM)
+            return is_ready
+
+    waited = list[float]()
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    config = listening.config_of(heard, Settings((), workers=2), Address())
+    workers = listening._Workers(config, [], "")
+    monkeypatch.setattr(listening.Multiprocess, "init_processes", lambda _: 0)
+    workers.processes = [Starting(), Starting()]
+    workers.init_processes()
+    assert workers.should_exit.is_set()
+    assert waited == [listening.LOOK_SECS]
+    assert capsys.readouterr().out == ""
+
+
 def workers_of(pid):
     """Returns the ids of a process's children that serve."""
     path = pathlib.Path(f"/proc/{pid}/task/{pid}/children")

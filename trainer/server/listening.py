@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from trainer.process import ports
 from trainer.process.exits import CLUSTER_FAILED
@@ -35,6 +36,8 @@ IDLE_SECS = 75
 BACKLOG = 2048
 # Until a worker that imports TensorFlow on a busy machine answers.
 START_SECS = 300
+# From one look whether it is to end to the next, until then.
+LOOK_SECS = 1
 # So often in a row may workers end before all answer.
 MOST_FAILURES = 6
 
@@ -186,12 +189,25 @@ class _Workers(Multiprocess):
 
     def init_processes(self) -> None:
         super().init_processes()
-        started = [
-            process.wait_until_ready(START_SECS, self.should_exit)
-            for process in self.processes
-        ]
-        if all(started):
+        started = [self._answers(process) for process in self.processes]
+        if all(started) and not self._is_to_end():
             print(f"ready at {self._url}", flush=True)
+
+    def _answers(self, process: Process) -> bool:
+        """Waits until a worker answers, for as long as it may."""
+        until = time.monotonic() + START_SECS
+        while time.monotonic() < until and process.process.is_alive():
+            if self._is_to_end():
+                return False
+            if process.wait_until_ready(LOOK_SECS):
+                return True
+        return False
+
+    def _is_to_end(self) -> bool:
+        """Hears of the end alone: other signals are for workers that answer."""
+        if not {signal.SIGINT, signal.SIGTERM}.isdisjoint(self.signal_queue):
+            self.should_exit.set()
+        return self.should_exit.is_set()
 
 
 def _allow_connections() -> None:
