@@ -136,6 +136,29 @@ def test_what_a_new_version_was_not_asked_yet_is_no_number():
         assert f"{psi} 0." in metrics.text().decode()
 
 
+def test_how_sure_a_new_version_is_that_was_not_asked_yet_is_no_number():
+    metrics = Metrics()
+
+    def told_of(counter):
+        counter._tell = lambda found: metrics.drift("m", found)
+        counter.tell()
+        return [
+            line.split()[-1]
+            for line in metrics.text().decode().splitlines()
+            if line.startswith(
+                (
+                    "strata_server_drift_confidence_ratio{",
+                    "strata_server_drift_expected_accuracy_ratio{",
+                )
+            )
+        ]
+
+    counter = counting([], CLASSES, CALIBRATION)
+    counter.look(TRAINED_ON[:2], np.array([[0.9, 0.1], [0.3, 0.7]], np.float32))
+    assert all(float(number) > 0 for number in told_of(counter))
+    assert told_of(counting([], CLASSES, CALIBRATION)) == ["NaN", "NaN"]
+
+
 def test_a_server_shows_what_was_asked_of_images_and_tables(server):
     before = told(server)
     rows = "strata_server_drift_rows", labels(model="multiclass")

@@ -18,6 +18,7 @@ from prometheus_client import multiprocess
 
 from trainer.server.drift import Found
 from trainer.server.settings import FOLDER_VARIABLE
+from trainer.serving.shifts import Confidence
 from trainer.serving.shifts import Shift
 
 _TRIES = 100
@@ -31,6 +32,8 @@ _ROWS = tuple(float(2**n) for n in range(0, 14))
 
 # What is told of a column while no row was asked of a new version.
 _UNKNOWN = Shift("", math.nan, 0.0, None, None, (math.nan,) * 2, math.nan)
+# And of the answers, then or where they are no classes.
+_UNSURE = Confidence(math.nan, math.nan, math.nan, math.nan)
 
 
 class Metrics:
@@ -158,10 +161,9 @@ class Metrics:
             self._child(self._moved, *labels).set(shift.has_moved)
             self._child(self._missing, *labels).set(shift.missing[1])
             self._child(self._new, *labels).set(shift.new)
-        if found.confidence is not None:
-            sure = found.confidence
-            self._confidence.labels(model).set(sure.mean_probability_now)
-            self._accuracy.labels(model).set(sure.accuracy_now)
+        sure = found.confidence or _UNSURE
+        self._confidence.labels(model).set(sure.mean_probability_now)
+        self._accuracy.labels(model).set(sure.accuracy_now)
 
     def text(self) -> bytes:
         """Returns all of it, as Prometheus reads it."""
