@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 import urllib.request
 
 import numpy as np
@@ -142,17 +143,49 @@ def test_headers_that_do_not_come_end_the_connection(hurried, sent):
         assert rest_of(client) == b""
 
 
+def refused(client):
+    """Sends the head of a request, and returns once it is answered."""
+    client.settimeout(20)
+    client.sendall(
+        b"PUT / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n"
+    )
+    found = b""
+    while not found.endswith(b"heard"):
+        part = client.recv(2**16)
+        assert part
+        found += part
+
+
 def test_the_rest_of_what_was_refused_must_come_soon(port, monkeypatch):
     monkeypatch.setattr(patience, "HEADER_SECS", 1.0)
-    head = b"PUT / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port)) as client:
-        client.settimeout(20)
         for rest in (b"ab", b"a"):
-            client.sendall(head)
-            found = b""
-            while not found.endswith(b"heard"):
-                found += client.recv(2**16)
+            refused(client)
             client.sendall(rest)
+        assert rest_of(client) == b""
+
+
+def test_a_connection_is_kept_once_the_rest_of_what_was_refused_came(
+    port, monkeypatch
+):
+    monkeypatch.setattr(patience, "HEADER_SECS", 1.0)
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        refused(client)
+        client.sendall(b"ab")
+        time.sleep(2)
+        refused(client)
+
+
+@pytest.mark.parametrize("rest", [b"ab", b"ab\r\n"])
+def test_a_connection_is_not_kept_for_ever_then(monkeypatch, rest):
+    monkeypatch.setattr(patience, "HEADER_SECS", 600)
+    monkeypatch.setattr(listening, "IDLE_SECS", 1)
+    with (
+        asking.answering(heard, Settings(())) as server,
+        socket.create_connection(("127.0.0.1", server.port)) as client,
+    ):
+        refused(client)
+        client.sendall(rest)
         assert rest_of(client) == b""
 
 

@@ -67,7 +67,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._wait()
+        self._wait(HEADER_SECS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_no_more()
@@ -76,10 +76,16 @@ class PatientProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Reads a part; a request that begins in it must go on soon."""
         super().data_received(data)
-        if self._is_in_headers and self._timer is None:
-            self._wait()
+        if self._timer is not None:
+            return
+        if self._is_in_headers:
+            self._wait(HEADER_SECS)
+        elif self.cycle.response_complete:  # idle, and uvicorn's timer ended
+            self._wait(self.timeout_keep_alive)
 
     def on_message_begin(self) -> None:
+        if not self._is_in_headers:
+            self._wait_no_more()
         self._is_in_headers, self._header_bytes = True, 0
         super().on_message_begin()
 
@@ -99,23 +105,26 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        if not self.parser.has_offer:
-            super().on_message_complete()
+        if self.parser.has_offer:
+            return
+        if self.cycle.response_complete:  # all of what was refused is there
+            self._wait_no_more()
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Waits no longer for the rest of what was refused than for headers."""
         super().on_response_complete()
         refused = self.cycle.response_complete and self.cycle.more_body
         if refused and self._timer is None:
-            self._wait()
+            self._wait(HEADER_SECS)
 
     def _count(self, size: int) -> None:
         self._header_bytes += size
         if self._header_bytes > HEADER_BYTES:
             raise ValueError("headers without end")  # answered by a 400
 
-    def _wait(self) -> None:
-        self._timer = self.loop.call_later(HEADER_SECS, self._give_up)
+    def _wait(self, secs: float) -> None:
+        self._timer = self.loop.call_later(secs, self._give_up)
 
     def _wait_no_more(self) -> None:
         if self._timer is not None:
