@@ -59,7 +59,8 @@ class Batcher:
     Attributes:
       sizes: of batches.
       waiting: requests that no batch has taken yet to their end.
-      watch: is told of each batch: its rows, its size, and how many wait.
+      watch: is told of each batch: its rows and its size.
+      watch_queue: is told how many wait.
     """
 
     def __init__(
@@ -70,7 +71,8 @@ class Batcher:
         *,
         wait_secs: float = 0.0,
         most_waiting: int = 1000,
-        watch: Callable[[int, int, int], None] = lambda *_: None,
+        watch: Callable[[int, int], None] = lambda *_: None,
+        watch_queue: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Warms up: each size is run before anybody asks.
 
@@ -81,10 +83,12 @@ class Batcher:
           wait_secs: how long a row may wait for others.
           most_waiting: requests in the queue.
           watch: is told of each batch.
+          watch_queue: is told how many wait, where fewer do.
         """
         self.sizes = sizes_of(most_rows)
         self.waiting = 0
         self.watch = watch
+        self.watch_queue = watch_queue
         self._run = run
         self._blank = blank
         self._wait_secs = wait_secs
@@ -127,10 +131,22 @@ class Batcher:
                 # Of one that failed the others' failures were told with it.
                 if not part.cancel() and not part.cancelled():
                     part.exception()
+            self._take_out()
         if len(found) == 1:
             return found[0]
         values = np.concatenate([part.values for part in found])
         return Outputs(values, found[0].batch_rows)
+
+    def _take_out(self) -> None:
+        """Takes out those who gave up, who are to keep nobody out."""
+        gone = [part for part in self._parts if part.done.cancelled()]
+        if not gone:
+            return
+        left = (part for part in self._parts if not part.done.cancelled())
+        self._parts = collections.deque(left)
+        self.waiting -= sum(part.is_last for part in gone)
+        self._rows -= sum(len(part.rows) for part in gone)
+        self.watch_queue(self.waiting)
 
     def _put(
         self, rows: np.ndarray, is_last: bool
@@ -164,10 +180,11 @@ class Batcher:
                 self._is_waiting = True
                 return
             taken = self._take()
+            self.watch_queue(self.waiting)
             if not taken:
                 continue
             batch, rows = self._padded(taken)
-            self.watch(rows, len(batch), self.waiting)
+            self.watch(rows, len(batch))
             if self._is_quick[len(batch)]:
                 self._run_here(taken, batch)
                 # Others are to be heard between two batches.

@@ -33,8 +33,11 @@ MOST_BATCH_ROWS = 1024
 class Watcher(Protocol):
     """Who is told of what models do."""
 
-    def batch(self, model: str, rows: int, size: int, waiting: int) -> None:
-        """Hears of a batch: its rows, its size, and how many requests wait."""
+    def batch(self, model: str, rows: int, size: int) -> None:
+        """Hears of a batch: its rows and its size."""
+
+    def waiting(self, model: str, requests: int) -> None:
+        """Hears how many requests wait."""
 
     def answers(self, model: str, version: int) -> None:
         """Hears which version answers from now on."""
@@ -89,6 +92,7 @@ def open_model(
         wait_secs=limits.batch_wait_secs,
         most_waiting=limits.queue_requests,
         watch=functools.partial(watcher.batch, name),
+        watch_queue=functools.partial(watcher.waiting, name),
     )
     drift = _drift(source.run, functools.partial(watcher.drift, name))
     return Model(

@@ -131,9 +131,12 @@ class Metrics:
         self._child(self._requests, model, ask, str(code)).inc()
         self._child(self._secs, ask).observe(secs)
 
-    def batch(self, model: str, rows: int, size: int, waiting: int) -> None:
-        """Counts a batch: its rows, its size, and how many requests wait."""
-        self._child(self._waiting, model).set(waiting)
+    def waiting(self, model: str, requests: int) -> None:
+        """Notes how many requests wait."""
+        self._child(self._waiting, model).set(requests)
+
+    def batch(self, model: str, rows: int, size: int) -> None:
+        """Counts a batch: its rows and its size."""
         self._child(self._batch_rows, model).observe(rows)
         if size > rows:
             self._child(self._padding, model).inc(size - rows)
