@@ -14,7 +14,6 @@ import os
 import pathlib
 import select
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -35,6 +34,7 @@ from trainer.process import output
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import leave
 from trainer.process.exits import verb
+from trainer.process.ports import resolved
 from trainer.storage.names import local_folder
 
 # How long the worker may take to leave once the launcher is gone.
@@ -64,8 +64,7 @@ def probe(workdir: pathlib.Path, hosts: list[str]) -> dict[str, Any]:
 
 def _address_of(host: str) -> str | None:
     with contextlib.suppress(OSError):
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        return str(found[0][4][0])
+        return str(resolved(host)[0][4][0])
     return None
 
 

@@ -198,6 +198,7 @@ def test_tensorflow_is_told_the_same(has_chief, index):
         ("slurm", in_slurm(SLURM_STEP_TASKS_PER_NODE="2x"), "no task of srun"),
         ("slurm", in_slurm(SLURM_DISTRIBUTION="plane=2"), "--distribution="),
         ("addresses", {}, "no host:port"),
+        ("addresses", {"STRATA_ADDRESSES": "a:1,.b:1"}, "has '.b:1', which is"),
         ("kubernetes", {"STRATA_ADDRESSES": "a:1,b"}, "has 'b', which is no"),
         ("addresses", {"STRATA_ADDRESSES": "a:1,a:1"}, "an address twice"),
         ("addresses", TWO, "STRATA_WORKER='' must be a whole number below 2"),

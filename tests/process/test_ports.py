@@ -27,5 +27,8 @@ def test_one_that_cannot_be_had_is_a_mistake_and_names_its_flag():
             bound(LOOPBACK, port)
     with pytest.raises(UserError, match=r"of --metrics_host=192\.0\.2\.1 c"):
         bound("192.0.2.1", 0, flags="metrics_")
+    for host in (".foo", "a" * 64):
+        with pytest.raises(UserError, match="no machine can have that name"):
+            bound(host, 0)
     with pytest.raises(UserError, match="=70000 must be from 0 to 65535"):
         bound(LOOPBACK, 70_000)

@@ -42,6 +42,7 @@ def settings_of(*words):
     [
         (["--host=0.0.0.0"], "--token_file that they must know"),
         (["--host=no.such.name.invalid"], "is no address"),
+        (["--host=.foo"], "--host=.foo is no address (no machine can"),
         (["--max_batch_rows=0"], "--max_batch_rows=0 must be more than 0"),
         (["--timeout_secs=nan"], "--timeout_secs=nan must be more than 0"),
         (["--timeout_secs=inf"], "--timeout_secs=inf must be more than 0"),

@@ -78,4 +78,5 @@ def split_address(address: str) -> tuple[str, int]:
     # Without brackets, the last part of an IPv6 address looks like a port.
     if not bare or not 0 < int(port) < 65536 or (":" in host and host == bare):
         raise ValueError("no host:port")
+    bare.encode("idna")  # as connections do, of what no machine can be named
     return bare, int(port)

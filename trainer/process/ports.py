@@ -2,11 +2,25 @@
 
 import contextlib
 import socket
+from typing import Any
 
 from trainer.process.exits import UserError
 
 LOOPBACK = "127.0.0.1"
 MOST_PORT = 65_535
+
+
+def resolved(host: str, port: int | None = None) -> list[Any]:
+    """Returns what `socket.getaddrinfo` finds of a name for connections.
+
+    Raises:
+      OSError: nobody knows it, or can, as it has a part that is empty or longer
+        than 63 characters.
+    """
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:
+        raise OSError("no machine can have that name") from None
 
 
 def bound(host: str, port: int, flags: str = "") -> socket.socket:
@@ -23,7 +37,7 @@ def bound(host: str, port: int, flags: str = "") -> socket.socket:
     if not 0 <= port <= MOST_PORT:
         raise UserError(f"--{flags}port={port} must be from 0 to {MOST_PORT}")
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        family = resolved(host, port)[0][0]
         with contextlib.ExitStack() as held:
             taken = held.enter_context(
                 socket.socket(family, socket.SOCK_STREAM)

@@ -5,7 +5,6 @@ import ipaddress
 import os
 import pathlib
 import re
-import socket
 import ssl
 import stat
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.process.ports import LOOPBACK
+from trainer.process.ports import resolved
 from trainer.server import opening
 from trainer.server.settings import Address
 from trainer.server.settings import Limits
@@ -231,7 +231,7 @@ def _check_pair(certificate: str, key: str) -> None:
 def _is_loopback(host: str) -> bool:
     """Whether an address is of this machine alone."""
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        found = resolved(host)
     except OSError as error:
         raise UserError(
             f"--host={host} is no address ({error}); name one of this machine's"

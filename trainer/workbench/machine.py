@@ -144,7 +144,7 @@ def _own_name() -> str:
     """Says how this machine's name is known here; no address is told."""
     try:
         found = socket.gethostbyname(socket.gethostname())
-    except OSError:
+    except (OSError, UnicodeError):
         return "no address is known of it here, which workers of a job need"
     if found.startswith("127."):
         return "a loopback address here: other machines are told addresses"

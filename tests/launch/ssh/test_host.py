@@ -8,6 +8,7 @@ import pytest
 
 from tests import processes
 from tests.launch.ssh.test_connections import wait_for_end
+from trainer.launch.ssh import host
 
 ENDED_SECS = 30.0
 
@@ -109,3 +110,8 @@ def test_a_worker_that_does_not_leave_is_killed(remote, silent):
         process.stdin.close()
     assert process.wait(ENDED_SECS) == 75
     wait_for_end([pid])
+
+
+@pytest.mark.parametrize("name", [".foo", "a" * 64])
+def test_a_name_that_no_machine_can_have_is_unknown(name):
+    assert host._address_of(name) is None
