@@ -117,7 +117,7 @@ def test_others_are_heard_while_a_short_table_is_read(server, monkeypatch):
 
     monkeypatch.setattr(handed_in, "csv_rows", slow)
     with ThreadPoolExecutor(1) as thread:
-        answer = thread.submit(server.ask, *AS_CSV)
+        answer = thread.submit(lambda: server.ask(*AS_CSV))
         assert is_asked.wait(60)
         assert server.ask("/v2/health/live").status == 200
         may_go_on.set()

@@ -407,7 +407,7 @@ def test_workers_that_start_are_ended_when_asked(monkeypatch, capsys, is_ready):
     config = listening.config_of(heard, Settings((), workers=2), Address())
     workers = listening._Workers(config, [], "")
     monkeypatch.setattr(listening.Multiprocess, "init_processes", lambda _: 0)
-    workers.processes = [Starting(), Starting()]
+    monkeypatch.setattr(workers, "processes", [Starting(), Starting()])
     workers.init_processes()
     assert workers.should_exit.is_set()
     assert waited == [listening.LOOK_SECS]
