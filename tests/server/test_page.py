@@ -15,6 +15,7 @@ from tests import browser as browsers
 from tests.faults import jobs
 from tests.runs import held_out_rows
 from trainer import load
+from trainer.server import about
 from trainer.server import page
 from trainer.server.settings import Limits
 from trainer.server.settings import Settings
@@ -207,6 +208,32 @@ def test_a_run_on_numbers_has_a_field_for_each(opened, trained):
     assert len(fields) == len(row)
     browser.find_element(By.ID, "ask").click()
     assert float(answer_of(browser))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [20230615, 1700000123, 234567.8, 0.1])
+def test_numbers_that_are_sent_and_answered_are_whole(opened, number):
+    browser = opened("regression")
+    column = {"kind": "number", "median": number, "least": -number}
+    found = browser.execute_script(
+        "return [firstOf(arguments[0]), hintOf(arguments[0]),"
+        " answerOf([arguments[1]])]",
+        column | {"greatest": number},
+        number,
+    )
+    told = str(number)
+    hint = f"-{told} to {told}; median {told}"
+    assert found == [told, hint, told]
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [(float(np.float32(0.1)), 0.1), (16777216.0, 16777216.0), (0.3, 0.3)],
+)
+def test_ranges_are_told_by_their_own_digits(stored, shown):
+    data = {"ranges": {"least": [stored], "greatest": [stored]}}
+    (column,) = about.columns(None, data)
+    assert (column["least"], column["greatest"]) == (shown, shown)
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from trainer.finished.trained_run import TrainedRun
 from trainer.server.catalogue import Model
 from trainer.serving.exported_run import CARD_TEXT
@@ -60,7 +62,9 @@ def columns(
     ends = list(zip(ranges["least"], ranges["greatest"], strict=True))
     if encoding is None:
         return [
-            _ranged({"name": f"column {place}", "kind": "number"}, *pair)
+            _ranged(
+                {"name": f"column {place}", "kind": "number"}, *map(_own, pair)
+            )
             for place, pair in enumerate(ends)
         ]
     of_feature = dict(zip(encoding.features, ends, strict=False))
@@ -79,18 +83,26 @@ def _column(column: Any, ends: tuple[float, float] | None) -> dict[str, Any]:
     if isinstance(column, TimeColumn):
         return found | {"kind": "time", "form": column.form.told}
     assert isinstance(column, NumberColumn)
-    found |= {"kind": "number", "median": column.fill}
+    found |= {"kind": "number", "median": _own(column.fill)}
     if isinstance(column.style, NumberStyle):
         found |= {"kind": "text", "form": column.style.told}
     if ends is None or column.curve is not None:
         return found
-    return _ranged(found, *(end + column.origin for end in ends))
+    return _ranged(found, *(_own(end) + column.origin for end in ends))
 
 
 def _ranged(
     found: dict[str, Any], least: float, greatest: float
 ) -> dict[str, Any]:
     return found | {"least": least, "greatest": greatest}
+
+
+def _own(value: float) -> float:
+    """Returns a number by the fewest digits that give its float32 back."""
+    if value % 1 == 0:
+        return value
+    found = np.float32(value)
+    return float(str(found)) if found == value else value
 
 
 def _scores(model: Model) -> dict[str, float]:

@@ -112,8 +112,14 @@ function showFacts() {
   at("card-box").hidden = !model.card;
 }
 
+// Of scores, which are read and not sent.
 function short(number) {
   return Number(number.toPrecision(5)).toString();
+}
+
+// The digits of a float64 that are the number's own, and no rounding's.
+function full(number) {
+  return Number(number.toPrecision(15)).toString();
 }
 
 // Asking.
@@ -163,7 +169,7 @@ function numbersOf(row) {
 function answerOf(row) {
   if (row.class !== undefined) return row.class;
   if (row.labels !== undefined) return row.labels.join(", ") || "none";
-  return numbersOf(row).map(short).join(", ");
+  return numbersOf(row).map(full).join(", ");
 }
 
 function showAnswer(row) {
@@ -287,19 +293,19 @@ function makeFields() {
 
 function firstOf(column) {
   if (column.median !== undefined && column.kind === "number")
-    return short(column.median);
+    return full(column.median);
   if (column.kind === "category") return column.words[0] || "";
   if (column.kind === "number" && column.least !== undefined)
-    return short((column.least + column.greatest) / 2);
+    return full((column.least + column.greatest) / 2);
   return "";
 }
 
 function hintOf(column) {
   const words = [];
   if (column.least !== undefined)
-    words.push(`${short(column.least)} to ${short(column.greatest)}`);
+    words.push(`${full(column.least)} to ${full(column.greatest)}`);
   if (column.median !== undefined)
-    words.push(`median ${short(column.median)}`);
+    words.push(`median ${full(column.median)}`);
   if (column.words)
     words.push(`${column.words.length} known words`);
   if (column.form) words.push(column.form);
