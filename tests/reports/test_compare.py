@@ -78,6 +78,22 @@ def test_scores_on_other_data_are_not_judged(two, capsys):
     assert ": noise" not in out
 
 
+def test_scores_of_other_splits_are_not_judged(two, capsys):
+    stored = runs.read_result(two[1])["evaluation"]
+    change(
+        two[1],
+        "result.json",
+        evaluation={"validation": stored["validation"]},
+    )
+    change(two[1], "detail.json", split="validation")
+    _, out, _ = told(capsys, *two)
+    lines = out.split("\n\n")[0].splitlines()
+    assert lines[0] == "Scores (test or validation split)"
+    assert lines[2].split() == ["split", "test", "validation"]
+    assert "other rows: validation, not test" in out
+    assert ": noise" not in out
+
+
 def test_the_fields_that_differ_are_named_by_their_paths(two, capsys):
     change(two[1], "config.json", optimizer__learning_rate=0.125)
     _, out, _ = told(capsys, *two)

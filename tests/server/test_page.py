@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests import asking
 from tests import browser as browsers
+from tests import runs
 from tests.faults import jobs
 from tests.runs import held_out_rows
 from trainer import load
@@ -224,6 +226,23 @@ def test_numbers_that_are_sent_and_answered_are_whole(opened, number):
     told = str(number)
     hint = f"-{told} to {told}; median {told}"
     assert found == [told, hint, told]
+
+
+@pytest.mark.slow
+def test_scores_are_told_of_their_own_split(browser, trained, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(trained("multiclass"), run)
+    scores = runs.read_result(run)["evaluation"]["validation"]
+    runs.rewrite(run / "result.json", {"evaluation": {"validation": scores}})
+    settings = Settings((("run", str(run)),), limits=Limits(batch_rows=2))
+    with asking.serving(settings) as server:
+        browser.get(f"http://127.0.0.1:{server.port}/")
+        jobs.wait_for("it", lambda: text(browser, "title") == "Try run")
+        assert "Validation accuracy" in text(browser, "facts")
+        assert "Test" not in text(browser, "facts")
+        draw(browser, ONE)
+        assert answer_of(browser)
+        assert "Of the validation rows" in text(browser, "meaning")
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,9 @@ def differences(runs: list[StoredRun]) -> Table:
 def final_scores(runs: list[StoredRun]) -> Table:
     """Returns the runs' last scores, each against the first run's."""
     names = list(dict.fromkeys(m for run in runs for m in run.final))
-    rows = []
+    splits = [run.final_split for run in runs]
+    scored = sorted({split for split in splits if split})
+    rows: list[list[Any]] = [["split", *splits]] if len(scored) > 1 else []
     for name in names:
         rows.append([name, *(run.final.get(name) for run in runs)])
         intervals = [run.intervals.get(name) for run in runs]
@@ -182,8 +184,8 @@ def final_scores(runs: list[StoredRun]) -> Table:
         rows.append([f"{name}, 95 %", *map(columns.between, intervals)])
         told = [verdict(name, runs[0], run) for run in runs[1:]]
         rows.append([f"{name}, against the first", "", *told])
-    split = runs[0].detail.get("split", "last")
-    return Table(f"Scores ({split} split)", ["", *(r.name for r in runs)], rows)
+    caption = f"Scores ({' or '.join(scored) or 'last'} split)"
+    return Table(caption, ["", *(r.name for r in runs)], rows)
 
 
 def verdict(metric: str, first: StoredRun, other: StoredRun) -> str:
@@ -194,6 +196,8 @@ def verdict(metric: str, first: StoredRun, other: StoredRun) -> str:
         return UNTOLD
     if first.record["data"]["name"] != other.record["data"]["name"]:
         return "other data"
+    if first.final_split != other.final_split:
+        return f"other rows: {other.final_split}, not {first.final_split}"
     low, high = scores.of_difference(value, interval, held, held_interval)
     is_lower = metric in first.problem.lower_is_better
     words = scores.judged([low, high], is_lower_better=is_lower)

@@ -44,7 +44,8 @@ def full(model: Model) -> dict[str, Any]:
         "outputs": problem.outputs,
         "step": model.run.step,
         "columns": columns(layout.encoding, data),
-        "scores": _scores(model),
+        "split": next(iter(_evaluation(model)), None),
+        "scores": next(iter(_evaluation(model).values()), {}),
         "per_class": _per_class(model),
         "card": _card(model),
     }
@@ -105,17 +106,20 @@ def _own(value: float) -> float:
     return float(str(found)) if found == value else value
 
 
-def _scores(model: Model) -> dict[str, float]:
+def _evaluation(model: Model) -> dict[str, dict[str, float]]:
+    """Returns the scores of the split that the model is told by; or {}."""
     run = model.run
     if isinstance(run, TrainedRun):
-        return run.final
-    return next(iter(run.card["run"]["evaluation"].values()), {})
+        return {run.final_split: run.final} if run.final_split else {}
+    return run.card["run"]["evaluation"]
 
 
 def _per_class(model: Model) -> list[dict[str, Any]]:
     run = model.run
-    told = run.detail if isinstance(run, TrainedRun) else run.card["run"]
-    return told.get("per_class", [])
+    if isinstance(run, TrainedRun):
+        # A run that goes on may still have an earlier result's.
+        return run.detail.get("per_class", []) if run.final_split else []
+    return run.card["run"].get("per_class", [])
 
 
 def _card(model: Model) -> str:

@@ -104,12 +104,17 @@ function showFacts() {
       .filter(([metric, value]) =>
         metric !== "examples" && typeof value === "number")
       .map(([metric, value]) =>
-        [`Test ${metric.replaceAll("_", " ")}`, short(value)]),
+        [`${capital(model.split)} ${metric.replaceAll("_", " ")}`,
+          short(value)]),
   ];
   at("facts").replaceChildren(...facts.flatMap(
     ([name, value]) => [element("dt", name), element("dd", value)]));
   at("card").textContent = model.card;
   at("card-box").hidden = !model.card;
+}
+
+function capital(word) {
+  return word[0].toUpperCase() + word.slice(1);
 }
 
 // Of scores, which are read and not sent.
@@ -197,7 +202,7 @@ function showAnswer(row) {
   }));
   const known = model.per_class.find((one) => one.class === row.class);
   if (known)
-    at("meaning").textContent = `Of the test rows that were called`
+    at("meaning").textContent = `Of the ${model.split} rows that were called`
       + ` ${plain(known.class)}, ${percent(known.precision)} were; of the`
       + ` ${known.support} that are, ${percent(known.recall)} were found.`;
 }
