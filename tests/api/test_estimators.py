@@ -146,6 +146,29 @@ def test_class_weights_that_weigh_nothing_are_refused(weights):
             fit(x, y)
 
 
+@pytest.mark.parametrize("names", [[0, 1, 2], ["a", "b", "c"]])
+def test_class_weights_are_of_all_classes_whatever_a_part_holds(names):
+    x, classes = np.eye(4), np.array(names)
+    found, plain = (
+        trainer.MLPClassifier(**SHORT, random_state=0, class_weight=weights)
+        for weights in ({names[0]: 2.0}, None)
+    )
+    for held in ([1, 1, 2, 1], [0, 1, 0, 2]):
+        y = classes[held]
+        weight = np.where(y == classes[0], 2.0, 1.0)
+        found.partial_fit(x, y, classes=classes)
+        plain.partial_fit(x, y, classes=classes, sample_weight=weight)
+    assert found.loss_curve_ == plain.loss_curve_
+
+
+def test_a_weight_of_no_class_is_refused():
+    found = trainer.MLPClassifier(**SHORT, class_weight={0: 2.0, 5: 1.0})
+    part = functools.partial(found.partial_fit, classes=[0, 1])
+    for fit in (found.fit, part):
+        with pytest.raises(ValueError, match=r"\[1\], are not in class_weight"):
+            fit(np.eye(4), [0, 1, 0, 1])
+
+
 def test_a_fit_is_a_run_of_the_same_config(tmp_path):
     x, y = load_breast_cancer(return_X_y=True)
     fields: Any = {"epochs": 2, "learning_rate": 0.01, "dropout": 0.2}

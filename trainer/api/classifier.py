@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import compute_sample_weight
+from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import validate_data
@@ -149,9 +149,12 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
         """Returns rows' weights times their classes'.
 
         Raises:
-          ValueError: one is below 0, or all are 0.
+          ValueError: one is below 0 or of no class, or all are 0.
         """
-        weight = weight * compute_sample_weight(self.class_weight, y)
+        of_class = compute_class_weight(
+            self.class_weight, classes=self.classes_, y=y
+        )
+        weight = weight * of_class[np.searchsorted(self.classes_, y)]
         if not (weight >= 0).all() or not weight.any():
             raise ValueError(
                 f"class_weight={self.class_weight!r} must be 0 or more for"
