@@ -93,6 +93,15 @@ def test_a_folder_is_what_the_configs_own_source_reads(tmp_path, config, told):
         trainer.fit(config, data=tmp_path)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [{"data__source": "mnist"}, {"overrides": {"data.source": "mnist"}}],
+)
+def test_a_folder_is_what_the_source_that_is_named_reads(tmp_path, words):
+    with pytest.raises(trainer.UserError, match="train-images-idx3-ubyte"):
+        trainer.fit("digits", data=tmp_path, **words)
+
+
 def test_ctrl_c_before_training_is_raised(tmp_path, monkeypatch):
     def interrupted(*_, **__):
         signal.raise_signal(signal.SIGINT)
@@ -236,6 +245,7 @@ ROWS = np.zeros((4, 2))
         ({"x": [[1], [1, 2]], "y": [0, 1]}, "is no array"),
         ({"x": ROWS, "y": ROWS[:, 0], "test": ROWS}, "must be (x, y)"),
         ({"data": "a.csv", "test": ROWS}, "test= goes with"),
+        ({"x": ROWS, "y": ROWS[:, 0], "source": "mnist"}, "source='mnist' is"),
         ({"config": 5}, "config= is a int; it must be"),
         ({"config": "digitz"}, "did you mean digits?"),
         ({"epoch": 3}, "did you mean config.epochs?"),

@@ -24,6 +24,7 @@ from trainer.config import Config
 from trainer.devices import start
 from trainer.journal.display import Display
 from trainer.process.exits import DONE
+from trainer.process.exits import UserError
 from trainer.process.stopping import Stop
 from trainer.process.watchdog import Watchdog
 from trainer.reports import report
@@ -88,10 +89,15 @@ def fit(
     given, data_dir = handed.taken(x, y, data, test, validation)
     has_data = given is not None or data_dir is not None
     chosen = (YOUR_DATA if has_data else "digits") if config is None else config
-    named = {**(overrides or {}), **fields}
+    named = settings.resolved({**(overrides or {}), **fields})
     # A folder may also be what a config's own source reads, such as MNIST.
     if has_data and (given or settings.source_of(chosen) not in sources.READ):
-        named["data.source"] = "files"
+        source = named.setdefault("data.source", "files")
+        if given and source != "files":
+            raise UserError(
+                f"config.data.source={source!r} is no source of rows that are"
+                " handed over; leave it out, or leave out the rows"
+            )
     settled = settings.settled(chosen, named)
     stop = Stop()
     display = Display() if verbose else SilentDisplay()

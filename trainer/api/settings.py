@@ -30,16 +30,29 @@ def settled(
       UserError: naming field, value, rule and remedy.
     """
     config = _opened(config)
-    types = {path: field.type for path, field, _ in fields(config)}
-    values = {}
+    values = resolved(given)
+    assign(config, values)
+    flags.choose_length(config, values)
+    return validate(config)
+
+
+def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns values by the dotted paths of the fields that are meant.
+
+    Args:
+      given: as `settled` is given them.
+
+    Raises:
+      UserError: a name is no field's, or two are the same one's.
+    """
+    types = {path: field.type for path, field, _ in fields(Config())}
+    values: dict[str, Any] = {}
     for name, value in given.items():
         path = _path_of(name, list(types))
         if path in values:
             raise UserError(f"{name}={value!r} sets config.{path} twice")
         values[path] = _plain(value, types[path])
-    assign(config, values)
-    flags.choose_length(config, values)
-    return validate(config)
+    return values
 
 
 def source_of(config: Config | str | os.PathLike) -> str:
