@@ -1,5 +1,6 @@
 """`strata init`: the first files of a project."""
 
+import errno
 import os
 import pathlib
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import pytest
 
 from trainer import flags
+from trainer.storage.files import write_atomically
 from trainer.workbench import project
 
 
@@ -119,6 +121,11 @@ def test_nothing_is_written_over(name, here, capsys):
         (["--data_dir=s3://x"], "begins with s3://"),
         (["--data_dir=a\n"], "--data_dir='a\\n' has a line's end"),
         (["--data_dir=/", "--target=a\nb"], "--target='a\\nb' has a line's"),
+        (["--data_dir=\udcff.csv"], r"'\udcff.csv' has a byte in its name"),
+        (
+            ["--data_dir=/", "--target=a\udcff"],
+            r"--target='a\udcff' has a byte",
+        ),
         (["gs://x/y"], "gs://"),
         (["file/below"], "cannot be written to"),
         (["a", "b"], "takes one FOLDER"),
@@ -128,3 +135,24 @@ def test_a_mistake_is_one_line(words, line, here, capsys):
     pathlib.Path("file").touch()
     assert line in told(capsys, *words)
     assert os.listdir() == ["file"]
+
+
+def test_a_folder_around_the_data_is_named_in_utf_8_too(
+    here, capsys, monkeypatch
+):
+    (here / "\udcff").mkdir()
+    monkeypatch.chdir(here / "\udcff")
+    pathlib.Path("own.csv").touch()
+    assert "is no UTF-8" in told(capsys, "flowers", "--data_dir=own.csv")
+    assert os.listdir() == ["own.csv"]
+
+
+def test_all_files_are_written_or_none(here, capsys, monkeypatch):
+    def refuse(path, content):
+        if path.name == project.FILES[-1]:
+            raise OSError(errno.EACCES, "Permission denied")
+        write_atomically(path, content)
+
+    monkeypatch.setattr(project, "write_atomically", refuse)
+    assert "cannot be written to" in told(capsys)
+    assert not os.listdir()

@@ -1,5 +1,6 @@
 """`strata init`: the first files of a project of one's own."""
 
+import contextlib
 import os
 import pathlib
 import shlex
@@ -60,6 +61,7 @@ def main(argv: list[str]) -> int:
     for flag in ("data_dir", "target"):
         _check_line(flag, getattr(wanted, flag))
     data = wanted.data_dir and _seen_from(folder, wanted.data_dir)
+    _check_line("data_dir", data)
     texts = rendered(folder.name or "project", data, wanted.target)
     _write(folder, texts)
     for name in FILES:
@@ -74,12 +76,21 @@ def _check_line(flag: str, value: str | None) -> None:
     """Refuses what no line of a Makefile can hold.
 
     Raises:
-      UserError: there is a line's end in it.
+      UserError: there is a line's end in it, or a byte that is no UTF-8.
     """
-    if value is not None and {"\n", "\r"} & set(value):
+    if value is None:
+        return
+    if {"\n", "\r"} & set(value):
         raise UserError(
             f"--{flag}={value!r} has a line's end in its name; rename it"
         )
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"--{flag}={value!r} has a byte in its name that is no UTF-8;"
+            " rename it"
+        ) from None
 
 
 def _seen_from(folder: pathlib.Path, data: str) -> str:
@@ -139,11 +150,17 @@ def _write(folder: pathlib.Path, texts: dict[str, str]) -> None:
             f"{', '.join(there)} of {folder} would be written over; nothing"
             " was changed: go to another folder, or move what is there"
         )
+    contents = {folder / name: text.encode() for name, text in texts.items()}
+    written: list[pathlib.Path] = []
     try:
         make_folder(folder)
-        for name, text in texts.items():
-            write_atomically(folder / name, text.encode())
+        for path, content in contents.items():
+            write_atomically(path, content)
+            written.append(path)
     except OSError as error:
+        for path in written:
+            with contextlib.suppress(OSError):
+                path.unlink()
         if error.errno in DISK_FULL:
             raise
         raise UserError(
