@@ -134,6 +134,93 @@ def test_a_digit_is_drawn_by_keys_alone(opened):
     assert not np.array(asked_in(browser)["instances"]).any()
 
 
+def hold(browser, part):
+    """Has answers whose path has a part come once `release` says so."""
+    browser.execute_script(
+        """
+        const [part] = arguments;
+        const real = window.fetch;
+        window.held = [];
+        window.fetch = async (path, options) => {
+          const answer = await real(path, options);
+          if (path.includes(part))
+            await new Promise((resolve) => window.held.push(resolve));
+          return answer;
+        };
+        """,
+        part,
+    )
+
+
+def release(browser):
+    waiting = "return window.held.length"
+    jobs.wait_for("an answer", lambda: browser.execute_script(waiting))
+    browser.execute_async_script(
+        "window.held.forEach((go) => go()); setTimeout(arguments[0], 100);"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", ["another model", "the button", "a key"])
+def test_an_answer_of_what_was_left_is_not_shown(opened, by):
+    browser = opened("multiclass")
+    hold(browser, ":predict")
+    draw(browser, ONE)
+    if by == "another model":
+        choose(browser, "flowers")
+    elif by == "the button":
+        browser.find_element(By.ID, "clear").click()
+    else:
+        browser.find_element(By.ID, "canvas").send_keys(Keys.DELETE)
+    release(browser)
+    assert text(browser, "said") == "Nothing was asked yet."
+    assert not browser.find_elements(By.CSS_SELECTOR, "#bars li")
+    if by != "another model":
+        assert not np.array(asked_in(browser)["instances"]).any()
+
+
+def menu(browser):
+    return browser.find_element(By.ID, "models").get_attribute("value")
+
+
+@pytest.mark.slow
+def test_the_last_model_that_is_chosen_stays(opened):
+    browser = opened("multiclass")
+    hold(browser, "binary/about")
+    pick = (
+        "const box = document.getElementById('models'); box.value = 'binary';"
+        "box.dispatchEvent(new Event('change'));"
+    )
+    browser.execute_script(pick)
+    choose(browser, "flowers")
+    release(browser)
+    assert text(browser, "title") == "Try flowers"
+    assert menu(browser) == "flowers"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("status", [401, 500])
+def test_a_model_that_cannot_be_chosen_leaves_the_one_before(opened, status):
+    browser = opened("multiclass")
+    browser.execute_script(
+        """
+        const [status] = arguments;
+        window.fetch = async () =>
+          new Response('{"error": "It is broken."}', { status });
+        const box = document.getElementById("models");
+        box.value = "flowers";
+        box.dispatchEvent(new Event("change"));
+        """,
+        status,
+    )
+    jobs.wait_for("the menu", lambda: menu(browser) == "multiclass")
+    assert text(browser, "title") == "Try multiclass"
+    if status == 401:
+        assert browser.find_element(By.ID, "token").is_displayed()
+    else:
+        assert text(browser, "said") == "It is broken."
+
+
 @pytest.mark.slow
 def test_a_picture_is_dropped_and_swapped(opened):
     browser = opened("multiclass")

@@ -5,7 +5,8 @@ const MOST_BARS = 20;
 let token = sessionStorage.getItem("strata-token") || "";
 let model = null;
 let image = null;  // numbers of the picture as the model gets it, or null
-let asked = 0;
+let asked = 0;  // how often; an answer to an earlier one is not shown
+let chosen = 0;
 
 // Characters that act on what stands beside them and are not seen.
 const ACTING = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
@@ -39,10 +40,14 @@ async function begin() {
     at("choice").hidden = models.length < 2;
     await choose(models[0].name);
   } catch (error) {
-    if (error.message !== "token") return tell(error.message, true);
-    at("login").hidden = false;
-    at("token").focus();
+    tellOf(error);
   }
+}
+
+function tellOf(error) {
+  if (error.message !== "token") return tell(error.message, true);
+  at("login").hidden = false;
+  at("token").focus();
 }
 
 at("login").addEventListener("submit", (event) => {
@@ -52,10 +57,21 @@ at("login").addEventListener("submit", (event) => {
   sessionStorage.setItem("strata-token", token);
   begin();
 });
-at("models").addEventListener("change", () => choose(at("models").value));
+at("models").addEventListener("change", async () => {
+  try {
+    await choose(at("models").value);
+  } catch (error) {
+    if (model) at("models").value = model.name;
+    tellOf(error);
+  }
+});
 
 async function choose(name) {
-  model = await get(`v1/models/${encodeURIComponent(name)}/about`);
+  const mine = ++chosen;
+  const found = await get(`v1/models/${encodeURIComponent(name)}/about`);
+  if (mine !== chosen) return;  // another was chosen meanwhile
+  model = found;
+  at("models").value = model.name;
   document.title = at("title").textContent = `Try ${plain(model.name)}`;
   at("lead").textContent = `${model.problem} on ${plain(model.data)},`
     + ` version ${model.version}, by ${model.runtime}`;
@@ -65,10 +81,7 @@ async function choose(name) {
   at("table").hidden = isImage;
   at("table").open = !isImage && !model.columns.length;
   image = null;
-  tell("Nothing was asked yet.");
-  at("latency").textContent = at("meaning").textContent = "";
-  at("bars").replaceChildren();
-  at("rows").hidden = true;
+  forget();
   if (isImage) {
     clearCanvas();
     show(blank());
@@ -145,7 +158,9 @@ async function ask(body, type) {
     answer = await fetch(path(), { method: "POST", body, headers });
     value = await answer.json();
   } catch (error) {
-    return tell(`The server cannot be reached (${error.message}).`, true);
+    if (mine === asked)
+      tell(`The server cannot be reached (${error.message}).`, true);
+    return;
   }
   if (mine !== asked) return;  // another was asked meanwhile
   const took = performance.now() - began;
@@ -160,6 +175,15 @@ async function ask(body, type) {
   const rows = value.predictions;
   at("rows").hidden = rows.length === 1;
   if (rows.length === 1) showAnswer(rows[0]); else showRows(rows);
+}
+
+// Has no answer shown, not even of what is being asked.
+function forget() {
+  asked += 1;
+  tell("Nothing was asked yet.");
+  at("latency").textContent = at("meaning").textContent = "";
+  at("bars").replaceChildren();
+  at("rows").hidden = true;
 }
 
 function tell(text, isWrong) {
@@ -464,7 +488,7 @@ canvas.addEventListener("keydown", (event) => {
       askPicture();
     }
   } else if (event.key === "Delete" || event.key === "Backspace") {
-    clearCanvas();
+    clear();
   } else {
     return;
   }
@@ -474,14 +498,14 @@ canvas.addEventListener("keydown", (event) => {
     `Pen ${isPenSet ? "down" : "up"}, column ${x} and row ${y} of 20.`;
 });
 
-at("clear").addEventListener("click", () => {
+function clear() {
   clearCanvas();
   show(blank());
   showCode(bodyOf(image), JSON_TYPE);
-  tell("Nothing was asked yet.");
-  at("bars").replaceChildren();
-  at("meaning").textContent = at("latency").textContent = "";
-});
+  forget();
+}
+
+at("clear").addEventListener("click", clear);
 for (const id of ["centre", "invert"])
   at(id).addEventListener("change", askPicture);
 at("picture").addEventListener("change", (event) =>
