@@ -79,6 +79,14 @@ def test_an_export_answers_as_the_run(exported, images, runtime):
     ]
 
 
+def test_an_export_that_is_removed_is_told_of_while_it_answers(workdir):
+    with asking.serving(settings_of(workdir)) as server:
+        shutil.rmtree(workdir / "export")
+        about = server.ask("/v1/models/digits/about")
+    assert about.status == 200
+    assert about.value["card"].startswith("# ")
+
+
 def test_an_export_has_the_runs_own_sketch(workdir):
     stored, version = load(workdir).stored, workdir / "export" / "1"
     assert stored.sketch is not None

@@ -366,6 +366,22 @@ def test_the_page_keeps_nobody_out(opened, name, scheme):
 
 
 @pytest.mark.slow
+def test_a_failure_at_the_start_is_told(browser, server):
+    browser.get(f"http://127.0.0.1:{server.port}/")
+    jobs.wait_for("the models", lambda: text(browser, "title") != "Try a model")
+    browser.execute_script(
+        """
+        document.getElementById("main").hidden = true;
+        window.fetch = async () =>
+          new Response('{"error": "It is broken."}', { status: 500 });
+        begin();
+        """
+    )
+    jobs.wait_for("the line", lambda: text(browser, "failed"))
+    assert text(browser, "failed") == "It is broken."
+
+
+@pytest.mark.slow
 def test_the_page_asks_for_the_token(browser, trained):
     settings = Settings(
         (("multiclass", str(trained("multiclass"))),),

@@ -6,7 +6,6 @@ import numpy as np
 
 from trainer.finished.trained_run import TrainedRun
 from trainer.server.catalogue import Model
-from trainer.serving.exported_run import CARD_TEXT
 from trainer.sources import Encoding
 from trainer.sources.category_column import CategoryColumn
 from trainer.sources.number_column import NumberColumn
@@ -47,7 +46,9 @@ def full(model: Model) -> dict[str, Any]:
         "split": next(iter(_evaluation(model)), None),
         "scores": next(iter(_evaluation(model).values()), {}),
         "per_class": _per_class(model),
-        "card": _card(model),
+        "card": ""
+        if isinstance(model.run, TrainedRun)
+        else model.run.card_text,
     }
 
 
@@ -120,10 +121,3 @@ def _per_class(model: Model) -> list[dict[str, Any]]:
         # A run that goes on may still have an earlier result's.
         return run.detail.get("per_class", []) if run.final_split else []
     return run.card["run"].get("per_class", [])
-
-
-def _card(model: Model) -> str:
-    """Returns the model card of an export; "" of a run itself."""
-    if isinstance(model.run, TrainedRun):
-        return ""
-    return (model.run.path / CARD_TEXT).read_text("utf-8", "replace")

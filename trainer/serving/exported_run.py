@@ -34,6 +34,7 @@ class ExportedRun:
         that it knows no scale of targets.
       layout: what rows look like.
       sketch: what its training rows look like; None where none was kept.
+      card_text: model_card.md.
     """
 
     path: pathlib.Path
@@ -41,6 +42,7 @@ class ExportedRun:
     problem: Problem
     layout: Layout
     sketch: Sketch | None = None
+    card_text: str = ""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -87,8 +89,9 @@ def read(path: pathlib.Path) -> ExportedRun:
             np.dtype(card["data"]["x"]["dtype"]),
             Encoding.from_json(encoding) if encoding else None,
         )
+        text = (path / CARD_TEXT).read_text("utf-8", "replace")
         return ExportedRun(
-            path, card, from_record(values), layout, _sketch(path)
+            path, card, from_record(values), layout, _sketch(path), text
         )
     except OSError as error:
         raise UserError(

@@ -72,6 +72,8 @@ async function choose(name) {
   if (mine !== chosen) return;  // another was chosen meanwhile
   model = found;
   at("models").value = model.name;
+  at("failed").textContent = "";
+  at("main").hidden = false;
   document.title = at("title").textContent = `Try ${plain(model.name)}`;
   at("lead").textContent = `${model.problem} on ${plain(model.data)},`
     + ` version ${model.version}, by ${model.runtime}`;
@@ -90,7 +92,6 @@ async function choose(name) {
   }
   showCode(bodyOf(isImage ? image : filledIn()), JSON_TYPE);
   showFacts();
-  at("main").hidden = false;
 }
 
 function isPicture() {
@@ -187,6 +188,10 @@ function forget() {
 }
 
 function tell(text, isWrong) {
+  if (at("main").hidden) {  // nothing could be opened yet
+    at("failed").textContent = plain(text);
+    return;
+  }
   at("said").textContent = plain(text);
   at("said").classList.toggle("wrong", Boolean(isWrong));
 }
