@@ -161,6 +161,17 @@ def test_any_columns_name_reaches_the_trainer(tmp_path, names):
     assert loaded.encoding.features == ("size",)
 
 
+def test_times_within_a_second_are_not_the_same(tmp_path):
+    rows = "".join(
+        f"2024-01-31T12:00:00.{i:03},2024-01-31T12:00:00,{'ab'[i % 2]}\n"
+        for i in range(60)
+    )
+    path = write(tmp_path, "when,same,kind\n" + rows)
+    when, same, _ = found_in(path)["columns"]
+    assert (when["kind"], when["is_constant"]) == ("time", False)
+    assert (same["kind"], same["is_constant"]) == ("time", True)
+
+
 def test_times_are_told_by_their_ends(tmp_path):
     rows = "".join(f"{i + 1}.2.2024 {i}:30,{i % 2}\n" for i in range(20))
     found = found_in(write(tmp_path, "when,y\n" + rows))

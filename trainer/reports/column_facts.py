@@ -72,7 +72,7 @@ def _of_times(parts: list[TableColumn]) -> dict[str, Any]:
     return {
         "least": ends[0],
         "greatest": ends[1],
-        "is_constant": len(values) > 0 and ends[0] == ends[1],
+        "is_constant": len(values) > 0 and bool(values.min() == values.max()),
     }
 
 
