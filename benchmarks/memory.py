@@ -103,11 +103,16 @@ def watched(parts: Parts) -> Iterator[None]:
 def main() -> None:
     parts = Parts()
     parts.end("Python")
-    for module in ("numpy", "tensorflow"):
-        importlib.import_module(module)
-        parts.end(f"import {module}")
+    importlib.import_module("numpy")
+    parts.end("import of NumPy")
     from trainer import task
+    from trainer.devices import start
     from trainer.process.stopping import Stop
+
+    parts.end("import of Strata's door")
+    with start.eased():
+        importlib.import_module("tensorflow")
+    parts.end("import of TensorFlow, Keras within it")
 
     with tempfile.TemporaryDirectory() as workdir, watched(parts):
         task.run([*sys.argv[1:], f"--workdir={workdir}"], Stop())

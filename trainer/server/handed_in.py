@@ -54,9 +54,8 @@ def has_text(value: Any) -> bool:
             return True
         if isinstance(part, list):
             try:
-                sum(
-                    part
-                )  # of numbers alone, and far sooner than a look at each
+                # Of numbers alone, and far sooner than a look at each.
+                sum(part)
             except (TypeError, OverflowError):
                 left += part
     return False
