@@ -36,6 +36,15 @@ class Held:
         return doubled(batch)
 
 
+async def running(held, batcher, asked):
+    """Asks, and returns the task once its batch runs and cannot end."""
+    held.may_run.clear()
+    task = asyncio.create_task(batcher.outputs_of(asked))
+    while not batcher._is_running:
+        await asyncio.sleep(0)
+    return task
+
+
 @pytest.fixture
 def in_threads(monkeypatch):
     """Has every batch run in the thread, as one that takes long."""
@@ -79,10 +88,7 @@ def test_what_comes_while_one_runs_is_the_next(in_threads):
     held.sizes.clear()
 
     async def ask():
-        held.may_run.clear()
-        first = asyncio.create_task(batcher.outputs_of(rows(1)))
-        while not batcher._is_running:
-            await asyncio.sleep(0)
+        first = await running(held, batcher, rows(1))
         others = [
             asyncio.create_task(batcher.outputs_of(rows(n))) for n in (2, 3)
         ]
@@ -154,10 +160,7 @@ def test_more_than_may_wait_are_told_to_ask_again(in_threads):
     batcher = Batcher(held, BLANK, 2, most_waiting=2)
 
     async def ask():
-        held.may_run.clear()
-        asked = [asyncio.create_task(batcher.outputs_of(rows(0)))]
-        while not batcher._is_running:
-            await asyncio.sleep(0)
+        asked = [await running(held, batcher, rows(0))]
         asked += [
             asyncio.create_task(batcher.outputs_of(rows(n))) for n in (1, 2)
         ]
@@ -179,10 +182,7 @@ def test_who_gave_up_is_not_run(in_threads):
     held.sizes.clear()
 
     async def ask():
-        held.may_run.clear()
-        first = asyncio.create_task(batcher.outputs_of(rows(1)))
-        while not batcher._is_running:
-            await asyncio.sleep(0)
+        first = await running(held, batcher, rows(1))
         gone = asyncio.create_task(batcher.outputs_of(rows(2, 3)))
         await asyncio.sleep(0)
         gone.cancel()
@@ -202,10 +202,7 @@ def test_who_gave_up_keeps_nobody_out(in_threads):
     batcher.watch_queue = told.append
 
     async def ask():
-        held.may_run.clear()
-        first = asyncio.create_task(batcher.outputs_of(rows(1)))
-        while not batcher._is_running:
-            await asyncio.sleep(0)
+        first = await running(held, batcher, rows(1))
         gone = [
             asyncio.create_task(batcher.outputs_of(rows(*range(5))))
             for _ in range(2)

@@ -28,6 +28,7 @@ def short(model: Model) -> dict[str, Any]:
 
 def full(model: Model) -> dict[str, Any]:
     """Returns all that a person who tries it should see."""
+    split, scores = next(iter(_evaluation(model).items()), (None, {}))
     problem, layout, data = model.problem, model.layout, model.run.data
     return short(model) | {
         "data": data["name"],
@@ -43,8 +44,8 @@ def full(model: Model) -> dict[str, Any]:
         "outputs": problem.outputs,
         "step": model.run.step,
         "columns": columns(layout.encoding, data),
-        "split": next(iter(_evaluation(model)), None),
-        "scores": next(iter(_evaluation(model).values()), {}),
+        "split": split,
+        "scores": scores,
         "per_class": _per_class(model),
         "card": ""
         if isinstance(model.run, TrainedRun)

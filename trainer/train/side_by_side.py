@@ -186,7 +186,13 @@ def _train(
         )
         sums, rates = told.sums.numpy(), told.learning_rates.numpy()
     # Once for all of them: the limit follows how long a chunk takes.
-    watchdog.beat(max(member.plan.chunk_end(step) for member in members))
+    watchdog.beat(
+        max(
+            member.plan.chunk_end(step)
+            for member, active in zip(members, is_active, strict=True)
+            if active
+        )
+    )
     code = stopping.code_of(stop.poll())
     traces = training.traces(train_chunk)
     for place, (member, active) in enumerate(
