@@ -19,6 +19,16 @@ from tests.sources.loading import X
 from tests.sources.loading import Y
 from trainer.process.exits import UserError
 from trainer.sources import npy
+from trainer.sources.given import as_array
+
+
+def test_each_row_in_memory_stands_in_one_piece(tmp_path):
+    turned = np.asfortranarray(X)
+    save(tmp_path, "npz", x_train=turned, y_train=Y)
+    read = load("files", tmp_path).splits["train"].x
+    for array in read, as_array("x", turned):
+        assert array.flags.c_contiguous
+        np.testing.assert_array_equal(array, X)
 
 
 @pytest.mark.parametrize("how", ["npz", "npy"])

@@ -1,8 +1,8 @@
 """Rows by their numbers, in memory, from mapped files and from afar."""
 
 import concurrent.futures
+import functools
 import mmap
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -14,17 +14,6 @@ from trainer.sources.streamed_rows import StreamedRows
 
 # Threads that read the rows of a chunk from a mapped file.
 READERS = 16
-# Splits that share an array share its tensor too.
-_held: dict[int, tf.Tensor] = {}
-
-
-def _hold(array: np.ndarray) -> tf.Tensor:
-    """Returns the array as a tensor, made once and dropped with the array."""
-    key = id(array)
-    if key not in _held:
-        _held[key] = tf.constant(array)
-        weakref.finalize(array, _held.pop, key, None)
-    return _held[key]
 
 
 def gather(array: Rows, *, at_random: bool) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -34,27 +23,25 @@ def gather(array: Rows, *, at_random: bool) -> Callable[[tf.Tensor], tf.Tensor]:
       array: in memory, mapped from a file, or streamed.
       at_random: whether rows are asked for in no order of theirs.
     """
-    if isinstance(array, StreamedRows):
-        return _from_python(array.take, array)
-    if not isinstance(array, np.memmap):
-        tensor = _hold(array)
-        return lambda index: tf.gather(tensor, index)
-
-    if at_random:
+    take = _taker(array)
+    if at_random and isinstance(array, np.memmap):
         _expect_no_order(array)
-    return _from_python(_reader(array), array)
 
-
-def _from_python(
-    take: Callable[[np.ndarray], np.ndarray], array: Rows
-) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Makes a function of tensors from one of arrays, that reads rows."""
-
+    # Of an array in memory, too: as a tensor it would be held twice.
     def read(index: tf.Tensor) -> tf.Tensor:
         rows = tf.numpy_function(take, [index], tf.as_dtype(array.dtype))
         return tf.ensure_shape(rows, [None, *array.shape[1:]])
 
     return read
+
+
+def _taker(array: Rows) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns a function from int64 [n] to the array's rows, [n, ...]."""
+    if isinstance(array, StreamedRows):
+        return array.take
+    if isinstance(array, np.memmap):
+        return _reader(array)
+    return functools.partial(np.take, array, axis=0)
 
 
 def _expect_no_order(array: np.memmap) -> None:

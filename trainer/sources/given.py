@@ -67,7 +67,7 @@ class FrameTable(TableFile):
 
 
 def as_array(name: str, values: Any) -> np.ndarray:
-    """Returns what a program hands over as an array.
+    """Returns what a program hands over as an array in C's order.
 
     Args:
       name: of it, for messages.
@@ -77,7 +77,8 @@ def as_array(name: str, values: Any) -> np.ndarray:
       UserError: its rows are of several lengths.
     """
     try:
-        return np.asarray(values)
+        # Of a data frame's, often a column stands in one piece and no row does.
+        return np.asarray(values, order="C")
     except ValueError as error:
         raise UserError(
             f"{name} is no array ({error}); give rows of equal length"

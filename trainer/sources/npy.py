@@ -73,9 +73,9 @@ def read_npz(path: Path, keys: Iterable[str]) -> dict[str, np.ndarray]:
                 with archive.open(info) as file:
                     _check_header(f"{path}: {key}", file, info.file_size)
                 with archive.open(info) as file, _old_headers():
-                    arrays[key] = np.lib.format.read_array(
-                        file, allow_pickle=False
-                    )
+                    array = np.lib.format.read_array(file, allow_pickle=False)
+                # Of one in Fortran's order, no row stands in one piece.
+                arrays[key] = np.asarray(array, order="C")
     except BAD_FILE as error:
         raise _bad(path, error) from None
     return arrays
