@@ -25,7 +25,7 @@ PACKAGES = {
 FLAG_READERS = ("trainer.flags", "trainer.task", "benchmarks")
 FLAG_MODULES = ("absl.app", "absl.flags", "ml_collections.config_flags")
 MOST_FLOORS = 12
-MOST_ROOMS = 29
+MOST_ROOMS = 26
 _ROW = re.compile(r"\| `([\w./]+)` \| (.+?) \| (.*?) \| (yes|no) \|")
 
 
@@ -211,7 +211,10 @@ def test_rooms_import_only_what_stands_above_them():
 
 
 def test_the_house_is_low():
-    assert len(ROOMS) <= MOST_ROOMS
+    # trainer/'s own files, the doors, are one room of several rows.
+    doors = {f"trainer.{path.stem}" for path in ROOT.glob("trainer/*.py")}
+    rooms = {room.name for room in ROOMS} - doors | {"trainer"}
+    assert len(rooms) <= MOST_ROOMS
     assert max(floors(ROOMS).values()) <= MOST_FLOORS
 
 
