@@ -107,7 +107,7 @@ def steps_of_three(folder, *torn):
 @pytest.mark.parametrize("falls_back", [False, True])
 def test_the_one_that_is_meant_is_chosen(folder, wanted, step, falls_back):
     steps_of_three(folder)
-    chosen = checkpoints.choose(folder, wanted, falls_back=falls_back)
+    chosen, *_ = checkpoints.load(folder, wanted, falls_back=falls_back)
     assert chosen == checkpoints.path_of(folder, step)
 
 
@@ -115,15 +115,15 @@ def test_the_one_that_is_meant_is_chosen(folder, wanted, step, falls_back):
 def test_one_that_is_not_whole_is_refused_or_stood_in_for(folder, torn, step):
     steps_of_three(folder, *torn)
     with pytest.raises(UserError, match=r"is refused: state.npz .* name the"):
-        checkpoints.choose(folder)
-    chosen = checkpoints.choose(folder, falls_back=True)
+        checkpoints.load(folder)
+    chosen, *_ = checkpoints.load(folder, falls_back=True)
     assert chosen == checkpoints.path_of(folder, step)
 
 
 @pytest.mark.parametrize("falls_back", [False, True])
 def test_one_that_is_not_there_is_told(folder, falls_back):
     with pytest.raises(UserError, match="holds no checkpoint; name a run's"):
-        checkpoints.choose(folder, falls_back=falls_back)
+        checkpoints.load(folder, falls_back=falls_back)
     checkpoints.write(
         folder, 5, ARRAYS, {"step": 5, "best_step": None}, save_model
     )
@@ -132,7 +132,7 @@ def test_one_that_is_not_there_is_told(folder, falls_back):
         "best": "no metric",
     }.items():
         with pytest.raises(UserError, match=words):
-            checkpoints.choose(folder, wanted, falls_back=falls_back)
+            checkpoints.load(folder, wanted, falls_back=falls_back)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_state_of_another_program_is_told(folder, scalars):
     for look in (
         lambda: checkpoints.read(path),
         lambda: checkpoints.load(folder),
-        lambda: checkpoints.choose(folder, falls_back=True),
+        lambda: checkpoints.load(folder, falls_back=True),
     ):
         with pytest.raises(UserError, match=r"is refused: state.json: .*; res"):
             look()

@@ -93,7 +93,5 @@ def _line(path: pathlib.Path, *, is_verified: bool) -> tuple[str, bool]:
     words = f"{path.name}  {size_bytes:>12,} bytes"
     if not is_verified:
         return words, True
-    wrong = checkpoints.verify(path)
-    if wrong and not path.exists():
-        raise FileNotFoundError(path)
+    wrong = checkpoints.wrong_with(path)
     return f"{words}  {f'refused: {wrong}' if wrong else 'whole'}", not wrong

@@ -156,7 +156,7 @@ def _newest_good(folder: pathlib.Path) -> pathlib.Path | None:
     steps = steps_in(folder)
     for step in reversed(steps):
         path = path_of(folder, step)
-        wrong = _wrong_with(path)
+        wrong = wrong_with(path)
         if wrong is None:
             return path
         print(f"{path.name} refused: {wrong}", flush=True)
@@ -168,7 +168,7 @@ def _newest_good(folder: pathlib.Path) -> pathlib.Path | None:
     return None
 
 
-def _wrong_with(path: pathlib.Path) -> str | None:
+def wrong_with(path: pathlib.Path) -> str | None:
     """As `verify`; raises FileNotFoundError where the folder is gone."""
     wrong = verify(path)
     if wrong and not path.exists():
@@ -195,10 +195,10 @@ def _looked_at(
             before = now
 
 
-def choose(
+def load(
     folder: pathlib.Path, wanted: str | None = None, *, falls_back: bool = False
-) -> pathlib.Path:
-    """Returns the checkpoint of a run that is meant, every file of it whole.
+) -> tuple[pathlib.Path, dict[str, np.ndarray], dict[str, Any]]:
+    """Returns the checkpoint of a run that is meant, and what it holds.
 
     Args:
       folder: of the run's checkpoints.
@@ -208,24 +208,11 @@ def choose(
       falls_back: whether the newest one that is whole, which is told, may
         stand in for another that is not; else that is refused.
 
+    Returns:
+      Its folder, every file of it whole, and the arrays and scalars in it.
+
     Raises:
       UserError: there is none, or none as wanted, or it is not whole.
-    """
-    return _looked_at(folder, lambda each: _choose(each, wanted, falls_back))
-
-
-def load(
-    folder: pathlib.Path, wanted: str | None = None, *, falls_back: bool = False
-) -> tuple[pathlib.Path, dict[str, np.ndarray], dict[str, Any]]:
-    """Returns what `choose` does, and the arrays and scalars that it holds.
-
-    Args:
-      folder: as in `choose`.
-      wanted: as in `choose`.
-      falls_back: as in `choose`.
-
-    Raises:
-      UserError: as `choose`.
     """
 
     def look(
@@ -280,7 +267,7 @@ def _at_step(
 
 
 def _whole(path: pathlib.Path) -> pathlib.Path:
-    if wrong := _wrong_with(path):
+    if wrong := wrong_with(path):
         raise _refused(path, wrong)
     return path
 
