@@ -64,7 +64,8 @@ def _make(kind: str, argv: list[str]) -> int:
     if not wanted.yes and not sys.stdin.isatty():
         plan.agreed(request)  # which raises, before anything is asked
     _check_tools()
-    request = _with_project(request, request.project or Client().project())
+    project = request.project or Client().project()
+    request = dataclasses.replace(request, project=project)
     launcher = _adopted(request)
     if launcher is None:
         if not wanted.yes and not plan.agreed(request):
@@ -72,10 +73,6 @@ def _make(kind: str, argv: list[str]) -> int:
             return FAILED
         launcher = Launcher(Client(), request, Signals(hears_hangup=False))
     return launcher.run(detach=wanted.detach, has_code=False)
-
-
-def _with_project(request: Request, project: str | None) -> Request:
-    return dataclasses.replace(request, project=project)
 
 
 def _check_tools() -> None:
@@ -110,7 +107,8 @@ def _adopted(request: Request) -> Launcher | None:
             f" launch gcp delete --name={request.name}"
         )
     # With its own code, not with today's.
-    before = _with_project(before, before.project or request.project)
+    project = before.project or request.project
+    before = dataclasses.replace(before, project=project)
     return Launcher(Client(), before, Signals(hears_hangup=False))
 
 

@@ -1,6 +1,7 @@
 """The launcher at work: makes a job's machines, follows it, removes them."""
 
 import contextlib
+import dataclasses
 import math
 import sys
 import time
@@ -187,7 +188,7 @@ class Launcher:
     def _make_in(self, zone: str, names: list[str]) -> str | None:
         """Makes machines in a zone; returns why there are none, or None."""
         left_secs = self._left_secs()
-        limited = self._request.lasting(left_secs)
+        limited = dataclasses.replace(self._request, max_secs=left_secs)
         file = self.control.keep(*plan.handed(limited, zone))
         say(f"making {', '.join(names)} in {zone}")
         answer = self._fleet.make(limited, zone, names, file)

@@ -119,10 +119,6 @@ class Request:
         """The folder of a machine that has the chief's copy of the run."""
         return "/".join((STAGING, CHIEF, *split_remote(self.workdir)))
 
-    def lasting(self, secs: int) -> "Request":
-        """Returns the same with another maximum run time."""
-        return dataclasses.replace(self, max_secs=secs)
-
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
 

@@ -55,7 +55,12 @@ def compare(
     found: dict[str, np.ndarray | str] = {
         "guess": guess,
         "linear": too_large(problem, train, split)
-        or _linear_outputs(problem, train, split, normalized),
+        or linear_outputs(
+            problem,
+            normalized(_rows(train)),
+            train.labels(),
+            normalized(_rows(split)),
+        ),
     }
     told = {k: v for k, v in found.items() if not isinstance(v, str)}
     scores = bootstrap.scores_of(problem, truth, {"network": outputs, **told})
@@ -139,20 +144,6 @@ def too_large(problem: Problem, train: Split, split: Split) -> str:
     if features <= MOST_FEATURES and products <= MOST_PRODUCTS:
         return ""
     return f"{features:,} features are too many to fit one in passing"
-
-
-def _linear_outputs(
-    problem: Problem,
-    train: Split,
-    split: Split,
-    normalized: Callable[[np.ndarray], np.ndarray],
-) -> np.ndarray:
-    return linear_outputs(
-        problem,
-        normalized(_rows(train)),
-        train.labels(),
-        normalized(_rows(split)),
-    )
 
 
 def linear_outputs(

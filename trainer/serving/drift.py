@@ -81,7 +81,7 @@ def main(argv: list[str]) -> int:
         _count(stored, path, table, now)
     found = shifts.compare(before, now)
     sure = _confidence(stored, tables)
-    print(_told(before, now, found, sure))
+    print("\n".join(_lines(before, now, found, sure)))
     if arguments.output is not None:
         with output.whole_or_absent(arguments.output) as file:
             file.write(to_json(_values(before, now, found, sure)))
@@ -164,15 +164,6 @@ def _confidence(
             total += float(problem.confidence(outputs).sum())
             count += len(outputs)
     return shifts.confidence(bins, total / count)
-
-
-def _told(
-    before: Sketch,
-    now: Sketch,
-    found: list[Shift],
-    sure: Confidence | None,
-) -> str:
-    return "\n".join(_lines(before, now, found, sure))
 
 
 def _lines(

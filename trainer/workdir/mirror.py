@@ -23,7 +23,6 @@ from trainer.storage.names import CONFIG_FILE
 from trainer.storage.names import MANIFEST
 from trainer.storage.names import step_of
 from trainer.storage.staging import local_files
-from trainer.storage.staging import Signature
 from trainer.workdir.checkpoints import path_of
 from trainer.workdir.checkpoints import steps_in
 from trainer.workdir.folder import RESULT_FILE
@@ -55,10 +54,6 @@ def checkpoints_of(names: Iterable[str]) -> dict[int, list[str]]:
         if step is not None:
             found.setdefault(step, []).append(name)
     return found
-
-
-def _is_sums(file: tuple[str, Signature]) -> bool:
-    return file[0] == SUMS
 
 
 class Mirror:
@@ -181,17 +176,17 @@ class Mirror:
 
     def _copy_changed(self) -> None:
         # The sums last: what they stand beside is written before them.
-        files = sorted(local_files(self._local).items(), key=_is_sums)
-        for name, signature in files:
+        files = local_files(self._local)
+        for name in sorted(files, key=lambda name: name == SUMS):
             own = (RESULT_FILE, STOP_FILE, SAVE_FILE)
             if name in own or checkpoint_of(name) is not None:
                 continue
-            if self._copied.get(name) == signature:
+            if self._copied.get(name) == files[name]:
                 continue
             with contextlib.suppress(FileNotFoundError):
                 # At once: it may grow meanwhile.
                 self._remote.upload(name, (self._local / name).read_bytes())
-                self._copied[name] = signature
+                self._copied[name] = files[name]
 
     def _commit(self, step: int) -> bool:
         """Copies a checkpoint, its manifest last; False where it is gone."""
