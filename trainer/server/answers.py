@@ -1,12 +1,26 @@
 """Outputs as JSON values: what `strata predict` says, for programs."""
 
+from collections.abc import Callable
 from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from trainer.problem.problem import Problem
 from trainer.process.exits import UserError
 from trainer.serving.output import digits
+
+
+class Asked(NamedTuple):
+    """What a body asks.
+
+    Attributes:
+      rows: as they are stored, [rows, *shape].
+      answer: makes the body of the answer from their outputs.
+    """
+
+    rows: np.ndarray
+    answer: Callable[[np.ndarray], Any]
 
 
 def in_rows(problem: Problem, outputs: np.ndarray) -> list[Any]:

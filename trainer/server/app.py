@@ -23,6 +23,7 @@ from trainer.server import inference_protocol
 from trainer.server import openapi
 from trainer.server import page
 from trainer.server import tf_serving
+from trainer.server.answers import Asked
 from trainer.server.batching import Outputs
 from trainer.server.bodies import Bodies
 from trainer.server.catalogue import Catalogue
@@ -46,7 +47,7 @@ FEW_ROWS = 256
 # How large the batch of an answer's first row was: at this --batch_size strata
 # predict gives the same bits.
 BATCH_HEADER = "x-strata-batch-rows"
-Reader = Callable[[Model, bytes, int], Any]
+Reader = Callable[[Model, bytes, int], Asked]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -126,9 +127,7 @@ class Api:
         model = self._model(request, "infer")
         length = request.headers.get(inference_protocol.HEADER_LENGTH)
 
-        def reader(
-            model: Model, body: bytes, most_rows: int
-        ) -> inference_protocol.Asked:
+        def reader(model: Model, body: bytes, most_rows: int) -> Asked:
             return inference_protocol.infer(model, body, length, most_rows)
 
         found, outputs = await self._answered(model, reader, request)
@@ -218,7 +217,7 @@ async def _here_or_aside(is_short: bool, work: Callable[[], Any]) -> Any:
     return work() if is_short else await asyncio.to_thread(work)
 
 
-def _of_csv(model: Model, body: bytes, most_rows: int) -> tf_serving.Asked:
+def _of_csv(model: Model, body: bytes, most_rows: int) -> Asked:
     rows = handed_in.csv_rows(body, model.layout, most_rows)
     return tf_serving.of_instances(model, rows)
 

@@ -3,7 +3,6 @@
 https://github.com/kserve/open-inference-protocol
 """
 
-from collections.abc import Callable
 from typing import Any
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from trainer.problem.problem import Problem
 from trainer.process.exits import UserError
 from trainer.server import handed_in
 from trainer.server import tensors
+from trainer.server.answers import Asked
 from trainer.server.catalogue import Model
 from trainer.server.handed_in import CELLS
 from trainer.server.handed_in import INPUTS
@@ -35,18 +35,6 @@ class Body(NamedTuple):
 
     data: bytes
     json_bytes: int | None
-
-
-class Asked(NamedTuple):
-    """What a body asks.
-
-    Attributes:
-      rows: as they are stored, [rows, *shape].
-      answer: makes the body of the answer from their outputs.
-    """
-
-    rows: np.ndarray
-    answer: Callable[[np.ndarray], Body]
 
 
 def infer(

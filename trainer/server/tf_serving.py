@@ -6,7 +6,6 @@ https://www.tensorflow.org/tfx/serving/api_rest
 import difflib
 from collections.abc import Callable
 from typing import Any
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from trainer.process.exits import UserError
 from trainer.server import answers
 from trainer.server import handed_in
+from trainer.server.answers import Asked
 from trainer.server.catalogue import Model
 from trainer.server.opening import Refused
 
@@ -32,19 +32,6 @@ _DTYPES = {
     "float32": "DT_FLOAT",
     "float16": "DT_HALF",
 }
-Answer = Callable[[np.ndarray], dict[str, Any]]
-
-
-class Asked(NamedTuple):
-    """What a body asks.
-
-    Attributes:
-      rows: as they are stored, [rows, *shape].
-      answer: makes the body of the answer from their outputs.
-    """
-
-    rows: np.ndarray
-    answer: Answer
 
 
 def predict(model: Model, body: bytes, most_rows: int) -> Asked:
