@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from trainer.server import opening
 from trainer.server.batching import Batcher
 from trainer.server.drift import Drift
 from trainer.server.drift import Found
+from trainer.server.metrics import Metrics
 from trainer.server.opening import Refused
 from trainer.server.opening import Source
 from trainer.server.refusals import RefusedError
@@ -28,22 +28,6 @@ from trainer.serving.exported_run import ExportedRun
 
 # Where the run itself does not say: an export holds no evaluation's batch.
 MOST_BATCH_ROWS = 1024
-
-
-class Watcher(Protocol):
-    """Who is told of what models do."""
-
-    def batch(self, model: str, rows: int, size: int) -> None:
-        """Hears of a batch: its rows and its size."""
-
-    def waiting(self, model: str, requests: int) -> None:
-        """Hears how many requests wait."""
-
-    def answers(self, model: str, version: int) -> None:
-        """Hears which version answers from now on."""
-
-    def drift(self, model: str, found: Found) -> None:
-        """Hears how far its rows have moved from the training rows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +60,7 @@ class Model:
 
 
 def open_model(
-    name: str, source: Source, runtime: str, limits: Limits, watcher: Watcher
+    name: str, source: Source, runtime: str, limits: Limits, watcher: Metrics
 ) -> Model:
     """Opens a source and warms it up.
 
@@ -127,7 +111,7 @@ class Catalogue:
       refused: by name, newer versions that cannot be served, the newest first.
     """
 
-    def __init__(self, settings: Settings, watcher: Watcher) -> None:
+    def __init__(self, settings: Settings, watcher: Metrics) -> None:
         """Opens all, and warms them up.
 
         Raises:
