@@ -37,11 +37,11 @@ def list_gpus(project: str | None, name: str | None) -> Words:
     )
 
 
-def list_tpus(project: str | None, zones: str = "-") -> Words:
-    """Returns the command that lists requests for TPUs; in all zones for -."""
+def list_tpus(project: str | None) -> Words:
+    """Returns the command that lists requests for TPUs in all zones."""
     return gcloud(
         project,
-        *("compute", "tpus", "queued-resources", "list", f"--zone={zones}"),
+        *("compute", "tpus", "queued-resources", "list", "--zone=-"),
         "--format=json",
     )
 

@@ -26,6 +26,11 @@ FAILURES_OF_ONE = 3
 # slow until then is a disk.
 START_SECS = 300
 
+# Before the second restart without progress; the first is at once, and each
+# further one waits twice as long, but never longer than the most.
+FIRST_DELAY_SECS = 1.0
+MOST_DELAY_SECS = 60.0
+
 
 def shell_code(code: int) -> int:
     """Returns an exit code as a shell gives it: 128 + N for a signal, -N."""
@@ -54,17 +59,12 @@ class Policy:
       num_workers: of a whole job.
       min_workers: with which the job still goes on.
       max_restarts: in a row without a step that lasts.
-      first_delay_secs: before the second restart without progress; the first
-        is at once, and each further one waits twice as long.
-      most_delay_secs: the longest wait.
       start_secs: until a worker's first sign of life.
     """
 
     num_workers: int
     min_workers: int
     max_restarts: int = 10
-    first_delay_secs: float = 1.0
-    most_delay_secs: float = 60.0
     start_secs: float = START_SECS
 
 
@@ -165,6 +165,4 @@ class Supervision:
             return 0.0
         # The exponent is held down: 2.0 ** 1024 is no float.
         doubled = 2.0 ** min(self.failures - 2, 60)
-        return min(
-            self.policy.most_delay_secs, self.policy.first_delay_secs * doubled
-        )
+        return min(MOST_DELAY_SECS, FIRST_DELAY_SECS * doubled)

@@ -210,11 +210,10 @@ def evaluate(
         strategy,
         on_chunk,
     )
-    values = found.pop("values")
     return {
         "workdir": str(run.workdir.path),
         "step": run.step,
-        "weights_sha256": found.pop("weights_sha256"),
+        "weights_sha256": found.weights_sha256,
         "problem": run.problem.type,
         "data": {
             "name": data.dataset.name,
@@ -223,7 +222,7 @@ def evaluate(
             "notes": list(data.dataset.notes),
         },
         "split": split,
-        "evaluation": {split: values},
+        "evaluation": {split: found.values},
         "interval_level": scores.LEVEL,
-        **found,
+        **found.detail,
     }

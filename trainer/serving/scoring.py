@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +20,21 @@ from trainer.steps.evaluation import Evaluator
 _SCORED = "scored"
 
 
+class Scored(NamedTuple):
+    """What is told of a split.
+
+    Attributes:
+      values: loss and metrics, as a result.json has them.
+      weights_sha256: of the network.
+      detail: the parts of `Problem.detail`, and "baselines" as
+        `baselines.compare` has them.
+    """
+
+    values: dict[str, float]
+    weights_sha256: str
+    detail: dict[str, Any]
+
+
 def score(
     stored: TrainedRun,
     split: Split,
@@ -26,7 +42,7 @@ def score(
     own: Dataset | None,
     strategy: tf.distribute.Strategy,
     on_chunk: Callable[[], None] = lambda: None,
-) -> dict[str, Any]:
+) -> Scored:
     """Scores a split on a strategy, each row once.
 
     Args:
@@ -37,10 +53,6 @@ def score(
         guessing; None where it is not there.
       strategy: that the batches are spread by.
       on_chunk: called after each chunk of batches.
-
-    Returns:
-      "values" as a result.json has them, "weights_sha256", and the parts of
-      `Problem.detail`; "baselines" as `baselines.compare` has them.
     """
     problem = dataclasses.replace(stored.problem, target_center=target_center)
     optimizers.set_precision(stored.config.precision)
@@ -52,18 +64,13 @@ def score(
     values = evaluate(_SCORED, on_chunk)
     outputs = evaluate.outputs(_SCORED)
     assert outputs is not None
-    beside = {}
+    detail = problem.detail(outputs, split.labels())
     if own is not None:
-        beside["baselines"] = baselines.compare(
+        detail["baselines"] = baselines.compare(
             problem,
             own,
             split,
             outputs,
             normalized=network.normalization.in_float64,
         )
-    return {
-        "values": values,
-        "weights_sha256": network.sha256(),
-        **problem.detail(outputs, split.labels()),
-        **beside,
-    }
+    return Scored(values, network.sha256(), detail)

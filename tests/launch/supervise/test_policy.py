@@ -10,7 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from trainer.launch.supervise.policy import code_when_told
 from trainer.launch.supervise.policy import FINAL
+from trainer.launch.supervise.policy import FIRST_DELAY_SECS
 from trainer.launch.supervise.policy import Leave
+from trainer.launch.supervise.policy import MOST_DELAY_SECS
 from trainer.launch.supervise.policy import Policy
 from trainer.launch.supervise.policy import Restart
 from trainer.launch.supervise.policy import Supervision
@@ -71,12 +73,12 @@ class Job(RuleBasedStateMachine):
             return
         assert self.policy.min_workers <= verdict.workers
         assert verdict.workers <= self.policy.num_workers
-        assert verdict.delay_secs <= self.policy.most_delay_secs
+        assert verdict.delay_secs <= MOST_DELAY_SECS
         if self.without_progress == 1:
             assert verdict.delay_secs == 0
         else:
             assert verdict.delay_secs >= max(
-                self.last_delay_secs, self.policy.first_delay_secs
+                self.last_delay_secs, FIRST_DELAY_SECS
             )
         self.last_delay_secs = verdict.delay_secs
 
