@@ -12,6 +12,7 @@ from trainer.journal.metrics_log import MetricsLines
 from trainer.journal.tracking import Tracker
 from trainer.journal.tracking import TrackerWriter
 from trainer.journal.tracking import Tracking
+from trainer.journal.writer import Ending
 from trainer.journal.writer import Line
 from trainer.process.exits import UserError
 
@@ -65,8 +66,7 @@ def told(service, subject, *steps, status="done"):
             writer.line(line(step))
     log.close()
     if status:
-        result = {"status": status}
-        writer.end(result, step_secs=0.1, stopped_early=False)
+        writer.end(Ending({"status": status}, 0.1, stopped_early=False))
     thread.close()
 
 

@@ -11,6 +11,7 @@ from typing import TextIO
 
 from trainer.journal.display import Display
 from trainer.journal.printed import Printed
+from trainer.journal.writer import Ending
 from trainer.journal.writer import Line
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
@@ -65,8 +66,6 @@ class JsonLines(Printed):
         place = {"step": line.step, "epoch": line.epoch, "split": line.split}
         self._say({**place, **line.values, **line.extra})
 
-    def end(
-        self, result: dict[str, Any], *, step_secs: float, stopped_early: bool
-    ) -> None:
-        self._say({"result": result})
-        super().end(result, step_secs=step_secs, stopped_early=stopped_early)
+    def end(self, told: Ending) -> None:
+        self._say({"result": told.result})
+        super().end(told)

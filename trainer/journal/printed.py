@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from trainer.journal.writer import Ending
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
 from trainer.problem import baselines
@@ -18,22 +19,21 @@ class Printed(Writer):
     def alert(self, step: int, words: str) -> None:
         print(f"WARNING: {words}", flush=True)
 
-    def end(
-        self, result: dict[str, Any], *, step_secs: float, stopped_early: bool
-    ) -> None:
-        self.tell_done(result, stopped_early=stopped_early)
-        self.tell_beside(result)
-        self.tell_score(result)
+    def end(self, told: Ending) -> None:
+        self.tell_done(told)
+        self.tell_beside(told.result)
+        self.tell_score(told.result)
 
-    def tell_done(self, result: dict[str, Any], *, stopped_early: bool) -> None:
+    def tell_done(self, told: Ending) -> None:
         """Says how the run ended, and where it stands."""
+        result = told.result
         where = f"step {result['step']}; {self._workdir.path}"
         if result["status"] != "done":
             print(f"{result['status']} at {where}", flush=True)
             return
         best = result["best_step"]
         chosen = f"weights of step {best}; " if best else ""
-        early = " (stopped early)" if stopped_early else ""
+        early = " (stopped early)" if told.stopped_early else ""
         print(f"done at {where}{early}; {chosen}see result.json", flush=True)
 
     def tell_beside(self, result: dict[str, Any]) -> None:

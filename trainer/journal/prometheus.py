@@ -6,7 +6,6 @@ not known yet is left out.
 """
 
 import time
-from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client import Counter
@@ -14,6 +13,7 @@ from prometheus_client import Gauge
 from prometheus_client import Info
 
 from trainer.journal import alerts
+from trainer.journal.writer import Ending
 from trainer.journal.writer import Line
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
@@ -141,10 +141,8 @@ class Prometheus(Writer):
         self._show("checkpoint_timestamp_seconds", time.time())
         self._show("checkpoint_write_seconds", secs)
 
-    def end(
-        self, result: dict[str, Any], *, step_secs: float, stopped_early: bool
-    ) -> None:
-        self._show_secs(result["goodput"])
+    def end(self, told: Ending) -> None:
+        self._show_secs(told.result["goodput"])
 
     def _show_secs(self, secs: dict[str, float]) -> None:
         self._show("goodput_ratio", clock.share(secs))

@@ -15,6 +15,7 @@ from trainer.journal.event_files import EventFiles
 from trainer.journal.first_images import first_images
 from trainer.journal.matrices import Matrices
 from trainer.journal.pictures import Diagnostics
+from trainer.journal.writer import Ending
 from trainer.journal.writer import Line
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
@@ -102,10 +103,8 @@ class TensorBoard(Writer):
     def sync(self) -> None:
         self._files.flush()
 
-    def end(
-        self, result: dict[str, Any], *, step_secs: float, stopped_early: bool
-    ) -> None:
-        if result["status"] == "done":
+    def end(self, told: Ending) -> None:
+        if told.result["status"] == "done":
             self._files.end()
 
     def close(self) -> None:

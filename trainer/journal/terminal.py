@@ -2,12 +2,12 @@
 
 import sys
 import time
-from typing import Any
 
 import keras
 
 from trainer.journal import ending
 from trainer.journal.printed import Printed
+from trainer.journal.writer import Ending
 from trainer.journal.writer import Subject
 from trainer.process.columns import number
 from trainer.process.plain_text import exact
@@ -102,16 +102,15 @@ class Terminal(Printed):
             print(flush=True)
         self._bar = None
 
-    def end(
-        self, result: dict[str, Any], *, step_secs: float, stopped_early: bool
-    ) -> None:
+    def end(self, told: Ending) -> None:
+        result = told.result
         if result["evaluation"]:
             print(ending.scores(result["evaluation"]))
         self.tell_beside(result)
-        self.tell_done(result, stopped_early=stopped_early)
+        self.tell_done(told)
         if result["status"] == "done":
             print(ending.next_steps(str(self._workdir.path), self._config))
-        print(ending.spent(result, step_secs=step_secs), flush=True)
+        print(ending.spent(result, step_secs=told.step_secs), flush=True)
         self.tell_score(result)
 
 

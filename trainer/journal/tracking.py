@@ -19,6 +19,7 @@ from typing import Any
 from typing import NamedTuple
 
 from trainer.config.values import flatten
+from trainer.journal.writer import Ending
 from trainer.journal.writer import Line
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
@@ -251,10 +252,8 @@ class TrackerWriter(Writer):
         values = {**line.values, **line.extra}
         self._tracking.add(Kept(line.step, line.split, values, time.time()))
 
-    def end(
-        self, result: dict[str, Any], *, step_secs: float, stopped_early: bool
-    ) -> None:
-        self._tracking.end(result["status"])
+    def end(self, told: Ending) -> None:
+        self._tracking.end(told.result["status"])
 
 
 def _said(folder: pathlib.Path, last_step: int) -> list[Kept]:

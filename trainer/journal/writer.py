@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from typing import Any
+from typing import NamedTuple
 from typing import TYPE_CHECKING
 
 from trainer.config import Config
@@ -69,6 +70,20 @@ class Line:
     def run_secs(self) -> float:
         """Seconds that the run has worked."""
         return clock.worked(self.secs)
+
+
+class Ending(NamedTuple):
+    """What is told of a run's end.
+
+    Attributes:
+      result: what result.json holds.
+      step_secs: mean seconds of a training step in this process.
+      stopped_early: whether patience ran out.
+    """
+
+    result: dict[str, Any]
+    step_secs: float
+    stopped_early: bool
 
 
 class Writer:
@@ -162,16 +177,8 @@ class Writer:
             it waits, since it takes a while.
         """
 
-    def end(
-        self, result: dict[str, Any], *, step_secs: float, stopped_early: bool
-    ) -> None:
-        """The result stands.
-
-        Args:
-          result: what result.json holds.
-          step_secs: mean seconds of a training step in this process.
-          stopped_early: whether patience ran out.
-        """
+    def end(self, told: Ending) -> None:
+        """The result stands."""
 
     def close(self) -> None:
         """Nothing is told any more, whether or not the run came to its end."""

@@ -5,9 +5,6 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
 from trainer.journal import hypertune
 from trainer.journal.display import Display
 from trainer.journal.first_images import FirstImages
@@ -78,24 +75,6 @@ class Writers(Writer):
     def __init__(self, writers: Sequence[Writer]) -> None:
         self._writers = writers
 
-    def introduce(self) -> None:
-        for writer in self._writers:
-            writer.introduce()
-
-    def begin_chunk(self, step: int) -> None:
-        for writer in self._writers:
-            writer.begin_chunk(step)
-
-    def preview(
-        self, step: int, norms: dict[str, float], tensors: dict[str, tf.Tensor]
-    ) -> None:
-        for writer in self._writers:
-            writer.preview(step, norms, tensors)
-
-    def alert(self, step: int, words: str) -> None:
-        for writer in self._writers:
-            writer.alert(step, words)
-
     def is_new(self, line: Line) -> bool:
         return all(writer.is_new(line) for writer in self._writers)
 
@@ -104,44 +83,18 @@ class Writers(Writer):
             for writer in self._writers:
                 writer.line(line)
 
-    def outputs(self, split: str, step: int, outputs: np.ndarray) -> None:
-        for writer in self._writers:
-            writer.outputs(split, step, outputs)
 
-    def progress(
-        self, step: int, values: dict[str, float], *, is_last: bool
-    ) -> None:
-        for writer in self._writers:
-            writer.progress(step, values, is_last=is_last)
+def _passed_on(event: str) -> Callable[..., None]:
+    """Returns the method that passes an event on as it came."""
 
-    def goodput(self, step: int, secs: dict[str, float]) -> None:
+    def tell(self: Writers, *told: Any, **named: Any) -> None:
         for writer in self._writers:
-            writer.goodput(step, secs)
+            getattr(writer, event)(*told, **named)
 
-    def saved(self, step: int, secs: float) -> None:
-        for writer in self._writers:
-            writer.saved(step, secs)
+    return tell
 
-    def sync(self) -> None:
-        for writer in self._writers:
-            writer.sync()
 
-    def stop(self) -> None:
-        for writer in self._writers:
-            writer.stop()
-
-    def mistakes(
-        self, split: str, step: int, find: Callable[[], dict[str, Any]]
-    ) -> None:
-        for writer in self._writers:
-            writer.mistakes(split, step, find)
-
-    def end(
-        self, result: dict[str, Any], *, step_secs: float, stopped_early: bool
-    ) -> None:
-        for writer in self._writers:
-            writer.end(result, step_secs=step_secs, stopped_early=stopped_early)
-
-    def close(self) -> None:
-        for writer in self._writers:
-            writer.close()
+# Whoever tells Writers an event is held by types against Writer's.
+for _event in vars(Writer).keys() - vars(Writers).keys():
+    if not _event.startswith("_"):
+        setattr(Writers, _event, _passed_on(_event))

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import time
 
+from trainer.journal.writer import Ending
 from trainer.journal.writer import Subject
 from trainer.journal.writers import open_workers_writers
 from trainer.journal.writers import open_writers
@@ -143,11 +144,8 @@ class ChiefKeeping(Keeping):
         self._workdir.write_json(RESULT_FILE, values)
         self._attempt.end(self._workdir, outcome.code, state.step)
         (self._workdir / STOP_FILE).unlink(missing_ok=True)
-        self.writers.end(
-            values,
-            step_secs=outcome.train_secs / max(1, outcome.steps),
-            stopped_early=state.stopped_early,
-        )
+        step_secs = outcome.train_secs / max(1, outcome.steps)
+        self.writers.end(Ending(values, step_secs, state.stopped_early))
 
     def close(self) -> None:
         self.writers.close()
