@@ -125,25 +125,10 @@ def _tried_and_taken_back(
         gradients = take_step(network, options, gradients)
         after = [tf.identity(v.value) for v in changed]
         context = tf.distribute.get_replica_context()
-        context.merge_call(_put_back, args=(network, before))
+        context.merge_call(stateless.assign, args=(changed, before))
         return gradients, after
 
     return try_update
-
-
-def _put_back(
-    strategy: tf.distribute.Strategy, network: Network, before: list[tf.Tensor]
-) -> None:
-    """Gives variables their values from before; called across replicas."""
-    for variable, value in zip(
-        network.changed_by_a_step(), before, strict=True
-    ):
-        strategy.extended.update(
-            variable.value,
-            lambda v, old: v.assign(old),
-            args=(value,),
-            group=False,
-        )
 
 
 def norms(names: list[str], squares: np.ndarray) -> dict[str, float]:

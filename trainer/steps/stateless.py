@@ -27,7 +27,7 @@ def update_of(
     def update(gradients: Gradients) -> None:
         _, values = step(gradients)
         context = tf.distribute.get_replica_context()
-        context.merge_call(_assign, args=(changed(network), values))
+        context.merge_call(assign, args=(changed(network), values))
 
     return update
 
@@ -83,7 +83,7 @@ def move_average(network: Network, decay: tf.Tensor) -> None:
         mean.assign_add((1 - decay) * (weight.value - mean.value))
 
 
-def _assign(
+def assign(
     strategy: tf.distribute.Strategy,
     variables: list[keras.Variable],
     values: Values,
