@@ -6,11 +6,8 @@ finite. TensorFlow is not needed: a bad file is told of before it is imported.
 
 import numbers
 import re
-from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +15,7 @@ from trainer.finished.trained_run import Layout
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.serving import table_rows
+from trainer.serving.table_rows import Rows
 from trainer.sources import idx
 from trainer.sources import npy
 from trainer.sources.checks import check_dtype
@@ -29,25 +27,6 @@ from trainer.storage.names import local_place
 
 # A name that is not a path, and that a terminal shows as it is.
 _PLAIN_NAME = re.compile(r"[^\x00-\x1f\x7f/\\:]+")
-
-
-class Rows(NamedTuple):
-    """Rows that can be read, once or more.
-
-    Attributes:
-      name: of the file or array, for messages.
-      total: how many, or None where only reading tells.
-      blocks: from a number of rows to blocks of as many, [rows, *shape] in the
-        stored dtype; the last may have fewer. Raises UserError at a bad row.
-      kept_names: of a table's columns that go beside the answers.
-      kept: makes an iterator over the cells of these, a tuple a row.
-    """
-
-    name: str
-    total: int | None
-    blocks: Callable[[int], Iterator[np.ndarray]]
-    kept_names: tuple[str, ...] = ()
-    kept: Callable[[], Iterator[tuple[str, ...]]] = table_rows.nothing_kept
 
 
 def add_flags(parser: Parser) -> None:
@@ -122,7 +101,7 @@ def of_array(name: str, array: np.ndarray, layout: Layout) -> Rows:
         starts = range(0, len(array), block_rows)
         return (np.asarray(array[s : s + block_rows]) for s in starts)
 
-    return _checked(name, len(array), blocks, layout)
+    return _checked(Rows(name, len(array), blocks), layout)
 
 
 def of_table(file: TableFile, layout: Layout) -> Rows:
@@ -131,8 +110,7 @@ def of_table(file: TableFile, layout: Layout) -> Rows:
     Raises:
       UserError: it lacks a column, or has as many as are no features.
     """
-    table = table_rows.of_file(file, layout, None)
-    return _checked(str(file.path), None, table.blocks, layout)
+    return _checked(table_rows.of_file(file, layout, None), layout)
 
 
 def check_batch_size(name: str, batch_size: int | None) -> None:
@@ -193,7 +171,7 @@ def _of_npz(path: Path, layout: Layout, array: str | None) -> Rows:
     def blocks(block_rows: int) -> Iterator[np.ndarray]:
         return npy.npz_blocks(path, name, block_rows)
 
-    return _checked(where, shape[0], blocks, layout)
+    return _checked(Rows(where, shape[0], blocks), layout)
 
 
 def _of_table(path: Path, layout: Layout, keep: str | None) -> Rows:
@@ -202,8 +180,7 @@ def _of_table(path: Path, layout: Layout, keep: str | None) -> Rows:
         break
     else:
         raise UserError(f"{path} has no rows; it must have 1 or more")
-    rows = _checked(str(path), None, table.blocks, layout)
-    return rows._replace(kept_names=table.kept_names, kept=table.kept)
+    return _checked(table, layout)
 
 
 def _of_idx(path: Path, layout: Layout) -> Rows:
@@ -218,7 +195,7 @@ def _of_idx(path: Path, layout: Layout) -> Rows:
     def blocks(block_rows: int) -> Iterator[np.ndarray]:
         return idx.idx_blocks(path, block_rows)
 
-    return _checked(str(path), shape[0], blocks, layout)
+    return _checked(Rows(str(path), shape[0], blocks), layout)
 
 
 def _check_shape(name: str, shape: tuple[int, ...], layout: Layout) -> None:
@@ -235,24 +212,19 @@ def _check_shape(name: str, shape: tuple[int, ...], layout: Layout) -> None:
         raise UserError(f"{name} has no rows; it must have 1 or more")
 
 
-def _checked(
-    name: str,
-    total: int | None,
-    blocks: Callable[[int], Iterable[np.ndarray]],
-    layout: Layout,
-) -> Rows:
+def _checked(rows: Rows, layout: Layout) -> Rows:
     """Makes rows whose every block is cast, shaped and checked."""
 
     def checked(block_rows: int) -> Iterator[np.ndarray]:
         first = 0
-        for block in blocks(block_rows):
-            cast = _as_stored(name, block, layout.dtype, first)
+        for block in rows.blocks(block_rows):
+            cast = _as_stored(rows.name, block, layout.dtype, first)
             yield cast.reshape(len(block), *layout.shape)
             first += len(block)
         if not first:
-            raise UserError(f"{name} has no rows; it must have 1 or more")
+            raise UserError(f"{rows.name} has no rows; it must have 1 or more")
 
-    return Rows(name, total, checked)
+    return rows._replace(blocks=checked)
 
 
 def _as_stored(

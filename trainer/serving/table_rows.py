@@ -27,21 +27,26 @@ def nothing_kept() -> Iterator[tuple[str, ...]]:
     return itertools.repeat(())
 
 
-class TableRows(NamedTuple):
-    """A table's rows as a run takes them, and other cells of theirs.
+class Rows(NamedTuple):
+    """Rows that can be read, once or more.
 
     Attributes:
-      blocks: from a number of rows to blocks of as many, [rows, features].
-      kept_names: of the columns whose cells go beside the answers.
-      kept: makes an iterator over these cells, a tuple a row.
+      name: of the file or array, for messages.
+      total: how many, or None where only reading tells.
+      blocks: from a number of rows to blocks of as many, [rows, *shape]; the
+        last may have fewer. Raises UserError at a bad row.
+      kept_names: of a table's columns that go beside the answers.
+      kept: makes an iterator over the cells of these, a tuple a row.
     """
 
+    name: str
+    total: int | None
     blocks: Callable[[int], Iterator[np.ndarray]]
     kept_names: tuple[str, ...] = ()
     kept: Callable[[], Iterator[tuple[str, ...]]] = nothing_kept
 
 
-def open_rows(path: Path, layout: Layout, keep: str | None) -> TableRows:
+def open_rows(path: Path, layout: Layout, keep: str | None) -> Rows:
     """Opens a table of `opening.KINDS`.
 
     Args:
@@ -57,21 +62,23 @@ def open_rows(path: Path, layout: Layout, keep: str | None) -> TableRows:
     bare = encoding is None and keep is None and holds_text(path)
     if bare and not csv_numbers.has_row_names(path):
         # Rows of arrays need no header, and NumPy reads them quicker.
-        return TableRows(
-            lambda rows: csv_numbers.blocks(path, layout.features, rows)
+        return Rows(
+            str(path),
+            None,
+            lambda rows: csv_numbers.blocks(path, layout.features, rows),
         )
     return of_file(open_table(path), layout, keep)
 
 
-def of_file(file: TableFile, layout: Layout, keep: str | None) -> TableRows:
+def of_file(file: TableFile, layout: Layout, keep: str | None) -> Rows:
     """Takes the rows of a table whose header was read; see `open_rows`."""
     encoding = layout.encoding
-    kept = _kept_names(file, keep)
+    name, kept = str(file.path), _kept_names(file, keep)
     if encoding is None:
         names = _features(file, layout, kept)
-        rows = TableRows(lambda count: _numbers(file, names, count))
+        rows = Rows(name, None, lambda count: _numbers(file, names, count))
     else:
-        rows = TableRows(lambda count: file_blocks(file, encoding, count))
+        rows = Rows(name, None, lambda n: file_blocks(file, encoding, n))
     if not kept:
         return rows
     return rows._replace(kept_names=kept, kept=lambda: _cells(file, kept))
