@@ -84,8 +84,7 @@ def numbered(dataset: Dataset, names: Sequence[str], unknown: str) -> Dataset:
         splits[key] = dataclasses.replace(split, y=done[id(split.y)])
         lacking = np.flatnonzero(splits[key].labels() == NEITHER)
         if len(lacking):
-            at = int(lacking[0])
-            row = at if split.rows is None else int(split.rows[at])
+            row = int(split.places(lacking)[0])
             label = class_column(split.y[row : row + 1])
             (name,) = names_of(label, dataset.class_names)
             raise UserError(

@@ -17,6 +17,7 @@ import numpy as np
 from trainer.problem import bootstrap
 from trainer.problem.problem import Problem
 from trainer.sources import Dataset
+from trainer.sources.column import placed
 from trainer.sources.dataset import evenly_spaced
 
 # How often a column's cells are shuffled, and the rows are drawn again.
@@ -71,12 +72,10 @@ def columns_of(dataset: Dataset) -> list[Column]:
             Column(name, slice(i, i + 1), lambda x: x[:, 0].astype(np.float64))
             for i, name in enumerate(names)
         ]
-    found, start = [], 0
-    for column in dataset.encoding.columns:
-        stop = start + len(column.features)
-        found.append(Column(column.name, slice(start, stop), column.shown))
-        start = stop
-    return found
+    return [
+        Column(column.name, place, column.shown)
+        for column, place in placed(dataset.encoding.columns)
+    ]
 
 
 def explain(
@@ -106,7 +105,7 @@ def explain(
         }
     some = evenly_spaced(held.examples, rows)
     truth = held.labels()[some]
-    x = held.x[some if held.rows is None else held.rows[some]]
+    x = held.x[held.places(some)]
     found = importance(problem, x, truth, probe, columns)
     named = {column.name: column for column in columns}
     ordered = (named[row["column"]] for row in found)

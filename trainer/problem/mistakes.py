@@ -139,7 +139,7 @@ def _place(found: FileRow | None) -> dict[str, Any]:
 
 def _rows(dataset: Dataset, split: str, order: np.ndarray) -> np.ndarray:
     held = dataset.splits[split]
-    return np.asarray(held.x[order if held.rows is None else held.rows[order]])
+    return np.asarray(held.x[held.places(order)])
 
 
 def _pictures(

@@ -14,6 +14,7 @@ import numpy as np
 from trainer.sources import Dataset
 from trainer.sources import Split
 from trainer.sources.dataset import Rows
+from trainer.sources.splits import of_examples
 
 BLOCK_BYTES = 16 * 2**20
 
@@ -89,8 +90,7 @@ def _of_splits(dataset: Dataset, key: str) -> dict[str, np.ndarray]:
         array = getattr(split, key)
         if id(array) not in known:
             known[id(array)] = hash_rows(array)
-        hashes = known[id(array)]
-        return hashes if split.rows is None else hashes[split.rows]
+        return of_examples(split, known[id(array)])
 
     return {name: of(split) for name, split in dataset.splits.items()}
 

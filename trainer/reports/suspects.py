@@ -14,6 +14,7 @@ from trainer.problem.problem import Problem
 from trainer.sources import Dataset
 from trainer.sources import Split
 from trainer.sources.cells import LARGEST
+from trainer.sources.column import placed
 from trainer.sources.dataset import evenly_spaced
 
 # Of what all columns gain on guessing, a suspect gains this share alone.
@@ -81,8 +82,7 @@ def find(problem: Problem, dataset: Dataset) -> list[Suspect]:
 
 
 def _some(split: Split) -> tuple[np.ndarray, np.ndarray]:
-    some = evenly_spaced(split.examples, MOST_ROWS)
-    rows = some if split.rows is None else split.rows[some]
+    rows = split.places(evenly_spaced(split.examples, MOST_ROWS))
     x = np.asarray(split.x[rows], np.float64).reshape(len(rows), -1)
     return x, split.y[rows]
 
@@ -94,14 +94,11 @@ def _fits(x: np.ndarray) -> bool:
 def _columns(dataset: Dataset, features: int) -> Iterator[tuple[str, slice]]:
     """Yields each column's name and the place of its features."""
     if dataset.encoding is None:
-        for place in range(features):
-            yield f"column {place}", slice(place, place + 1)
+        for i in range(features):
+            yield f"column {i}", slice(i, i + 1)
         return
-    start = 0
-    for column in dataset.encoding.columns:
-        stop = start + len(column.features)
-        yield column.name, slice(start, stop)
-        start = stop
+    for column, place in placed(dataset.encoding.columns):
+        yield column.name, place
 
 
 def _with_intervals(

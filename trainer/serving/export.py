@@ -230,10 +230,8 @@ def _write(
 def _some_rows(data: ScoredData) -> np.ndarray:
     """Up to 1,000 evenly spaced test rows."""
     split = data.split("test")
-    places = evenly_spaced(split.examples, COMPARED_ROWS)
-    return np.asarray(
-        split.x[places if split.rows is None else split.rows[places]]
-    )
+    rows = split.places(evenly_spaced(split.examples, COMPARED_ROWS))
+    return np.asarray(split.x[rows])
 
 
 def _some_cells(

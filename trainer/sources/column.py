@@ -1,6 +1,8 @@
 """What a column of a table is: how its cells become values, then features."""
 
 import abc
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 from typing import TYPE_CHECKING
@@ -84,3 +86,12 @@ class Column(abc.ABC):
     @abc.abstractmethod
     def to_json(self) -> dict[str, Any]:
         """Returns what the kind's `from_json` takes."""
+
+
+def placed(columns: Iterable[Column]) -> Iterator[tuple[Column, slice]]:
+    """Yields each column with the place of its features in a row."""
+    start = 0
+    for column in columns:
+        stop = start + len(column.features)
+        yield column, slice(start, stop)
+        start = stop

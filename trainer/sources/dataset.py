@@ -45,6 +45,10 @@ class Split:
     def examples(self) -> int:
         return len(self.x) if self.rows is None else len(self.rows)
 
+    def places(self, examples: np.ndarray) -> np.ndarray:
+        """Returns which rows of x and y some of the split's examples are."""
+        return examples if self.rows is None else self.rows[examples]
+
     def labels(self) -> np.ndarray:
         """Returns the split's labels in order, [examples, ...]."""
         return self.y if self.rows is None else self.y[self.rows]
@@ -130,8 +134,7 @@ def fingerprint(dataset: Dataset) -> str:
     """
     digest = hashlib.sha256()
     for name, split in sorted(dataset.splits.items()):
-        sample = evenly_spaced(split.examples, FINGERPRINT_ROWS)
-        rows = sample if split.rows is None else split.rows[sample]
+        rows = split.places(evenly_spaced(split.examples, FINGERPRINT_ROWS))
         digest.update(f"{name} {split.examples}".encode())
         for array in (split.x, split.y, split.weights):
             if array is None:

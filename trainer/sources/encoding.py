@@ -19,6 +19,7 @@ from trainer.sources import number_column
 from trainer.sources import time_column
 from trainer.sources.category_column import CategoryColumn
 from trainer.sources.column import Column
+from trainer.sources.column import placed
 from trainer.sources.number_column import NumberColumn
 from trainer.sources.number_style import NumberStyle
 from trainer.sources.readings import EARLIER_TEXTS
@@ -180,12 +181,10 @@ class Encoding:
             )
         rows = len(texts[self.columns[0].name])
         features = np.empty((rows, len(self.features)), np.float32)
-        start = 0
-        for column in self.all_columns:
-            stop = start + len(column.features)
+        for column, place in placed(self.all_columns):
             found = texts[column.name]
             try:
-                column.write(column.read(found), features[:, start:stop])
+                column.write(column.read(found), features[:, place])
             except (ValueError, cells.BadCellError) as error:
                 raise _refusal(
                     column,
@@ -194,7 +193,6 @@ class Encoding:
                     where,
                     places or Places(range(rows), "row"),
                 ) from None
-            start = stop
         return features
 
     def encode_columns(
@@ -202,14 +200,9 @@ class Encoding:
     ) -> np.ndarray:
         """Encodes a table that was read; returns float32 [rows, features]."""
         features = np.empty((rows, len(self.features)), np.float32)
-        start = 0
-        for column in self.all_columns:
-            stop = start + len(column.features)
-            column.write(
-                column.values_of(columns[column.name]),
-                features[:, start:stop],
-            )
-            start = stop
+        for column, place in placed(self.all_columns):
+            values = column.values_of(columns[column.name])
+            column.write(values, features[:, place])
         return features
 
 

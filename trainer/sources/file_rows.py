@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from trainer.process.exits import UserError
 from trainer.sources.dataset import Dataset
 from trainer.sources.opening import open_table
@@ -46,10 +48,10 @@ def find(
     if dataset.encoding is None or dataset.folder is None:
         return {}
     part = dataset.splits[split]
-    wanted = {}
-    for row in rows:
-        place = row if part.rows is None else int(part.rows[row])
-        wanted[place if part.kept is None else int(part.kept[place])] = row
+    places = part.places(np.fromiter(rows, np.int64))
+    if part.kept is not None:
+        places = part.kept[places]
+    wanted = dict(zip(places.tolist(), rows, strict=True))
     try:
         paths = find_tables(staging.localize(dataset.folder))
         # A split that was held out is of the training file.

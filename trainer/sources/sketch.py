@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from trainer.sources.category_column import CategoryColumn
+from trainer.sources.column import placed
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import evenly_spaced
 from trainer.sources.encoding import Encoding
@@ -156,7 +157,7 @@ def of_training(dataset: Dataset) -> Sketch | None:
     """
     train = dataset.splits["train"]
     rows = evenly_spaced(train.examples, MOST_ROWS)
-    x = train.x[rows if train.rows is None else train.rows[rows]]
+    x = train.x[train.places(rows)]
     is_image = dataset.kind == "image"
     if not is_image and math.prod(x.shape[1:]) > MOST_COLUMNS:
         return None
@@ -179,9 +180,9 @@ def of_training(dataset: Dataset) -> Sketch | None:
 
 
 def _of_encoding(encoding: Encoding, flat: np.ndarray) -> list[Bins]:
-    found, start = [], 0
-    for column in encoding.columns:
-        features = column.values_features
+    found = []
+    for column, own in placed(encoding.columns):
+        features, start = column.values_features, own.start
         if isinstance(column, CategoryColumn):
             words = (*column.categories, *["(rare)"] * column.groups_rare)
             found.append(
@@ -204,7 +205,6 @@ def _of_encoding(encoding: Encoding, flat: np.ndarray) -> list[Bins]:
                 )
                 for place, name in enumerate(features)
             ]
-        start += len(column.features)
     return found
 
 
