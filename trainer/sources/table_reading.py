@@ -1,5 +1,6 @@
 """Reads the tables of all splits as the training file and the config say."""
 
+import dataclasses
 from collections.abc import Mapping
 
 from trainer.config import DataConfig
@@ -36,31 +37,22 @@ def read_tables(
       UserError: a file cannot be read, or has no such column.
     """
     train = files["train"]
-    # Rows that are scored alone may have none.
-    has_weight = data.weight is not None and (
-        encoding is None
-        or all(data.weight in f.columns for f in files.values())
-    )
-    as_texts = [] if data.group is None else [data.group]
+    if encoding is not None and not all(
+        data.weight in file.columns for file in files.values()
+    ):
+        # Rows that are scored alone may have none.
+        data = dataclasses.replace(data, weight=None)
+    names, target, read_as = _wanted(train, data, encoding)
+    wishes = read_as
     known: Mapping[str, Reading] | None = None
-    read_as: dict[str, str] = {}
     # 64 bits tell days and seconds apart.
-    wide = frozenset([] if data.order is None else [data.order])
+    wide = frozenset(_named(data.order))
     if encoding is None:
-        names = chosen_columns(train, data)
-        target = data.target or names[-1]
-        read_as = wished_readings(train, data)
-        wishes = read_as | dict.fromkeys(as_texts, "text")
+        wishes = read_as | dict.fromkeys(_named(data.group), "text")
     else:
-        names = [*(c.name for c in encoding.inputs), encoding.target]
-        target = encoding.target
+        as_texts = dict.fromkeys(_named(data.group), encoding.texts)
+        known = encoding.readings | as_texts
         wide |= encoding.wide
-        known = encoding.readings | dict.fromkeys(as_texts, encoding.texts)
-        # Readings that are no part of the encoding are settled anew.
-        beside = [data.order, data.weight if has_weight else None]
-        settled = [name for name in beside if name is not None]
-        names += as_texts + settled
-        read_as = wishes = wished_readings(train, data, settled)
     tables = {}
     for split in sorted(files, key=SPLITS.index):
         check_columns(files[split], names)
@@ -75,20 +67,34 @@ def read_tables(
         columns = tables["train"].columns
         known = {name: column.reading for name, column in columns.items()}
         wide = frozenset(n for n, c in columns.items() if c.is_wide)
-    stem = opening.stem(train.path.name)
-    alone = len(files) == 1 and stem.lower() != "train"
-    folder = train.path.expanduser().resolve().parent
-    name = stem if alone else folder.name
+    name, ignored = _name_of(files), ignored_columns(train, data)
     return Tables(
-        name,
-        target,
-        tables,
-        train.how_parted,
-        group=data.group,
-        order=data.order,
-        heavy_tails=data.heavy_tails,
-        weight=data.weight if has_weight else None,
-        rare_rows=data.rare_rows,
-        ignored=ignored_columns(train, data),
-        read_as=read_as,
+        name, target, tables, train.how_parted, data, ignored, read_as
     )
+
+
+def _wanted(
+    train: TableFile, data: DataConfig, encoding: Encoding | None
+) -> tuple[list[str], str, dict[str, str]]:
+    """Returns the columns to read, the target, and readings that are wished."""
+    if encoding is None:
+        names = chosen_columns(train, data)
+        return names, data.target or names[-1], wished_readings(train, data)
+    # Readings that are no part of the encoding are settled anew.
+    settled = _named(data.order, data.weight)
+    names = [*(c.name for c in encoding.inputs), encoding.target]
+    names += _named(data.group) + settled
+    return names, encoding.target, wished_readings(train, data, settled)
+
+
+def _named(*names: str | None) -> list[str]:
+    return [name for name in names if name is not None]
+
+
+def _name_of(files: Mapping[str, TableFile]) -> str:
+    """Returns what a table is called: as its file, or as its folder."""
+    path = files["train"].path
+    stem = opening.stem(path.name)
+    if len(files) == 1 and stem.lower() != "train":
+        return stem
+    return path.expanduser().resolve().parent.name

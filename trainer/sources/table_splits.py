@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trainer.config import DataConfig
 from trainer.process.exits import UserError
 from trainer.sources import cells
 from trainer.sources import fitting
@@ -33,14 +34,7 @@ class Tables:
       target: the column of labels.
       tables: by split; the same columns in each.
       how_parted: what parts the columns of the training file.
-      group: the column that names groups of rows, which is no feature; or
-        None.
-      order: the column by which rows stand in order, which is no feature; or
-        None.
-      heavy_tails: what becomes of numbers of heavy tails, as the config says.
-      weight: the column of what rows count in the loss, which is no feature;
-        or None.
-      rare_rows: texts in fewer training rows share a feature.
+      data: the config's section; without a weight that rows need not have.
       ignored: the columns that the config leaves out.
       read_as: how the config says that columns are read.
     """
@@ -49,18 +43,14 @@ class Tables:
     target: str
     tables: Mapping[str, Table]
     how_parted: str
-    group: str | None = None
-    order: str | None = None
-    heavy_tails: str = "none"
-    weight: str | None = None
-    rare_rows: int = 1
-    ignored: Sequence[str] = ()
-    read_as: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    data: DataConfig
+    ignored: Sequence[str]
+    read_as: Mapping[str, str]
 
     @property
     def beside(self) -> set[str]:
         """The columns that are neither features nor labels."""
-        names = (self.group, self.order, self.weight)
+        names = (self.data.group, self.data.order, self.data.weight)
         return {n for n in names if n is not None}
 
     @property
@@ -77,15 +67,16 @@ class Tables:
 
     def _leaks(self) -> Iterator[str]:
         """Yields what files of other splits share of the training groups."""
-        if self.group is None:
+        group = self.data.group
+        if group is None:
             return
-        known = _texts(self.tables["train"].columns[self.group])
+        known = _texts(self.tables["train"].columns[group])
         for split, table in self.tables.items():
-            theirs = _texts(table.columns[self.group])
+            theirs = _texts(table.columns[group])
             if split != "train" and (shared := sorted(known & theirs)):
                 yield (
                     f"WARNING: {table.path.name} has rows of {len(shared):,} of"
-                    f" its {len(theirs):,} groups of {self.group!r} in training"
+                    f" its {len(theirs):,} groups of {group!r} in training"
                     f" too, such as {shared[0]!r}: its score is too good; move"
                     " them to one side"
                 )
@@ -131,8 +122,8 @@ class Tables:
         path, name, problem = refused[0]
         names = list(dict.fromkeys(name for _, name, _ in refused))
         named_by = {
-            self.order: "order",
-            self.weight: "weight",
+            self.data.order: "order",
+            self.data.weight: "weight",
             self.target: "target",
         }
         ways = [
@@ -155,7 +146,7 @@ class Tables:
 
     def _remedies(self, name: str) -> list[str]:
         """Returns the readings that would settle a column."""
-        needs_numbers = name in (self.order, self.weight)
+        needs_numbers = name in (self.data.order, self.data.weight)
         return [
             reading
             for reading in self.tables["train"].columns[name].remedies
@@ -223,9 +214,9 @@ class Tables:
 
     def _groups(self, table: Table) -> np.ndarray | None:
         """Returns the group of each row; rows without one are one each."""
-        if self.group is None:
+        if self.data.group is None:
             return None
-        column = table.columns[self.group]
+        column = table.columns[self.data.group]
         _, groups = np.unique(column.values, return_inverse=True)
         alone = np.flatnonzero(column.missing)
         groups[alone] = len(groups) + np.arange(len(alone))
@@ -237,10 +228,10 @@ class Tables:
         Raises:
           UserError: a cell is missing, or is no number and no time.
         """
-        if self.order is None:
+        if self.data.order is None:
             return None
-        column = table.columns[self.order]
-        where = f"{table.path}: column {self.order!r}"
+        column = table.columns[self.data.order]
+        where = f"{table.path}: column {self.data.order!r}"
         if column.categories is not None:
             raise UserError(
                 f"{where} is config.data.order and does not hold numbers or"
@@ -262,10 +253,10 @@ class Tables:
         Raises:
           UserError: one that cannot be.
         """
-        if self.weight is None:
+        if self.data.weight is None:
             return None
-        column = table.columns[self.weight]
-        where = f"{table.path}: column {self.weight!r}"
+        column = table.columns[self.data.weight]
+        where = f"{table.path}: column {self.data.weight!r}"
         if column.categories is not None or column.values.dtype.kind != "f":
             raise UserError(
                 f"{where} is config.data.weight and holds no numbers; name"
@@ -302,8 +293,8 @@ class Tables:
                 features,
                 target=self.target,
                 rows=dataset.splits["train"].rows,
-                heavy_tails=self.heavy_tails,
-                rare_rows=self.rare_rows,
+                heavy_tails=self.data.heavy_tails,
+                rare_rows=self.data.rare_rows,
             )
         width = len(encoding.features)
         if not width:
