@@ -6,6 +6,7 @@ import shutil
 
 from trainer.flags import CONFIG_FILES
 from trainer.launch.gcp.revision import ROOT
+from trainer.process.columns import some
 from trainer.process.exits import UserError
 from trainer.process.programs import ASK_SECS
 from trainer.process.programs import finish
@@ -34,10 +35,9 @@ def remark(revision: str, root: pathlib.Path = ROOT) -> list[str]:
     found = changes(root)
     if not found:
         return []
-    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     return [
         f"note: what runs is commit {revision[:12]}, without what was changed"
-        f" since: {', '.join(found[:NAMED])}{more}"
+        f" since: {some(found, NAMED)}"
     ]
 
 

@@ -19,6 +19,12 @@ def test_columns_are_as_wide_as_their_widest_cell():
     ]
 
 
+def test_some_of_many_are_named():
+    assert columns.some(["a", "b"], 2) == "a, b"
+    assert columns.some(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+    assert columns.some([], 2) == ""
+
+
 def test_a_last_cell_may_span_the_rest_of_its_line():
     rows = [["name", "least", "mean"], ["a", "red, blue, green", ""]]
     assert columns.lay_out(rows, spans=True).splitlines() == [

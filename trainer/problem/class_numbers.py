@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from trainer.process.columns import some
 from trainer.process.exits import UserError
 from trainer.sources import cells
 from trainer.sources import Dataset
@@ -89,8 +90,8 @@ def numbered(dataset: Dataset, names: Sequence[str], unknown: str) -> Dataset:
             (name,) = names_of(label, dataset.class_names)
             raise UserError(
                 f"{dataset.name}: y_{key}[{row}] is {name!r}, a class that"
-                f" {unknown}; the classes are {_some(names)}; correct"
-                " the label, or leave its rows out"
+                f" {unknown}; the classes are {some(names, MOST_NAMED)};"
+                " correct the label, or leave its rows out"
             )
     return dataclasses.replace(dataset, splits=splits)
 
@@ -115,8 +116,3 @@ def _numbers(
     if np.array_equal(lookup, values):
         return column.astype(np.int32)
     return lookup[np.searchsorted(values, column)]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more"
-    return ", ".join(names[:MOST_NAMED]) + more * (len(names) > MOST_NAMED)

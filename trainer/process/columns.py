@@ -67,6 +67,12 @@ def _written(value: float, digits: int) -> str:
     return f"{float(f'{value:.{digits}g}'):,.15g}"
 
 
+def some(names: Sequence[str], most: int) -> str:
+    """The first of many names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def between(interval: Sequence[float] | None, *, nothing: str = "–") -> str:
     """An interval's two ends, or what stands for none."""
     if interval is None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from trainer.config import Config
 from trainer.config import DataConfig
 from trainer.process.arguments import Parser
+from trainer.process.columns import some
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 
@@ -425,5 +426,4 @@ def _of_rows(found: dict[str, Any]) -> list[str]:
 
 def _some(names: list[str]) -> str:
     """Names a few of many."""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(map(repr, names[:5])) + more
+    return some([*map(repr, names)], 5)

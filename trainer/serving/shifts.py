@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from trainer.process.columns import some
 from trainer.sources.sketch import Bins
 from trainer.sources.sketch import Sketch
 
@@ -108,13 +109,10 @@ def warnings(found: list[Shift]) -> list[str]:
     names = [repr(shift.name) for shift in found if shift.has_moved]
     if not names:
         return []
-    shown = ", ".join(names[:MOST_NAMED])
-    more = len(names) - MOST_NAMED
-    rest = f" and {more} more" if more > 0 else ""
     have = "has" if len(names) == 1 else "have"
     return [
-        f"{shown}{rest} {have} moved against the training rows; strata drift"
-        " says by how much, and what it may cost"
+        f"{some(names, MOST_NAMED)} {have} moved against the training rows;"
+        " strata drift says by how much, and what it may cost"
     ]
 
 

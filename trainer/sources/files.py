@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from trainer.process.columns import some
 from trainer.process.exits import UserError
 from trainer.sources import cells
 from trainer.sources import npy
@@ -117,8 +118,7 @@ def _read(data_dir: str) -> tuple[str, dict[str, np.ndarray]]:
 
 
 def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    return (", ".join(names[:4]) or "no .npz, no .npy and no .csv") + more
+    return some(names, 4) or "no .npz, no .npy and no .csv"
 
 
 def check_keys(where: str, keys: list[str]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from trainer.process.columns import some
 from trainer.process.exits import UserError
 
 MAX_COLUMNS = 10_000
@@ -138,9 +139,11 @@ def _numbered(columns: Sequence[str | None], row_names: str | None) -> Header:
         seen.add(new)
         found.append(new)
     if placed:
-        notes.append(f"without a name, called by their place: {_some(placed)}")
+        told = some([*map(repr, placed)], 5)
+        notes.append(f"without a name, called by their place: {told}")
     if again:
-        notes.append(f"named as another column, numbered: {_some(again)}")
+        told = some([*map(repr, again)], 5)
+        notes.append(f"named as another column, numbered: {told}")
     return Header(tuple(found), row_names, tuple(notes))
 
 
@@ -151,11 +154,6 @@ def _free(name: str, taken: set[str | None], numbers: Iterator[int]) -> str:
         for number in numbers
         if f"{name}.{number}" not in taken
     )
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(map(repr, names[:5])) + more
 
 
 def _check_names(path: Path, names: Sequence[str | None]) -> None:
