@@ -14,8 +14,7 @@ import pytest
 
 from trainer import flags
 from trainer.__main__ import VERBS
-from trainer.config import Config
-from trainer.config.values import fields
+from trainer.config.values import types
 from trainer.process.extras import DISTRIBUTION
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -68,7 +67,7 @@ def verb_of(command):
 
 
 TRAINERS_FLAGS = {field.name for field in flags._FLAGS} | {
-    f"config.{path}" for path, _, _ in fields(Config())
+    f"config.{path}" for path in types()
 }
 
 

@@ -27,7 +27,7 @@ from trainer.config.documents import is_document
 from trainer.config.validation import type_words
 from trainer.config.validation import validate
 from trainer.config.values import assign
-from trainer.config.values import fields
+from trainer.config.values import types
 from trainer.config.values import unknown_field
 from trainer.devices.choice import STRATEGIES
 from trainer.process.arguments import nearest
@@ -383,9 +383,7 @@ def joined(argv: list[str]) -> list[str]:
         stands alone, or a file of flags cannot be read.
     """
     kinds: dict[str, Any] = {f.name: _plain_type(f.type) for f in _FLAGS}
-    kinds |= {
-        f"config.{path}": field.type for path, field, _ in fields(Config())
-    }
+    kinds |= {f"config.{path}": kind for path, kind in types().items()}
     found = []
     words = iter(_with_files(argv))
     for word in words:
@@ -437,7 +435,7 @@ def _split(argv: list[str]) -> _Words:
     Raises:
       UserError: a field that no config has.
     """
-    known = {path for path, _, _ in fields(Config())}
+    known = types()
     config, given, others = None, [], []
     for word in joined(argv):
         match = _CONFIG_FLAG.fullmatch(word)
@@ -495,9 +493,8 @@ class UnknownFlagError(UserError):
     """
 
     def __init__(self, name: str) -> None:
-        paths = [path for path, _, _ in fields(Config())]
         # By the last part of its path, as people call a field.
-        leaves = {path.rpartition(".")[2]: path for path in reversed(paths)}
+        leaves = {path.rpartition(".")[2]: path for path in reversed(types())}
         known = {leaf: f"config.{path}" for leaf, path in leaves.items()}
         known |= {field.name: field.name for field in _FLAGS}
         near = difflib.get_close_matches(name, known, n=1)
@@ -514,7 +511,7 @@ def _of_fields(
     Of two words for one field the last counts; ml_collections by itself would
     join two tuples.
     """
-    known = {path: field.type for path, field, _ in fields(Config())}
+    known = types()
     last: dict[str, str | None] = {}
     for word, value in given:
         match = _CONFIG_FLAG.fullmatch(word)
@@ -575,12 +572,12 @@ def _not_set(error: absl_flags.Error) -> UserError:
     """Says what a field must be, in place of a conversion's own words."""
     told = _first_and_last_line(error)
     ill_typed = re.match(r"flag --config\.([\w.]+)=(.*?): ", told, re.DOTALL)
-    types = {path: field.type for path, field, _ in fields(Config())}
-    if ill_typed is None or ill_typed[1] not in types:
+    known = types()
+    if ill_typed is None or ill_typed[1] not in known:
         return UserError(told)
     path, value = ill_typed.groups()
     return UserError(
-        f"config.{path}={value!r} must be {type_words(types[path])}"
+        f"config.{path}={value!r} must be {type_words(known[path])}"
     )
 
 

@@ -11,7 +11,7 @@ from trainer import flags
 from trainer.config import Config
 from trainer.config.validation import validate
 from trainer.config.values import assign
-from trainer.config.values import fields
+from trainer.config.values import types
 from trainer.config.values import unknown_field
 from trainer.process.exits import UserError
 
@@ -45,13 +45,13 @@ def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
       UserError: a name is no field's, or two are the same one's.
     """
-    types = {path: field.type for path, field, _ in fields(Config())}
+    known = types()
     values: dict[str, Any] = {}
     for name, value in given.items():
-        path = _path_of(name, list(types))
+        path = _path_of(name, list(known))
         if path in values:
             raise UserError(f"{name}={value!r} sets config.{path} twice")
-        values[path] = _plain(value, types[path])
+        values[path] = _plain(value, known[path])
     return values
 
 

@@ -32,6 +32,11 @@ def fields(
             yield path, field, value
 
 
+def types() -> dict[str, Any]:
+    """Returns the type of every field by its dotted path."""
+    return {path: field.type for path, field, _ in fields(Config())}
+
+
 def rules() -> dict[str, Rule]:
     """Returns the rule of every field that has one, by its dotted path."""
     return {
@@ -104,7 +109,7 @@ def _check_retired(path: str, value: Any) -> None:
 
 def unknown_field(path: str) -> UserError:
     """Returns the error for a field that no config has, with the nearest."""
-    known = [known for known, _, _ in fields(Config())]
+    known = list(types())
     inside = [k for k in known if k.startswith(path + ".")]
     if inside:
         return UserError(

@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from trainer import flags
 from trainer.__main__ import main as strata
 from trainer.__main__ import VERBS
-from trainer.config import Config
-from trainer.config.values import fields
 from trainer.config.values import rules
+from trainer.config.values import types
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
@@ -115,7 +114,7 @@ def flags_in(text: str) -> tuple[list[str], Choices]:
 
 def _of_trainer() -> list[str]:
     own = [f"--{field.name}" for field in dataclasses.fields(flags.Flags)]
-    of_config = [f"--config.{path}" for path, _, _ in fields(Config())]
+    of_config = [f"--config.{path}" for path in types()]
     return [f"{name}=" for name in own if name != "--help"] + [
         "--help",
         *(f"{name}=" for name in of_config),
@@ -132,8 +131,8 @@ def _choices_of_trainer() -> Choices:
     }
     truths = {
         f"--config.{path}": ("true", "false")
-        for path, field, _ in fields(Config())
-        if field.type is bool
+        for path, kind in types().items()
+        if kind is bool
     }
     found = {**own, **of_config, **truths}
     found["--config"] = tuple(map(shlex.quote, flags.shipped_configs()))
