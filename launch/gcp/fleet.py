@@ -53,6 +53,24 @@ class Machine:
         return self.state in _ENDED
 
 
+def listings(
+    project: str | None,
+    kinds: tuple[str, ...],
+    name: str | None,
+    regions: Sequence[str] = (),
+) -> list[tuple[str, gcloud.Words]]:
+    """Returns the commands by which `find` asks, each beside its kind."""
+    found = []
+    if gcloud.GPU in kinds:
+        found.append((gcloud.GPU, gcloud.list_gpus(project, name)))
+    if gcloud.TPU in kinds:
+        found.append((gcloud.TPU, gcloud.list_tpus(project)))
+    for region in regions if gcloud.VERTEX in kinds else ():
+        words = gcloud.list_custom_jobs(project, region, name)
+        found.append((gcloud.VERTEX, words))
+    return found
+
+
 def find(
     client: Client,
     project: str | None,
@@ -72,22 +90,22 @@ def find(
     Raises:
       GcloudError: gcloud could not list them.
     """
+    read = {gcloud.GPU: _gpu, gcloud.TPU: _tpu, gcloud.VERTEX: _custom_job}
     found: list[Machine] = []
-    if gcloud.GPU in kinds:
-        rows = client.json(gcloud.list_gpus(project, name))
-        found += map(_gpu, rows)
-    if gcloud.TPU in kinds:
-        answer = client.ask(gcloud.list_tpus(project))
-        # A project that never had a TPU has none to list.
-        if answer.code and not answer.is_disabled:
-            raise GcloudError(f"TPUs cannot be listed: {answer.words()}")
-        rows = json.loads(answer.text or "[]") if answer.code == 0 else []
-        found += filter(None, map(_tpu, rows))
-    if gcloud.VERTEX in kinds:
-        for region in regions:
-            rows = client.json(gcloud.list_custom_jobs(project, region, name))
-            found += filter(None, map(_custom_job, rows))
+    for kind, words in listings(project, kinds, name, regions):
+        rows = (
+            _tpus(client, words) if kind == gcloud.TPU else client.json(words)
+        )
+        found += filter(None, map(read[kind], rows))
     return [m for m in found if name is None or m.job == name]
+
+
+def _tpus(client: Client, words: gcloud.Words) -> list[dict[str, Any]]:
+    answer = client.ask(words)
+    # A project that never had a TPU has none to list.
+    if answer.code and not answer.is_disabled:
+        raise GcloudError(f"TPUs cannot be listed: {answer.words()}")
+    return json.loads(answer.text or "[]") if answer.code == 0 else []
 
 
 def _gpu(row: dict[str, Any]) -> Machine:

@@ -72,8 +72,13 @@ def add_flags(parser: LauncherParser) -> None:
         "TYPE",
         "GPUs that an n1 machine gets, such as type=nvidia-tesla-t4,count=2",
     )
+    add_size(parser, "--num_vms")
+
+
+def add_size(parser: LauncherParser, count: str) -> None:
+    """Adds the flag of this name, of how many machines, and that of disks."""
     parser.flag(
-        "--num_vms",
+        count,
         "N",
         "machines, a worker each; 1 by default",
         type=positive,

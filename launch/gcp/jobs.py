@@ -19,24 +19,11 @@ from trainer.launch.gcp.target import add_region
 from trainer.launch.gcp.target import KINDS
 from trainer.launch.gcp.target import parser_of
 from trainer.launch.gcp.target import show
-from trainer.launch.gcp.target import Target
 from trainer.launch.gcp.target import target_of
 from trainer.launch.supervise.policy import FAILED
 from trainer.launch.supervise.signals import Signals
 from trainer.process.columns import lay_out
 from trainer.process.exits import tell
-
-
-def _listing(target: Target) -> list[gcloud.Words]:
-    found = []
-    if gcloud.GPU in target.kinds:
-        found.append(gcloud.list_gpus(target.project, target.flags.name))
-    if gcloud.TPU in target.kinds:
-        found.append(gcloud.list_tpus(target.project))
-    for region in target.regions if gcloud.VERTEX in target.kinds else ():
-        name = target.flags.name
-        found.append(gcloud.list_custom_jobs(target.project, region, name))
-    return found
 
 
 def _table(machines: list[fleet.Machine]) -> str:
@@ -54,14 +41,8 @@ def list_jobs(argv: list[str]) -> int:
     add_region(parser, "in which jobs of Vertex AI are looked for, too")
     flags = parser.parse_args(argv)
     if flags.dry_run:
-        return show(
-            gcloud.list_gpus(flags.project, None),
-            gcloud.list_tpus(flags.project),
-            *(
-                gcloud.list_custom_jobs(flags.project, r, None)
-                for r in flags.region
-            ),
-        )
+        listings = fleet.listings(flags.project, KINDS, None, flags.region)
+        return show(*(words for _, words in listings))
     machines = fleet.find(Client(), flags.project, KINDS, None, flags.region)
     if not machines:
         print(f"no machine has the label {LABEL}")
@@ -74,7 +55,7 @@ def status(argv: list[str]) -> int:
     """Shows a job's machines, and how it ended."""
     target = target_of("status", "Shows how a job stands.", argv)
     if target.flags.dry_run:
-        return show(*_listing(target))
+        return show(*target.listings())
     machines = target.machines()
     print(_table(machines) if machines else "no machine is there")
     if target.request:
@@ -134,13 +115,11 @@ def delete(argv: list[str]) -> int:
     target = target_of("delete", "Deletes a job's machines at once.", argv)
     name = target.flags.name
     if target.flags.dry_run:
-        found = _listing(target)
+        show(*target.listings())
         if target.request:
-            show(*found)
             for zone in target.request.zones:
                 print(plan.deletion(target.request, zone))
-            return 0
-        return show(*found)
+        return 0
     crew = fleet.Fleet(
         target.client,
         target.project,

@@ -50,6 +50,12 @@ class Target:
         """Where jobs of Vertex AI are looked for: where this one is."""
         return self.request.zones if self.request else self.flags.region
 
+    def listings(self) -> list[gcloud.Words]:
+        """Returns the commands by which `machines` finds them."""
+        name = self.flags.name
+        found = fleet.listings(self.project, self.kinds, name, self.regions)
+        return [words for _, words in found]
+
     def machines(self) -> list[fleet.Machine]:
         name = self.flags.name
         return fleet.find(

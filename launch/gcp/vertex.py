@@ -9,13 +9,11 @@ import re
 from typing import Any
 
 from trainer.launch.command_line import LauncherParser
-from trainer.launch.command_line import positive
 from trainer.launch.gcp import gpus
 from trainer.launch.gcp import names
 from trainer.process.arguments import nearest
 from trainer.process.exits import UserError
 
-MOST_REPLICAS = 64
 # What machines with GPUs of their own have, which Vertex AI wants told.
 _OWN = {
     "g2-standard": "NVIDIA_L4",
@@ -59,20 +57,7 @@ def add_flags(parser: LauncherParser) -> None:
         "TYPE",
         "GPUs that an n1 machine gets, such as type=NVIDIA_TESLA_T4,count=2",
     )
-    add(
-        "--replicas",
-        "N",
-        "machines, a worker each; 1 by default",
-        type=positive,
-        default=1,
-    )
-    add(
-        "--disk_gb",
-        "N",
-        "of each machine; 100 by default",
-        type=positive,
-        default=100,
-    )
+    gpus.add_size(parser, "--replicas")
     add("--image", "IMAGE", "that holds Strata, as launch/Dockerfile makes it")
     add(
         "--executor_image",
@@ -102,9 +87,9 @@ def machines_of(wanted: argparse.Namespace) -> dict[str, Any]:
     """
     accelerator, count = _gpus_of(wanted.machine_type, wanted.accelerator)
     gpus.warn_of(wanted.machine_type)
-    if wanted.replicas > MOST_REPLICAS:
+    if wanted.replicas > gpus.MOST_VMS:
         raise UserError(
-            f"--replicas={wanted.replicas} must be {MOST_REPLICAS} or fewer"
+            f"--replicas={wanted.replicas} must be {gpus.MOST_VMS} or fewer"
         )
     if not 100 <= wanted.disk_gb <= 64000:
         raise UserError(f"--disk_gb={wanted.disk_gb} must be from 100 to 64000")
