@@ -311,7 +311,7 @@ def main(argv: list[str]) -> int:
     )
     with (
         ending(given.on_end, given.run_workdir) as end,
-        Spare(network[0])
+        contextlib.closing(Spare(network[0]))
         if wanted.spare
         else contextlib.nullcontext() as spare,
     ):

@@ -5,7 +5,7 @@ and no pool of threads, and forks a child for each command line that it is
 given. The child is as `python -m MODULE WORDS` would be: its environment,
 its output, its signals and its bits are its own.
 
-  with Warm() as warm:
+  with contextlib.closing(Warm()) as warm:
       child = warm.start(["trainer.task", "--config=digits"], {1: log, 2: log})
       code = child.wait()
 
@@ -26,7 +26,6 @@ import time
 import weakref
 from collections.abc import Collection
 from collections.abc import Mapping
-from types import TracebackType
 
 from trainer.launch.supervise.birth import begin
 from trainer.launch.supervise.enclosure import Enclosure
@@ -147,17 +146,6 @@ class Warm:
                 start_new_session=True,
                 preexec_fn=functools.partial(begin, enclosure),
             )
-
-    def __enter__(self) -> "Warm":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Ends it, and what still runs in it."""

@@ -5,7 +5,6 @@ It has TensorFlow imported before it is needed, so that a restart need not.
 
 import contextlib
 from collections.abc import Mapping
-from types import TracebackType
 
 from trainer.launch.supervise.enclosure import Enclosure
 from trainer.launch.warm import Child
@@ -27,15 +26,8 @@ class Spare:
         self._enclosure = enclosure
         self._warm = Warm(enclosure)
 
-    def __enter__(self) -> "Spare":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Ends it, and its workers."""
         self._warm.close()
 
     def start(

@@ -124,7 +124,11 @@ def _run(plan: Plan, workdir: pathlib.Path, wanted: argparse.Namespace) -> int:
     search = Search(workdir, plan)
     told = progress.Progress(plan, search, wanted.trials)
     signals = Signals()
-    with signals.caught(), Warm() as warm, contextlib.closing(told):
+    with (
+        signals.caught(),
+        contextlib.closing(Warm()) as warm,
+        contextlib.closing(told),
+    ):
         trainers = Trainers(warm, slots_of(wanted.parallel), signals)
         crew = Crew(
             plan,

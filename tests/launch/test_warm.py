@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ imports = pytest.mark.slow  # TensorFlow, in a process of its own
 
 @pytest.fixture(scope="module")
 def warm():
-    with Warm() as made:
+    with closing(Warm()) as made:
         yield made
 
 
@@ -96,7 +97,7 @@ def test_a_child_has_the_cores_that_it_was_given(warm):
 
 @imports
 def test_what_is_sent_before_it_is_forked_reaches_it():
-    with Warm() as own:  # which still imports
+    with closing(Warm()) as own:  # which still imports
         child = own.start([MODULE, "wait", "0"], {1: 1, 2: 2})
         assert child.pid == 0
         child.send_signal(signal.SIGTERM)
@@ -121,7 +122,7 @@ def test_ctrl_c_ends_one_that_is_no_command_yet_without_a_word(monkeypatch):
     held = [sys.executable, "-c", HELD]
     monkeypatch.setattr(warm_module, "module_command", lambda _: held)
     reading, writing = os.pipe()
-    with Warm() as own, open(reading) as out:
+    with closing(Warm()) as own, open(reading) as out:
         child = own.start([MODULE, "wait", "0"], {1: writing, 2: writing})
         os.close(writing)
         assert out.readline() == "forked\n"
@@ -142,7 +143,7 @@ def test_an_order_of_many_variables_is_heard_whole(warm, tmp_path):
 
 
 def test_one_that_is_not_forked_can_be_killed():
-    with Warm() as own:
+    with closing(Warm()) as own:
         own._process.send_signal(signal.SIGSTOP)
         child = own.start([MODULE, "wait", "0"], {1: 1, 2: 2})
         child.send_signal(signal.SIGTERM)

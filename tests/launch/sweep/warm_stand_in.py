@@ -12,10 +12,7 @@ from trainer.storage.json_files import sealed
 class ForkedWarm:
     """Has the tests' own fork server run what it is given."""
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         pass
 
     def start(self, words, descriptors, *, environment, cores=()):
