@@ -90,7 +90,6 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
                 f"{type(self).__name__} needs rows of 2 classes or more; the"
                 f" data holds 1 class, {self.classes_[0]!r}"
             )
-        weight = self._by_class(weight, y)
         self._train(x, y, weight)
         return self
 
@@ -141,7 +140,6 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
             )
         weight, counts = self._weighted(x, sample_weight)
         x, y, weight = x[counts], y[counts], weight[counts]
-        weight = self._by_class(weight, y)
         self._train(x, y, weight, is_part=True)
         return self
 
@@ -174,7 +172,7 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
         self._fit_rows(
             x,
             np.searchsorted(self.classes_, y).astype(np.int32),
-            weight,
+            self._by_class(weight, y),
             "binary" if count == 2 else "multiclass",
             count,
             is_part=is_part,
