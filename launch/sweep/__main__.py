@@ -27,6 +27,7 @@ from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.slots import slots_of
 from trainer.launch.sweep.study import open_study
 from trainer.launch.sweep.study import Study
+from trainer.launch.sweep.sweep import Sweep
 from trainer.launch.sweep.trainers import Stopped
 from trainer.launch.sweep.trainers import Trainers
 from trainer.launch.warm import Warm
@@ -130,11 +131,9 @@ def _run(plan: Plan, workdir: pathlib.Path, wanted: argparse.Namespace) -> int:
         contextlib.closing(told),
     ):
         trainers = Trainers(warm, slots_of(wanted.parallel), signals)
+        sweep = Sweep(plan, search, workdir, trainers)
         crew = Crew(
-            plan,
-            search,
-            workdir,
-            trainers,
+            sweep,
             trials=wanted.trials,
             on_change=told.tell,
             at_once=wanted.stack,
@@ -142,13 +141,13 @@ def _run(plan: Plan, workdir: pathlib.Path, wanted: argparse.Namespace) -> int:
         try:
             crew.work(wanted.max_secs)
         except Stopped:
-            page.write(plan, search, None, workdir)
+            page.write(sweep, None)
             return _stopped(told, signals)
         told.close()
         try:
             with contextlib.ExitStack() as held:
-                if _is_last(search, workdir, held):
-                    _finish(plan, search, trainers, workdir, wanted)
+                if _is_last(sweep, held):
+                    _finish(sweep, wanted)
                 else:
                     print("others go on, and end the sweep", flush=True)
         except Stopped:
@@ -163,32 +162,26 @@ def _stopped(told: progress.Progress, signals: Signals) -> int:
     return _code_of(signals)
 
 
-def _is_last(
-    search: Search, workdir: pathlib.Path, held: contextlib.ExitStack
-) -> bool:
+def _is_last(sweep: Sweep, held: contextlib.ExitStack) -> bool:
     """Whether all trials have ended, and no other process ends the sweep."""
-    if progress.counts_of(search.trials())["running"]:
+    if progress.counts_of(sweep.search.trials())["running"]:
         return False
     try:
-        held.enter_context(Lease(LockFile(workdir / CLAIMS / "end")).held())
+        lease = Lease(LockFile(sweep.workdir / CLAIMS / "end"))
+        held.enter_context(lease.held())
     except (UserError, ClusterError):
         return False
     return True
 
 
-def _finish(
-    plan: Plan,
-    search: Search,
-    trainers: Trainers,
-    workdir: pathlib.Path,
-    wanted: argparse.Namespace,
-) -> None:
+def _finish(sweep: Sweep, wanted: argparse.Namespace) -> None:
     """Scores the winner, and says what it is worth."""
-    outcome = winner.finish(plan, search, trainers, workdir, keep=wanted.keep)
-    page.write(plan, search, outcome, workdir)
+    plan, workdir = sweep.plan, sweep.workdir
+    outcome = winner.finish(sweep, keep=wanted.keep)
+    page.write(sweep, outcome)
     print(winner.told(plan, outcome, workdir), flush=True)
     if wanted.refit:
-        scores = refit.refit(plan, outcome, trainers, workdir)
+        scores = refit.refit(sweep, outcome)
         score = number(scores[plan.metric])
         print(
             f"refit on all rows but the test's: test {plan.metric} {score};"

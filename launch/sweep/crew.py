@@ -7,7 +7,6 @@ first, on this machine or another.
 """
 
 import contextlib
-import os
 import pathlib
 import signal
 import threading
@@ -21,11 +20,9 @@ from trainer.launch.sweep.following import curve_of
 from trainer.launch.sweep.following import never
 from trainer.launch.sweep.following import outcome_of
 from trainer.launch.sweep.following import Pruning
-from trainer.launch.sweep.plan import Plan
-from trainer.launch.sweep.search import Search
+from trainer.launch.sweep.sweep import Sweep
 from trainer.launch.sweep.trainers import LOOK_SECS
 from trainer.launch.sweep.trainers import Stopped
-from trainer.launch.sweep.trainers import Trainers
 from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
 from trainer.workdir.folder import STOP_FILE
@@ -47,10 +44,7 @@ class Crew:
 
     def __init__(
         self,
-        plan: Plan,
-        search: Search,
-        workdir: pathlib.Path,
-        trainers: Trainers,
+        sweep: Sweep,
         *,
         trials: int,
         on_change: Callable[[], None],
@@ -59,22 +53,19 @@ class Crew:
         """Has taken no trial yet.
 
         Args:
-          plan: of the sweep.
-          search: its trials.
-          workdir: of the sweep.
-          trainers: that run them, a trial at a time in each slot.
+          sweep: whose trials they are.
           trials: how many there are to be in all.
           on_change: is called when a trial began or ended.
           at_once: runs that train in one process at most, side by side.
         """
-        self._plan, self._search, self._workdir = plan, search, workdir
-        self._trainers, self._trials = trainers, trials
+        self._sweep, self._trials = sweep, trials
+        self._search, self._trainers = sweep.search, sweep.trainers
         self._on_change, self._stack = on_change, at_once
         # Trials that a slot takes at a time.
-        self._at_once = max(1, at_once // len(plan.members))
+        self._at_once = max(1, at_once // len(sweep.plan.members))
         self._turn = threading.Lock()
         self._failure: BaseException | None = None
-        self._over, self._left = threading.Event(), trainers.slots
+        self._over, self._left = threading.Event(), sweep.trainers.slots
         self.busy: dict[int, tuple[int, ...]] = {}
 
     def work(self, max_secs: float | None = None) -> None:
@@ -92,7 +83,7 @@ class Crew:
             threading.Thread(target=self._slot, args=(number,), daemon=True)
             for number in range(trainers.slots)
         ]
-        began, asked = time.monotonic(), self._workdir / STOP_FILE
+        began, asked = time.monotonic(), self._sweep.workdir / STOP_FILE
         # That of before is left for all processes that share the sweep to see.
         asked.unlink(missing_ok=True)
         for slot in slots:
@@ -162,7 +153,8 @@ class Crew:
             if any(number in numbers for numbers in self.busy.values()):
                 return False
             self.busy[slot] = (*self.busy.get(slot, ()), number)
-        lease = Lease(LockFile(self._workdir / CLAIMS / f"{number:04d}"))
+        claims = self._sweep.workdir / CLAIMS
+        lease = Lease(LockFile(claims / f"{number:04d}"))
         with contextlib.ExitStack() as claim:
             try:
                 claim.enter_context(lease.held())
@@ -184,15 +176,7 @@ class Crew:
         if self._stack == 1:
             results = [self._result(slot, trial) for trial in trials]
         else:
-            results = stack.results_of(
-                trials,
-                self._stack,
-                plan=self._plan,
-                search=self._search,
-                workdir=self._workdir,
-                trainers=self._trainers,
-                slot=slot,
-            )
+            results = stack.results_of(trials, self._stack, self._sweep, slot)
         for number, (value, end) in zip(numbers, results, strict=True):
             self._search.tell(number, value, end)
 
@@ -200,16 +184,13 @@ class Crew:
         self, slot: int, trial: "optuna.trial.FrozenTrial"
     ) -> tuple[float | None, str]:
         """Runs all runs of a trial; returns its score, and how it ended."""
-        values = self._search.values_of(trial)
-        scores = []
+        scores, plan = [], self._sweep.plan
         pruning = Pruning(self._search, trial)
-        several = len(self._plan.members) > 1
-        for member in self._plan.members:
-            folder = self._workdir / self._plan.folder(trial.number, member)
-            words = self._plan.run_words(values, member, os.fspath(folder))
+        several = len(plan.members) > 1
+        for words, folder in self._sweep.runs_of(trial):
             follow = never if several else self._follower(folder, pruning)
             end = self._trainers.train(slot, words, folder, follow)
-            score, end = outcome_of(folder, end, self._plan.metric)
+            score, end = outcome_of(folder, end, plan.metric)
             if score is None:
                 return None, end
             scores.append(score)
@@ -223,11 +204,12 @@ class Crew:
         self, folder: pathlib.Path, pruning: Pruning
     ) -> Callable[[], bool]:
         """Returns what looks whether a run is to be pruned."""
-        if self._plan.study.pruner == "none":
+        plan = self._sweep.plan
+        if plan.study.pruner == "none":
             return never
 
         def look() -> bool:
-            found = curve_of(folder, self._plan.metric)
+            found = curve_of(folder, plan.metric)
             return any(
                 pruning.is_due(index, score)
                 for index, score in enumerate(found, 1)

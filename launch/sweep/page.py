@@ -9,8 +9,8 @@ from trainer.launch.sweep import winner
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.progress import counts_of
 from trainer.launch.sweep.search import END
-from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.stored import Outcome
+from trainer.launch.sweep.sweep import Sweep
 from trainer.process.columns import between
 from trainer.process.columns import number
 from trainer.reports import pages
@@ -27,34 +27,31 @@ BEST = 10
 LEAST_TRIALS = 4
 
 
-def write(
-    plan: Plan, search: Search, outcome: Outcome | None, workdir: pathlib.Path
-) -> None:
+def write(sweep: Sweep, outcome: Outcome | None) -> None:
     """Writes the page, where the extra `report` is installed.
 
     Args:
-      plan: of the sweep.
-      search: its trials.
+      sweep: that is told of.
       outcome: how it ended; None while it goes on.
-      workdir: of the sweep.
     """
     if not pages.is_possible():
         return
-    trials = search.trials()
+    plan, workdir = sweep.plan, sweep.workdir
+    trials = sweep.search.trials()
     told = ", ".join(
         f"{n} {name}" for name, n in counts_of(trials).items() if n
     )
-    scored = search.ranked()
+    scored = sweep.search.ranked()
     sections = [
         _end(plan, outcome) if outcome else Section("Score"),
-        Section("Trials", charts=_charts(plan, search, scored)),
+        Section("Trials", charts=_charts(sweep, scored)),
         Section(
             f"The best {min(BEST, len(scored))}",
-            tables=[_table(plan, search, scored[:BEST], "by validation score")],
+            tables=[_table(sweep, scored[:BEST], "by validation score")],
         ),
         Section(
             "All trials",
-            tables=[_table(plan, search, trials, "all trials", is_folded=True)],
+            tables=[_table(sweep, trials, "all trials", is_folded=True)],
         ),
     ]
     if outcome:
@@ -117,11 +114,12 @@ def _mean(values: list[float]) -> float | None:
 
 
 def _charts(
-    plan: Plan, search: Search, scored: "list[optuna.trial.FrozenTrial]"
+    sweep: Sweep, scored: "list[optuna.trial.FrozenTrial]"
 ) -> list[Chart]:
     from trainer.charts import drawings
     from trainer.charts import trials as drawn
 
+    plan = sweep.plan
     if not plan.space or not scored:
         return []
     in_order = sorted(scored, key=lambda trial: trial.number)
@@ -136,7 +134,7 @@ def _charts(
     ]
     if len(scored) < LEAST_TRIALS:
         return charts
-    if importance := search.importance():
+    if importance := sweep.search.importance():
         charts.append(
             Chart(
                 drawings.bars("importance", importance),
@@ -162,17 +160,16 @@ def _charts(
 
 
 def _table(
-    plan: Plan,
-    search: Search,
+    sweep: Sweep,
     trials: "list[optuna.trial.FrozenTrial]",
     caption: str,
     *,
     is_folded: bool = False,
 ) -> Table:
+    plan, rows = sweep.plan, []
     fields = list(plan.space)
-    rows = []
     for trial in trials:
-        values = search.values_of(trial)
+        values = sweep.search.values_of(trial)
         end = trial.user_attrs.get(END, "running")
         score = trial.value if end == "done" else None
         told = [_told(values.get(field)) for field in fields]

@@ -11,10 +11,9 @@ import pathlib
 from trainer.finished import stored_run
 from trainer.launch.sweep.following import is_done
 from trainer.launch.sweep.plan import Member
-from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.ranges import Value
 from trainer.launch.sweep.stored import Outcome
-from trainer.launch.sweep.trainers import Trainers
+from trainer.launch.sweep.sweep import Sweep
 from trainer.process.exits import ClusterError
 
 FOLDER = "refit"
@@ -32,16 +31,12 @@ WITHOUT: dict[str, Value] = {
 }
 
 
-def refit(
-    plan: Plan, outcome: Outcome, trainers: Trainers, workdir: pathlib.Path
-) -> dict[str, float]:
+def refit(sweep: Sweep, outcome: Outcome) -> dict[str, float]:
     """Trains the winner's config on all rows but the test's.
 
     Args:
-      plan: of the sweep.
-      outcome: whose winner it is.
-      trainers: that run it.
-      workdir: of the sweep; the run's is in it.
+      sweep: whose winner it is; the run's workdir is in its own.
+      outcome: of the sweep.
 
     Returns:
       The test scores of that run.
@@ -50,13 +45,13 @@ def refit(
       ClusterError: it did not come to its end.
       Stopped: it was told to stop, and goes on another time.
     """
-    folder = folder_of(outcome, workdir)
+    folder = folder_of(outcome, sweep.workdir)
     if not is_done(folder):
-        members = [workdir / name for name in outcome["members"]]
-        steps = length_of(members, plan.whole["train"])
+        members = [sweep.workdir / name for name in outcome["members"]]
+        steps = length_of(members, sweep.plan.whole["train"])
         fields = {**outcome["fields"], **WITHOUT, "steps": steps}
-        words = plan.run_words(fields, Member(), os.fspath(folder))
-        code = trainers.run(["trainer.task", *words], folder)
+        words = sweep.plan.run_words(fields, Member(), os.fspath(folder))
+        code = sweep.trainers.run(["trainer.task", *words], folder)
         if not is_done(folder):
             raise ClusterError(
                 f"the winner could not be trained on all rows (exit code"

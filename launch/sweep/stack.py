@@ -1,6 +1,5 @@
 """Trials whose networks train side by side, several runs in a process."""
 
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,8 +9,7 @@ from trainer import flags
 from trainer.config import stacking
 from trainer.launch.sweep.following import outcome_of
 from trainer.launch.sweep.plan import Plan
-from trainer.launch.sweep.search import Search
-from trainer.launch.sweep.trainers import Trainers
+from trainer.launch.sweep.sweep import Sweep
 from trainer.process.exits import UserError
 
 if TYPE_CHECKING:
@@ -43,11 +41,7 @@ def check(stack: int, plan: Plan) -> None:
 def results_of(
     trials: Sequence["optuna.trial.FrozenTrial"],
     stack: int,
-    *,
-    plan: Plan,
-    search: Search,
-    workdir: pathlib.Path,
-    trainers: Trainers,
+    sweep: Sweep,
     slot: int,
 ) -> list[tuple[float | None, str]]:
     """Runs all runs of some trials.
@@ -55,30 +49,21 @@ def results_of(
     Args:
       trials: that are run.
       stack: runs in a process at most.
-      plan: of the sweep.
-      search: its trials.
-      workdir: of the sweep.
-      trainers: that run them.
+      sweep: whose trials they are.
       slot: where.
 
     Returns:
       Each trial's score, None where it has none, and how it ended.
     """
-    runs = []
-    for trial in trials:
-        values = search.values_of(trial)
-        for member in plan.members:
-            folder = workdir / plan.folder(trial.number, member)
-            words = plan.run_words(values, member, os.fspath(folder))
-            runs.append((words, folder))
+    runs = [run for trial in trials for run in sweep.runs_of(trial)]
     ends = [
         end
         for some in parted(runs, stack)
-        for end in trainers.train_stacked(slot, some)
+        for end in sweep.trainers.train_stacked(slot, some)
     ]
-    several = len(plan.members)
+    several = len(sweep.plan.members)
     return [
-        _mean([folder for _, folder in own], own_ends, plan.metric)
+        _mean([folder for _, folder in own], own_ends, sweep.plan.metric)
         for own, own_ends in zip(
             parted(runs, several), parted(ends, several), strict=True
         )

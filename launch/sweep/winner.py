@@ -6,6 +6,7 @@ import os
 import pathlib
 import shlex
 from typing import Any
+from typing import TYPE_CHECKING
 from typing import TypedDict
 
 from trainer.finished.stored_run import ENSEMBLE_FILE
@@ -13,11 +14,10 @@ from trainer.launch.sweep.following import score_of
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.plan import word_of
 from trainer.launch.sweep.progress import counts_of
-from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.stored import Outcome
 from trainer.launch.sweep.stored import read
 from trainer.launch.sweep.stored import write_outcome
-from trainer.launch.sweep.trainers import Trainers
+from trainer.launch.sweep.sweep import Sweep
 from trainer.process.columns import between
 from trainer.process.columns import lay_out
 from trainer.process.columns import number
@@ -27,6 +27,9 @@ from trainer.process.exits import UserError
 from trainer.storage.files import to_json
 from trainer.storage.files import write_atomically
 from trainer.storage.json_files import sealed
+
+if TYPE_CHECKING:
+    import optuna
 
 TESTS = "test"
 
@@ -38,21 +41,11 @@ class Evaluation(TypedDict):
     intervals: dict[str, list[float] | None]
 
 
-def finish(
-    plan: Plan,
-    search: Search,
-    trainers: Trainers,
-    workdir: pathlib.Path,
-    *,
-    keep: int = 1,
-) -> Outcome:
+def finish(sweep: Sweep, *, keep: int = 1) -> Outcome:
     """Scores the winner on the test rows, unless that was done before.
 
     Args:
-      plan: of the sweep.
-      search: its trials, all ended.
-      trainers: that run what scores it.
-      workdir: of the sweep, which is then read as one model.
+      sweep: whose trials have all ended; its workdir is then read as one model.
       keep: how many of the best trials that model is the mean of.
 
     Raises:
@@ -60,37 +53,43 @@ def finish(
       ClusterError: it could not be scored.
       Stopped: that was told to stop.
     """
-    best = search.best()
+    best, plan = sweep.search.best(), sweep.plan
     if best is None:
-        told = ", ".join(
-            f"{n} {name}" for name, n in counts_of(search.trials()).items() if n
-        )
-        raise UserError(
-            f"no trial of {workdir} has a score ({told}); see"
-            f" {workdir / plan.folder(0, plan.members[0]) / 'logs'}, and search"
-            " other ranges"
-        )
-    tests = [
-        _test(
-            plan,
-            trainers,
-            workdir,
-            plan.folder(best.number, member),
-            "_".join(filter(None, (f"{best.number:04d}", member.name))),
-        )
-        for member in plan.members
-    ]
-    kept = [
+        raise _none_scored(sweep)
+    tests = []
+    for member in plan.members:
+        name = "_".join(filter(None, (f"{best.number:04d}", member.name)))
+        tests.append(_test(sweep, plan.folder(best.number, member), name))
+    outcome = _outcome(sweep, best, tests)
+    outcome["kept"] = [
         os.fspath(plan.folder(trial.number, member))
-        for trial in search.ranked()[:keep]
+        for trial in sweep.search.ranked()[:keep]
         for member in plan.members
     ]
-    validation = [
-        score_of(workdir / plan.folder(best.number, member), plan.metric)
-        for member in plan.members
-    ]
+    outcome["kept_test"] = _keep(sweep, best.number, outcome["kept"])
+    write_outcome(sweep.workdir, outcome)
+    return outcome
+
+
+def _none_scored(sweep: Sweep) -> UserError:
+    counts = counts_of(sweep.search.trials())
+    told = ", ".join(f"{n} {name}" for name, n in counts.items() if n)
+    first = sweep.folder(0, sweep.plan.members[0])
+    return UserError(
+        f"no trial of {sweep.workdir} has a score ({told}); see"
+        f" {first / 'logs'}, and search other ranges"
+    )
+
+
+def _outcome(
+    sweep: Sweep, best: "optuna.trial.FrozenTrial", tests: list[Evaluation]
+) -> Outcome:
+    """Says how a sweep ended, and nothing as yet of who is kept."""
+    plan, workdir = sweep.plan, sweep.workdir
+    runs = [plan.folder(best.number, member) for member in plan.members]
+    validation = [score_of(workdir / run, plan.metric) for run in runs]
     scores = [t["evaluation"]["test"].get(plan.metric) for t in tests]
-    outcome: Outcome = {
+    return {
         "trial": best.number,
         "metric": plan.metric,
         "validation": [v for v in validation if v is not None],
@@ -100,24 +99,24 @@ def finish(
             if len(tests) == 1
             else interval_of([s for s in scores if s is not None])
         ),
-        "fields": search.values_of(best),
-        "members": [
-            os.fspath(plan.folder(best.number, member))
-            for member in plan.members
-        ],
-        "kept": kept,
+        "fields": sweep.search.values_of(best),
+        "members": [os.fspath(run) for run in runs],
+        "kept": [],
         "kept_test": None,
         "looks": len({p.name[:4] for p in (workdir / TESTS).glob("*.json")}),
-        "trials": counts_of(search.trials()),
+        "trials": counts_of(sweep.search.trials()),
     }
+
+
+def _keep(sweep: Sweep, number: int, kept: list[str]) -> float | None:
+    """Makes one model of runs; returns the test score of several's mean."""
     value = sealed({"members": kept})
-    write_atomically(workdir / ENSEMBLE_FILE, to_json(value))
-    if len(kept) > 1:
-        name = f"{best.number:04d}_{mean_name(kept)}"
-        found = _test(plan, trainers, workdir, pathlib.PurePath(), name)
-        outcome["kept_test"] = found["evaluation"]["test"].get(plan.metric)
-    write_outcome(workdir, outcome)
-    return outcome
+    write_atomically(sweep.workdir / ENSEMBLE_FILE, to_json(value))
+    if len(kept) == 1:
+        return None
+    name = f"{number:04d}_{mean_name(kept)}"
+    found = _test(sweep, pathlib.PurePath(), name)
+    return found["evaluation"]["test"].get(sweep.plan.metric)
 
 
 def mean_name(kept: list[str]) -> str:
@@ -126,21 +125,14 @@ def mean_name(kept: list[str]) -> str:
     return f"mean_of_{len(kept)}_{digest[:8]}"
 
 
-def _test(
-    plan: Plan,
-    trainers: Trainers,
-    workdir: pathlib.Path,
-    run: pathlib.PurePath,
-    stem: str,
-) -> Evaluation:
+def _test(sweep: Sweep, run: pathlib.PurePath, stem: str) -> Evaluation:
     """Returns a run's scores on the test rows, which are asked for once."""
-    name = f"{stem}.json"
-    path = workdir / TESTS / name
-    found: Any = read(workdir / TESTS, name, Evaluation)
+    path = sweep.workdir / TESTS / f"{stem}.json"
+    found: Any = read(path.parent, path.name, Evaluation)
     if found is not None:
         return found
     path.parent.mkdir(exist_ok=True)
-    folder = workdir / run
+    folder = sweep.workdir / run
     words = [
         "trainer",
         "evaluate",
@@ -148,10 +140,10 @@ def _test(
         "--split=test",
         f"--output={path}",
     ]
-    if plan.data_dir is not None:
-        words.append(f"--data_dir={plan.data_dir}")
-    code = trainers.run(words, folder)
-    found = read(workdir / TESTS, name, Evaluation)
+    if sweep.plan.data_dir is not None:
+        words.append(f"--data_dir={sweep.plan.data_dir}")
+    code = sweep.trainers.run(words, folder)
+    found = read(path.parent, path.name, Evaluation)
     if found is None:
         raise ClusterError(
             f"the winner could not be scored (exit code {code}); see"

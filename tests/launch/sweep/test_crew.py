@@ -24,6 +24,7 @@ from trainer.launch.sweep.slots import shares
 from trainer.launch.sweep.slots import Slot
 from trainer.launch.sweep.study import Number
 from trainer.launch.sweep.study import Study
+from trainer.launch.sweep.sweep import Sweep
 from trainer.launch.sweep.trainers import MOST_STARTS
 from trainer.launch.sweep.trainers import Stopped
 from trainer.launch.sweep.trainers import Trainers
@@ -78,11 +79,9 @@ def crew_of(
 ):
     folder.mkdir(exist_ok=True)
     search = Search(folder, plan)
+    trainers = trainers_of(warm, Signals(), parallel)
     crew = Crew(
-        plan,
-        search,
-        folder,
-        trainers_of(warm, Signals(), parallel),
+        Sweep(plan, search, folder, trainers),
         trials=trials,
         on_change=on_change or (lambda: None),
         at_once=at_once,
@@ -239,7 +238,7 @@ def test_a_trial_of_several_runs_has_their_mean(tmp_path):
     crew.work()
     assert search.trials()[0].value == 1.0
     assert warm.finished == ["seed_0", "seed_1", "seed_2"]
-    outcome = winner.finish(plan, search, crew._trainers, tmp_path)
+    outcome = winner.finish(crew._sweep)
     assert outcome["validation"] == [0.0, 1.0, 2.0]
     assert outcome["members"] == [f"trials/0000/seed_{n}" for n in range(3)]
 
@@ -247,11 +246,11 @@ def test_a_trial_of_several_runs_has_their_mean(tmp_path):
 def test_the_winner_meets_the_test_rows_once(tmp_path):
     warm = FakeWarm(scores_of)
     plan = plan_of()
-    search, crew = crew_of(plan, tmp_path, warm, trials=3)
+    _, crew = crew_of(plan, tmp_path, warm, trials=3)
     crew.work()
     assert not any("evaluate" in words for words in warm.started)
-    first = winner.finish(plan, search, crew._trainers, tmp_path)
-    assert winner.finish(plan, search, crew._trainers, tmp_path) == first
+    first = winner.finish(crew._sweep)
+    assert winner.finish(crew._sweep) == first
     asked = [words for words in warm.started if "evaluate" in words]
     assert len(asked) == 1
     assert (first["test"], first["test_interval"]) == ([0.5], [0.4, 0.6])
@@ -261,10 +260,10 @@ def test_the_winner_meets_the_test_rows_once(tmp_path):
 def test_no_score_is_no_winner(tmp_path):
     warm = FakeWarm(scores_of, lambda fields: DIVERGED)
     plan = plan_of()
-    search, crew = crew_of(plan, tmp_path, warm, trials=2)
+    _, crew = crew_of(plan, tmp_path, warm, trials=2)
     crew.work()
     with pytest.raises(UserError, match="2 diverged"):
-        winner.finish(plan, search, crew._trainers, tmp_path)
+        winner.finish(crew._sweep)
 
 
 def test_a_stop_leaves_the_trial_to_be_gone_on_with(tmp_path):
@@ -347,13 +346,13 @@ def test_the_best_are_kept_as_one_model(tmp_path):
     plan = plan_of()
     search, crew = crew_of(plan, tmp_path, warm, trials=5)
     crew.work()
-    outcome = winner.finish(plan, search, crew._trainers, tmp_path, keep=3)
+    outcome = winner.finish(crew._sweep, keep=3)
     best = [f"trials/{t.number:04d}" for t in search.ranked()[:3]]
     told = json.loads((tmp_path / "ensemble.json").read_text())
     assert told["members"] == outcome["kept"] == best
     assert (outcome["kept_test"], outcome["looks"]) == (0.5, 1)
     assert "mean of 3 runs" in winner.told(plan, outcome, tmp_path)
-    alone = winner.finish(plan, search, crew._trainers, tmp_path)
+    alone = winner.finish(crew._sweep)
     assert (alone["kept"], alone["kept_test"]) == (best[:1], None)
 
 

@@ -32,11 +32,11 @@ STUDY = Study(
 def test_a_page_tells_of_all_trials_and_the_winner(tmp_path):
     plan = plans.dataclasses.replace(plan_of(), study=STUDY)
     search, crew = crew_of(plan, tmp_path, FakeWarm(scores_of), trials=20)
-    page.write(plan, search, None, tmp_path)
+    page.write(crew._sweep, None)
     assert "no trial yet" in (tmp_path / page.FILE).read_text()
     crew.work()
-    outcome = winner.finish(plan, search, crew._trainers, tmp_path)
-    page.write(plan, search, outcome, tmp_path)
+    outcome = winner.finish(crew._sweep)
+    page.write(crew._sweep, outcome)
     text = (tmp_path / page.FILE).read_text()
     assert text.count("<svg") == 3
     assert "test loss 0.5000" in text

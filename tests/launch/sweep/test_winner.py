@@ -13,6 +13,7 @@ from trainer.launch.sweep import page
 from trainer.launch.sweep import winner
 from trainer.launch.sweep.plan import Member
 from trainer.launch.sweep.progress import Progress
+from trainer.launch.sweep.sweep import Sweep
 
 
 class Ranked:
@@ -73,7 +74,7 @@ def test_the_folder_of_the_run_on_all_rows_is_told(
     wanted = argparse.Namespace(keep=1, refit=True)
     plan: Any = Planned()
     nothing: Any = None
-    sweep._finish(plan, nothing, nothing, tmp_path, wanted)
+    sweep._finish(Sweep(plan, nothing, tmp_path, nothing), wanted)
     assert f"{tmp_path}/refit/0007\n" in capsys.readouterr().out
 
 
@@ -87,7 +88,7 @@ def test_small_losses_are_told_by_their_digits(tmp_path, monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert "done: loss 3.1e-06 (best)" in shown
     assert "; best 3.1e-06 (trial 0)" in shown
-    outcome = winner.finish(plan, search, crew._trainers, tmp_path)
+    outcome = winner.finish(crew._sweep)
     outcome["validation"], outcome["test"] = [3e-6, 4e-6], [5e-6]
     outcome["kept"], outcome["kept_test"] = ["a", "b"], 6e-6
     told = winner.told(plan, outcome, tmp_path)
@@ -99,7 +100,7 @@ def test_small_losses_are_told_by_their_digits(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sweep.page, "write", lambda *_: None)
     monkeypatch.setattr(sweep.refit, "refit", lambda *_: {"loss": 7e-6})
     wanted = argparse.Namespace(keep=1, refit=True)
-    sweep._finish(plan, search, crew._trainers, tmp_path, wanted)
+    sweep._finish(crew._sweep, wanted)
     assert "test loss 7e-06; " in capsys.readouterr().out
 
 
@@ -113,7 +114,7 @@ def test_another_mean_of_as_many_is_scored_anew(tmp_path, monkeypatch):
     def score(*numbers):
         plan: Any = Planned()
         search: Any = Ranked(*numbers)
-        return winner.finish(plan, search, scorer, tmp_path, keep=2)
+        return winner.finish(Sweep(plan, search, tmp_path, scorer), keep=2)
 
     assert score(0, 1)["kept_test"] == 2
     assert score(0, 2)["kept_test"] == 3
