@@ -33,6 +33,7 @@ from trainer.process.watchdog import LEAST_SECS
 from trainer.process.watchdog import Watchdog
 from trainer.storage import vertex
 from trainer.train import preparation
+from trainer.train.job import Asked
 from trainer.train.job import Work
 from trainer.workdir.location import open_location
 
@@ -95,17 +96,20 @@ def _run_at(
     with open_location(flags.run_workdir, place) as location:
         folder = pathlib.Path(location.folder).expanduser()
         output.keep_in(output.worker_log(folder, place.index))
+        asked = Asked(
+            config=config,
+            place=place,
+            display=display,
+            outlets=outlets,
+            profile_steps=flags.profiled,
+        )
         work = preparation.prepare(
-            config,
-            place,
+            asked,
             location,
-            display,
             data_dir=flags.data_dir,
             data_cache_gib=flags.data_cache_gib,
-            outlets=outlets,
             init_from=flags.init_from,
             join_secs=flags.join_secs,
-            profile_steps=flags.profiled,
         )
         model = vertex.folder_of(vertex.MODEL, folder, os.environ)
         if work is None:

@@ -31,6 +31,7 @@ from trainer.reports import report
 from trainer.storage.names import check_place
 from trainer.storage.names import place
 from trainer.train import preparation
+from trainer.train.job import Asked
 from trainer.train.job import Work
 from trainer.workdir.location import open_location
 
@@ -108,15 +109,17 @@ def fit(
         _folder(workdir, chosen) as folder,
         open_location(folder, Cluster()) as location,
     ):
+        asked = Asked(
+            config=settled,
+            display=display,
+            age_secs=lambda: time.monotonic() - began_secs,
+        )
         work = preparation.prepare(
-            settled,
-            Cluster(),
+            asked,
             location,
-            display,
             data_dir=data_dir,
             init_from=None if init_from is None else os.fspath(init_from),
             given=given,
-            age_secs=lambda: time.monotonic() - began_secs,
         )
         code = None if work is None else _train(work, stop)
         if code == DONE and settled.log.report:

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 
 from trainer import flags as flags_lib
 from trainer.api.hushed import SilentDisplay
-from trainer.cluster.place import Cluster
 from trainer.config import Config
 from trainer.config import stacking
 from trainer.devices import start
@@ -31,6 +30,7 @@ from trainer.process.watchdog import Watchdog
 from trainer.storage.names import is_remote
 from trainer.train import groups
 from trainer.train import preparation
+from trainer.train.job import Asked
 from trainer.train.job import Work
 from trainer.workdir.folder import RESULT_FILE
 from trainer.workdir.location import Location
@@ -96,14 +96,16 @@ def _read(words: list[str]) -> tuple[Flags, Config]:
 
 def _prepared(words: list[str], given: Flags, config: Config) -> Work | None:
     """Checks a run's workdir and data; returns None where it is finished."""
+    asked = Asked(
+        config=config,
+        display=SilentDisplay(),
+        command=(sys.executable, "-m", "trainer.task", *words),
+    )
     return preparation.prepare(
-        config,
-        Cluster(),
+        asked,
         Location(given.run_workdir),
-        SilentDisplay(),
         data_dir=given.data_dir,
         init_from=given.init_from,
-        command=[sys.executable, "-m", "trainer.task", *words],
     )
 
 

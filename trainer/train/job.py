@@ -24,17 +24,12 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Work:
-    """What there is to do, settled before TensorFlow is imported.
+class Asked:
+    """What is asked of a run, before its data and its workdir are looked at.
 
     Attributes:
       config: validated.
-      problem: settled for the dataset.
-      dataset: its labels as `Problem.convert` left them.
-      fingerprint: of the data.
-      workdir: held by this process where it is the chief.
       place: of this process in the job.
-      init_from: a run whose weights a new run begins with.
       display: how the terminal is told.
       outlets: where else the run is told of.
       profile_steps: (first, last) of the steps to trace, or None.
@@ -44,12 +39,7 @@ class Work:
     """
 
     config: Config
-    problem: Problem
-    dataset: Dataset
-    fingerprint: str
-    workdir: Workdir
     place: Cluster = dataclasses.field(default_factory=Cluster)
-    init_from: Workdir | None = None
     display: Display = dataclasses.field(default_factory=Display)
     outlets: Outlets = NOWHERE
     profile_steps: tuple[int, int] | None = None
@@ -57,6 +47,25 @@ class Work:
     command: tuple[str, ...] = dataclasses.field(
         default_factory=lambda: tuple(command())
     )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Work(Asked):
+    """What there is to do, settled before TensorFlow is imported.
+
+    Attributes:
+      problem: settled for the dataset.
+      dataset: its labels as `Problem.convert` left them.
+      fingerprint: of the data.
+      workdir: held by this process where it is the chief.
+      init_from: a run whose weights a new run begins with.
+    """
+
+    problem: Problem
+    dataset: Dataset
+    fingerprint: str
+    workdir: Workdir
+    init_from: Workdir | None = None
 
     @property
     def epochs(self) -> Epochs:

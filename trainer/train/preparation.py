@@ -1,62 +1,42 @@
 """What a user can get wrong, found before TensorFlow is imported."""
 
-from collections.abc import Callable
-from collections.abc import Sequence
-
 from trainer import sources
 from trainer.cluster import joining
-from trainer.cluster.place import Cluster
 from trainer.config import Config
-from trainer.journal.display import Display
-from trainer.journal.outlets import NOWHERE
-from trainer.journal.outlets import Outlets
 from trainer.problem import problems
 from trainer.problem.problem import Problem
 from trainer.problem.problems import from_record
 from trainer.process.exits import UserError
-from trainer.process.facts import command as own_command
-from trainer.process.facts import process_age_secs
 from trainer.sources.checks import check_names
 from trainer.sources.given import Given
 from trainer.storage import staging
 from trainer.train import record
+from trainer.train.job import Asked
 from trainer.train.job import Work
 from trainer.workdir.folder import Workdir
 from trainer.workdir.location import Location
 
 
 def prepare(
-    config: Config,
-    place: Cluster,
+    asked: Asked,
     location: Location,
-    display: Display,
     *,
     data_dir: str | None,
     data_cache_gib: float = staging.CACHE_GIB,
-    outlets: Outlets = NOWHERE,
     init_from: str | None = None,
     join_secs: float = 0.0,
-    profile_steps: tuple[int, int] | None = None,
     given: Given | None = None,
-    age_secs: Callable[[], float] = process_age_secs,
-    command: Sequence[str] | None = None,
 ) -> Work | None:
     """Checks the workdir and the data, and meets the peers.
 
     Args:
-      config: of the run.
-      place: of this process in the job.
+      asked: of the run.
       location: where the run's files stand.
-      display: what stdout holds.
       data_dir: where the source's files stand.
       data_cache_gib: most of the disk that each array takes that is streamed.
-      outlets: where the run is told of beside its workdir.
       init_from: workdir of a run whose weights a new run begins with.
       join_secs: for which peers are waited for.
-      profile_steps: (first, last) of the steps to trace, or None.
       given: arrays or tables of a program's, which stand for files.
-      age_secs: tells how long ago this start of the job began.
-      command: that starts the run; None for this process's.
 
     Returns:
       What there is to do; None where the run is finished.
@@ -64,10 +44,10 @@ def prepare(
     Raises:
       UserError: before anything is written.
     """
-    workdir = Workdir(location.folder)
+    config, workdir = asked.config, Workdir(location.folder)
     finished = workdir.check(config)
     other = _init_from(init_from)
-    if place.is_chief:
+    if asked.place.is_chief:
         workdir.check_unlocked()
     earlier = _earlier_problem(workdir)
     dataset = sources.load(
@@ -89,25 +69,19 @@ def prepare(
         print(f"{workdir.path} is finished at step {finished['step']}")
         return None
     facts = {**record.facts(config, fingerprint), **location.facts}
-    joining.join(place, facts, location.shared, join_secs)
+    joining.join(asked.place, facts, location.shared, join_secs)
     location.settle()
     problem, dataset = problems.settle(config, dataset, earlier)
     _describe(dataset, problem)
     if dataset.guess is not None:
         print(f"guessed: {problem.type}, {dataset.guess}", flush=True)
     return Work(
-        config=config,
+        **vars(asked),
         problem=problem,
         dataset=dataset,
         fingerprint=fingerprint,
         workdir=workdir,
-        place=place,
         init_from=other,
-        display=display,
-        outlets=outlets,
-        profile_steps=profile_steps,
-        age_secs=age_secs,
-        command=tuple(own_command() if command is None else command),
     )
 
 
