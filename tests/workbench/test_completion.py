@@ -35,7 +35,7 @@ OFFERED = {
     "strata launch gcp gpu --machine": {"--machine_type="},
     "strata launch slurm --nod": {"--nodes="},
     "strata launch slurm -- --config=mnist_": {
-        *("mnist_best", "mnist_deep", "mnist_fast"),
+        *("mnist_best", "mnist_deep", "mnist_fast", "mnist_record"),
     },
     "strata train --config=d": {
         *(n for n in flags.shipped_configs() if n.startswith("d")),
