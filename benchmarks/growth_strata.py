@@ -67,7 +67,7 @@ def step_secs(point: dict) -> float:
         job.epochs.total_steps,
     )
     loop = training.training_loop(
-        job.strategy, network, plan_lib.step_options(job), job.place
+        job.strategy, network, plan_lib.step_options(job)
     )
     plan = plan_lib.training_plan(job)
     chunks = pipeline.distribute(

@@ -68,9 +68,7 @@ def chunk_text(job: Job) -> str:
     Raises:
       UserError: an operation is none that XLA knows.
     """
-    loop = training.training_loop(
-        job.strategy, _network(job), options_of(job), job.place
-    )
+    loop = training.training_loop(job.strategy, _network(job), options_of(job))
     return _text(loop, _first_chunk(job), tf.constant(Stop().flags))
 
 
@@ -81,9 +79,7 @@ def piece_texts(job: Job) -> dict[int, str]:
       UserError: an operation is none that XLA knows.
     """
     options = dataclasses.replace(options_of(job), in_pieces=True)
-    loop: Any = training.training_loop(
-        job.strategy, _network(job), options, job.place
-    )
+    loop: Any = training.training_loop(job.strategy, _network(job), options)
     chunk, flags = _first_chunk(job), tf.constant(Stop().flags)
     return {
         length: _text(loop.program, pieces.cut(chunk, 0, length), flags)

@@ -62,7 +62,7 @@ def chunk_of(config: Config, dataset: sources.Dataset) -> Callable[[], float]:
         config, problem, dataset, strategy, job.epochs.total_steps
     )
     options, plan = plan_lib.step_options(job), plan_lib.training_plan(job)
-    loop = training.training_loop(strategy, network, options, job.place)
+    loop = training.training_loop(strategy, network, options)
     train = dataset.splits["train"]
     chunk = next(pipeline.distribute(strategy, train, plan))
 

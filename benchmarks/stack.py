@@ -25,7 +25,6 @@ import tensorflow as tf
 
 from trainer import flags
 from trainer import sources
-from trainer.cluster.place import Cluster
 from trainer.config import Config
 from trainer.input import pipeline
 from trainer.model import network as networks
@@ -70,7 +69,7 @@ def program(width: int, count: int) -> Callable[[], None]:
         configs.append(config)
     options = _options(configs[0])
     if count == 1:
-        alone = training.training_loop(strategy, built[0], options, Cluster())
+        alone = training.training_loop(strategy, built[0], options)
         return lambda: alone(chunks[0], tf.zeros(2)).sums.numpy()
     beside = stacked.training_loop(built, configs, options)
     active = tf.fill([count], True)

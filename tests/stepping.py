@@ -18,10 +18,10 @@ import sys
 import numpy as np
 
 from trainer import sources
+from trainer.cluster import choice
 from trainer.cluster import discovery
 from trainer.config.validation import validate
 from trainer.config.values import from_dict
-from trainer.devices import choice
 from trainer.problem import problems
 
 BASE = {
@@ -92,7 +92,9 @@ def run_steps(config, strategy):
     plan = plan_lib.training_plan(job)
     place = discovery.read(os.environ)
     options = plan_lib.step_options(job)
-    loop = training.training_loop(strategy, network, options, place)
+    loop = training.training_loop(
+        strategy, network, options, worker=place.index, workers=place.workers
+    )
     chunks = pipeline.distribute(
         strategy, dataset.splits["train"], plan, first_step=0
     )

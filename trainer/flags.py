@@ -21,6 +21,7 @@ from typing import Any
 from absl import flags as absl_flags
 
 from trainer.cluster import discovery
+from trainer.cluster.choice import STRATEGIES
 from trainer.config import Config
 from trainer.config import documents
 from trainer.config.documents import is_document
@@ -29,7 +30,6 @@ from trainer.config.validation import validate
 from trainer.config.values import assign
 from trainer.config.values import types
 from trainer.config.values import unknown_field
-from trainer.devices.choice import STRATEGIES
 from trainer.process.arguments import nearest
 from trainer.process.exits import UserError
 from trainer.process.ports import LOOPBACK

@@ -9,10 +9,10 @@ import pathlib
 import sys
 
 from trainer import flags as flags_lib
+from trainer.cluster import choice
 from trainer.cluster import discovery
 from trainer.cluster.place import Cluster
 from trainer.config import Config
-from trainer.devices import choice
 from trainer.devices import start
 from trainer.flags import Flags
 from trainer.journal import trackers
@@ -93,7 +93,7 @@ def _run_at(
     strategy_name = choice.fit_strategy(
         flags.strategy, place, flags.devices, flags.tpu
     )
-    with open_location(flags.run_workdir, place) as location:
+    with open_location(flags.run_workdir, place.index) as location:
         folder = pathlib.Path(location.folder).expanduser()
         output.keep_in(output.worker_log(folder, place.index))
         asked = Asked(

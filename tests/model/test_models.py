@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 
 from tests import stepping
-from trainer.cluster.place import Cluster
 from trainer.config import ModelConfig
 from trainer.input import pipeline
 from trainer.model import chance
@@ -213,7 +212,7 @@ def test_a_chunk_of_any_length_is_compiled_once():
     dataset = job.dataset
     network = networks.build(config, job.problem, dataset, strategy, 40)
     options = plan_lib.step_options(job)
-    loop = training.training_loop(strategy, network, options, Cluster())
+    loop = training.training_loop(strategy, network, options)
     lengths = set()
     for chunk in pipeline.distribute(
         strategy,

@@ -71,7 +71,7 @@ def test_an_update_is_the_one_that_the_step_takes(fields):
     np.testing.assert_allclose(squares[1], squares_of(weights), rtol=1e-5)
     for name, value in network.snapshot().items():
         np.testing.assert_array_equal(value, before[name], err_msg=name)
-    loop = training.training_loop(strategy, network, options, job.place)
+    loop = training.training_loop(strategy, network, options)
     loop(chunk, tf.zeros([2]))
     after = [v.value.numpy() for v in trained]
     taken = [new - old for new, old in zip(after, weights, strict=True)]

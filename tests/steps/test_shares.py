@@ -10,7 +10,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests import stepping
-from trainer.cluster.place import Cluster
 from trainer.input.parting import Parting
 from trainer.model import network as networks
 from trainer.steps import shares
@@ -117,7 +116,7 @@ def test_without_shares_a_step_is_made_as_it_was(monkeypatch):
     network = networks.build(job.config, job.problem, job.dataset, strategy, 1)
     assert type(network.optimizer).__mro__[1].__name__ == "Optimizer"
     options = plan_lib.step_options(job)
-    training.training_loop(strategy, network, options, Cluster())
+    training.training_loop(strategy, network, options)
 
 
 def test_a_step_by_shares_asks_once_for_a_sum_over_replicas(monkeypatch):

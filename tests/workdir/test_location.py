@@ -6,7 +6,6 @@ import pathlib
 import pytest
 
 from tests.faults import bucket as buckets
-from trainer.cluster.place import Cluster
 from trainer.storage import staging
 from trainer.storage.names import local_folder
 from trainer.workdir.location import open_location
@@ -20,7 +19,7 @@ def server(monkeypatch, tmp_path):
 
 def test_a_local_workdir_is_itself(tmp_path):
     path = str(tmp_path / "run")
-    with open_location(path, Cluster()) as location:
+    with open_location(path) as location:
         assert location.folder == path
         assert (location.facts, location.shared) == ({}, tmp_path / "run")
         location.settle()
@@ -33,8 +32,7 @@ def test_a_peer_takes_what_the_chief_sees(server):
     name = "checkpoints/step_00000005/state.npz"
     server.put(f"{buckets.PATH}checkpoints/step_00000005/manifest.json", b"5")
     server.put(f"{buckets.PATH}{name}", b"older")
-    place = Cluster(("a:1", "b:1"), 1)
-    with open_location(buckets.NAME, place) as location:
+    with open_location(buckets.NAME, 1) as location:
         assert location.folder != str(local_folder(buckets.NAME))
         path = pathlib.Path(location.folder, name)
         assert path.read_bytes() == b"older"

@@ -11,7 +11,6 @@ from tests.faults.bucket import NAME
 from tests.faults.bucket import needs_client
 from tests.faults.bucket import PATH
 from tests.faults.bucket import steps_of
-from trainer.cluster.place import Cluster
 from trainer.process.exits import ClusterError
 from trainer.workdir import mirror
 from trainer.workdir.location import open_location
@@ -26,7 +25,7 @@ def server(monkeypatch, tmp_path):
 @pytest.fixture
 def run(server):
     """Opens the workdir as a chief does."""
-    return lambda: open_location(NAME, Cluster())
+    return lambda: open_location(NAME)
 
 
 def checkpoint(store, step, text="x"):

@@ -19,7 +19,6 @@ from trainer.api import handed
 from trainer.api import settings
 from trainer.api.hushed import SilentDisplay
 from trainer.api.run import Run
-from trainer.cluster.place import Cluster
 from trainer.config import Config
 from trainer.devices import start
 from trainer.journal.display import Display
@@ -107,7 +106,7 @@ def fit(
         stop.interruptible(),
         display.shown(),
         _folder(workdir, chosen) as folder,
-        open_location(folder, Cluster()) as location,
+        open_location(folder) as location,
     ):
         asked = Asked(
             config=settled,

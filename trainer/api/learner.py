@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainer.cluster.place import Cluster
 from trainer.config import Config
 from trainer.config.values import flatten
 from trainer.config.values import from_dict
@@ -116,7 +115,7 @@ class Learner:
             and bool(tf.config.list_logical_devices("GPU")),
         )
         self._train_chunk = training.training_loop(
-            tf.distribute.get_strategy(), self._network, options, Cluster()
+            tf.distribute.get_strategy(), self._network, options
         )
         self._answer = tf.function(
             lambda rows: self._network.scored(rows, training=False),

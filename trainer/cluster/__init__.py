@@ -1,1 +1,1 @@
-"""Who is in the job, and how its processes meet; no TensorFlow."""
+"""Who is in the job, how they meet, and by which strategy; no TensorFlow."""

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from typing import TYPE_CHECKING
 
+from trainer.cluster import choice
 from trainer.cluster import collective_errors
 from trainer.cluster import discovery
 from trainer.cluster.place import Cluster
-from trainer.devices import choice
 from trainer.devices import start
 from trainer.finished import trained_run
 from trainer.finished.trained_run import TrainedRun

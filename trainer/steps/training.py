@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from trainer.cluster.place import Cluster
 from trainer.input.parting import Parting
 from trainer.model.network import Network
 from trainer.steps import pieces
@@ -45,7 +44,9 @@ def training_loop(
     strategy: tf.distribute.Strategy,
     network: Network,
     options: StepOptions,
-    place: Cluster,
+    *,
+    worker: int = 0,
+    workers: int = 1,
 ) -> Callable[[dict, tf.Tensor], Told]:
     """Makes the function that runs a chunk of steps.
 
@@ -53,6 +54,13 @@ def training_loop(
     XLA compiles. With several, it compiles each replica's forward and backward
     pass, since collectives and mirrored assignments do not compile, and the
     loop stands outside of `strategy.run`.
+
+    Args:
+      strategy: that the steps are spread by.
+      network: that learns.
+      options: of the step.
+      worker: number of this process among those that train.
+      workers: how many these are.
 
     Returns:
       A function from a chunk of `pipeline.chunks` and this worker's float32
@@ -66,7 +74,7 @@ def training_loop(
     is_timed = not single and all(
         "CPU" in device for device in strategy.extended.worker_devices
     )
-    timed_workers = place.workers if is_timed else 0
+    timed_workers = workers if is_timed else 0
     work = work_of(strategy, network, options)
     update = update_of(network, options)
     if is_parted:
@@ -92,7 +100,7 @@ def training_loop(
         )
         if timed_workers:
             spent_secs = _now_secs(gradients) - began_secs[0]
-            own_secs = tf.one_hot(place.index, timed_workers) * tf.cast(
+            own_secs = tf.one_hot(worker, timed_workers) * tf.cast(
                 spent_secs, tf.float32
             )
         if not single:

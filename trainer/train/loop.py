@@ -53,7 +53,13 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
         print(plan_lib.told_of_shares(plan, parameters), flush=True)
     chunks = pipeline.distribute(strategy, train, plan, first_step=state.step)
     preview_step = preview.previewer(strategy, network, options)
-    train_chunk = training.training_loop(strategy, network, options, job.place)
+    train_chunk = training.training_loop(
+        strategy,
+        network,
+        options,
+        worker=job.place.index,
+        workers=job.place.workers,
+    )
     with opened(job, network, state, watchdog) as run:
         if strategy.num_replicas_in_sync > 1:
             _kept.extend((network, chunks, train_chunk, preview_step, run))

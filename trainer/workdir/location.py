@@ -8,7 +8,6 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from trainer.cluster.place import Cluster
 from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
 from trainer.storage.bucket import Folder
@@ -76,8 +75,12 @@ class BucketLocation(Location):
 
 
 @contextlib.contextmanager
-def open_location(name: str, place: Cluster) -> Iterator[Location]:
+def open_location(name: str, index: int = 0) -> Iterator[Location]:
     """Opens a workdir for a job's process.
+
+    Args:
+      name: of the workdir.
+      index: of the process among the job's; 0 of the chief.
 
     Raises:
       UserError: it is a bucket's, and cannot be used; or another job's.
@@ -86,6 +89,6 @@ def open_location(name: str, place: Cluster) -> Iterator[Location]:
     if not is_remote(name):
         yield Location(name)
         return
-    location = BucketLocation(name, place.index)
+    location = BucketLocation(name, index)
     with location.open():
         yield location
