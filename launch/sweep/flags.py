@@ -31,8 +31,17 @@ _OWN = "--workdir="
 
 
 def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Returns the sweep's own flags, and the trainer's words."""
+    """Returns the sweep's own flags, and the trainer's words.
+
+    Raises:
+      UserError: a flag that is unknown or cannot be meant, or no config.
+    """
     parser = Parser("strata sweep", DESCRIPTION)
+    _add_flags(parser)
+    return _settled(*parser.parse_known_args(argv))
+
+
+def _add_flags(parser: Parser) -> None:
     add = parser.add_argument
     add("--config", metavar="FILE", help="config file, or a shipped config")
     add(
@@ -137,7 +146,12 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         action="store_true",
         help="show what would be done, and do nothing",
     )
-    wanted, words = parser.parse_known_args(argv)
+
+
+def _settled(
+    wanted: argparse.Namespace, words: list[str]
+) -> tuple[argparse.Namespace, list[str]]:
+    """Checks flags, and takes out of the words what is the sweep's own."""
     words = flags.joined(words)
     # A folder that stands alone is the sweep's, as a run's is the trainer's.
     for word in [w for w in words if w.startswith(_OWN)]:

@@ -35,6 +35,20 @@ _UNKNOWN = Shift("", math.nan, 0.0, None, None, (math.nan,) * 2, math.nan)
 # And of the answers, then or where they are no classes.
 _UNSURE = Confidence(math.nan, math.nan, math.nan, math.nan)
 
+# What is told of how far rows have moved, and what of it by column.
+_DRIFT = {
+    "rows": "Newest rows asked, which the drift is of.",
+    "psi": "Population stability index against the training rows.",
+    "moved": "1 where the index is beyond chance and beyond 0.1, else 0.",
+    "missing_ratio": "Share of rows without a value.",
+    "new_ratio": "Share of rows whose text no training row has.",
+    "confidence_ratio": "Mean chance of what was answered.",
+    "expected_accuracy_ratio": (
+        "Accuracy that follows from the confidence; an estimate."
+    ),
+}
+_BY_COLUMN = ("psi", "moved", "missing_ratio", "new_ratio")
+
 
 class Metrics:
     """What is counted of requests and batches."""
@@ -43,6 +57,20 @@ class Metrics:
         self._children: dict[Any, Any] = {}
         self._columns: dict[str, set[str]] = {}
         self._registry = CollectorRegistry()
+        self._of_requests()
+        self._drift = {
+            name: Gauge(
+                f"strata_server_drift_{name}",
+                words,
+                ("model", "column") if name in _BY_COLUMN else ("model",),
+                # Of several processes each tells its own.
+                multiprocess_mode="liveall",
+                registry=self._registry,
+            )
+            for name, words in _DRIFT.items()
+        }
+
+    def _of_requests(self) -> None:
         registry = self._registry
         self._requests = Counter(
             "strata_server_requests",
@@ -85,47 +113,6 @@ class Metrics:
             registry=registry,
         )
 
-        self._drift_rows = self._drift_gauge(
-            "rows", "Newest rows asked, which the drift is of.", "model"
-        )
-        column = "model", "column"
-        self._psi = self._drift_gauge(
-            "psi",
-            "Population stability index against the training rows.",
-            *column,
-        )
-        self._moved = self._drift_gauge(
-            "moved",
-            "1 where the index is beyond chance and beyond 0.1, else 0.",
-            *column,
-        )
-        self._missing = self._drift_gauge(
-            "missing_ratio", "Share of rows without a value.", *column
-        )
-        self._new = self._drift_gauge(
-            "new_ratio",
-            "Share of rows whose text no training row has.",
-            *column,
-        )
-        self._confidence = self._drift_gauge(
-            "confidence_ratio", "Mean chance of what was answered.", "model"
-        )
-        self._accuracy = self._drift_gauge(
-            "expected_accuracy_ratio",
-            "Accuracy that follows from the confidence; an estimate.",
-            "model",
-        )
-
-    def _drift_gauge(self, name: str, words: str, *labels: str) -> Gauge:
-        # Of several processes each tells its own.
-        return Gauge(
-            f"strata_server_drift_{name}",
-            words,
-            labels,
-            multiprocess_mode="liveall",
-            registry=self._registry,
-        )
-
     def request(self, model: str, ask: str, code: int, secs: float) -> None:
         """Counts a request that was answered."""
         self._child(self._requests, model, ask, str(code)).inc()
@@ -154,19 +141,22 @@ class Metrics:
 
     def drift(self, model: str, found: Found) -> None:
         """Notes how far rows have moved; what is not known is no number."""
-        self._drift_rows.labels(model).set(found.rows)
         told = {shift.name: shift for shift in found.shifts}
         columns = self._columns.setdefault(model, set())
         columns.update(told)
         for name in columns:
-            shift, labels = told.get(name, _UNKNOWN), (model, name)
-            self._child(self._psi, *labels).set(shift.psi)
-            self._child(self._moved, *labels).set(shift.has_moved)
-            self._child(self._missing, *labels).set(shift.missing[1])
-            self._child(self._new, *labels).set(shift.new)
+            shift = told.get(name, _UNKNOWN)
+            self._tell("psi", shift.psi, model, name)
+            self._tell("moved", shift.has_moved, model, name)
+            self._tell("missing_ratio", shift.missing[1], model, name)
+            self._tell("new_ratio", shift.new, model, name)
         sure = found.confidence or _UNSURE
-        self._confidence.labels(model).set(sure.mean_probability_now)
-        self._accuracy.labels(model).set(sure.accuracy_now)
+        self._tell("rows", found.rows, model)
+        self._tell("confidence_ratio", sure.mean_probability_now, model)
+        self._tell("expected_accuracy_ratio", sure.accuracy_now, model)
+
+    def _tell(self, name: str, value: float, *labels: str) -> None:
+        self._child(self._drift[name], *labels).set(value)
 
     def text(self) -> bytes:
         """Returns all of it, as Prometheus reads it."""

@@ -5,6 +5,7 @@ import functools
 from collections.abc import Iterator
 
 from trainer.journal.profile import Profile
+from trainer.journal.writers import Writers
 from trainer.model.network import Network
 from trainer.problem import mistakes
 from trainer.process.clock import Clock
@@ -35,15 +36,7 @@ def opened(
       state: where the run stands.
       watchdog: told of what ends.
     """
-    config, strategy, epochs = job.config, job.strategy, job.epochs
-    replicas = strategy.num_replicas_in_sync
-    evaluator_of = functools.partial(
-        Evaluator,
-        strategy,
-        config=config,
-        dataset=job.dataset,
-        most_outputs=mistakes.MOST_VALUES,
-    )
+    epochs, replicas = job.epochs, job.strategy.num_replicas_in_sync
     is_chief = job.place.is_chief
     keeping = (ChiefKeeping if is_chief else Keeping)(job, network, state)
     writers = keeping.writers
@@ -62,39 +55,59 @@ def opened(
                 job.workdir,
                 clock,
                 network,
-                -(-config.global_batch_size // replicas),
+                -(-job.config.global_batch_size // replicas),
             ),
             accounts=Accounts(
                 job.problem, epochs, clock, state, job.place.workers
             ),
-            health=Health(
-                writers,
-                job.place,
-                replicas=replicas,
-                global_batch_size=config.global_batch_size,
-                steps_per_epoch=epochs.steps_per_epoch,
-                guess_loss=functools.partial(
-                    job.problem.guess_loss, job.dataset.splits["train"]
-                ),
-            ),
-            scoring=Scoring(
-                evaluator_of,
-                network=network,
-                dataset=job.dataset,
-                config=config.evaluation,
-                epochs=epochs,
-                state=state,
-                clock=clock,
-                writers=writers,
-                watchdog=watchdog,
-                restore_best=functools.partial(
-                    restore.best, network, job.workdir
-                ),
-            ),
+            health=_health(job, writers),
+            scoring=_scoring(job, network, state, clock, writers, watchdog),
             keeping=keeping,
             writers=writers,
             replicas=replicas,
             is_streamed=isinstance(job.dataset.splits["train"].x, StreamedRows),
             workdir=job.workdir,
-            meet=meeting.barrier(strategy),
+            meet=meeting.barrier(job.strategy),
         )
+
+
+def _health(job: Job, writers: Writers) -> Health:
+    return Health(
+        writers,
+        job.place,
+        replicas=job.strategy.num_replicas_in_sync,
+        global_batch_size=job.config.global_batch_size,
+        steps_per_epoch=job.epochs.steps_per_epoch,
+        guess_loss=functools.partial(
+            job.problem.guess_loss, job.dataset.splits["train"]
+        ),
+    )
+
+
+def _scoring(
+    job: Job,
+    network: Network,
+    state: State,
+    clock: Clock,
+    writers: Writers,
+    watchdog: Watchdog,
+) -> Scoring:
+    evaluator_of = functools.partial(
+        Evaluator,
+        job.strategy,
+        config=job.config,
+        dataset=job.dataset,
+        most_outputs=mistakes.MOST_VALUES,
+    )
+    return Scoring(
+        evaluator_of,
+        network=network,
+        dataset=job.dataset,
+        config=job.config.evaluation,
+        epochs=job.epochs,
+        state=state,
+        clock=clock,
+        writers=writers,
+        watchdog=watchdog,
+        restore_best=functools.partial(restore.best, network, job.workdir),
+    )
