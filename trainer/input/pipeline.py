@@ -187,15 +187,7 @@ def chunks(
     local = plan.replicas // context.num_input_pipelines
     first = context.input_pipeline_id * local
     replicas = tf.range(first, first + local, dtype=tf.int64)
-    at_random = plan.seed is not None
-    rows_x = stored_rows.gather(split.x, at_random=at_random)
-    rows_y = stored_rows.gather(split.y, at_random=at_random)
     rows = None if split.rows is None else tf.constant(split.rows)
-    weights = _weights(split) if at_random else None
-
-    def next_chunk(step: tf.Tensor, _: tf.Tensor) -> tuple:
-        end = plan.chunk_end(step, _least)
-        return end, (step, end - step)
 
     def of_replicas(step: tf.Tensor, steps: tf.Tensor) -> tf.data.Dataset:
         return tf.data.Dataset.from_tensor_slices(replicas).map(
@@ -209,16 +201,61 @@ def chunks(
         index = tf.reshape(tf.maximum(example, 0), [-1])
         return index if rows is None else tf.gather(rows, index)
 
-    def slots(flat: tf.Tensor, steps: tf.Tensor, unused: int = 0) -> tf.Tensor:
-        shape = [plan.most_steps, plan.replica_batch_size, *flat.shape[1:]]
-        padding = plan.most_steps - tf.cast(steps, tf.int32)
-        flat = tf.pad(
-            flat,
-            [[0, padding * plan.replica_batch_size]]
-            + [[0, 0]] * (len(flat.shape) - 1),
-            constant_values=unused,
-        )
-        return tf.reshape(flat, shape)
+    def numbered(
+        step: tf.Tensor, steps: tf.Tensor, replica: tf.Tensor
+    ) -> tuple:
+        index = index_of(step, steps, replica)
+        return step, steps, replica, _slots(plan, index, steps, unused=-1)
+
+    elements = _starts(plan, first_step, repeat).flat_map(of_replicas)
+    if isinstance(split.x, StreamedRows):
+        chunk_rows = plan.most_steps * plan.replica_batch_size
+        count = local * -(-plan.total_steps // plan.most_steps)
+        sizes = windows.sizes(split.x, chunk_rows, count)
+        elements = windows.read_ahead(elements.map(numbered), split.x, sizes)
+    # A chunk for each replica is made while another waits. That is set, and not
+    # tuned: tf.data's tuner may sleep for a minute, and where it misses its end
+    # the end of the run waits for it to wake. Nor is anything rewritten: a
+    # pipeline this short gains nothing by it, and each start waits for it.
+    ahead = 2 * local
+    as_it_stands = tf.data.Options()
+    as_it_stands.autotune.enabled = False
+    as_it_stands.experimental_optimization.apply_default_optimizations = False
+    filled = elements.map(
+        _filler(split, plan, index_of),
+        num_parallel_calls=ahead,
+        deterministic=True,
+    )
+    return filled.prefetch(ahead).with_options(as_it_stands)
+
+
+def _starts(plan: Plan, first_step: int, repeat: bool) -> tf.data.Dataset:
+    """Makes a stream of (first step, steps) of chunks."""
+
+    def next_chunk(step: tf.Tensor, _: tf.Tensor) -> tuple:
+        end = plan.chunk_end(step, _least)
+        return end, (step, end - step)
+
+    starts = tf.data.Dataset.counter().scan(
+        tf.constant(first_step, tf.int64), next_chunk
+    )
+    starts = starts.take_while(lambda step, steps: steps > 0)
+    return starts.repeat() if repeat else starts
+
+
+def _filler(split: Split, plan: Plan, index_of: Callable) -> Callable:
+    """Makes what gathers a replica's chunk, or takes `x` as it was read.
+
+    Args:
+      split: the rows, as stored.
+      plan: their order.
+      index_of: from a chunk's first step, its steps and a replica to which rows
+        of the split it takes, one after the other.
+    """
+    at_random = plan.seed is not None
+    rows_x = stored_rows.gather(split.x, at_random=at_random)
+    rows_y = stored_rows.gather(split.y, at_random=at_random)
+    weights = _weights(split) if at_random else None
 
     def fill(
         step: tf.Tensor,
@@ -233,11 +270,12 @@ def chunks(
         examples = tf.cast(tf.minimum(left, plan.global_batch_size), tf.int32)
         weighted = {}
         if weights is not None:
-            weighted["weight"] = slots(tf.gather(weights, index), steps)
+            gathered = tf.gather(weights, index)
+            weighted["weight"] = _slots(plan, gathered, steps)
         return {
             **weighted,
-            "x": slots(rows_x(index), steps) if x is None else x,
-            "y": slots(rows_y(index), steps),
+            "x": _slots(plan, rows_x(index), steps) if x is None else x,
+            "y": _slots(plan, rows_y(index), steps),
             "examples": tf.ensure_shape(
                 tf.pad(examples, [[0, padding]]), [plan.most_steps]
             ),
@@ -246,35 +284,22 @@ def chunks(
             "steps": tf.cast(steps, tf.int32),
         }
 
-    starts = tf.data.Dataset.counter().scan(
-        tf.constant(first_step, tf.int64), next_chunk
+    return fill
+
+
+def _slots(
+    plan: Plan, flat: tf.Tensor, steps: tf.Tensor, unused: int = 0
+) -> tf.Tensor:
+    """Returns what is of each row as [slots, rows, ...], unused ones filled."""
+    shape = [plan.most_steps, plan.replica_batch_size, *flat.shape[1:]]
+    padding = plan.most_steps - tf.cast(steps, tf.int32)
+    flat = tf.pad(
+        flat,
+        [[0, padding * plan.replica_batch_size]]
+        + [[0, 0]] * (len(flat.shape) - 1),
+        constant_values=unused,
     )
-    starts = starts.take_while(lambda step, steps: steps > 0)
-    if repeat:
-        starts = starts.repeat()
-
-    def numbered(
-        step: tf.Tensor, steps: tf.Tensor, replica: tf.Tensor
-    ) -> tuple:
-        index = index_of(step, steps, replica)
-        return step, steps, replica, slots(index, steps, unused=-1)
-
-    elements = starts.flat_map(of_replicas)
-    if isinstance(split.x, StreamedRows):
-        chunk_rows = plan.most_steps * plan.replica_batch_size
-        count = local * -(-plan.total_steps // plan.most_steps)
-        sizes = windows.sizes(split.x, chunk_rows, count)
-        elements = windows.read_ahead(elements.map(numbered), split.x, sizes)
-    # A chunk for each replica is made while another waits. That is set, and not
-    # tuned: tf.data's tuner may sleep for a minute, and where it misses its end
-    # the end of the run waits for it to wake. Nor is anything rewritten: a
-    # pipeline this short gains nothing by it, and each start waits for it.
-    ahead = 2 * local
-    as_it_stands = tf.data.Options()
-    as_it_stands.autotune.enabled = False
-    as_it_stands.experimental_optimization.apply_default_optimizations = False
-    filled = elements.map(fill, num_parallel_calls=ahead, deterministic=True)
-    return filled.prefetch(ahead).with_options(as_it_stands)
+    return tf.reshape(flat, shape)
 
 
 def distribute(

@@ -1,5 +1,6 @@
 """Scores whole splits, each row once, on any strategy."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -170,21 +171,7 @@ def evaluation_loop(
     """
     problem = network.problem
     width = len(problem.sum_names)
-
-    def of_rows(
-        x: tf.Tensor, y: tf.Tensor, first_row: tf.Tensor, examples: tf.Tensor
-    ) -> tuple:
-        y = problem.targets(y)
-        row = first_row + tf.range(x.shape[0])
-        weight = tf.cast(row < examples, tf.float32)
-        p = network.scored(network.normalization(x), training=False)
-        losses = problem.row_losses(y, p)
-        sums = problem.step_sums(y, p, losses, weight)
-        counts = tf.zeros([0])
-        if problem.has_area:
-            counts = roc_area.count(y, p, weight)
-        return sums, counts, p
-
+    of_rows = functools.partial(_of_rows, network)
     if virtual_replicas is not None:
         score = scoring_by_shares(
             Parting(virtual_replicas, strategy.num_replicas_in_sync), of_rows
@@ -238,3 +225,24 @@ def evaluation_loop(
         return rows.stack(), counts, outputs.stack()
 
     return loop
+
+
+def _of_rows(
+    network: Network,
+    x: tf.Tensor,
+    y: tf.Tensor,
+    first_row: tf.Tensor,
+    examples: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Returns the sums, the counts of the area, and the outputs of rows."""
+    problem = network.problem
+    y = problem.targets(y)
+    row = first_row + tf.range(x.shape[0])
+    weight = tf.cast(row < examples, tf.float32)
+    p = network.scored(network.normalization(x), training=False)
+    losses = problem.row_losses(y, p)
+    sums = problem.step_sums(y, p, losses, weight)
+    counts = tf.zeros([0])
+    if problem.has_area:
+        counts = roc_area.count(y, p, weight)
+    return sums, counts, p

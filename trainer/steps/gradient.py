@@ -41,40 +41,14 @@ def share_of(
 
 def gradient_of(network: Network, options: StepOptions) -> Callable:
     """Makes one replica's part of a step: the gradient and sums of its rows."""
-    variables = [v.value for v in network.model.trainable_variables]
-    problem = network.problem
-    width = len(problem.sum_names)
+    of_rows = _of_rows(network, options)
     micro_batches = options.optimizer.accumulation_steps
-    is_compiled = options.compiled == "step"
-
-    def distort(x, first_row, step, progress):
-        with chance(
-            options.seed,
-            step,
-            first_row,
-            is_compiled=options.compiled != "none",
-        ):
-            return augment(options.augmentation, x, progress)
-
-    if options.compiled == "parts" and options.augmentation.distorts:
-        distort = tf.function(distort, jit_compile=True, autograph=False)
-
-    def of_rows(x, y, examples, first_row, step, row_weight):
-        y = problem.targets(y)
-        row = first_row + tf.range(x.shape[0])
-        weight = tf.cast(row < examples, tf.float32)
-        progress = tf.cast(step, tf.float32) / options.total_steps
-        x = network.normalization(distort(x, first_row, step, progress))
-        with (
-            chance(options.seed, step, first_row, is_compiled=is_compiled),
-            tf.GradientTape() as tape,
-        ):
-            share, sums = share_of(network, x, y, weight, examples, row_weight)
-        return tape.gradient(share, variables), sums
+    if micro_batches == 1:
+        return of_rows
+    variables = [v.value for v in network.model.trainable_variables]
+    width = len(network.problem.sum_names)
 
     def gradient(x, y, examples, first_row, step, row_weight=None):
-        if micro_batches == 1:
-            return of_rows(x, y, examples, first_row, step, row_weight)
         rows = x.shape[0] // micro_batches
         parts_x = tf.reshape(x, [-1, rows, *x.shape[1:]])
         parts_y = tf.reshape(y, [-1, rows, *y.shape[1:]])
@@ -104,3 +78,37 @@ def gradient_of(network: Network, options: StepOptions) -> Callable:
         return added, sums
 
     return gradient
+
+
+def _of_rows(network: Network, options: StepOptions) -> Callable:
+    """Makes the gradient and the sums of rows that are worked off at once."""
+    variables = [v.value for v in network.model.trainable_variables]
+    problem = network.problem
+    is_compiled = options.compiled == "step"
+
+    def distort(x, first_row, step, progress):
+        with chance(
+            options.seed,
+            step,
+            first_row,
+            is_compiled=options.compiled != "none",
+        ):
+            return augment(options.augmentation, x, progress)
+
+    if options.compiled == "parts" and options.augmentation.distorts:
+        distort = tf.function(distort, jit_compile=True, autograph=False)
+
+    def of_rows(x, y, examples, first_row, step, row_weight=None):
+        y = problem.targets(y)
+        row = first_row + tf.range(x.shape[0])
+        weight = tf.cast(row < examples, tf.float32)
+        progress = tf.cast(step, tf.float32) / options.total_steps
+        x = network.normalization(distort(x, first_row, step, progress))
+        with (
+            chance(options.seed, step, first_row, is_compiled=is_compiled),
+            tf.GradientTape() as tape,
+        ):
+            share, sums = share_of(network, x, y, weight, examples, row_weight)
+        return tape.gradient(share, variables), sums
+
+    return of_rows

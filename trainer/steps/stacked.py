@@ -8,6 +8,7 @@ variables hold what training it alone would have left, but for rounding.
 
 import contextlib
 import dataclasses
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
@@ -59,69 +60,24 @@ def training_loop(
       steps, and a bool [networks] to what the chunk tells. Networks that it is
       False of stay as they are.
     """
-    first = networks[0]
     variables = [stateless.changed(network) for network in networks]
     numbers = tf.nest.map_structure(
         lambda *each: tf.stack(each), *map(_numbers_of, configs)
     )
-    width = len(first.problem.sum_names)
-
-    def step_of_one(given: dict[str, Any]) -> tuple[list[tf.Tensor], tf.Tensor]:
-        pairs = list(zip(variables[0], given["values"], strict=True))
-        with (
-            keras.StatelessScope(state_mapping=pairs) as scope,
-            _has(first, given["numbers"]),
-            chance.drawn(given["bits"]),
-        ):
-            step = tf.cast(first.optimizer.iterations.value, tf.float32)
-            weights = [v.value for v in first.model.trainable_variables]
-            with tf.GradientTape() as tape:
-                tape.watch(weights)
-                share, sums = share_of(
-                    first,
-                    given["x"],
-                    given["y"],
-                    given["is_real"],
-                    given["examples"],
-                    given.get("weight"),
-                )
-            take_step(first, options, tape.gradient(share, weights))
-            if first.average is not None:
-                stateless.move_average(first, decay_of(options, step))
-            return [scope.get_current_value(v) for v in variables[0]], sums
-
-    def rows_of(chunk: Chunk, i: tf.Tensor, place: int) -> dict[str, Any]:
-        """What a network's step takes, beside its values."""
-        x = networks[place].normalization(chunk["x"][i])
-        examples = chunk["examples"][i]
-        step = chunk["first_step"] + tf.cast(i, tf.int64)
-        zero = tf.constant(0)
-        seed = configs[place].seed
-        with chance.chance(
-            seed, step, zero, is_compiled=options.compiled == "step"
-        ):
-            bits = {
-                layer.place: chance.random_bits(
-                    layer.place, x.shape[0], layer.output.shape[-1]
-                )
-                for layer in _dropouts(first)
-            }
-        rows = {
-            "x": x,
-            "y": networks[place].problem.targets(chunk["y"][i]),
-            "is_real": tf.cast(tf.range(x.shape[0]) < examples, tf.float32),
-            "examples": examples,
-            "bits": bits,
-        }
-        if "weight" in chunk:
-            rows["weight"] = chunk["weight"][i]
-        return rows
+    width = len(networks[0].problem.sum_names)
+    step_of_one = _step_of(networks[0], options)
+    is_compiled = options.compiled == "step"
 
     def loop(chunks: list[Chunk], is_active: tf.Tensor) -> Told:
         slots = chunks[0]["x"].shape[0]
 
         def body(i, values, sums):
-            rows = [rows_of(chunk, i, n) for n, chunk in enumerate(chunks)]
+            rows = [
+                _rows_of(network, config.seed, chunk, i, is_compiled)
+                for network, config, chunk in zip(
+                    networks, configs, chunks, strict=True
+                )
+            ]
             given = tf.nest.map_structure(lambda *each: tf.stack(each), *rows)
             values, step_sums = tf.vectorized_map(
                 step_of_one,
@@ -141,19 +97,85 @@ def training_loop(
             body,
             [tf.constant(0), before, sums],
         )
-        for same, old, new in zip(
-            zip(*variables, strict=True), before, after, strict=True
-        ):
-            kept = tf.reshape(is_active, [-1] + [1] * (len(new.shape) - 1))
-            new = tf.where(kept, new, old)
-            for variable, value in zip(same, tf.unstack(new), strict=True):
-                variable.assign(value)
+        _assign_active(variables, before, after, is_active)
         rates = [network.optimizer.learning_rate for network in networks]
         return Told(sums.stack(), tf.stack(rates))
 
-    return tf.function(
-        loop, jit_compile=options.compiled == "step", autograph=False
-    )
+    return tf.function(loop, jit_compile=is_compiled, autograph=False)
+
+
+def _step_of(network: Network, options: StepOptions) -> Callable:
+    """Makes a step of any of the networks, as a function of its values."""
+    variables = stateless.changed(network)
+
+    def step_of_one(given: dict[str, Any]) -> tuple[list[tf.Tensor], tf.Tensor]:
+        pairs = list(zip(variables, given["values"], strict=True))
+        with (
+            keras.StatelessScope(state_mapping=pairs) as scope,
+            _has(network, given["numbers"]),
+            chance.drawn(given["bits"]),
+        ):
+            step = tf.cast(network.optimizer.iterations.value, tf.float32)
+            weights = [v.value for v in network.model.trainable_variables]
+            with tf.GradientTape() as tape:
+                tape.watch(weights)
+                share, sums = share_of(
+                    network,
+                    given["x"],
+                    given["y"],
+                    given["is_real"],
+                    given["examples"],
+                    given.get("weight"),
+                )
+            take_step(network, options, tape.gradient(share, weights))
+            if network.average is not None:
+                stateless.move_average(network, decay_of(options, step))
+            return [scope.get_current_value(v) for v in variables], sums
+
+    return step_of_one
+
+
+def _rows_of(
+    network: Network, seed: int, chunk: Chunk, i: tf.Tensor, is_compiled: bool
+) -> dict[str, Any]:
+    """Returns what a network's step takes, beside its values."""
+    x = network.normalization(chunk["x"][i])
+    examples = chunk["examples"][i]
+    step = chunk["first_step"] + tf.cast(i, tf.int64)
+    zero = tf.constant(0)
+    with chance.chance(seed, step, zero, is_compiled=is_compiled):
+        bits = {
+            layer.place: chance.random_bits(
+                layer.place, x.shape[0], layer.output.shape[-1]
+            )
+            for layer in _dropouts(network)
+        }
+    rows = {
+        "x": x,
+        "y": network.problem.targets(chunk["y"][i]),
+        "is_real": tf.cast(tf.range(x.shape[0]) < examples, tf.float32),
+        "examples": examples,
+        "bits": bits,
+    }
+    if "weight" in chunk:
+        rows["weight"] = chunk["weight"][i]
+    return rows
+
+
+def _assign_active(
+    variables: Sequence[list[keras.Variable]],
+    before: list[tf.Tensor],
+    after: list[tf.Tensor],
+    is_active: tf.Tensor,
+) -> None:
+    """Gives the variables of active networks, one a list, what came after."""
+    for same, old, new in zip(
+        zip(*variables, strict=True), before, after, strict=True
+    ):
+        kept = tf.reshape(is_active, [-1] + [1] * (len(new.shape) - 1))
+        new = tf.where(kept, new, old)
+        for variable, value in zip(same, tf.unstack(new), strict=True):
+            variable.assign(value)
 
 
 def _numbers_of(config: Config) -> dict[str, tf.Tensor]:

@@ -75,46 +75,13 @@ def training_loop(
         "CPU" in device for device in strategy.extended.worker_devices
     )
     timed_workers = workers if is_timed else 0
-    work = work_of(strategy, network, options)
-    update = update_of(network, options)
-    if is_parted:
-        update = stateless.update_of(network, options)
-    elif options.compiled == "parts" and single:
-        update = tf.function(update, jit_compile=True, autograph=False)
-
-    def replica_step(
-        chunk: dict, i: tf.Tensor, flags: tf.Tensor, own_secs: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        context = tf.distribute.get_replica_context()
-        began_secs = [_now_secs([own_secs])] if timed_workers else []
-        # On a single core the clock may else be read after the work.
-        with tf.control_dependencies(began_secs):
-            x = chunk["x"][i]
-        gradients, sums = work.own(
-            x,
-            chunk["y"][i],
-            chunk["examples"][i],
-            chunk["first_row"],
-            chunk["first_step"] + tf.cast(i, tf.int64),
-            chunk["weight"][i] if "weight" in chunk else None,
-        )
-        if timed_workers:
-            spent_secs = _now_secs(gradients) - began_secs[0]
-            own_secs = tf.one_hot(worker, timed_workers) * tf.cast(
-                spent_secs, tf.float32
-            )
-        if not single:
-            # The one place where a gradient is reduced, and all else with it.
-            *gradients, told = context.all_reduce(
-                tf.distribute.ReduceOp.SUM,
-                [*gradients, tf.concat([sums, flags, own_secs], axis=0)],
-            )
-            sums, flags, own_secs = tf.split(
-                told, [sums.shape[0], flags.shape[0], timed_workers]
-            )
-        gradients, sums = work.whole(gradients, sums)
-        update(gradients)
-        return sums, flags, own_secs
+    replica_step = _replica_step(
+        work_of(strategy, network, options),
+        _update_of(network, options, single=single),
+        single=single,
+        worker=worker,
+        timed_workers=timed_workers,
+    )
 
     def loop(chunk: dict, flags: tf.Tensor) -> Told:
         local = strategy.experimental_local_results
@@ -187,6 +154,65 @@ def work_of(
         is_compiled=options.compiled != "none",
     )
     return Work(parted.own, parted.whole)
+
+
+def _update_of(
+    network: Network, options: StepOptions, *, single: bool
+) -> Callable:
+    """Makes what the step does with the gradient over the global batch."""
+    if options.virtual_replicas is not None:
+        return stateless.update_of(network, options)
+    update = update_of(network, options)
+    if options.compiled == "parts" and single:
+        return tf.function(update, jit_compile=True, autograph=False)
+    return update
+
+
+def _replica_step(
+    work: Work,
+    update: Callable,
+    *,
+    single: bool,
+    worker: int,
+    timed_workers: int,
+) -> Callable:
+    """Makes a replica's step, of what `training_loop` has settled."""
+
+    def replica_step(
+        chunk: dict, i: tf.Tensor, flags: tf.Tensor, own_secs: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        context = tf.distribute.get_replica_context()
+        began_secs = [_now_secs([own_secs])] if timed_workers else []
+        # On a single core the clock may else be read after the work.
+        with tf.control_dependencies(began_secs):
+            x = chunk["x"][i]
+        gradients, sums = work.own(
+            x,
+            chunk["y"][i],
+            chunk["examples"][i],
+            chunk["first_row"],
+            chunk["first_step"] + tf.cast(i, tf.int64),
+            chunk["weight"][i] if "weight" in chunk else None,
+        )
+        if timed_workers:
+            spent_secs = _now_secs(gradients) - began_secs[0]
+            own_secs = tf.one_hot(worker, timed_workers) * tf.cast(
+                spent_secs, tf.float32
+            )
+        if not single:
+            # The one place where a gradient is reduced, and all else with it.
+            *gradients, told = context.all_reduce(
+                tf.distribute.ReduceOp.SUM,
+                [*gradients, tf.concat([sums, flags, own_secs], axis=0)],
+            )
+            sums, flags, own_secs = tf.split(
+                told, [sums.shape[0], flags.shape[0], timed_workers]
+            )
+        gradients, sums = work.whole(gradients, sums)
+        update(gradients)
+        return sums, flags, own_secs
+
+    return replica_step
 
 
 def traces(function: Any) -> int:
