@@ -3,14 +3,18 @@
 import asyncio
 import bz2
 import gzip
+import io
 import lzma
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import zstandard
+from pyarrow import feather
+from pyarrow import parquet
 
 from tests import asking
 from trainer.server import bodies
@@ -104,6 +108,16 @@ def test_a_table_that_is_packed_is_told_so(server, pack):
         415,
         "the body is packed; send it as it is",
     )
+
+
+@pytest.mark.parametrize("write", [parquet.write_table, feather.write_feather])
+def test_a_table_that_is_no_text_is_told_so(server, write):
+    path, _, headers = AS_CSV
+    body = io.BytesIO()
+    write(pa.table({"size": [1.5], "colour": ["red"]}), body)
+    told = server.ask(path, body.getvalue(), headers)
+    assert told.status == 415
+    assert told.error.endswith("Feather or Arrow; send its rows as CSV")
 
 
 def test_others_are_heard_while_a_short_table_is_read(server, monkeypatch):

@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import struct
 import sys
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from pyarrow import feather
 from pyarrow import parquet
 
+from tests import processes
 from tests.sources.loading import refusal
 from trainer import sources
 from trainer.config import DataConfig
@@ -179,6 +181,48 @@ def test_what_pyarrow_cannot_read_is_one_line(tmp_path):
     for length in (4, 12, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:length])
         assert "cannot be read" in refusal(load, path)
+
+
+def stored(array, old, new):
+    """Returns what writes an array to an Arrow file, some bytes altered."""
+
+    def write(path):
+        write_ipc(pa.table({"a": array, "y": [0, 1] * 3}), path)
+        content = path.read_bytes()
+        assert content.count(old) == 1
+        path.write_bytes(content.replace(old, new))
+
+    return write
+
+
+FAR = struct.pack("<i", 2**30)
+OFFSETS = struct.pack("<7i", *range(7))
+LEADING_OUT = {
+    "text": stored(pa.array([*"abcdef"]), OFFSETS, OFFSETS[:-4] + FAR),
+    "between": stored(
+        pa.array([*"abcdef"]), OFFSETS, OFFSETS[:4] + FAR + OFFSETS[8:]
+    ),
+    "view": stored(
+        pa.array(["of twelve or more"] * 6, pa.string_view()),
+        b"of t" + bytes(4) + struct.pack("<i", 5 * 17),
+        b"of t" + bytes(4) + FAR,
+    ),
+    "category": stored(
+        pa.array([*"abcdea"]).dictionary_encode(),
+        OFFSETS[:20] + bytes(4),
+        FAR + OFFSETS[4:20] + bytes(4),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LEADING_OUT)
+def test_an_arrow_file_that_leads_out_of_itself_is_one_line(tmp_path, kind):
+    LEADING_OUT[kind](tmp_path / "t.arrow")
+    # By a process of its own, which it could end.
+    run = processes.start_python("-m", "trainer", "inspect", tmp_path)
+    code, output = processes.finish(run)
+    assert (code, output.count("\n")) == (2, 1)
+    assert "t.arrow cannot be read" in output
 
 
 NO_TEXTS = pa.Array.from_buffers(

@@ -16,6 +16,7 @@ from trainer.server.refusals import RefusedError
 from trainer.serving import handed_rows
 from trainer.serving import rows
 from trainer.serving.rows import Rows
+from trainer.sources import arrow_file
 from trainer.sources import text_file
 
 # How TensorFlow Serving's JSON holds bytes, and what its signatures of
@@ -105,10 +106,15 @@ def csv_rows(body: bytes, layout: Layout, most_rows: int) -> np.ndarray:
 
     Raises:
       UserError: it is no such table, or has too many rows.
-      RefusedError: it is packed, and may hold more than any body.
+      RefusedError: it is packed, and may hold more than any body; or it is of
+        a format that packs its columns.
     """
     if text_file.is_packed(body):
         raise RefusedError(415, "the body is packed; send it as it is")
+    if body.startswith(tuple(arrow_file.OPENERS)):
+        raise RefusedError(
+            415, "the body is Parquet, Feather or Arrow; send its rows as CSV"
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "body.csv"
         path.write_bytes(body)

@@ -10,7 +10,7 @@ _CLIENT = {
     "404": "There is no such model, or not this version.",
     "408": "The body came too slowly.",
     "413": "The body is too long.",
-    "415": "The body is packed.",
+    "415": "The body is packed, or Parquet, Feather or Arrow.",
     "421": "The Host header names another machine.",
     "429": "Too many requests wait; ask again after Retry-After seconds.",
     "504": "There was no answer in time.",

@@ -170,8 +170,40 @@ def _arrow_batches(path: Path, rows: int) -> Iterator[Any]:
     with pa.memory_map(str(path)) as held, pa.ipc.open_file(held) as file:
         for index in range(file.num_record_batches):
             batch = file.get_batch(index)
+            _check_inside(batch)
             for start in range(0, len(batch), rows):
                 yield batch.slice(start, rows)
+
+
+def _check_inside(batch: Any) -> None:
+    """Refuses offsets and indices that lead out of a batch's own bytes.
+
+    pyarrow takes them as they stand in a file, and reads wherever they lead.
+
+    Raises:
+      ArrowInvalid: of pyarrow.
+    """
+    import pyarrow as pa
+
+    for column in batch.columns:
+        if _unfit(column.type) is None:
+            # A text that is no UTF-8 is told with its column, once it is read.
+            bare = column.view(_bare(column.type))
+            bare.validate(full=not pa.types.is_primitive(bare.type))
+
+
+def _bare(kind: Any) -> Any:
+    """Returns the type of the same values, of whose texts nothing is asked."""
+    import pyarrow as pa
+
+    if _is_category(kind):
+        return pa.dictionary(kind.index_type, _bare(kind.value_type))
+    bare = {
+        pa.string(): pa.binary(),
+        pa.large_string(): pa.large_binary(),
+        pa.string_view(): pa.binary_view(),
+    }
+    return bare.get(kind, kind)
 
 
 def _of_schema(
