@@ -1,10 +1,12 @@
 """How a column is read is settled by all of its cells together."""
 
 import datetime
+import time
 
 import numpy as np
 import pytest
 
+from trainer.sources import cells
 from trainer.sources import readings
 from trainer.sources.cell_text import text_of
 from trainer.sources.number_style import NumberStyle
@@ -148,11 +150,26 @@ def test_what_may_be_an_hour_or_a_number_in_picometres_is_settled_by_a_field():
     assert isinstance(readings.settle(["77 pm", "154 pm"]), NumberStyle)
 
 
-def test_a_hostile_cell_takes_no_time():
-    for text in (
+@pytest.mark.parametrize(
+    "text",
+    [
         "1" + "/" * 9999 + "5",
         "1" + " a" * 5000 + "5",
         "1 " * 9999,
         " " * 9999 + "a1",
-    ):
-        assert not isinstance(readings.settle([text]), NumberStyle)
+        "1a" + "\u3000" * 2**16 + "5",
+    ],
+)
+def test_a_hostile_cell_takes_no_time(text):
+    began = time.process_time()
+    assert not isinstance(readings.settle([text]), NumberStyle)
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("text", [" " * 150 + "x", "1" + " " * 2000 + "x"])
+@pytest.mark.parametrize("style", [NumberStyle(), NumberStyle(",", ".", "€")])
+def test_a_hostile_cell_of_a_settled_column_takes_no_time(text, style):
+    began = time.process_time()
+    with pytest.raises(cells.BadCellError):
+        style.read([text])
+    assert time.process_time() - began < 5

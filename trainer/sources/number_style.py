@@ -38,7 +38,8 @@ _LETTER = (
     f"[^0-9.,;:'\u2019()[\\]{{}}+*/^{MINUS}"
     "\t-\r\x1c- \x85\xa0\u2000-\u200f\u202f]"
 )
-_AFTER = f"(?:{_LETTER}+(?:[ ./^*\xa0]{_LETTER}+|\\^-?[0-9])*[23]?\\.?)"
+# Some blanks are letters here: none is tried again, lest it takes a square.
+_AFTER = f"(?:{_LETTER}++(?:[ ./^*\xa0]{_LETTER}++|\\^-?[0-9])*[23]?\\.?)"
 _EXPONENT = "[eE][-+]?[0-9]+"
 # Nothing after blanks begins with one: none is tried again.
 _BLANKS = f"{BLANK}*+"
@@ -87,12 +88,15 @@ class NumberStyle:
     @functools.cached_property
     def pattern(self) -> str:
         """Pattern of a cell, with the parts minus, body and exponent."""
+        return self._pattern(f"{BLANK}*")
+
+    def _pattern(self, blanks: str) -> str:
         before, after = map(re.escape, (self.before, self.after))
         return (
-            f"{BLANK}*(?P<minus>\\(?{BLANK}*[+{MINUS}]?{BLANK}*{before}{BLANK}*"
-            f"\\(?[+{MINUS}]?){BLANK}*(?P<body>{self.body})"
-            f"(?P<exponent>(?:{_EXPONENT})?){BLANK}*{after}{BLANK}*"
-            f"\\)?{BLANK}*"
+            f"{blanks}(?P<minus>\\(?{blanks}[+{MINUS}]?{blanks}{before}{blanks}"
+            f"\\(?[+{MINUS}]?){blanks}(?P<body>{self.body})"
+            f"(?P<exponent>(?:{_EXPONENT})?){blanks}{after}{blanks}"
+            f"\\)?{blanks}"
         )
 
     @property
@@ -107,7 +111,8 @@ class NumberStyle:
 
     @functools.cached_property
     def _compiled(self) -> re.Pattern:
-        return re.compile(self.pattern)
+        # RE2 tries nothing again, and does not know the sign that forbids it.
+        return re.compile(self._pattern(_BLANKS))
 
     @functools.cached_property
     def _negative(self) -> re.Pattern:
