@@ -180,6 +180,7 @@ def test_a_mistake_is_told_in_a_sentence(server, inputs, words):
         ({"id": 7}, "'id' must be a text"),
         ({"outputs": 7}, "'outputs' must be a list"),
         ({"outputs": [{"name": "x"}]}, "none of probabilities, class"),
+        ({"outputs": [{"name": "class"}] * 9999}, "names 'class' twice"),
         ({"parameters": 7}, "must be an object"),
         ({"parameters": {"binary_data_output": 7}}, "true or false"),
     ],

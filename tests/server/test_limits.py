@@ -17,8 +17,10 @@ from pyarrow import feather
 from pyarrow import parquet
 
 from tests import asking
+from trainer.server import app
 from trainer.server import bodies
 from trainer.server import handed_in
+from trainer.server import tf_serving
 from trainer.server.settings import Limits
 from trainer.server.settings import Settings
 
@@ -136,6 +138,25 @@ def test_others_are_heard_while_a_short_table_is_read(server, monkeypatch):
         assert server.ask("/v2/health/live").status == 200
         may_go_on.set()
         assert answer.result().status == 200
+
+
+def test_an_answer_of_few_rows_and_many_values_is_written_aside(
+    exported, monkeypatch
+):
+    threads, write = [], tf_serving.answers.in_rows
+
+    def written(*given):
+        threads.append(threading.get_ident())
+        return write(*given)
+
+    monkeypatch.setattr(tf_serving.answers, "in_rows", written)
+    monkeypatch.setattr(app, "FEW_VALUES", 20)
+    with serving(exported) as server:
+        for rows in (1, 2, 3):
+            told = server.ask(PREDICT, {"instances": [ROW] * rows})
+            assert len(told.value["predictions"]) == rows
+    own, still_own, other = threads
+    assert own == still_own != other
 
 
 def test_too_many_rows_are_told(exported):

@@ -42,8 +42,9 @@ from trainer.serving.rows import check_outputs
 # A body that is longer, or a table, is read in a thread, so that others are
 # heard.
 SHORT_BYTES = 2**16
-# An answer of more rows is written in a thread, too.
-FEW_ROWS = 256
+# An answer of more values is written in a thread, too: of few rows it may be as
+# many as of many.
+FEW_VALUES = 2**11
 # How large the batch of an answer's first row was: at this --batch_size strata
 # predict gives the same bits.
 BATCH_HEADER = "x-strata-batch-rows"
@@ -159,7 +160,7 @@ class Api:
                     outputs = await model.batcher.outputs_of(asked.rows)
                     check_outputs("the request", outputs.values)
                     answer = await _here_or_aside(
-                        len(asked.rows) <= FEW_ROWS,
+                        outputs.values.size <= FEW_VALUES,
                         lambda: asked.answer(outputs.values),
                     )
                     if model.drift is not None:

@@ -128,12 +128,16 @@ def _wanted(value: dict[str, Any], problem: Problem) -> list[_Wanted]:
         return [_Wanted(name, is_binary) for name in names]
     if not isinstance(asked, list):
         raise UserError("'outputs' must be a list")
-    found = []
+    found: list[_Wanted] = []
     for part in asked:
         name = part.get("name") if isinstance(part, dict) else None
         if name not in names:
             raise UserError(
                 f"output {str(name)[:40]!r} is none of {', '.join(names)}"
+            )
+        if any(name == each.name for each in found):
+            raise UserError(
+                f"'outputs' names {name!r} twice; leave one of them out"
             )
         found.append(_Wanted(name, _flag(part, "binary_data", is_binary)))
     return found
