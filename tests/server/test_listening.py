@@ -1,5 +1,6 @@
 """The server's process: its flags, its end, its workers and its patience."""
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -10,13 +11,16 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
+from typing import Any
 
 import numpy as np
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
+from uvicorn.server import ServerState
 
 from tests import asking
 from tests import processes
@@ -98,14 +102,24 @@ def test_names_are_the_folders_or_given(tmp_path, monkeypatch):
     assert dict(found).keys() == {"digits", "new", "a=b"}
 
 
+def lasting(app):
+    """Returns an application that hears of its server's start and end."""
+
+    async def with_lifespan(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await app(scope, receive, send)
+
+    return with_lifespan
+
+
+@lasting
 async def heard(scope, receive, send):
     """An application that answers all, and echoes what it is sent."""
-    if scope["type"] == "lifespan":
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await send({"type": "lifespan.shutdown.complete"})
-        return
     body = b""
     if scope["method"] == "POST":
         body = await Request(scope, receive).body()
@@ -248,6 +262,82 @@ def test_a_tunnel_is_refused(port):
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(b"CONNECT a:1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert rest_of(client).startswith(b"HTTP/1.1 400 ")
+
+
+MORE_THAN_THE_SYSTEM_HOLDS = bytes(2**26)
+
+
+@pytest.fixture
+def ends(monkeypatch):
+    """Is set once the server is rid of a connection."""
+    found = threading.Event()
+    lost = patience.PatientProtocol.connection_lost
+
+    def connection_lost(protocol, exc):
+        lost(protocol, exc)
+        found.set()
+
+    monkeypatch.setattr(
+        patience.PatientProtocol, "connection_lost", connection_lost
+    )
+    return found
+
+
+@pytest.mark.parametrize("requests", [1, 2])
+@pytest.mark.parametrize("header", [b"", b"Connection: close\r\n"])
+def test_who_does_not_read_the_answer_is_left(
+    monkeypatch, ends, header, requests
+):
+    monkeypatch.setattr(patience, "READ_SECS", 0.2)
+    monkeypatch.setattr(listening, "IDLE_SECS", 1)
+    head = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    large = lasting(PlainTextResponse(MORE_THAN_THE_SYSTEM_HOLDS))
+    with (
+        asking.answering(large, Settings(())) as server,
+        socket.create_connection(("127.0.0.1", server.port)) as client,
+    ):
+        client.sendall((head + header + b"\r\n") * requests)
+        assert ends.wait(20)
+        assert len(rest_of(client)) < len(MORE_THAN_THE_SYSTEM_HOLDS)
+
+
+class Unread:
+    """A transport that tells of so many bytes, one time after another."""
+
+    def __init__(self, *sizes):
+        self.sizes = list(sizes)
+        self.is_ended = False
+
+    def get_write_buffer_size(self):
+        return self.sizes.pop(0)
+
+    def abort(self):
+        self.is_ended = True
+
+
+MUCH = 10 * patience.READ_BYTES
+
+
+@pytest.mark.parametrize(
+    ("sizes", "is_ended"),
+    [
+        ([0, MUCH, MUCH - patience.READ_BYTES, 10, 0], False),
+        ([0, MUCH, 0, MUCH, 0], False),
+        ([MUCH, MUCH - 1], True),
+        ([10, 9], True),
+    ],
+)
+def test_who_reads_is_waited_for(sizes, is_ended):
+    loop = asyncio.new_event_loop()
+    config = listening.config_of(heard, Settings(()), Address())
+    protocol = patience.PatientProtocol(config, ServerState(), {}, loop)
+    transport: Any = Unread(*sizes)
+    with contextlib.closing(loop):
+        protocol.transport = transport
+        while transport.sizes:
+            assert not transport.is_ended
+            protocol._look()
+    assert transport.is_ended == is_ended
 
 
 def started(*words):

@@ -9,6 +9,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 # How long a request's headers may take, and how many bytes.
 HEADER_SECS = 10.0
 HEADER_BYTES = 2**16
+# From one look at what a client has not read of its answers to the next, and
+# how much less it must be by then.
+READ_SECS = 30.0
+READ_BYTES = 2**16
 
 
 class _Parser(httptools.HttpRequestParser):
@@ -55,11 +59,17 @@ class _Parser(httptools.HttpRequestParser):
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP, which by itself waits for headers for ever."""
+    """uvicorn's HTTP, which by itself waits for ever.
+
+    It does for headers, and, with the answer in memory, for who does not read.
+    """
 
     _timer: asyncio.TimerHandle | None = None
+    _look_timer: asyncio.TimerHandle | None = None
     _is_in_headers = True
     _header_bytes = 0
+    # At the last look, unless there was another answer since.
+    _unread_bytes = 0
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -68,9 +78,12 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._wait(HEADER_SECS)
+        self._look_timer = self.loop.call_later(READ_SECS, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_no_more()
+        if self._look_timer is not None:
+            self._look_timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -113,6 +126,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Waits no longer for the rest of what was refused than for headers."""
+        self._unread_bytes = 0
         super().on_response_complete()
         refused = self.cycle.response_complete and self.cycle.more_body
         if refused and self._timer is None:
@@ -135,3 +149,15 @@ class PatientProtocol(HttpToolsProtocol):
         self._timer = None
         if self.transport is not None and not self.transport.is_closing():
             self.transport.close()
+
+    def _look(self) -> None:
+        """Ends the connection where too little of an answer was read.
+
+        To close it would be to wait for the rest.
+        """
+        before = self._unread_bytes
+        self._unread_bytes = self.transport.get_write_buffer_size()
+        if before and self._unread_bytes > max(before - READ_BYTES, 0):
+            self.transport.abort()
+            return
+        self._look_timer = self.loop.call_later(READ_SECS, self._look)
