@@ -64,6 +64,21 @@ def test_truth_and_its_numbers_are_the_same_classes(labels):
         assert found.splits["train"].y.tolist() == [int(v) for v in labels]
 
 
+TRUTHS = [("FALSE", "TRUE"), ("false", "true"), ("False", "True")]
+
+
+@pytest.mark.parametrize("theirs", TRUTHS)
+@pytest.mark.parametrize("more", [(), ("unknown",)])
+def test_truth_is_the_same_class_in_any_case(theirs, more):
+    for ours in TRUTHS:
+        data = dataset_of([0, 1, len(more)] * 2, (*ours, *more))
+        earlier, _ = settle(Config(), data)
+        _, found = settle(Config(), dataset_of([1, 0], theirs), earlier)
+        assert found.splits["train"].y.tolist() == [1, 0]
+    with pytest.raises(UserError, match="'Unknown', a class that the run does"):
+        settle(Config(), dataset_of([0, 1], ("True", "Unknown")), earlier)
+
+
 def test_labels_of_another_kind_are_met_by_name():
     earlier, _ = settle(Config(), dataset_of([10, 9, 10, 9]))
     data = dataset_of([0, 1], ("10", "9"))

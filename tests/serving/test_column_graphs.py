@@ -124,6 +124,18 @@ def test_floats_are_the_categories_of_whole_numbers(name, monkeypatch):
     assert x[0, encoding.features.index("c=1")] == 1
 
 
+@pytest.mark.parametrize("name", ["c", "many"])
+def test_truths_are_served_in_any_case(name, monkeypatch):
+    texts = ["FALSE", "TRUE", "x", "y", ""] * 11 + [*"abcde"]
+    encoding, _ = encoded(name, texts, monkeypatch)
+    asked = ["True", "true", "fAlSe", "FALSE", "X", "fal\u017fe", ""]
+    served = column_graphs.encode(encoding, tf.constant([[t] for t in asked]))
+    x = encoding.encode({"c": asked})
+    assert served.numpy().tobytes() == x.tobytes()
+    places = [encoding.features.index(f"c={t}") for t in ("TRUE", "FALSE")]
+    assert x[:4, places].tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
+
+
 def test_a_word_for_no_value_that_a_run_has_as_a_category_stays_one():
     old = CategoryColumn("c", True, ("\\N", "a"), True)
     encoding = Encoding((old,), "y", True)

@@ -1,9 +1,12 @@
 """Texts of many kinds: rare ones are grouped, names are left out."""
 
 import numpy as np
+import pytest
 
 from trainer.sources import category_column
 from trainer.sources.category_column import CategoryColumn
+from trainer.sources.cell_text import text_of
+from trainer.sources.cells import BadCellError
 from trainer.sources.table_column import TableColumn
 
 
@@ -105,3 +108,50 @@ def test_texts_that_look_alike_stay_apart_in_an_earlier_versions_run():
     old = {"name": "c", "categories": ALIKE[:2], "marks_missing": False}
     column = CategoryColumn.from_json(old)
     assert column.read([*ALIKE, " dark red"]).tolist() == [0, 1, -2, -2, 0]
+
+
+TRUTHS = [("FALSE", "TRUE"), ("false", "true"), ("False", "True")]
+
+
+@pytest.mark.parametrize("written", TRUTHS)
+def test_a_truth_is_one_in_any_case(written):
+    column = fit([*written, "unknown"])
+    assert isinstance(column, CategoryColumn)
+    typed = [text_of(False), text_of(np.True_)]
+    for asked in (*TRUTHS, typed):
+        places = [*map(column.categories.index, written)]
+        assert column.read(asked).tolist() == places
+        values = np.arange(2, dtype=np.int32)
+        found = column.values_of(TableColumn(values, tuple(asked)))
+        assert found.tolist() == places
+    assert column.read(["Unknown"]).tolist() == [category_column.UNKNOWN]
+
+
+def test_truths_that_stand_in_several_cases_stay_apart():
+    column = fit(["TRUE", "true", "false"])
+    assert isinstance(column, CategoryColumn)
+    asked = ["true", "TRUE", "True", "FALSE"]
+    assert column.read(asked).tolist() == [2, 0, category_column.UNKNOWN, 1]
+
+
+def test_an_earlier_versions_run_knows_truths_that_come_typed():
+    old = {"name": "c", "categories": ["FALSE"], "marks_missing": False}
+    column = CategoryColumn.from_json(old)
+    typed = [text_of(False), text_of(True)]
+    unknown = category_column.UNKNOWN
+    assert column.read(typed).tolist() == [0, unknown]
+    assert column.read(["False"]).tolist() == [unknown]
+
+
+def test_a_truth_among_other_words_is_refused():
+    column = fit(["no", "yes"] * 20)
+    assert isinstance(column, CategoryColumn)
+    with pytest.raises(BadCellError, match="'no', 'yes'") as told:
+        column.read(["yes", text_of(True), text_of(True)])
+    assert told.value.index == 1
+    with pytest.raises(BadCellError, match="'no', 'yes'"):
+        column.values_of(TableColumn(np.arange(1), (text_of(True),)))
+    assert column.read(["True"]).tolist() == [category_column.UNKNOWN]
+    # Beside texts that are many it is one more of them.
+    grouped = fit(["a"] * 5 + ["b"], rare_rows=5)
+    assert grouped.read([text_of(True)]).tolist() == [category_column.UNKNOWN]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from trainer.process.exits import UserError
 from trainer.sources import csv_table
 from trainer.sources import fitting
 from trainer.sources import readings
@@ -16,6 +17,7 @@ from trainer.sources.cells import BadCellError
 from trainer.sources.csv_table import Table
 from trainer.sources.given import of_frame
 from trainer.sources.number_style import NumberStyle
+from trainer.sources.opening import open_table
 from trainer.sources.time_column import NO_TIME
 from trainer.sources.time_form import TimeForm
 
@@ -106,8 +108,6 @@ def test_a_file_of_typed_columns_fits_a_run_on_texts(
     days = [datetime.date(2024, 1, 31), datetime.date(2024, 2, 13)]
     frame = pd.DataFrame({"price": [1234.5, 2.25], "day": days})
     if kind == "parquet":
-        from trainer.sources.opening import open_table
-
         frame.to_parquet(tmp_path / "t.parquet")
         file = open_table(tmp_path / "t.parquet")
     else:
@@ -117,6 +117,46 @@ def test_a_file_of_typed_columns_fits_a_run_on_texts(
         encoding.encode(block.columns),
         encoding.encode({n: c[:2] for n, c in texts.items()}),
     )
+
+
+@pytest.mark.parametrize("written", [("FALSE", "TRUE"), ("false", "true")])
+@pytest.mark.parametrize("kind", ["frame", "parquet", "CSV"])
+def test_truths_fit_a_run_on_texts_or_on_truths(tmp_path, written, kind):
+    texts = {"smoker": list(written) * 3, "y": [0, 1] * 3}
+    truths = pd.DataFrame({"smoker": [False, True] * 3, "y": [0, 1] * 3})
+    named = {"frame": "", "parquet": "t.parquet", "CSV": "t.csv"}[kind]
+    path = tmp_path / named
+    if kind == "parquet":
+        truths.to_parquet(path)
+    elif kind == "CSV":
+        truths.to_csv(path, index=False)
+    file = of_frame("frame", truths) if kind == "frame" else open_table(path)
+    found = csv_table.read(file, ["smoker", "y"], target="y")
+    encodings = [
+        fitting.fit(table.columns, target="y", rows=None)
+        for table in (read(texts), found)
+    ]
+    (block,) = file.blocks()
+    for encoding in encodings:
+        for cells in (block.columns, texts):
+            x = encoding.encode(cells)
+            assert x.tolist() == [[1, 0], [0, 1]] * 3
+        x = encoding.encode_columns(found.columns, found.rows)
+        assert x.tolist() == [[1, 0], [0, 1]] * 3
+
+
+def test_truths_among_yes_and_no_are_refused_with_their_column():
+    trained = read({"smoker": ["yes", "no"] * 3, "y": [0, 1] * 3})
+    encoding = fitting.fit(trained.columns, target="y", rows=None)
+    frame = {"smoker": ["yes", True, None], "y": [0, 1, 0]}
+    (block,) = of_frame("frame", frame).blocks()
+    with pytest.raises(UserError) as told:
+        encoding.encode(block.columns, where="new", places=block.places)
+    words = "has 'True' and must be one of the training rows' texts: 'no',"
+    assert f"new: row 1, column 'smoker' {words}" in str(told.value)
+    with pytest.raises(UserError) as told:
+        encoding.encode_columns(read(frame).columns, 3, where="new")
+    assert f"new: column 'smoker' {words}" in str(told.value)
 
 
 def test_typed_labels_are_read_in_no_style():

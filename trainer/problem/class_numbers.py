@@ -17,7 +17,7 @@ from trainer.sources.labels import distinct
 MOST_CLASSES = 100_000
 MOST_NAMED = 8
 NEITHER = -1
-_BOOLEANS = (("0", "1"), ("False", "True"))
+_BOOLEANS = (("0", "1"), cells.TRUTHS)
 
 
 def names_of(values: np.ndarray, class_names: Sequence[str]) -> list[str]:
@@ -97,10 +97,11 @@ def numbered(dataset: Dataset, names: Sequence[str], unknown: str) -> Dataset:
 
 
 def _places(names: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """Yields (name, number), truth by each of its names."""
-    if tuple(names) in _BOOLEANS:
+    """Yields (name, number), truth by each of its names in lower case."""
+    if tuple(name.lower() for name in names) in _BOOLEANS:
         for alike in _BOOLEANS:
             yield from zip(alike, (0, 1), strict=True)
+    yield from cells.truths(names).items()
     for number, name in enumerate(names):
         yield cells.plain(name), number
 
@@ -111,8 +112,18 @@ def _numbers(
     """Returns int32 [rows], NEITHER for what is no known class."""
     column = class_column(np.asarray(y))
     values = distinct(column)
-    found = [cells.plain(name) for name in names_of(values, class_names)]
-    lookup = np.array([places.get(name, NEITHER) for name in found], np.int32)
+    lookup = np.array(
+        [_place(name, places) for name in names_of(values, class_names)],
+        np.int32,
+    )
     if np.array_equal(lookup, values):
         return column.astype(np.int32)
     return lookup[np.searchsorted(values, column)]
+
+
+def _place(name: str, places: dict[str, int]) -> int:
+    text = cells.plain(name)
+    word = text.lower()
+    if text not in places and word in cells.TRUTHS:
+        text = word
+    return places.get(text, NEITHER)

@@ -105,6 +105,10 @@ class CategoryGraph(ColumnGraph[CategoryColumn]):
             form = category_column.WHOLE_FLOAT
             whole = self._same(tf.strings.regex_replace(text, form, r"\1"))
             same = tf.where(tf.reduce_any(same, axis=1)[:, None], same, whole)
+            categories = self._column.categories
+            for word, place in cells_lib.truths(categories).items():
+                is_it = (tf.strings.lower(text) == word)[:, None]
+                same |= is_it & (np.arange(len(categories)) == place)
         parts = tf.unstack(same, axis=1)
         if self._column.groups_rare:
             parts.append(~tf.reduce_any(same, axis=1) & ~missing)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from trainer.sources import cells
+from trainer.sources.cell_text import TypedBool
 from trainer.sources.column import Column
 from trainer.sources.readings import EARLIER_TEXTS
 from trainer.sources.readings import TEXTS
@@ -27,6 +28,9 @@ FEW_TEXTS = 20
 # A whole number's text in a data frame, whose column one gap makes floats.
 WHOLE_FLOAT = "^(-?[0-9]+)[.]0$"
 
+# Categories that a message names.
+_MOST_SHOWN = 3
+
 
 @dataclasses.dataclass(frozen=True)
 class CategoryColumn(Column):
@@ -37,8 +41,9 @@ class CategoryColumn(Column):
       categories: texts of the training rows, sorted.
       groups_rare: whether all other texts share a feature.
       rare_rows: texts in fewer training rows are rare, where they are grouped.
-      reads_alike: whether texts that look alike are one, as 1.0 and 1 are, and
-        all words for no value are known; not so in runs of earlier versions.
+      reads_alike: whether texts that look alike are one, as 1.0 and 1 and as
+        TRUE and true are, and all words for no value are known; not so in runs
+        of earlier versions.
     """
 
     name: str
@@ -69,8 +74,13 @@ class CategoryColumn(Column):
         )
 
     def read(self, texts: Sequence[str]) -> np.ndarray:
-        different = list(set(texts))
-        found = dict(zip(different, self._indices(different), strict=True))
+        different = list(dict.fromkeys(texts))
+        try:
+            indices = self._indices(different)
+        except cells.BadCellError as error:
+            first = texts.index(different[error.index])
+            raise cells.BadCellError(first, error.rule) from None
+        found = dict(zip(different, indices, strict=True))
         return np.array([found[text] for text in texts], np.int32)
 
     def values_of(self, found: TableColumn) -> np.ndarray:
@@ -81,18 +91,38 @@ class CategoryColumn(Column):
         return np.array(lookup, np.int32)[found.values]
 
     def _indices(self, texts: Sequence[str]) -> list[int]:
-        """Returns texts' categories by number, MISSING or UNKNOWN."""
+        """Returns texts' categories by number, MISSING or UNKNOWN.
+
+        Raises:
+          BadCellError: a truth came typed, and is written by other words, such
+            as yes and no, among which it would be a text that is new.
+        """
         place = {text: index for index, text in enumerate(self.categories)}
         missing, is_alike = self.reading.missing, self.reads_alike
+        truths, takes_others = cells.truths(self.categories), self.groups_rare
         found = []
-        for text in map(cells.plain if is_alike else str.strip, texts):
+        for at, cell in enumerate(texts):
+            text = cells.plain(cell) if is_alike else cell.strip()
             if text.casefold() in missing:
                 found.append(MISSING)
                 continue
             if is_alike and text not in place:
                 text = re.sub(WHOLE_FLOAT, r"\1", text)
-            found.append(place.get(text, UNKNOWN))
+            index = place.get(text, UNKNOWN)
+            is_typed = isinstance(cell, TypedBool)
+            if index == UNKNOWN and (is_alike or is_typed):
+                index = truths.get(text.lower(), UNKNOWN)
+            if index == UNKNOWN and is_typed and not (truths or takes_others):
+                raise cells.BadCellError(at, self._rule)
+            found.append(index)
         return found
+
+    @property
+    def _rule(self) -> str:
+        """What is said of a truth that has no place among the texts."""
+        shown = ", ".join(map(repr, self.categories[:_MOST_SHOWN]))
+        more = ", ..." * (len(self.categories) > _MOST_SHOWN)
+        return f"must be one of the training rows' texts: {shown}{more}"
 
     def missing(self, values: np.ndarray) -> np.ndarray:
         return values == MISSING

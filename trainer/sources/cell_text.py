@@ -1,7 +1,7 @@
 """A value of a typed column as the text that a CSV file would hold.
 
-How people wrote the numbers or dates of another file says nothing of a value
-that comes typed: its text says that it is one, by its class.
+How people wrote the numbers, dates or truths of another file says nothing of a
+value that comes typed: its text says that it is one, by its class.
 """
 
 import datetime
@@ -25,10 +25,18 @@ class TypedDate(str):
     __slots__ = ()
 
 
+class TypedBool(str):
+    """A truth's text, as Python writes it."""
+
+    __slots__ = ()
+
+
 def text_of(value: Any) -> str:
     """Returns a value's text, "" of one that is missing."""
-    if isinstance(value, (str, bool)):
+    if isinstance(value, str):
         return str(value)
+    if isinstance(value, (bool, np.bool_)):
+        return TypedBool(value)
     if isinstance(value, _NUMBERS):
         return TypedNumber(value)
     # pandas' NA compares with nothing, not even itself.

@@ -36,6 +36,8 @@ MISSING_NUMBER = MISSING | frozenset(
         *("0000-00-00", "0000-00-00 00:00:00"),
     )
 )
+# Truths, which R and spreadsheets write as TRUE, JSON as true, pandas as True.
+TRUTHS = ("false", "true")
 LARGEST = float(np.finfo(np.float32).max)
 # From here on float64 merges whole numbers.
 EXACT_WHOLE = 2.0**53
@@ -54,6 +56,19 @@ class BadCellError(Exception):
 def plain(text: str) -> str:
     """Returns a text as it looks: single blanks, and none at its ends."""
     return " ".join(re.sub(NO_WIDTH, "", text).split())
+
+
+def truths(texts: Sequence[str]) -> dict[str, int]:
+    """Returns where the texts stand that are false and true, in any case.
+
+    Args:
+      texts: different ones; of several that are the same word none is it.
+
+    Returns:
+      Places by the words of TRUTHS.
+    """
+    found = [text.lower() for text in texts]
+    return {t: found.index(t) for t in TRUTHS if found.count(t) == 1}
 
 
 def is_missing_number(text: str) -> bool:

@@ -56,7 +56,11 @@ class Column(abc.ABC):
 
     @abc.abstractmethod
     def values_of(self, found: "TableColumn") -> np.ndarray:
-        """Returns values for `write` of a column that was read from a file."""
+        """Returns values for `write` of a column that was read from a file.
+
+        Raises:
+          BadCellError: naming one of its categories.
+        """
 
     @abc.abstractmethod
     def missing(self, values: np.ndarray) -> np.ndarray:

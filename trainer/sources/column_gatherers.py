@@ -11,6 +11,7 @@ import numpy as np
 
 from trainer.sources import cells
 from trainer.sources import readings
+from trainer.sources.cell_text import TypedBool
 from trainer.sources.number_style import NumberStyle
 from trainer.sources.readings import PlainNumbers
 from trainer.sources.readings import TEXTS
@@ -284,7 +285,7 @@ class Cells:
         missing = self._texts_reading.missing
         if self._is_target:  # A class is called so where nothing is found.
             missing -= {"none"}
-        stripped = {text.strip() for text in self._texts}
+        stripped = {_stripped(text) for text in self._texts}
         categories = sorted(t for t in stripped if t.casefold() not in missing)
         longest = max(map(len, categories), default=0)
         if longest > MAX_TEXT_CHARACTERS and self._wish != "text":
@@ -293,7 +294,7 @@ class Cells:
             )
         place = {text: index for index, text in enumerate(categories)}
         lookup = np.array(
-            [place.get(text.strip(), -1) for text in self._texts], np.int32
+            [place.get(_stripped(text), -1) for text in self._texts], np.int32
         )
         indices = np.frombuffer(self._indices, np.int32)
         values = lookup[indices] if len(indices) else indices
@@ -322,6 +323,11 @@ class Cells:
         return f"has more than {MAX_CLASSES} different texts ({shown} ...)" + (
             f", the first {self._turned}" if self._turned else ""
         )
+
+
+def _stripped(text: str) -> str:
+    # A truth that came typed stays one, and has no blanks.
+    return text if isinstance(text, TypedBool) else text.strip()
 
 
 def is_coarse(least: float, greatest: float) -> bool:

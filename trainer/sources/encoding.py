@@ -196,12 +196,36 @@ class Encoding:
         return features
 
     def encode_columns(
-        self, columns: Mapping[str, TableColumn], rows: int
+        self,
+        columns: Mapping[str, TableColumn],
+        rows: int,
+        *,
+        where: str = "rows",
     ) -> np.ndarray:
-        """Encodes a table that was read; returns float32 [rows, features]."""
+        """Encodes a table that was read.
+
+        Args:
+          columns: by their names, of `rows` rows.
+          rows: how many.
+          where: their file, for messages.
+
+        Returns:
+          float32 [rows, features].
+
+        Raises:
+          UserError: a column holds truths, and should be texts.
+        """
         features = np.empty((rows, len(self.features)), np.float32)
         for column, place in placed(self.all_columns):
-            values = column.values_of(columns[column.name])
+            found = columns[column.name]
+            try:
+                values = column.values_of(found)
+            except cells.BadCellError as error:
+                text = (found.categories or ())[error.index]
+                raise UserError(
+                    f"{where}: column {column.name!r} has {text!r} and"
+                    f" {error.rule}; correct it, or leave it empty"
+                ) from None
             column.write(values, features[:, place])
         return features
 

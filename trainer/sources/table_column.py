@@ -19,7 +19,8 @@ class TableColumn:
         float32 is too coarse for their spread), NaN where missing; times,
         int64 microseconds, NO_TIME where missing; or int32 [rows] indices of
         `categories`, -1 where missing.
-      categories: a text column's texts, sorted; None for numbers and times.
+      categories: a text column's texts, sorted, truths that came typed as such;
+        None for numbers and times.
       is_whole: all numbers are written as whole ones; of the target alone.
       problem: what forbids to train on it, or None.
       reading: how its cells were read.

@@ -314,7 +314,9 @@ class Tables:
                 " save it as .npy files, which are read piece by piece"
             )
         x = {
-            split: encoding.encode_columns(table.columns, table.rows)
+            split: encoding.encode_columns(
+                table.columns, table.rows, where=str(table.path)
+            )
             for split, table in self.tables.items()
         }
         splits = {
