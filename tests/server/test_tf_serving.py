@@ -232,6 +232,14 @@ def test_a_wrong_cell_is_named(server, rows, words):
     assert words in answer.error
 
 
+@pytest.mark.parametrize("column", [None, 1, "ab"])
+def test_a_column_that_is_no_list_is_named(server, column):
+    inputs = {"size": column, "colour": ["red", "blue"]}
+    answer = server.ask("/v1/models/flowers:predict", {"inputs": inputs})
+    assert answer.status == 400
+    assert "column 'size' is" in answer.error
+
+
 def test_a_wrong_question_is_told(server):
     for problem, ask, words in (
         ("regression", "classify", "problem is 'regression'"),

@@ -72,6 +72,7 @@ def test_a_run_on_arrays_takes_a_frame_of_its_columns(trained):
         ([["1.0", "red", "x"]], "rows of 3 cells; the run takes 2: size"),
         ([{"size": 1}, {"colour": "red"}], "row 1 and row 0"),
         ({"size": [1, 2], "colour": ["red"]}, "has 1 rows"),
+        ({"size": [1, 2], "colour": "ab"}, "column 'colour' is 'ab' and must"),
         ([[1.0], [1.0, 2.0]], "is no array"),
         ({}, "has no columns"),
         ({"size": [], "colour": []}, "has no rows"),
@@ -82,3 +83,11 @@ def test_a_mistake_is_told_in_a_line(model, x, words):
         model.predict(x)
     assert words in str(told.value)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "column", [1, None, "12", b"12", np.array(1), {0: 1, 1: 2}, {1, 2}]
+)
+def test_a_column_that_is_no_list_is_named(model, column):
+    with pytest.raises(UserError, match=r"'size' is .* a list of cells"):
+        model.predict({"size": column, "colour": ["red", "blue"]})

@@ -1,6 +1,8 @@
 """A program's own arrays and data frames, which stand for files."""
 
 import dataclasses
+import reprlib
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -20,6 +22,8 @@ from trainer.sources.table_file import TableFile
 # How pandas and polars call a column of categories.
 _CATEGORIES = ("category", "Categorical", "Enum")
 TARGET = "target"
+# They can be listed: as letters, as names, or in any order.
+_NO_LISTS = (str, bytes, Mapping, set, frozenset)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +106,8 @@ def of_frame(name: str, frame: Any, label: Any = None) -> FrameTable:
         none.
 
     Raises:
-      UserError: it has no columns, or columns of several lengths.
+      UserError: it has no columns, columns that are no lists, or columns of
+        several lengths.
     """
     columns = [(str(key), frame[key]) for key in _keys(name, frame)]
     if label is not None:
@@ -116,7 +121,7 @@ def of_frame(name: str, frame: Any, label: Any = None) -> FrameTable:
             strict=True,
         )
     )
-    values = {key: _listed(column) for key, column in named.items()}
+    values = {key: _listed(name, key, column) for key, column in named.items()}
     _check_lengths(name, values)
     return FrameTable(
         Path(name),
@@ -140,15 +145,26 @@ def _keys(name: str, frame: Any) -> list[Any]:
     return keys
 
 
-def _listed(column: Any) -> list[Any]:
-    """Returns a column's cells as Python's own values."""
+def _listed(name: str, key: str, column: Any) -> list[Any]:
+    """Returns a column's cells as Python's own values.
+
+    Raises:
+      UserError: it is no list of cells.
+    """
     if isinstance(column, np.ndarray) and column.dtype.kind in "mM":
         unit, _ = np.datetime_data(column.dtype)
         if unit in ("ns", "ps", "fs", "as"):
             # Python has none so fine, and gets their count.
             column = column.astype(f"{column.dtype.kind}8[us]")
     tolist = getattr(column, "tolist", None) or getattr(column, "to_list", None)
-    return list(column) if tolist is None else list(tolist())
+    found = column if tolist is None else tolist()
+    if isinstance(found, _NO_LISTS) or not isinstance(found, Iterable):
+        raise UserError(
+            f"{name}: column {key!r} is {reprlib.repr(column)} and must be a"
+            " list of cells, as every column is; of a single row give a cell"
+            " for each"
+        )
+    return list(found)
 
 
 def _is_category(column: Any) -> bool:
