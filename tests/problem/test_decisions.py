@@ -118,6 +118,8 @@ def test_a_temperature_makes_up_for_logits_that_were_multiplied(classes):
         ("binary", {"threshold_by": "f1"}, "needs a validation split"),
         ("binary", {"temperature_scaling": True}, "needs a validation split"),
         ("multiclass", {"threshold_by": "f1"}, "is for problem 'binary'"),
+        ("multiclass", {"threshold": 0.3}, "is for problem 'binary'"),
+        ("regression", {"threshold": 0.3}, "is for problem 'binary'"),
         ("regression", {"temperature_scaling": True}, "is for classes"),
     ],
 )
@@ -127,3 +129,13 @@ def test_what_cannot_be_fitted_is_refused(problem, fields, words):
         setattr(config.evaluation, name, value)
     with pytest.raises(UserError, match=words):
         settle(config, dataset_of([0, 1, 0, 1]))
+
+
+def test_an_earlier_run_goes_on_with_a_threshold_that_decides_nothing():
+    config, data = Config(problem="multilabel"), dataset_of([[0, 1], [1, 1]])
+    earlier, _ = settle(config, data)
+    config.evaluation.threshold = 0.9
+    with pytest.raises(UserError, match=r"=0\.9 .* this is 'multilabel'"):
+        settle(config, data)
+    found, _ = settle(config, data, earlier)
+    assert found.decide(np.array([[0.6, 0.4]])).tolist() == [[1, 0]]

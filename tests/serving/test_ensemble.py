@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.runs import held_out_rows
+from tests.runs import rewrite
 from tests.runs import TRAINED
 from tests.verbs import strata
 from trainer import load
@@ -165,6 +166,22 @@ def test_one_run_is_that_run(trained, tmp_path):
     whole = load(ensemble_of(tmp_path / "one", [run]))
     x, _ = held_out_rows(whole.stored)
     assert np.array_equal(whole.predict(x), load(run).predict(x))
+
+
+@pytest.mark.slow  # trains a run
+@pytest.mark.parametrize(
+    ("problem", "told"), [("binary", 0), ("multilabel", 1)]
+)
+def test_the_configs_threshold_decides_where_it_does_in_a_run(
+    trained, tmp_path, problem, told
+):
+    folder = ensemble_of(tmp_path / "two", [trained(problem)] * 2)
+    config = folder / "trials/0000/config.json"
+    evaluation = json.loads(config.read_text())["evaluation"]
+    rewrite(config, {"evaluation": evaluation | {"threshold": 0.9}})
+    whole = trained_run.read(folder).problem
+    outputs = np.full((1, whole.outputs), 0.7, np.float32)
+    assert np.all(whole.decide(outputs) == told)
 
 
 def test_what_is_asked_of_a_run_is_not_of_several(trained, tmp_path):

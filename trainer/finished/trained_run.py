@@ -163,7 +163,8 @@ def _ensemble(workdir: Workdir, runs: list[TrainedRun]) -> TrainedRun:
     Runs of other folds or seeds encode a table each by its own training rows:
     the ensemble's rows have the features of every such encoding.
 
-    No threshold or temperature of one run's is the others'.
+    No threshold or temperature of one run's is the others'; the config's
+    threshold holds, where the problem takes one.
 
     Raises:
       UserError: they take other rows, or answer something else.
@@ -184,11 +185,10 @@ def _ensemble(workdir: Workdir, runs: list[TrainedRun]) -> TrainedRun:
                 )
     if len(runs) == 1:
         return dataclasses.replace(first, workdir=workdir)
-    problem = dataclasses.replace(
-        first.problem,
-        temperature=1.0,
-        threshold=first.config.evaluation.threshold,
-    )
+    problem = dataclasses.replace(first.problem, temperature=1.0)
+    if problem.takes_threshold:
+        threshold = first.config.evaluation.threshold
+        problem = dataclasses.replace(problem, threshold=threshold)
     return dataclasses.replace(
         first,
         name=workdir.path.absolute().name,

@@ -6,6 +6,7 @@ from typing import Any
 
 from trainer.config import Config
 from trainer.config.values import rules
+from trainer.problem.decisions import USUAL_THRESHOLD
 from trainer.problem.problem import Problem
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
@@ -76,8 +77,23 @@ def settle(
     problem, dataset = type_of(name).settle(name, config, dataset, earlier)
     train = dataset.splits["train"].labels()
     problem = problem.as_asked(config, train)
+    if earlier is None:
+        _check_threshold(config, problem)
     _check_selection(config, problem, dataset)
     return problem, dataset
+
+
+def _check_threshold(config: Config, problem: Problem) -> None:
+    """Refuses a threshold where none decides.
+
+    Runs of earlier versions left it aside, and go on.
+    """
+    threshold = config.evaluation.threshold
+    if threshold != USUAL_THRESHOLD and not problem.takes_threshold:
+        raise UserError(
+            f"config.evaluation.threshold={threshold!r} is for problem"
+            f" 'binary', and this is {problem.type!r}; leave it out"
+        )
 
 
 def _check_selection(
