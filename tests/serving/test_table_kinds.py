@@ -166,6 +166,24 @@ def test_columns_are_kept_beside_the_answers(flowers, new, keep, columns):
     ]
 
 
+def test_names_that_meet_get_a_number(flowers, tmp_path):
+    workdir, _ = flowers
+    path = tmp_path / "new.csv"
+    names = ["row", "class", "input.class", "input.class.1"]
+    path.write_text(f",size,colour,{','.join(names)}\na,0.5,red,b,c,d,e\n")
+    flags = [f"--workdir={workdir}", f"--input={path}", "--keep=all"]
+    code, out, _ = strata("predict", *flags)
+    header, line = csv.reader(out.splitlines())
+    kept = ["row", "input.class.2", "input.class", "input.class.1"]
+    assert (code, header[:7]) == (0, ["", "size", "colour", *kept])
+    assert line[:7] == ["a", "0.5", "red", *"bcde"]
+    assert len(set(header)) == len(header)
+    code, out, _ = strata("predict", *flags, "--format=jsonl")
+    found = json.loads(out)
+    assert [found[name] for name in ("row.1", *kept)] == [*"abcde"]
+    assert found["class"] == line[header.index("class")]
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [

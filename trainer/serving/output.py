@@ -4,6 +4,7 @@ import contextlib
 import csv
 import functools
 import io
+import itertools
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from trainer.problem.problem import Problem
 from trainer.process.exits import UserError
 from trainer.process.no_link import check_no_link
 from trainer.process.plain_text import PlainBytes
+from trainer.sources import header
 from trainer.storage.files import new_file
 
 FORMATS = ("csv", "jsonl", "npy")
@@ -183,9 +185,23 @@ def _columns(form: Form) -> list[str]:
     return [*_kept_columns(form, own), *own]
 
 
-def _kept_columns(form: Form, own: list[str]) -> list[str]:
-    """Returns a name for each kept column that none of our own has."""
-    return [f"input.{name}" if name in own else name for name in form.kept]
+def _kept_columns(form: Form, own: list[str], of_rows: str = "") -> list[str]:
+    """Returns a name for each kept column that no other has.
+
+    Args:
+      form: of the output.
+      own: names of the answers.
+      of_rows: what a column without a name is called, which names the rows.
+    """
+    answers, found = set(own), []
+    taken = answers | set(form.kept)
+    for name in form.kept:
+        new = f"input.{name}" if name in answers else name or of_rows
+        if new != name and new in taken:
+            new = header.free(new, taken, itertools.count(1))
+        taken.add(new)
+        found.append(new)
+    return found
 
 
 def _own_columns(form: Form) -> list[str]:
@@ -253,8 +269,7 @@ def _json_row(form: Form) -> Line:
 
     outputs = top if form.top else plain
     own = ["class", "labels", "top", problem.output_name]
-    # A name of rows without a name of its own needs one here.
-    names = [name or "row" for name in _kept_columns(form, own)]
+    names = _kept_columns(form, own, of_rows="row")
     return lambda answer, row, kept: json.dumps(
         {
             **dict(zip(names, kept, strict=True)),

@@ -6,6 +6,7 @@ import functools
 import itertools
 import math
 import re
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -130,10 +131,10 @@ def _numbered(columns: Sequence[str | None], row_names: str | None) -> Header:
         if name == "" and (place > 1 or row_names is None):
             new = f"column {place}"
             if new in taken:
-                new = _free(new, taken, numbers[new])
+                new = free(new, taken, numbers[new])
             placed.append(new)
         elif name is not None and name in seen:
-            new = _free(name, taken, numbers[name])
+            new = free(name, taken, numbers[name])
             again.append(new)
         taken.add(new)
         seen.add(new)
@@ -147,8 +148,10 @@ def _numbered(columns: Sequence[str | None], row_names: str | None) -> Header:
     return Header(tuple(found), row_names, tuple(notes))
 
 
-def _free(name: str, taken: set[str | None], numbers: Iterator[int]) -> str:
-    """Returns the name with the first number that none has yet."""
+def free(
+    name: str, taken: Collection[str | None], numbers: Iterator[int]
+) -> str:
+    """Returns the name with the first of some numbers that none has yet."""
     return next(
         f"{name}.{number}"
         for number in numbers
