@@ -23,6 +23,7 @@ from trainer.launch.kubernetes.names import check_workdir
 from trainer.launch.kubernetes.names import cores_of
 from trainer.launch.kubernetes.names import has_digest
 from trainer.launch.kubernetes.names import volume_of
+from trainer.launch.kubernetes.pods import own_folders
 from trainer.launch.kubernetes.request import REPLICATED
 from trainer.launch.kubernetes.request import Request
 from trainer.launch.kubernetes.request import Slice
@@ -116,7 +117,8 @@ def request_of(wanted: argparse.Namespace, arguments: list[str]) -> Request:
             "--kind=job does not fit --tpu_accelerator, whose nodes take"
             " JobSets; leave --kind out"
         )
-    volume = volume_of("--volume", wanted.volume)
+    own = own_folders(tpu).values()
+    volume = volume_of("--volume", wanted.volume, own)
     given = checked_flags(arguments, files_are_here=False)
     check_workdir(given.run_workdir, volume)
     _check_arguments(arguments)

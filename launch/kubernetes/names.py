@@ -5,6 +5,7 @@ kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity
 """
 
 import re
+from collections.abc import Iterable
 from fractions import Fraction
 
 from trainer.launch.command_line import LABEL_CHARS
@@ -68,11 +69,20 @@ def has_digest(flag: str, image: str) -> bool:
     return match["digest"] is not None
 
 
-def volume_of(flag: str, text: str | None) -> Volume | None:
+def volume_of(
+    flag: str, text: str | None, own_folders: Iterable[str]
+) -> Volume | None:
     """Reads CLAIM:PATH; None is none.
 
+    Args:
+      flag: that gave it.
+      text: to read.
+      own_folders: that go with a pod. One that is mounted within a volume has
+        what is written there go with the pod, too.
+
     Raises:
-      UserError: it is of another form, or would hide the image's own folders.
+      UserError: it is of another form, or would hide the image's own folders,
+        or a pod's own would hide it.
     """
     if text is None:
         return None
@@ -94,6 +104,12 @@ def volume_of(flag: str, text: str | None) -> Volume | None:
             f"{flag}={text!r} would hide a folder of the image; mount it"
             " elsewhere, such as at /shared"
         )
+    for folder in own_folders:
+        if _is_within(folder, path):
+            raise UserError(
+                f"{flag}={text!r} must not hold {folder}, which goes with its"
+                " pod; mount it elsewhere, such as at /shared"
+            )
     return Volume(claim, path)
 
 

@@ -6,6 +6,7 @@ from trainer.cluster.discovery import SECRET
 from trainer.launch.kubernetes.request import addresses
 from trainer.launch.kubernetes.request import PORT
 from trainer.launch.kubernetes.request import Request
+from trainer.launch.kubernetes.request import Slice
 from trainer.launch.tpu import tpu_environment
 
 Values = dict[str, Any]
@@ -62,8 +63,9 @@ def _user(request: Request) -> Values:
     return {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER}
 
 
-def _home(request: Request) -> str:
-    return "/root" if request.tpu else "/home/strata"
+def own_folders(tpu: Slice | None) -> dict[str, str]:
+    """Returns the folders that go with a pod, by the names of their volumes."""
+    return {"tmp": "/tmp", "home": "/root" if tpu else "/home/strata"}
 
 
 def _volumes(request: Request) -> list[tuple[Values, Values]]:
@@ -74,7 +76,7 @@ def _volumes(request: Request) -> list[tuple[Values, Values]]:
     """
     pairs = [
         ({"name": name, "emptyDir": {}}, {"name": name, "mountPath": path})
-        for name, path in (("tmp", "/tmp"), ("home", _home(request)))
+        for name, path in own_folders(request.tpu).items()
     ]
     if request.volume:
         claim = {"claimName": request.volume.claim}
