@@ -78,7 +78,9 @@ class RemoteWorker(Worker):
 
     def _say(self, line: str) -> None:
         self._spoke = time.monotonic()
-        with contextlib.suppress(OSError):  # It has ended.
+        if not self.is_running:
+            return  # Its stdin may be closed.
+        with contextlib.suppress(OSError):  # It ends just now.
             os.write(self._stdin.fileno(), f"{line}\n".encode())
 
     @property

@@ -70,7 +70,7 @@ class Numbers:
             ),
             "workers_running": (
                 "Workers whose process lives.",
-                lambda: sum(w.poll() is None for w in self._workers),
+                lambda: sum(worker.is_running for worker in self._workers),
             ),
             "failures_in_a_row": (
                 "Restarts in a row without a newer checkpoint.",

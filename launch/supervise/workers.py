@@ -124,6 +124,11 @@ class Worker:
         """The number of its process."""
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its process lives; any thread may ask, at any time."""
+        return self._process.poll() is None
+
     def poll(self) -> int | None:
         """Returns its exit code, negative for a signal; None while it runs."""
         code = self._process.poll()

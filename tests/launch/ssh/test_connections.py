@@ -7,6 +7,7 @@ import signal
 import sys
 import urllib.request
 
+import prometheus_client
 import pytest
 
 from tests import processes
@@ -16,6 +17,9 @@ from tests.launch.fake_trainer import PLAN
 from trainer.launch.ssh import __main__ as ssh
 from trainer.launch.ssh import connections
 from trainer.launch.supervise import workers
+from trainer.launch.supervise.metrics import Numbers
+from trainer.launch.supervise.policy import Policy
+from trainer.launch.supervise.policy import Supervision
 
 FAKE = fake_trainer.__file__
 # Runs the command's last word in a shell of its own, as sshd does; while there
@@ -154,6 +158,19 @@ def test_the_launcher_shows_its_numbers(lab, tmp_path):
     assert f'{name}worker_exits_total{{code="75",worker="0"}} 1.0\n' in told
     # To look for it takes a connection to each host.
     assert "checkpoint_step" not in told
+
+
+def test_workers_that_have_ended_are_counted_and_told_nothing(monkeypatch):
+    """As while the launcher waits for hosts, and someone asks it."""
+    monkeypatch.setattr(connections, "SPEAK_SECS", 0.0)
+    worker = connections.RemoteWorker(0, ["true"], "secret")
+    registry = prometheus_client.CollectorRegistry()
+    Numbers(registry, Supervision(Policy(1, 1)), None).started([worker])
+    assert worker.finish() == 0
+    name = "strata_supervisor_workers_running"
+    assert registry.get_sample_value(name) == 0
+    assert worker.poll() == 0
+    worker.send(signal.SIGTERM)
 
 
 @pytest.mark.slow

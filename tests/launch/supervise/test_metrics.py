@@ -36,9 +36,8 @@ def test_starts_ends_and_checkpoints_are_shown():
     registry = prometheus_client.CollectorRegistry()
     state = Supervision(Policy(2, 1))
     numbers = metrics.Numbers(registry, state, lambda: 7)
-    codes: dict[int, int | None] = {0: None, 1: None}
     workers: list[Any] = [
-        types.SimpleNamespace(index=i, poll=lambda i=i: codes[i]) for i in codes
+        types.SimpleNamespace(index=i, is_running=True) for i in range(2)
     ]
     numbers.started(workers)
 
@@ -47,7 +46,7 @@ def test_starts_ends_and_checkpoints_are_shown():
 
     assert value("workers_wanted") == value("workers_running") == 2
     assert value("checkpoint_step") == 7
-    codes[1] = -9
+    workers[1].is_running = False
     assert value("workers_running") == 1
     numbers.ended([75, -9])
     state.decide([75, -9], 1, 0)
