@@ -21,6 +21,9 @@ FINAL = (MISTAKE, DIVERGED, STOPPED_BY_USER, INTERRUPTED)
 # A worker that fails first so often in a row is taken for one that cannot come
 # back.
 FAILURES_OF_ONE = 3
+# How long a start waits for machines, such as one that boots; without the time
+# in which they are asked.
+AWAY_SECS = 3600.0
 
 # A worker gives its first sign of life before it imports TensorFlow: what is
 # slow until then is a disk.
@@ -94,6 +97,7 @@ class Supervision:
       first_failed: worker that failed first at the last end.
       failures_of_one: how often in a row that one did.
       workers: started last.
+      waited_secs: since the last end, for machines that do not answer.
     """
 
     policy: Policy
@@ -102,6 +106,7 @@ class Supervision:
     first_failed: int | None = None
     failures_of_one: int = 0
     workers: int = 0
+    waited_secs: float = 0.0
 
     def __post_init__(self) -> None:
         self.workers = self.policy.num_workers
@@ -130,6 +135,20 @@ class Supervision:
         self.workers = self._size()
         return Restart(self.workers, self._delay_secs())
 
+    def wait(self) -> Leave | Restart:
+        """Decides what follows where too few machines could be had.
+
+        It is no failure of the job: how often it may fail has no part in it.
+        """
+        if self.waited_secs >= AWAY_SECS:
+            return Leave(CLUSTER_FAILED)
+        delay_secs = min(
+            self.policy.most_delay_secs,
+            max(self.policy.first_delay_secs, self.waited_secs),
+        )
+        self.waited_secs += delay_secs
+        return Restart(self.workers, delay_secs)
+
     def pays_to_return(self, step: int) -> bool:
         """Counts an end at the surroundings' wish.
 
@@ -151,6 +170,7 @@ class Supervision:
         self.failures_of_one = self.failures_of_one + 1 if same else 1
         self.step = max(self.step, step)
         self.first_failed = first_failed
+        self.waited_secs = 0.0
 
     def _size(self) -> int:
         """Goes on with one fewer where one stays away; then tries all."""

@@ -63,8 +63,11 @@ def supervise(
                 numbers.ended(codes)
             if signals.received:
                 return _leave_as_told(signals, codes)
-            index = None if failed is None else group.workers[failed].index
-            verdict = state.decide(codes, index, newest_step())
+            if group.workers:
+                index = None if failed is None else group.workers[failed].index
+                verdict = state.decide(codes, index, newest_step())
+            else:
+                verdict = state.wait()
             if isinstance(verdict, Leave):
                 if verdict.code in (FAILED, CLUSTER_FAILED):
                     _explain(group, codes, failed)

@@ -183,12 +183,13 @@ def test_a_host_whose_worker_fails_first_is_left_out(lab, tmp_path, capfd):
     assert "[2] worker 1 of start 3 ends with 0" in capfd.readouterr().out
 
 
-def launch(words):
+def launch(words, away_secs=600.0):
     """Starts a launcher with the fixture's short times."""
     script = (
         "import sys; from trainer.launch.ssh import __main__ as ssh;"
         "from trainer.launch.ssh import connections;"
-        "from trainer.launch.supervise import workers;"
+        "from trainer.launch.supervise import policy, workers;"
+        f"policy.AWAY_SECS = {away_secs};"
         "workers.PEER_GRACE_SECS = 0.3; connections.KILL_SECS = 2.0;"
         "connections.FRESH_SECS = 0.0;"
         "sys.exit(ssh.main(sys.argv[1:]))"
@@ -243,10 +244,11 @@ def test_no_worker_outlives_a_launcher_that_is_killed(lab, tmp_path):
 
 def test_a_host_that_is_cut_off_is_waited_for(lab, tmp_path):
     plan = [["wait", "wait"], [[0, 9], [0, None]]]
-    process = launch(lab(plan))
+    process = launch(lab(plan, "--max_restarts=1"))
     wait_for_lines(process, " waits", 2)
     (tmp_path / "down_b").touch()
-    wait_for_lines(process, "strata: b does not answer: ssh: no route to b")
+    told = "strata: b does not answer: ssh: no route to b"
+    wait_for_lines(process, told, 3)
     (tmp_path / "down_b").unlink()
     code, output = processes.finish(process)
     assert code == 0, output
@@ -266,7 +268,7 @@ def test_a_host_that_stays_away_is_left_out(lab, tmp_path):
 
 
 def test_a_job_whose_host_never_comes_back_ends(lab, tmp_path):
-    process = launch(lab([["wait", "wait"]], "--max_restarts=1"))
+    process = launch(lab([["wait", "wait"]]), away_secs=2.0)
     wait_for_lines(process, " waits", 2)
     (tmp_path / "down_b").touch()
     code, output = processes.finish(process)

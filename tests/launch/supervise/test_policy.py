@@ -8,6 +8,7 @@ from hypothesis.stateful import precondition
 from hypothesis.stateful import rule
 from hypothesis.stateful import RuleBasedStateMachine
 
+from trainer.launch.supervise.policy import AWAY_SECS
 from trainer.launch.supervise.policy import code_when_told
 from trainer.launch.supervise.policy import FINAL
 from trainer.launch.supervise.policy import FIRST_DELAY_SECS
@@ -140,3 +141,18 @@ def test_waits_double_up_to_the_longest():
     supervision = Supervision(Policy(1, 1, max_restarts=9))
     waits = [supervision.decide([1], 0, 0).delay_secs for _ in range(9)]
     assert waits == [0, 1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_machines_that_are_away_are_waited_for_and_no_failure():
+    supervision = Supervision(Policy(2, 2, max_restarts=1))
+    assert supervision.decide([75, 75], 0, 0) == Restart(2, 0.0)
+    waits = [supervision.wait().delay_secs for _ in range(9)]
+    assert waits == [1, 1, 2, 4, 8, 16, 32, 60, 60]
+    assert supervision.failures == 1
+    while isinstance(verdict := supervision.wait(), Restart):
+        waits.append(verdict.delay_secs)
+    assert verdict == Leave(75)
+    assert AWAY_SECS <= sum(waits) < AWAY_SECS + 60
+    # Those that came were started, and failed.
+    assert supervision.decide([1, 75], 0, 5) == Restart(2, 0.0)
+    assert supervision.wait() == Restart(2, 1.0)
