@@ -163,12 +163,17 @@ def run_step(arguments: list[str], signals: Signals, number: str) -> int:
         env={**os.environ, SECRET: secrets.token_hex()},
         start_new_session=True,
     )
+    due_secs = time.monotonic()
     while process.poll() is None:
-        if signals.take(TICK_SECS) is not None:
-            # To the tasks of all steps, not to this process.
+        signals.take(TICK_SECS)
+        if signals.received and time.monotonic() >= due_secs:
+            # To the tasks of all steps, not to this process. Again and again:
+            # the controller may be away, and the step not be there yet. One
+            # that was told leaves as before.
             told = finish(["scancel", "--signal=TERM", number], ASK_SECS)
             if told.returncode:
                 say(f"the workers could not be told to leave: {told.stderr}")
+            due_secs = time.monotonic() + TRY_AGAIN_SECS
     return shell_code(process.returncode)
 
 

@@ -31,6 +31,13 @@ exit "$code"
 """
 SCONTROL = 'echo "$@" >> requeued'
 SQUEUE = "cat state"
+# Of which the first two are lost, and the next two reach nobody.
+SCANCEL = """\
+#!/bin/bash
+echo "$@" >> told
+[ $(wc -l < told) -ge 5 ] && touch left
+[ $(wc -l < told) -ge 3 ]
+"""
 
 
 @pytest.fixture
@@ -188,6 +195,26 @@ def test_a_stop_without_a_checkpoint_says_so(batch, monkeypatch, capfd):
     monkeypatch.setattr(slurm_batch, "run_step", told)
     assert batch() == (75, 0, 1)
     assert "no checkpoint was written" in capfd.readouterr().out
+
+
+def test_workers_are_told_to_leave_until_they_do(batch, tmp_path, monkeypatch):
+    """The controller is away at first, and then there is no step yet."""
+    tools = tmp_path / "bin"
+    (tools / "scancel").write_text(SCANCEL)
+    waits = "for i in {1..600}; do [ -e left ] && break; sleep 0.05; done\n"
+    text = (tools / "srun").read_text()
+    (tools / "srun").write_text(text.replace("read -r", f"{waits}read -r", 1))
+    run_step = slurm_batch.run_step
+
+    def told(arguments, signals, number):
+        signals.add(signal.SIGTERM)
+        return run_step(arguments, signals, number)
+
+    monkeypatch.setattr(slurm_batch, "run_step", told)
+    assert batch("42 42 10") == (42, 1, 1)
+    heard = pathlib.Path("told").read_text().splitlines()
+    assert len(heard) >= 5
+    assert set(heard) == {"--signal=TERM 5"}
 
 
 def test_starts_that_were_cut_off_count_without_progress(batch):
