@@ -2,7 +2,8 @@
 
 The chief's last words in the workdir (attempt.json) say how the job ended:
 srun gives the highest code of all tasks, which hides the others. Where the
-chief could say nothing, srun's code counts.
+chief could say nothing, srun's code counts; and of a gs:// workdir, whose copy
+here says it before the bucket holds it.
 """
 
 import argparse
@@ -42,6 +43,7 @@ from trainer.storage.files import to_json
 from trainer.storage.files import write_atomically
 from trainer.storage.json_files import DamagedError
 from trainer.storage.json_files import sealed
+from trainer.storage.names import is_remote
 from trainer.storage.names import local_folder
 
 # How long the last workers may take once the first has left: a checkpoint, or
@@ -223,6 +225,7 @@ class Allocation:
         self._arguments = own_arguments(arguments, os.environ)
         given = trainer_flags(self._arguments)
         self.workdir = local_folder(given.run_workdir)
+        self._is_copy = is_remote(given.run_workdir)
         self._number = own_number(os.environ)
         self._may_requeue = wanted.requeue
         self._state = Supervision(Policy(1, 1, wanted.max_restarts))
@@ -246,17 +249,23 @@ class Allocation:
     def _start(self) -> Leave | Restart:
         """Runs the workers once, and decides what follows."""
         self._stored.write(self._state, is_running=True)
-        before = last_attempt(self.workdir)
+        before = self._last_words()
         srun_code = run_step(self._arguments, self._signals, self._number)
-        code = code_of(before, last_attempt(self.workdir), srun_code)
+        code = code_of(before, self._last_words(), srun_code)
         say(f"srun ended with {srun_code}; the job's code is {code}")
         if code == STOPPED:
             return Leave(STOPPED)
         verdict = self._state.decide([code], None, newest_step(self.workdir))
         if self._signals.received and isinstance(verdict, Restart):
-            say("told to leave, but no checkpoint was written")
+            say(
+                f"told to leave, but the workers ended with {code}; the newest"
+                " checkpoint stands"
+            )
             return Leave(CLUSTER_FAILED)
         return verdict
+
+    def _last_words(self) -> dict[str, Any]:
+        return {} if self._is_copy else last_attempt(self.workdir)
 
     def _wait(self, restart: Restart) -> bool:
         """Waits before a restart; returns whether it was asked to leave."""

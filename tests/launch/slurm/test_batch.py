@@ -14,6 +14,7 @@ from trainer.launch.slurm import __main__ as slurm
 from trainer.launch.slurm import array
 from trainer.launch.slurm import batch as slurm_batch
 from trainer.storage import json_files
+from trainer.storage.names import local_folder
 
 TRAINER = ["--config=digits", "--workdir=run"]
 # Stands in for Slurm: srun acts a line of plan.txt a time, "SRUN_CODE CHIEF
@@ -113,6 +114,18 @@ def test_a_chief_that_is_done_is_enough(batch):
     assert batch("137 0 9") == (0, 1, 0)
 
 
+def test_an_end_that_the_bucket_may_lack_is_none(batch, tmp_path, monkeypatch):
+    """The copy has the chief's word before the last of it is copied."""
+    monkeypatch.setenv("STRATA_STAGING_DIR", str(tmp_path / "staging"))
+    name = "gs://bucket/run"
+    copy = local_folder(name)
+    copy.parent.mkdir(parents=True)
+    copy.symlink_to(tmp_path / "run")
+    trainer = ["--config=digits", f"--workdir={name}"]
+    plan = ["75 0 9", "137 42 9", "0 0 9"]
+    assert batch(*plan, trainer=trainer) == (0, 3, 0)
+
+
 def test_a_flags_value_may_be_a_word_of_its_own(batch, capsys):
     """The chief's last words and the newest step are the trainer's."""
     plan = [f"75 75 {step}" for step in (1, 2, 3)]
@@ -194,7 +207,8 @@ def test_a_stop_without_a_checkpoint_says_so(batch, monkeypatch, capfd):
 
     monkeypatch.setattr(slurm_batch, "run_step", told)
     assert batch() == (75, 0, 1)
-    assert "no checkpoint was written" in capfd.readouterr().out
+    words = "told to leave, but the workers ended with 75; the"
+    assert words in capfd.readouterr().out
 
 
 def test_workers_are_told_to_leave_until_they_do(batch, tmp_path, monkeypatch):
