@@ -2,12 +2,14 @@
 
 import os
 import pathlib
+import threading
 
 import pytest
 
 from tests.faults import bucket as buckets
 from trainer.storage import staging
 from trainer.storage.names import local_folder
+from trainer.workdir.lease_object import LeaseObject
 from trainer.workdir.location import open_location
 
 
@@ -43,3 +45,46 @@ def test_a_peer_takes_what_the_chief_sees(server):
         before = list(server.done)
         (path.parent / "own").touch()
     assert server.done == before
+
+
+def start_peer():
+    """Returns a peer that has met the chief, and ended its training."""
+    met = threading.Event()
+
+    def run():
+        with open_location(buckets.NAME, 1) as location:
+            location.settle()
+            met.set()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert met.wait(60)
+    return thread
+
+
+@buckets.needs_client
+def test_a_peer_leaves_after_the_chief(server, monkeypatch):
+    """Which may copy a checkpoint for longer than launchers wait for one."""
+    monkeypatch.setattr(LeaseObject, "poll_secs", 0.05)
+    with open_location(buckets.NAME):
+        peer = start_peer()
+        peer.join(1.0)
+        assert peer.is_alive()
+    peer.join(60)
+    assert not peer.is_alive()
+
+
+@buckets.needs_client
+@pytest.mark.parametrize("after", [b'{"token": "1"}', b'{"token": "2"}'])
+def test_a_peer_waits_for_no_chief_that_is_silent_or_gone(
+    after, server, monkeypatch
+):
+    monkeypatch.setattr(LeaseObject, "poll_secs", 0.05)
+    is_same = after == b'{"token": "1"}'
+    expiry_secs = 0.5 if is_same else 600.0
+    monkeypatch.setattr(LeaseObject, "expiry_secs", expiry_secs)
+    server.put(f"{buckets.PATH}.lease", b'{"token": "1"}')
+    peer = start_peer()
+    server.put(f"{buckets.PATH}.lease", after)
+    peer.join(60)
+    assert not peer.is_alive()

@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -136,6 +137,25 @@ class Store(abc.ABC):
             f" {holder.get('host', self.unknown_host)}; wait for it, or name"
             " another"
         )
+
+
+def wait_for_end(store: Store, holder: dict[str, Any]) -> None:
+    """Returns once a holder has let go of its lease, or is silent for too long.
+
+    Args:
+      store: where it stands.
+      holder: what it says of itself.
+    """
+    clock = AwakeClock()
+    sign, heard_secs = None, clock.secs()
+    while store.holder() == holder:
+        now = store.sign()
+        if now != sign:
+            sign, heard_secs = now, clock.secs()
+        elif clock.secs() - heard_secs > store.expiry_secs:
+            return
+        time.sleep(store.poll_secs)
+        clock.tick()
 
 
 class Lease:

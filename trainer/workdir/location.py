@@ -15,6 +15,7 @@ from trainer.storage.names import is_remote
 from trainer.storage.names import local_folder
 from trainer.storage.staging import download_folder
 from trainer.workdir.lease import Lease
+from trainer.workdir.lease import wait_for_end
 from trainer.workdir.lease_object import LeaseObject
 from trainer.workdir.mirror import Mirror
 
@@ -46,19 +47,29 @@ class BucketLocation(Location):
         self.shared = None
         self._remote = Folder(name)
         self._is_chief = index == 0
+        # What the chief says of itself, to its peers, once they have met.
+        self._chief: dict[str, Any] = {}
 
     def settle(self) -> None:
         """Takes what there is now that the chief holds the lease."""
         if not self._is_chief:
             download_folder(self._remote, pathlib.Path(self.folder))
+            self._chief = LeaseObject(self._remote).holder()
 
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
-        """Holds the workdir, where this is the chief, and mirrors the copy."""
+        """Holds the workdir, where this is the chief, and mirrors the copy.
+
+        A peer leaves after the chief, which may copy for long: launchers end
+        those that stay for some time after the first has left.
+        """
         folder = pathlib.Path(self.folder)
         if not self._is_chief:
             download_folder(self._remote, folder)
             yield
+            if self._chief:
+                with contextlib.suppress(ClusterError, UserError):
+                    wait_for_end(LeaseObject(self._remote), self._chief)
             return
         lease = Lease(LeaseObject(self._remote))
         with lease.held():
