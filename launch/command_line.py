@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from trainer import flags
+from trainer.cluster import discovery
 from trainer.launch.supervise.policy import START_SECS
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
@@ -134,6 +135,25 @@ def trainer_flags(arguments: list[str]) -> flags.Flags:
             " strata train --help"
         )
     return found
+
+
+def check_cluster(found: flags.Flags, workers: int, source: str) -> None:
+    """Checks that workers look for one another where their launcher tells them.
+
+    Args:
+      found: the trainer's flags.
+      workers: of the job.
+      source: by which the launcher tells each of the others.
+
+    Raises:
+      UserError: --cluster names another.
+    """
+    if workers > 1 and found.cluster not in ("auto", source):
+        raise UserError(
+            f"--cluster={found.cluster} would have each of {workers} workers"
+            f" train alone, or with others, where {discovery.SIGNS[source]}"
+            " names them; leave --cluster out"
+        )
 
 
 def checked_flags(

@@ -1,7 +1,8 @@
 """Runs a job's workers on this machine, and restarts them by their exit codes.
 
-Starts `python -m trainer.task` once a worker, with TF_CONFIG set, and watches
-until the job is done, ends for good, or makes no progress any more.
+Starts `python -m trainer.task` once a worker, where there are several with
+TF_CONFIG set, and watches until the job is done, ends for good, or makes no
+progress any more. A single worker finds its cluster as it does without.
 """
 
 import argparse
@@ -15,11 +16,13 @@ import sys
 from collections.abc import Mapping
 from collections.abc import Sequence
 
-from trainer.cluster.discovery import NUMBERS
+from trainer.cluster import discovery
 from trainer.cluster.discovery import SECRET
 from trainer.cluster.place import Cluster
+from trainer.flags import Flags
 from trainer.flags import parse
 from trainer.flags import PLACES
+from trainer.launch.command_line import check_cluster
 from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.command_line import positive
@@ -219,8 +222,7 @@ class LocalJob:
 def _environment(
     addresses: list[str], index: int, secret: str, gpu_shares: list[str]
 ) -> dict[str, str]:
-    environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
-    environment["PYTHONUNBUFFERED"] = "1"
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     if gpu_shares:
         environment["CUDA_VISIBLE_DEVICES"] = gpu_shares[index]
     if len(addresses) > 1:
@@ -266,10 +268,29 @@ def _needs_net(arguments: list[str]) -> str:
     return ""
 
 
-def own_index(environment: Mapping[str, str]) -> int:
-    """Returns the number that this machine or pod was given; else 0."""
-    text = next((environment[n] for n in NUMBERS if n in environment), "")
-    return int(text) if text.isdecimal() else 0
+def own_place(
+    given: Flags, environment: Mapping[str, str], num_workers: int
+) -> Cluster:
+    """Returns which worker this machine, pod or task is to run.
+
+    Args:
+      given: the trainer's flags.
+      environment: of this process.
+      num_workers: of this machine.
+
+    Raises:
+      UserError: it is one of several already, and would be several.
+    """
+    check_cluster(given, num_workers, "tf_config")
+    source, place = discovery.find(given.cluster, environment)
+    if place.workers > 1 and num_workers > 1:
+        sign = discovery.SIGNS[source]
+        raise UserError(
+            f"--num_workers={num_workers} makes a job of its own, and {sign}"
+            f" names {place.workers} workers; leave --num_workers out to run"
+            f" the one of them that is this machine's, or unset {sign}"
+        )
+    return place
 
 
 @verb
@@ -295,7 +316,7 @@ def main(argv: list[str]) -> int:
     gpu_shares = share_out(names, num_workers, each)
     if each and not names:
         arguments.append(f"--cpu_devices={each}")
-    first_index = own_index(os.environ) if num_workers == 1 else 0
+    first_index = own_place(given, os.environ, num_workers).index
     registry, sockets = metrics.listen(
         given.metrics_host, given.metrics_port, num_workers
     )

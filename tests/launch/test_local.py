@@ -18,6 +18,7 @@ from tests import forked
 from tests import processes
 from tests.faults import jobs
 from tests.launch.fake_trainer import PLAN
+from trainer.cluster.place import Cluster
 from trainer.launch import local
 from trainer.launch.supervise import spare
 from trainer.launch.supervise import workers
@@ -209,6 +210,7 @@ def test_the_end_is_told_once_whatever_its_workers_did(fake, tmp_path):
 def test_a_machines_worker_is_called_by_its_number(
     variable, fake, capfd, monkeypatch
 ):
+    monkeypatch.setenv("STRATA_ADDRESSES", "a:1,b:1,c:1,d:1")
     monkeypatch.setenv(variable, "3")
     done, workdir = fake([[[1, None]]] * 2, "--max_restarts=1")
     assert done == 1
@@ -216,6 +218,33 @@ def test_a_machines_worker_is_called_by_its_number(
     assert "[3] worker 0 of start 1 ends with 1\n" in captured.out
     assert "worker 3 failed first, and said last:" in captured.err
     assert os.listdir(workdir / "logs") == ["worker_3.log"]
+
+
+TWO = Cluster(("a:1", "b:1"), 1).tf_config()
+
+
+def test_a_single_worker_keeps_its_place_in_a_cluster(
+    fake, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TF_CONFIG", TWO)
+    (tmp_path / "plan.json").write_text(json.dumps([[[1, None], [43, None]]]))
+    words = ["--config=digits", f"--workdir={tmp_path / 'run'}"]
+    assert local.main(["--", *words]) == 43
+    assert os.listdir(tmp_path / "run" / "logs") == ["worker_1.log"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("TF_CONFIG", TWO), ("STRATA_ADDRESSES", "a:1,b:1")],
+)
+def test_several_workers_are_no_part_of_another_job(
+    fake, capfd, monkeypatch, name, value
+):
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("STRATA_WORKER", "1")
+    assert fake([[[0, None], [0, None]]])[0] == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert f"--num_workers=2 makes a job of its own, and {name} names" in line
 
 
 def test_a_peers_wish_to_leave_is_no_end_of_a_pod(fake):
@@ -294,6 +323,10 @@ def test_a_containers_gpus_are_counted_from_0(monkeypatch, tmp_path):
         (["--num_workers=0", "--", "--config=digits"], "--num_workers: '0'"),
         (["--num_worker=2", "--", "--config=digits"], "mean --num_workers?"),
         (["--min_workers=2", "--", "--config=digits"], "--min_workers=2"),
+        (
+            ["--num_workers=2", "--", "--config=digits", "--cluster=none"],
+            "--cluster=none would have each of 2 workers train alone",
+        ),
         (["--config=digits"], "config"),
         (["--"], "--config is missing"),
         (["--", "--config=digits", "--plan=x"], "--plan is not a flag"),

@@ -258,7 +258,7 @@ def find(source: str, environment: Mapping[str, str]) -> tuple[str, Cluster]:
     """
     if source == "auto":
         source = next(
-            (name for name, key in _SIGNS.items() if environment.get(key)),
+            (name for name, key in SIGNS.items() if environment.get(key)),
             "none",
         )
     return source, _READERS[source](environment)
@@ -297,7 +297,7 @@ def enter(source: str, environment: MutableMapping[str, str]) -> Cluster:
 
 
 # What each variable's presence says, in the order in which they count.
-_SIGNS = {
+SIGNS = {
     "tf_config": "TF_CONFIG",
     "kubernetes": "STRATA_ADDRESSES",
     "slurm": "SLURM_STEP_NUM_TASKS",
