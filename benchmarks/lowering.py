@@ -20,6 +20,7 @@ from trainer import flags as flags_lib
 from trainer import sources
 from trainer.input import pipeline
 from trainer.model import network as networks
+from trainer.model import optimizers
 from trainer.problem import problems
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
@@ -43,10 +44,7 @@ def job_of(argv: list[str], workdir: str) -> Job:
         config.data, seed=config.seed, data_dir=flags.data_dir
     )
     problem, dataset = problems.settle(config, dataset)
-    # As `optimizers.set_precision`, which warns where there is no GPU.
-    tf.config.experimental.enable_tensor_float_32_execution(
-        config.precision == "tf32"
-    )
+    optimizers.set_precision(config.precision)
     return Job(
         config=config,
         problem=problem,

@@ -148,9 +148,7 @@ def _train(flags: Flags, work: Work, strategy_name: str, stop: Stop) -> int:
     place = work.place
     strategies.prepare_devices(flags.cpu_devices, flags.require_gpus, place)
     strategies.check_compiler(work.config.jit_compile)
-    optimizers.set_precision(
-        work.config.precision, is_tpu=strategy_name == "tpu"
-    )
+    optimizers.set_precision(work.config.precision)
     # A peer may wait for as long as the chief's disk takes.
     patience_secs = LEAST_SECS if place.is_chief else FIRST_SECS
     return training.train(

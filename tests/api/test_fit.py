@@ -61,6 +61,20 @@ def weights_of(workdir: pathlib.Path) -> str:
     return read_result(workdir)["weights_sha256"]
 
 
+def test_a_precision_without_effect_is_told_by_training_alone(tmp_path, capsys):
+    run = trainer.fit(
+        "digits",
+        steps=1,
+        precision="tf32",
+        workdir=tmp_path / "run",
+        log__report=False,
+        log__tensorboard=False,
+    )
+    assert capsys.readouterr().out.count("precision='tf32' has no effect") == 1
+    run.model.predict(np.zeros((2, 8, 8), np.uint8))
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_checkpoint_and_the_call_goes_on(
     trained, tmp_path, monkeypatch

@@ -100,8 +100,8 @@ def test_a_precision_that_a_device_lacks_is_told(
         # What a driver of another kind tells.
         lambda gpu: details if details["compute_capability"] else {},
     )
-    with optimizers.precise(precision):
-        told = capsys.readouterr().out
+    optimizers.warn_of_precision(precision, is_tpu=False)
+    told = capsys.readouterr().out
     assert told.startswith("WARNING: config.precision=") is bool(warning)
     assert (warning or "") in told
 
@@ -125,12 +125,7 @@ def test_a_processor_without_bfloat16_is_told(
     (tmp_path / "cpuinfo").write_text(f"{flags}\n")
     monkeypatch.setattr(surroundings, "CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
-    monkeypatch.setattr(
-        tf.config.experimental,
-        "enable_tensor_float_32_execution",
-        lambda allowed: None,
-    )
-    optimizers.set_precision(precision, is_tpu=is_tpu)
+    optimizers.warn_of_precision(precision, is_tpu=is_tpu)
     told = capsys.readouterr().out
     assert ("no products of it" in told) is is_told
     assert ("--config.precision=float32" in told) is is_told

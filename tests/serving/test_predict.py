@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import re
+import shutil
 import signal
 import struct
 
@@ -16,6 +17,7 @@ from tests import processes
 from tests.runs import held_out_rows
 from tests.runs import OF_VALUES
 from tests.runs import read_result
+from tests.runs import rewrite
 from tests.runs import TRAINED
 from trainer import load
 from trainer.finished import trained_run
@@ -187,6 +189,20 @@ def test_several_inputs_keep_their_order(tmp_path, digits, images, capsys):
     assert [int(line[0]) for line in lines] == digits.classes(images)[
         order
     ].tolist()
+
+
+def test_a_precision_without_effect_is_no_part_of_the_answers(
+    digits, tmp_path, capsys
+):
+    workdir = tmp_path / "run"
+    shutil.copytree(digits.stored.workdir.path, workdir)
+    rewrite(workdir / "config.json", {"precision": "tf32"})
+    np.save(tmp_path / "x.npy", np.zeros((3, 8, 8), np.uint8))
+    flags = [f"--workdir={workdir}", f"--input={tmp_path / 'x.npy'}"]
+    assert predict.main(flags) == 0
+    head, *lines = csv.reader(capsys.readouterr().out.splitlines())
+    assert head[:2] == ["class", "probability_0"]
+    assert len(lines) == 3
 
 
 @pytest.mark.parametrize("problem", TRAINED)

@@ -173,15 +173,18 @@ def _restored() -> Iterator[None]:
         tf.config.experimental.enable_tensor_float_32_execution(before)
 
 
-def set_precision(precision: str, *, is_tpu: bool = False) -> None:
-    """Allows TensorFloat-32 products only where the config asks for them.
+def set_precision(precision: str) -> None:
+    """Allows TensorFloat-32 products only where the config asks for them."""
+    tf.config.experimental.enable_tensor_float_32_execution(precision == "tf32")
+
+
+def warn_of_precision(precision: str, *, is_tpu: bool) -> None:
+    """Tells where a precision has no effect, or makes steps slower.
 
     Args:
-      precision: the config's. A warning tells where it has no effect, or makes
-        steps slower.
+      precision: the config's.
       is_tpu: whether the devices are TPUs, which all have bfloat16.
     """
-    tf.config.experimental.enable_tensor_float_32_execution(precision == "tf32")
     if reason := _no_effect(precision):
         print(
             f"WARNING: config.precision={precision!r} has no effect {reason}:"

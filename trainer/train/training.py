@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from trainer.devices import strategies
+from trainer.model import optimizers
 from trainer.process.moments import Moment
 from trainer.process.stopping import Stop
 from trainer.process.watchdog import Watchdog
@@ -54,6 +55,7 @@ def train(
     ):
         strategy = build_strategy()
         strategies.describe(strategy, place)
+        _warn_of_precision(work, strategy)
         plan.check_shares(work.config, strategy)
         job = _held_job(work, strategy, held)
         stop.begin_training(workdir / STOP_FILE, max_secs)
@@ -78,6 +80,7 @@ def train_side_by_side(
       OSError: the disk is full or gone.
     """
     strategy = tf.distribute.get_strategy()
+    _warn_of_precision(works[0], strategy)
     with watchdog, contextlib.ExitStack() as held:
         jobs = []
         for work in works:
@@ -88,6 +91,12 @@ def train_side_by_side(
             jobs.append(dataclasses.replace(job, networks=len(works)))
         stop.begin_training(None, None)
         return side_by_side.train_and_evaluate(jobs, stop, watchdog)
+
+
+def _warn_of_precision(work: Work, strategy: tf.distribute.Strategy) -> None:
+    optimizers.warn_of_precision(
+        work.config.precision, is_tpu=strategies.name_of(strategy) == "tpu"
+    )
 
 
 def _held_job(
