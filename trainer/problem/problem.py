@@ -14,6 +14,7 @@ a row of what `decide` returns, and may be a row of labels.
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -410,14 +411,26 @@ class Problem:
 
     # What is fitted on validation rows, once the weights are settled.
 
-    def temperature_of(self, outputs: np.ndarray, truth: np.ndarray) -> float:
+    def temperature_of(
+        self,
+        outputs: np.ndarray,
+        truth: np.ndarray,
+        on_loss: Callable[[], None] = lambda: None,
+    ) -> float:
         """Returns the temperature that makes the loss of chances the least.
 
         Args:
           outputs: chances, float32 [rows, outputs].
           truth: labels of the rows.
+          on_loss: called after each of some hundred losses of all rows.
         """
-        return best_temperature(lambda t: self.tempered_loss(outputs, truth, t))
+
+        def loss(temperature: float) -> float:
+            found = self.tempered_loss(outputs, truth, temperature)
+            on_loss()
+            return found
+
+        return best_temperature(loss)
 
     def tempered_loss(
         self, outputs: np.ndarray, truth: np.ndarray, temperature: float

@@ -74,7 +74,10 @@ class Watchdog:
 
     @contextlib.contextmanager
     def patience(self) -> Iterator[None]:
-        """Allows for a disk that is slow: the first chunk's limit holds."""
+        """Allows for what no peer is in, such as a disk that is slow.
+
+        The first chunk's limit holds.
+        """
         before, self._limit_secs = self._limit_secs, self._first_secs
         self.touch()
         try:

@@ -135,7 +135,9 @@ class Scoring:
             outputs = self._outputs_now("validation")
             if outputs is None:
                 return
-            temperature = problem.temperature_of(outputs, truth)
+            temperature = problem.temperature_of(
+                outputs, truth, self._watchdog.touch
+            )
             self._network.temper(temperature)
             self.forget()
             problem = dataclasses.replace(problem, temperature=temperature)
@@ -143,7 +145,8 @@ class Scoring:
         outputs = self._outputs_now("validation")
         if outputs is None:
             return
-        threshold = problem.threshold_of(outputs, truth, self._config)
+        with self._watchdog.patience():
+            threshold = problem.threshold_of(outputs, truth, self._config)
         if problem.takes_threshold:
             self.decision["threshold"] = threshold
         problem = dataclasses.replace(problem, threshold=threshold)
@@ -204,20 +207,21 @@ class Scoring:
     def _tell_outputs(self, split: str) -> None:
         outputs = self._evaluate.outputs(split)
         if outputs is not None:
-            self._writers.outputs(split, self._state.step, outputs)
+            with self._watchdog.patience():
+                self._writers.outputs(split, self._state.step, outputs)
 
     def _hold_against_guessing(self, split: str) -> None:
         outputs = self._evaluate.outputs(split)
         if outputs is None:
             return
-        self._watchdog.touch()
-        found = baselines.compare(
-            self._network.problem,
-            self._dataset,
-            self._dataset.splits[split],
-            outputs,
-            normalized=self._network.normalization.in_float64,
-        )
+        with self._watchdog.patience():
+            found = baselines.compare(
+                self._network.problem,
+                self._dataset,
+                self._dataset.splits[split],
+                outputs,
+                normalized=self._network.normalization.in_float64,
+            )
         self.beside = {split: found}
         if words := baselines.warning(found):
             self._writers.alert(
@@ -229,7 +233,6 @@ class Scoring:
         outputs = self._evaluate.outputs(split)
         if outputs is None:
             return
-        self._watchdog.touch()
         find = functools.cache(
             lambda: mistakes.look(
                 self._network.problem,
@@ -239,7 +242,8 @@ class Scoring:
                 NetworkProbe(self._network, self._dataset.splits[split].x),
             )
         )
-        self._writers.mistakes(split, self._state.step, find)
+        with self._watchdog.patience():
+            self._writers.mistakes(split, self._state.step, find)
 
 
 def select(
