@@ -116,6 +116,28 @@ def test_a_folder_is_what_the_source_that_is_named_reads(tmp_path, words):
         trainer.fit("digits", data=tmp_path, **words)
 
 
+def test_what_is_fitted_takes_some_of_too_many_validation_rows(
+    tmp_path, monkeypatch, capsys
+):
+    fields: Any = {
+        "epochs": 2,
+        "evaluation__temperature_scaling": True,
+        "evaluation__threshold_by": "f1",
+        "log__report": False,
+        "log__tensorboard": False,
+    }
+    whole = trainer.fit("breast_cancer", workdir=tmp_path / "whole", **fields)
+    assert "fitted on validation rows: temp" in capsys.readouterr().out
+    monkeypatch.setattr("trainer.problem.mistakes.MOST_VALUES", 40)
+    some = trainer.fit("breast_cancer", workdir=tmp_path / "some", **fields)
+    assert "fitted on 40 of the validation rows" in capsys.readouterr().out
+    decision = some.result["decision"]
+    assert decision.pop("rows") == 40
+    assert decision.keys() == whole.result["decision"].keys()
+    assert some.model.stored.problem.temperature == decision["temperature"]
+    assert some.model.stored.problem.threshold == decision["threshold"]
+
+
 def test_ctrl_c_before_training_is_raised(tmp_path, monkeypatch):
     def interrupted(*_, **__):
         signal.raise_signal(signal.SIGINT)

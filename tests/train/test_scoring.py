@@ -104,7 +104,7 @@ def test_what_is_fitted_on_many_rows_is_no_hang(monkeypatch):
     outputs = np.float32(0.3 + 0.2 * y)[:, None]
     nothing: Any = None
     scoring = Scoring(
-        lambda network: Scored(outputs),  # type: ignore[arg-type,return-value]
+        lambda *_, **__: Scored(outputs),  # type: ignore[arg-type,return-value]
         network=Network(nothing, None, nothing, nothing, BINARY),
         dataset=Dataset("", {"validation": Split(outputs, y)}, "table"),
         config=EvaluationConfig(temperature_scaling=True, threshold_by="f1"),

@@ -26,6 +26,8 @@ from trainer.workdir.folder import Workdir
 Line = dict[str, Any]
 # In a folder of runs that are read as one.
 ENSEMBLE_FILE = "ensemble.json"
+# What `decision` of result.json may say of the problem.
+FITTED = ("temperature", "threshold")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,7 +218,9 @@ def read_in(workdir: Workdir, path: str | os.PathLike[str]) -> StoredRun:
 def _problem(workdir: Workdir, record: Line) -> Problem:
     try:
         result = workdir.read_json(RESULT_FILE) or {}
-        values = record["data"]["problem"] | result.get("decision", {})
+        decision = result.get("decision", {})
+        fitted = {n: decision[n] for n in FITTED if n in decision}
+        values = record["data"]["problem"] | fitted
         np.dtype(record["data"]["x"]["dtype"])
         return from_record(values)
     except (KeyError, TypeError) as error:

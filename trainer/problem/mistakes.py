@@ -16,7 +16,8 @@ from trainer.sources.dataset import evenly_spaced
 from trainer.sources.file_rows import FileRow
 from trainer.sources.pixels import to_pixels
 
-# float32 outputs of a split beyond which it is not looked at row by row.
+# float32 outputs of a split beyond which it is not looked at row by row, and
+# what is fitted on it takes some of its rows.
 MOST_VALUES = 50_000_000
 MOST_MISTAKES = 12
 MOST_POINTS = 500

@@ -96,7 +96,6 @@ def _scoring(
         Evaluator,
         job.strategy,
         config=job.config,
-        dataset=job.dataset,
         most_outputs=mistakes.MOST_VALUES,
     )
     return Scoring(

@@ -20,6 +20,8 @@ from trainer.problem import mistakes
 from trainer.process.clock import Clock
 from trainer.process.watchdog import Watchdog
 from trainer.sources import Dataset
+from trainer.sources import Split
+from trainer.sources.dataset import evenly_spaced
 from trainer.steps.evaluation import Evaluator
 from trainer.train.accounts import DivergedError
 from trainer.train.state import State
@@ -35,12 +37,13 @@ class Scoring:
       scores: {split: {"examples", metric: value …}} at the step where the run
         stands; {} where nothing was scored there.
       beside: what `baselines.compare` finds of the final score, by its split.
-      decision: what was fitted on validation rows: "temperature", "threshold".
+      decision: what was fitted on validation rows: "temperature", "threshold";
+        and on how many "rows", where that is not all of them.
     """
 
     def __init__(
         self,
-        evaluator_of: Callable[[Network], Evaluator],
+        evaluator_of: Callable[..., Evaluator],
         *,
         network: Network,
         dataset: Dataset,
@@ -55,7 +58,7 @@ class Scoring:
         """Has scored nothing yet.
 
         Args:
-          evaluator_of: makes what scores a network.
+          evaluator_of: makes what scores a network on a `dataset`.
           network: that is trained.
           dataset: whose splits are scored.
           config: what is scored, and how the best is selected.
@@ -67,7 +70,8 @@ class Scoring:
           restore_best: puts the weights of a step into the network.
         """
         self._evaluator_of, self._network = evaluator_of, network
-        self._evaluate, self._dataset = evaluator_of(network), dataset
+        self._evaluate = evaluator_of(network, dataset=dataset)
+        self._dataset = dataset
         self._config, self._epochs, self._state = config, epochs, state
         self._clock, self._writers, self._watchdog = clock, writers, watchdog
         self._restore_best = restore_best
@@ -83,7 +87,7 @@ class Scoring:
         """
         with self._clock.count("evaluate"):
             self.scores = {
-                split: self._score(split)
+                split: self._score(split, self._evaluate)
                 for split in SPLITS
                 if split in self._evaluate
                 and (split == "validation" or self._config.test_each_time)
@@ -130,36 +134,46 @@ class Scoring:
             or "validation" not in self._evaluate
         ):
             return
-        truth = self._dataset.splits["validation"].labels()
+        whole = self._dataset.splits["validation"]
+        split = _some_of(whole, mistakes.MOST_VALUES // problem.outputs)
+        truth, fitted = split.labels(), {}
         if self._config.temperature_scaling:
-            outputs = self._outputs_now("validation")
-            if outputs is None:
-                return
             temperature = problem.temperature_of(
-                outputs, truth, self._watchdog.touch
+                self._outputs_now(split), truth, self._watchdog.touch
             )
             self._network.temper(temperature)
             self.forget()
             problem = dataclasses.replace(problem, temperature=temperature)
-            self.decision["temperature"] = temperature
-        outputs = self._outputs_now("validation")
-        if outputs is None:
-            return
+            fitted["temperature"] = temperature
+        outputs = self._outputs_now(split)
         with self._watchdog.patience():
             threshold = problem.threshold_of(outputs, truth, self._config)
         if problem.takes_threshold:
-            self.decision["threshold"] = threshold
+            fitted["threshold"] = threshold
         problem = dataclasses.replace(problem, threshold=threshold)
         self._network = dataclasses.replace(self._network, problem=problem)
-        self._evaluate = self._evaluator_of(self._network)
+        self._evaluate = self._evaluator_of(
+            self._network, dataset=self._dataset
+        )
         self.forget()
-        told = ", ".join(f"{n} {v:.4g}" for n, v in self.decision.items())
-        print(f"fitted on validation rows: {told}", flush=True)
+        told = ", ".join(f"{n} {v:.4g}" for n, v in fitted.items())
+        some = "" if split is whole else f"{split.examples:,} of the "
+        print(f"fitted on {some}validation rows: {told}", flush=True)
+        rows = {} if split is whole else {"rows": split.examples}
+        self.decision = fitted | rows
 
-    def _outputs_now(self, split: str) -> np.ndarray | None:
-        if split not in self.scores:
-            self._score(split)
-        return self._evaluate.outputs(split)
+    def _outputs_now(self, split: Split) -> np.ndarray:
+        """Returns the outputs of the validation split, or of some of it."""
+        name, evaluate = "validation", self._evaluate
+        if split is not self._dataset.splits[name]:
+            some = dataclasses.replace(self._dataset, splits={name: split})
+            evaluate = self._evaluator_of(self._network, dataset=some)
+            self._score(name, evaluate)
+        elif name not in self.scores:
+            self._score(name, evaluate)
+        found = evaluate.outputs(name)
+        assert found is not None, "so many are kept"
+        return found
 
     def final(self) -> Scores:
         """Scores all splits that were not just scored, and tells of mistakes.
@@ -168,7 +182,7 @@ class Scoring:
           DivergedError: a split's loss is not finite.
         """
         scores = {
-            split: self.scores.get(split) or self._score(split)
+            split: self.scores.get(split) or self._score(split, self._evaluate)
             for split in SPLITS
             if split in self._evaluate
         }
@@ -182,8 +196,8 @@ class Scoring:
             self._hold_against_guessing(last)
         return scores
 
-    def _score(self, split: str) -> dict[str, float]:
-        values = self._evaluate(split, self._watchdog.touch)
+    def _score(self, split: str, evaluate: Evaluator) -> dict[str, float]:
+        values = evaluate(split, self._watchdog.touch)
         if not math.isfinite(values["loss"]):
             raise DivergedError(
                 f"the {split} loss is not finite after step {self._state.step};"
@@ -244,6 +258,14 @@ class Scoring:
         )
         with self._watchdog.patience():
             self._writers.mistakes(split, self._state.step, find)
+
+
+def _some_of(split: Split, most_rows: int) -> Split:
+    """Returns a split, or evenly spaced rows of one that has more."""
+    if split.examples <= most_rows:
+        return split
+    rows = split.places(evenly_spaced(split.examples, most_rows))
+    return dataclasses.replace(split, rows=rows)
 
 
 def select(

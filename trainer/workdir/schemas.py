@@ -173,6 +173,8 @@ class Decision(Struct):
 
     threshold: float = 0.5
     temperature: float = 1.0
+    # Validation rows that it was fitted on, where there are more.
+    rows: Count | UnsetType = UNSET
 
 
 class Result(TypedDict):
