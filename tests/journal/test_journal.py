@@ -77,6 +77,22 @@ def test_tensorboard_has_rate_speed_config_graph_and_images(workdir):
     assert tf.make_ndarray(images.tensor_proto).shape == (2 + 4,)
 
 
+def test_tensorboard_ends_with_the_threshold_that_was_fitted(tmp_path):
+    flags = [
+        "--config=breast_cancer",
+        "--config.epochs=5",
+        "--config.evaluation.threshold=0.999",
+        "--config.evaluation.threshold_by=f1",
+        f"--workdir={tmp_path / 'run'}",
+    ]
+    assert task.main(flags) == 0
+    detail = json.loads((tmp_path / "run" / "detail.json").read_text())
+    (row,) = [r for r in detail["per_class"] if r["class"] == "benign"]
+    for name in ("precision", "recall"):
+        shown = scalars(tmp_path / "run" / "test", f"{name}/benign")
+        assert shown[-1][1] == pytest.approx(row[name], rel=1e-6)
+
+
 def test_the_first_four_images_are_saved(workdir):
     png = tf.io.decode_png((workdir / "first_images.png").read_bytes())
     dataset = sources.load(

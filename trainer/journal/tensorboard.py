@@ -19,6 +19,7 @@ from trainer.journal.writer import Ending
 from trainer.journal.writer import Line
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
+from trainer.problem.problem import Problem
 from trainer.process import clock
 from trainer.process.facts import command
 from trainer.storage import vertex
@@ -71,9 +72,10 @@ class TensorBoard(Writer):
         if line.split != "train":
             self._files.flush()
 
-    def outputs(self, split: str, step: int, outputs: np.ndarray) -> None:
+    def outputs(
+        self, split: str, step: int, outputs: np.ndarray, problem: Problem
+    ) -> None:
         truth = self._subject.dataset.splits[split].labels()
-        problem = self._subject.network.problem
         found = pictures.numbers(problem, outputs, truth)
         self._show(split, step, found)
         if found.matrix is not None:

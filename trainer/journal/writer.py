@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trainer.config import Config
 from trainer.input.epochs import Epochs
+from trainer.problem.problem import Problem
 from trainer.process import clock
 from trainer.sources import Dataset
 from trainer.workdir.folder import Workdir
@@ -122,7 +123,9 @@ class Writer:
     def line(self, line: Line) -> None:
         """A split was scored, or it is time for a line on training."""
 
-    def outputs(self, split: str, step: int, outputs: "np.ndarray") -> None:
+    def outputs(
+        self, split: str, step: int, outputs: "np.ndarray", problem: Problem
+    ) -> None:
         """A split was scored, and these are its rows' outputs.
 
         Args:
@@ -130,6 +133,8 @@ class Writer:
           step: global steps done.
           outputs: float32 [rows, outputs]: probabilities, or values in the
             target's own units.
+          problem: that they were scored by; at the end what was fitted on
+            validation rows is in it, and not in that of the Subject.
         """
 
     def progress(

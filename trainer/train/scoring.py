@@ -222,7 +222,9 @@ class Scoring:
         outputs = self._evaluate.outputs(split)
         if outputs is not None:
             with self._watchdog.patience():
-                self._writers.outputs(split, self._state.step, outputs)
+                self._writers.outputs(
+                    split, self._state.step, outputs, self._network.problem
+                )
 
     def _hold_against_guessing(self, split: str) -> None:
         outputs = self._evaluate.outputs(split)
