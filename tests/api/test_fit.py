@@ -202,6 +202,28 @@ def test_a_new_call_has_a_new_folder(tmp_path, monkeypatch):
     assert runs[0].result["weights_sha256"] == runs[1].result["weights_sha256"]
 
 
+def test_a_call_trains_on_the_rows_as_they_are_by_then(tmp_path):
+    rows = np.random.RandomState(0).randn(60, 2)
+    y = rows[:, 0] > 0
+    fields: Any = {
+        "epochs": 1,
+        "jit_compile": False,
+        "log__report": False,
+        "log__tensorboard": False,
+        "verbose": False,
+    }
+
+    def weights(name, x):
+        run = trainer.fit(x=x, y=y, workdir=tmp_path / name, **fields)
+        return run.result["weights_sha256"]
+
+    first = weights("first", rows)
+    rows *= [1, 5]
+    rows[:, 1] += rows[:, 0]
+    again = weights("again", rows)
+    assert again == weights("copied", rows.copy()) != first
+
+
 def test_threads_at_once_have_a_folder_each_and_leave_all_as_it_was(
     tmp_path, monkeypatch, capsys
 ):
