@@ -1,12 +1,14 @@
 """TensorFlow's start, where several threads are at it."""
 
 import os
+import random
 import sys
 import threading
 import types
 
 import pytest
 
+from tests import processes
 from trainer.devices import start
 from trainer.process.exits import UserError
 
@@ -60,3 +62,35 @@ def test_threads_at_once_keep_stderr(here, monkeypatch):
     other.join()
     assert os.path.samestat(os.fstat(2), stderr)
     assert dict(os.environ) == environment
+
+
+def test_what_other_threads_set_and_draw_meanwhile_holds(monkeypatch):
+    monkeypatch.setenv("ANOTHERS", "before")
+    monkeypatch.delenv("ANOTHERS_NEW", raising=False)
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    with start.restored():
+        monkeypatch.setenv("ANOTHERS", "now")
+        monkeypatch.setenv("ANOTHERS_NEW", "now")
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+        random.random()
+        drawn = random.getstate()
+    assert os.environ["ANOTHERS"] == os.environ["ANOTHERS_NEW"] == "now"
+    assert "TF_CPP_MIN_LOG_LEVEL" not in os.environ
+    assert random.getstate() == drawn
+
+
+FIRST = """
+import os, random, sys
+os.environ.pop("TF_CPP_MIN_LOG_LEVEL")
+import trainer
+before = dict(os.environ), random.getstate()
+trainer.fit("digits", steps=1, verbose=False, workdir=sys.argv[1])
+assert "keras" in sys.modules and "rich.style" in sys.modules
+assert (dict(os.environ), random.getstate()) == before
+"""
+
+
+@pytest.mark.slow
+def test_a_first_call_leaves_the_process_as_it_was(tmp_path):
+    started = processes.start_python("-c", FIRST, tmp_path)
+    assert processes.finish(started) == (0, "")

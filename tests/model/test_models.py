@@ -1,5 +1,7 @@
 """The network: shape, dropout, penalty and the file that opens anywhere."""
 
+import random
+
 import keras
 import numpy as np
 import pytest
@@ -71,6 +73,35 @@ def test_a_hidden_layer_is_what_keras_makes_of_it(
     np.testing.assert_allclose(
         model(x), model.get_layer("outputs")(hidden), rtol=1e-5, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("initializer", ["he_normal", "orthogonal"])
+def test_weights_are_drawn_as_keras_does_beside_a_program_that_draws(
+    initializer, monkeypatch
+):
+    random.seed(1)
+    wanted = keras.Sequential(
+        [
+            keras.Input((20,)),
+            keras.layers.Dense(16, kernel_initializer=initializer),
+            keras.layers.Dense(8, kernel_initializer=initializer),
+            keras.layers.Dense(10),
+        ]
+    )
+    dense = mlp._dense
+
+    def beside_another(*given, **kwargs):
+        random.random()  # as a thread may at any time
+        return dense(*given, **kwargs)
+
+    monkeypatch.setattr(mlp, "_dense", beside_another)
+    random.seed(7)
+    found = build(hidden_units=(16, 8), kernel_initializer=initializer)
+    for weight, other in zip(found.weights, wanted.weights, strict=True):
+        np.testing.assert_array_equal(weight, other)
+    drawn = random.Random(7)
+    drawn.random(), drawn.random()
+    assert random.getstate() == drawn.getstate()
 
 
 def test_no_hidden_layer_makes_a_linear_model():

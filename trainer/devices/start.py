@@ -20,6 +20,19 @@ from trainer.process.together import together
 UNUSED = ("IPython", "PIL", "matplotlib", "pandas", "scipy", "sklearn")
 _BACKEND = "tensorflow"
 _FLAG_VARIABLES = {"TF_XLA_FLAGS", "XLA_FLAGS"}
+# What TensorFlow, Keras and scikit-learn set as they are imported, or Strata
+# for them.
+_SET = (
+    "ENABLE_RUNTIME_UPTIME_TELEMETRY",
+    "HDF5_PLUGIN_PATH",
+    "KERAS_BACKEND",
+    "KMP_DUPLICATE_LIB_OK",
+    "KMP_INIT_AT_FORK",
+    "TF2_BEHAVIOR",
+    "TF_CPP_MIN_LOG_LEVEL",
+    "TPU_ML_PLATFORM",
+    "TPU_ML_PLATFORM_VERSION",
+)
 # stderr is the process's: one thread at a time has it aside, lest another takes
 # that for how it was.
 _alone = threading.RLock()
@@ -60,23 +73,39 @@ def shared() -> Iterator[None]:
 @together
 @contextlib.contextmanager
 def restored() -> Iterator[None]:
-    """Sets back what imports and runs change of a process of others.
+    """Sets back what imports change of a process of others.
 
-    That is its environment, and the random numbers that are to come. And what
-    TensorFlow says of functions that are traced anew, and for information, is
-    not said: each run has functions of its own.
+    That is its environment, and the random numbers that are to come; what other
+    threads set and draw meanwhile holds. And what TensorFlow says of functions
+    that are traced anew, and for information, is not said: each run has
+    functions of its own.
     """
-    environment, chance = dict(os.environ), random.getstate()
+    if "rich.style" not in sys.modules:
+        _import_rich()
+    before = {name: os.environ.get(name) for name in _SET}
     logger = logging.getLogger("tensorflow")
     logger.addFilter(_is_news)
     try:
         yield
     finally:
         logger.removeFilter(_is_news)
-        for name in os.environ.keys() - environment.keys():
-            del os.environ[name]
-        os.environ.update(environment)
-        random.setstate(chance)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _import_rich() -> None:
+    """Imports what draws one of Python's random numbers, and puts it back.
+
+    Keras and scikit-learn import it, which takes them seconds; here is hardly
+    time for another thread to draw.
+    """
+    chance = random.getstate()
+    with contextlib.suppress(ImportError):
+        import rich.style  # noqa: F401
+    random.setstate(chance)
 
 
 def _is_news(line: logging.LogRecord) -> bool:

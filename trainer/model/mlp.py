@@ -1,8 +1,6 @@
 """The multilayer perceptron, as a Keras model."""
 
-import contextlib
 import random
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,9 +10,6 @@ import tensorflow as tf
 from trainer.config import ModelConfig
 from trainer.model.chance import random_bits
 from trainer.problem.problem import Problem
-
-# Of the process's random state, which one network at a time may borrow.
-_drawing = threading.Lock()
 
 
 class StatelessDropout(keras.layers.Layer):
@@ -75,40 +70,16 @@ def build(
     Returns:
       A model of output float32 [rows, outputs], the last activation applied.
     """
-    with _drawn_from(seed):
-        return _build(config, problem, features, precision, portable)
-
-
-@contextlib.contextmanager
-def _drawn_from(seed: int) -> Iterator[None]:
-    """Has Keras draw the seeds of initial weights from Python's own numbers.
-
-    What a program draws from them meanwhile and later is what it would be.
-    """
-    with _drawing:
-        before = random.getstate()
-        random.seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(before)
-
-
-def _build(
-    config: ModelConfig,
-    problem: Problem,
-    features: int,
-    precision: str,
-    portable: bool,
-) -> keras.Model:
+    seeds = _seeds(seed)
     policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     groups = [
-        _hidden(config, units, place, policy, portable)
+        _hidden(config, units, place, policy, portable, seeds)
         for place, units in enumerate(config.hidden_units)
     ]
     last = keras.layers.Dense(
         problem.outputs,
         activation=problem.activation,
+        kernel_initializer=_initializer("glorot_uniform", seeds),
         kernel_regularizer=_penalty(config),
         dtype="float32",
         name="outputs",
@@ -119,8 +90,24 @@ def _build(
         return keras.Sequential([inputs, *layers, last], name="mlp")
     hidden = inputs
     for place, group in enumerate(groups):
-        hidden = _skip(config, hidden, group, place, policy)
+        hidden = _skip(config, hidden, group, place, policy, seeds)
     return keras.Model(inputs, last(hidden), name="mlp")
+
+
+def _seeds(seed: int) -> Iterator[int]:
+    """Yields the seeds of layers, as Keras draws them of a process's seed.
+
+    The process's own random numbers are left to those who draw from them.
+    """
+    numbers = random.Random(seed)
+    while True:
+        yield numbers.randint(1, 10**9)
+
+
+def _initializer(name: str, seeds: Iterator[int]) -> keras.Initializer:
+    return keras.initializers.get(
+        {"class_name": name, "config": {"seed": next(seeds)}}
+    )
 
 
 def _penalty(config: ModelConfig) -> keras.Regularizer | None:
@@ -128,11 +115,16 @@ def _penalty(config: ModelConfig) -> keras.Regularizer | None:
 
 
 def _dense(
-    config: ModelConfig, units: int, policy: str, name: str, **kwargs: Any
+    config: ModelConfig,
+    units: int,
+    policy: str,
+    name: str,
+    seeds: Iterator[int],
+    **kwargs: Any,
 ) -> keras.layers.Dense:
     return keras.layers.Dense(
         units,
-        kernel_initializer=config.kernel_initializer,
+        kernel_initializer=_initializer(config.kernel_initializer, seeds),
         kernel_regularizer=_penalty(config),
         dtype=policy,
         name=name,
@@ -141,7 +133,12 @@ def _dense(
 
 
 def _hidden(
-    config: ModelConfig, units: int, place: int, policy: str, portable: bool
+    config: ModelConfig,
+    units: int,
+    place: int,
+    policy: str,
+    portable: bool,
+    seeds: Iterator[int],
 ) -> list[keras.layers.Layer]:
     """The layers of one hidden step: dense, norm, activation, dropout."""
     name = f"hidden_{place}"
@@ -153,6 +150,7 @@ def _hidden(
             units,
             policy,
             name,
+            seeds,
             activation=config.activation if plain else None,
         )
     ]
@@ -176,7 +174,7 @@ def _hidden(
         )
     if config.dropout:
         dropout = (
-            keras.layers.Dropout(config.dropout, dtype=policy)
+            keras.layers.Dropout(config.dropout, seed=next(seeds), dtype=policy)
             if portable
             else StatelessDropout(config.dropout, place, dtype=policy)
         )
@@ -190,6 +188,7 @@ def _skip(
     group: list[keras.layers.Layer],
     place: int,
     policy: str,
+    seeds: Iterator[int],
 ) -> keras.KerasTensor:
     """The group's output plus its input, projected where the widths differ."""
     outputs = inputs
@@ -198,7 +197,7 @@ def _skip(
     units = outputs.shape[-1]
     if inputs.shape[-1] != units:
         inputs = _dense(
-            config, units, policy, f"hidden_{place}_skip", use_bias=False
+            config, units, policy, f"hidden_{place}_skip", seeds, use_bias=False
         )(inputs)
     return keras.layers.Add(dtype=policy, name=f"hidden_{place}_add")(
         [inputs, outputs]
