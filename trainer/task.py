@@ -159,6 +159,7 @@ def _train(flags: Flags, work: Work, strategy_name: str, stop: Stop) -> int:
         stop,
         Watchdog(least_secs=patience_secs),
         max_secs=flags.max_secs,
+        ends_process=True,
     )
 
 

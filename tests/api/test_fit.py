@@ -14,6 +14,7 @@ import tensorflow as tf
 from absl import flags as absl_flags
 
 import trainer
+from tests import processes
 from tests.runs import read_result
 from trainer import task
 from trainer.api import fit as api_fit
@@ -260,6 +261,34 @@ def test_threads_at_once_have_a_folder_each_and_leave_all_as_it_was(
     assert state_of_process() == before
     print("heard")
     assert capsys.readouterr().out == "heard\n"
+
+
+ON_TWO = """
+import gc, sys, weakref
+import tensorflow as tf
+cpu, = tf.config.list_physical_devices("CPU")
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, two)
+import trainer
+from trainer.devices import strategies
+from trainer.model import network
+strategies.build = lambda _: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+build, models = network.build, []
+def noted(*given):
+    found = build(*given)
+    models.append(weakref.ref(found.model))
+    return found
+network.build = noted
+run = trainer.fit("digits", steps=1, workdir=sys.argv[1], verbose=False)
+gc.collect()
+print(run.result["replicas"], [model() for model in models])
+"""
+
+
+@pytest.mark.slow
+def test_a_run_on_several_devices_is_freed(tmp_path):
+    started = processes.start_python("-c", ON_TWO, tmp_path / "run")
+    assert processes.finish(started)[1].endswith("2 [None]\n")
 
 
 def test_a_mistake_leaves_no_new_folder(tmp_path, monkeypatch):

@@ -122,7 +122,11 @@ def _train(group: list[Work], stop: Stop) -> int:
     optimizers.set_precision(first.config.precision)
     if len(group) == 1:
         code = training.train(
-            first, lambda: strategies.build("auto"), stop, watchdog
+            first,
+            lambda: strategies.build("auto"),
+            stop,
+            watchdog,
+            ends_process=True,
         )
     else:
         code = training.train_side_by_side(group, stop, watchdog)

@@ -19,18 +19,21 @@ from trainer.train.accounts import DivergedError
 from trainer.train.job import Job
 from trainer.train.opening import opened
 
-# With several replicas TensorFlow takes up to a minute to delete these; the
-# process ends without, by `exits.leave`.
+# With several replicas TensorFlow takes up to a minute to delete these; a
+# process that `exits.leave` ends does without.
 _kept: list[Any] = []
 
 
-def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
+def train_and_evaluate(
+    job: Job, stop: Stop, watchdog: Watchdog, *, ends_process: bool = False
+) -> int:
     """Trains from the newest good checkpoint to the end, and scores it.
 
     Args:
       job: what to work on.
       stop: asked at each chunk's start whether to end there.
       watchdog: told of each chunk's end.
+      ends_process: whether the process is ended after it, by `exits.leave`.
 
     Returns:
       The exit code: 0 done, 3 diverged, 42 or 43 stopped with a checkpoint.
@@ -61,7 +64,7 @@ def train_and_evaluate(job: Job, stop: Stop, watchdog: Watchdog) -> int:
         workers=job.place.workers,
     )
     with opened(job, network, state, watchdog) as run:
-        if strategy.num_replicas_in_sync > 1:
+        if ends_process and strategy.num_replicas_in_sync > 1:
             _kept.extend((network, chunks, train_chunk, preview_step, run))
         try:
             while not run.is_over:

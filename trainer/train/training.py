@@ -28,6 +28,7 @@ def train(
     watchdog: Watchdog,
     *,
     max_secs: float | None = None,
+    ends_process: bool = False,
 ) -> int:
     """Makes a job of the work, holds its workdir and trains.
 
@@ -37,6 +38,7 @@ def train(
       stop: is told where its workdir is, and then asked.
       watchdog: that is not started yet.
       max_secs: age of the process at which the job stops.
+      ends_process: whether the process is ended after it, by `exits.leave`.
 
     Returns:
       The exit code, as `loop.train_and_evaluate` does.
@@ -59,7 +61,9 @@ def train(
         plan.check_shares(work.config, strategy)
         job = _held_job(work, strategy, held)
         stop.begin_training(workdir / STOP_FILE, max_secs)
-        return loop.train_and_evaluate(job, stop, watchdog)
+        return loop.train_and_evaluate(
+            job, stop, watchdog, ends_process=ends_process
+        )
 
 
 def train_side_by_side(
