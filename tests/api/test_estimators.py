@@ -77,6 +77,18 @@ def test_a_weight_counts_as_so_many_rows(kind):
     assert np.abs(found - getattr(kind(**shape).fit(x, y), name)(x)).max() > 0.1
 
 
+@pytest.mark.parametrize("parts", [3, 12])
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_each_row_of_a_batch_is_in_one_of_its_parts(kind, parts):
+    x, y = load_iris(return_X_y=True)
+    shape = {**SHORT, "optimizer": "sgd", "random_state": 0}
+    fields = {"optimizer.accumulation_steps": parts}
+    whole, parted = (
+        kind(**shape, fields=given).fit(x, y) for given in (None, fields)
+    )
+    np.testing.assert_allclose(parted.loss_curve_, whole.loss_curve_, rtol=1e-5)
+
+
 def classes_of(kind) -> dict[str, Any]:
     """Returns what a first `partial_fit` on iris wants to know."""
     return {"classes": [0, 1, 2]} if hasattr(kind, "predict_proba") else {}

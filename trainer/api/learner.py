@@ -230,8 +230,10 @@ class Learner:
     def _chunk(
         self, rows: Rows, order: np.ndarray, slots: int, step: int
     ) -> dict[str, Any]:
-        padding = np.full((slots - len(order), order.shape[1]), -1)
-        order = np.concatenate([order, padding])
+        # To whole micro-batches, as `Plan.share_rows`.
+        micro_batches = self._config.optimizer.accumulation_steps
+        unused = slots - len(order), -order.shape[1] % micro_batches
+        order = np.pad(order, [(0, n) for n in unused], constant_values=-1)
         index = np.maximum(order, 0)
         return {
             "x": tf.constant(rows.x[index]),

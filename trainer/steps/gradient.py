@@ -50,11 +50,12 @@ def gradient_of(network: Network, options: StepOptions) -> Callable:
 
     def gradient(x, y, examples, first_row, step, row_weight=None):
         rows = x.shape[0] // micro_batches
-        parts_x = tf.reshape(x, [-1, rows, *x.shape[1:]])
-        parts_y = tf.reshape(y, [-1, rows, *y.shape[1:]])
-        parts_weight = (
-            None if row_weight is None else tf.reshape(row_weight, [-1, rows])
-        )
+
+        def parts_of(values):
+            return tf.reshape(values, [micro_batches, rows, *values.shape[1:]])
+
+        parts_x, parts_y = parts_of(x), parts_of(y)
+        parts_weight = None if row_weight is None else parts_of(row_weight)
         added = [tf.zeros_like(v) for v in variables]
         sums = tf.zeros([width])
 
