@@ -143,8 +143,7 @@ class Supervision:
         if self.waited_secs >= AWAY_SECS:
             return Leave(CLUSTER_FAILED)
         delay_secs = min(
-            self.policy.most_delay_secs,
-            max(self.policy.first_delay_secs, self.waited_secs),
+            MOST_DELAY_SECS, max(FIRST_DELAY_SECS, self.waited_secs)
         )
         self.waited_secs += delay_secs
         return Restart(self.workers, delay_secs)
