@@ -76,6 +76,48 @@ def test_a_page_whose_name_leads_here_is_refused(host, status):
         assert server.ask("/", headers={"Host": host}).status == 200
 
 
+ASK = "POST", "/v1/models/digits:predict"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://a.example"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 403),
+        ({"Origin": "http://127.0.0.1:8501"}, 200),
+        ({"Origin": "http://127.0.0.1:3000"}, 403),
+        ({"Origin": "https://a.example"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_the_page_of_another_place_is_refused(headers, status):
+    method, path = ASK
+    counted = []
+    headers = {"Host": "127.0.0.1:8501"} | headers
+    with guarded(counted) as server:
+        answer = server.ask(path, b"{}", headers, method)
+    assert answer.status == status
+    assert counted == [("", "other", status)]
+    # Another page has no token to bear; and who allows anyone allows it.
+    bearing = headers | {"Authorization": f"Bearer {TOKEN}"}
+    with guarded([], token=TOKEN) as server:
+        assert server.ask(path, b"{}", bearing, method).status == 200
+    with guarded([], is_local=False) as server:
+        assert server.ask(path, b"{}", headers, method).status == 200
+
+
+def test_a_link_to_the_page_is_followed():
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    with guarded([]) as server:
+        assert server.ask("/", headers=headers).status == 200
+        headers["Sec-Fetch-Mode"] = "no-cors"
+        assert server.ask("/", headers=headers).status == 403
+
+
 def unguarded(app, counted):
     """Returns a guard that refuses nobody."""
     return Guard(

@@ -79,6 +79,18 @@ class Guard:
                 },
                 421,
             )
+        # Of a page that does not know the token no request bears it.
+        is_bare = self._is_local and self._token is None
+        if is_bare and _is_of_another_page(scope["method"], headers):
+            return JSONResponse(
+                {
+                    "error": "a web page of another place asks, and this server"
+                    " is for its own page and for programs; have the page bear"
+                    " a token, by --token_file, or a proxy take out the headers"
+                    " Origin and Sec-Fetch-Site"
+                },
+                403,
+            )
         if self._token is None or scope["path"] in OPEN:
             return None
         given = headers.get(b"authorization", b"")
@@ -95,6 +107,26 @@ class Guard:
             401,
             {"www-authenticate": "Bearer"},
         )
+
+
+def _is_of_another_page(method: str, headers: dict[bytes, bytes]) -> bool:
+    """Whether a browser asks for a page that did not come from here.
+
+    It needs no leave of ours for that, only to let the page read the answer.
+    Where a browser tells how the page is related it is believed before Host,
+    which a proxy may have written anew. A link that a person follows is none.
+    """
+    relation = headers.get(b"sec-fetch-site")
+    if relation is None:  # an earlier browser, or a program
+        origin = headers.get(b"origin")
+        if origin is None:
+            return False
+        host = headers.get(b"host", b"").strip().lower()
+        return origin.lower().partition(b"://")[2] != host
+    is_link = headers.get(b"sec-fetch-mode") == b"navigate"
+    return relation not in (b"same-origin", b"none") and not (
+        is_link and method == "GET"
+    )
 
 
 @functools.lru_cache

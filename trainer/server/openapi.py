@@ -7,6 +7,7 @@ from trainer.version import __version__
 _CLIENT = {
     "400": "The request cannot be answered; the sentence says why.",
     "401": "The token is missing or wrong.",
+    "403": "A web page of another place asks.",
     "404": "There is no such model, or not this version.",
     "408": "The body came too slowly.",
     "413": "The body is too long.",
