@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import difflib
 
 import numpy as np
 import pytest
@@ -212,6 +213,19 @@ def test_a_mistake_is_told_in_a_sentence(server, body, words):
     assert answer.status == 400
     with pytest.raises(AssertionError, match=words):
         raise AssertionError(answer.error)
+
+
+def test_a_long_key_is_not_compared_to_its_end(server, monkeypatch):
+    compared, nearest = [], difflib.get_close_matches
+
+    def compare(word, *given):
+        compared.append(len(word))
+        return nearest(word, *given)
+
+    monkeypatch.setattr(difflib, "get_close_matches", compare)
+    answer = server.ask(PREDICT, {"instances" * 10**6: []})
+    assert answer.error.endswith("did you mean 'instances'?")
+    assert max(compared) < 100
 
 
 @pytest.mark.parametrize(
