@@ -1,6 +1,7 @@
 """Exports: served without TensorFlow, and taken up while others answer."""
 
 import asyncio
+import errno
 import json
 import pathlib
 import shutil
@@ -198,6 +199,74 @@ def test_a_new_version_is_taken_up_and_a_bad_one_is_not(workdir, capsys):
     looked(catalogue, workdir)
     assert catalogue.models["digits"].version == 9
     assert [each.version for each in catalogue.refused["digits"]] == [10]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EMFILE, "Too many open files"),
+        MemoryError(),
+        Exception("FAIL : system error number 24"),  # of ONNX Runtime
+    ],
+)
+def test_a_version_is_tried_again_where_what_refused_it_may_pass(
+    workdir, capsys, monkeypatch, error
+):
+    def wanting(*_):
+        tried.append(error)
+        raise error
+
+    tried, folder = [], workdir / "export"
+    catalogue = Catalogue(settings_of(workdir), Metrics())
+    shutil.copytree(folder / "1", folder / "2")
+    with monkeypatch.context() as machine:
+        machine.setattr(exported_run, "difference", wanting)
+        for _ in range(2):  # the second time it is too soon
+            looked(catalogue, workdir)
+        assert len(tried) == 1
+        machine.setattr(opening, "RETRY_SECS", 0)
+        catalogue.refused.clear()
+        for _ in range(2):
+            looked(catalogue, workdir)
+        assert len(tried) == 3
+    assert catalogue.models["digits"].version == 1
+    capsys.readouterr()
+    looked(catalogue, workdir)
+    assert catalogue.models["digits"].version == 2
+    assert "version 2 of digits answers" in capsys.readouterr().err
+
+
+def test_a_version_is_not_tried_again_where_its_files_are_at_fault(
+    workdir, monkeypatch
+):
+    monkeypatch.setattr(opening, "RETRY_SECS", 0)
+    folder = workdir / "export"
+    catalogue = Catalogue(settings_of(workdir), Metrics())
+    shutil.copytree(folder / "1", folder / "2")
+    (folder / "2" / "model.onnx").write_bytes(b"half")
+    looked(catalogue, workdir)
+    monkeypatch.setattr(exported_run, "read", None)
+    looked(catalogue, workdir)
+    (refused,) = catalogue.refused["digits"]
+    assert "does not match its SHA-256" in refused.why
+
+
+def test_looks_go_on_after_one_that_the_machine_had_no_thread_for(monkeypatch):
+    looks = []
+
+    async def look(*given):
+        looks.append(given)
+        if len(looks) < 3:
+            raise RuntimeError("can't start new thread")
+        raise asyncio.CancelledError
+
+    catalogue = Catalogue(Settings((), poll_secs=0), Metrics())
+    monkeypatch.setattr(catalogue, "look", look)
+    monkeypatch.setattr(opening, "exports_of", pathlib.Path)
+    catalogue._settings = settings_of("digits", poll_secs=0)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(catalogue.take_up())
+    assert len(looks) == 3
 
 
 def test_a_start_goes_down_to_a_version_that_is_good(workdir, capsys):

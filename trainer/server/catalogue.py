@@ -162,8 +162,9 @@ class Catalogue:
         while folders and self._settings.checkpoint is None:
             await asyncio.sleep(self._settings.poll_secs)
             for name, folder in folders.items():
-                # Who removes an export meanwhile is no reason to stop.
-                with contextlib.suppress(OSError):
+                # Who removes an export meanwhile is no reason to stop, nor is
+                # a machine that has no memory or no thread (RuntimeError) now.
+                with contextlib.suppress(OSError, MemoryError, RuntimeError):
                     await self.look(name, folder)
 
     async def look(self, name: str, folder: pathlib.Path) -> None:
@@ -206,8 +207,9 @@ class Catalogue:
             known=known,
         )
         if model is not None or serving is not None:
+            told = [(each.version, each.why) for each in known]
             for refused in self.refused[name]:
-                if refused not in known:
+                if (refused.version, refused.why) not in told:
                     tell(
                         f"version {refused.version} of {name} is not taken up:"
                         f" {refused.why}"

@@ -6,8 +6,10 @@ without it.
 
 import contextlib
 import importlib.util
+import math
 import os
 import pathlib
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -34,6 +36,8 @@ RUN_VERSION = 0
 # To part the layers of a smaller network among threads, and to wait for each,
 # takes longer than it saves.
 SMALL_BYTES = 16 * 2**20
+# Until an export is tried again for which, say, memory or files were wanting.
+RETRY_SECS = 30.0
 _SAVED_MODEL = "saved_model"
 _ONNX = "onnx"
 T = TypeVar("T")
@@ -52,11 +56,20 @@ class Source(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """An export that cannot be served, as its files were."""
+    """An export that cannot be served, as its files were.
+
+    Attributes:
+      version: of the export.
+      files: it was made of.
+      why: it cannot be.
+      until_secs: by time.monotonic(), when it is tried again though its files
+        stay: what may pass is no fault of theirs.
+    """
 
     version: int
     files: dict[str, Signature]
     why: str
+    until_secs: float
 
 
 class Opened(NamedTuple):
@@ -159,7 +172,7 @@ def newest(
       folder: of exports.
       use: of a version and its folder; it raises where that cannot be used.
       above: a version, where newer ones alone are wanted.
-      known: those that are not tried again while their files stay.
+      known: those that are not tried again yet while their files stay.
 
     Returns:
       What came of it, or None; and those that cannot be used and are newer,
@@ -172,7 +185,12 @@ def newest(
         path = folder / str(version)
         # Before it is read: who copies it here may be done meanwhile.
         files = local_files(path)
-        was = [each for each in known if each[:2] == (version, files)]
+        was = [
+            each
+            for each in known
+            if each[:2] == (version, files)
+            and time.monotonic() < each.until_secs
+        ]
         if was:
             refused += was
             continue
@@ -180,7 +198,10 @@ def newest(
             with refusing(path):
                 return use(version, path), refused
         except UserError as error:
-            refused.append(Refused(version, files, str(error)))
+            # What has a cause came of the machine, or of who runs the files.
+            secs = math.inf if error.__cause__ is None else RETRY_SECS
+            until = time.monotonic() + secs
+            refused.append(Refused(version, files, str(error), until))
     return None, refused
 
 

@@ -96,7 +96,7 @@ def read(path: pathlib.Path) -> ExportedRun:
     except OSError as error:
         raise UserError(
             f"{path} cannot be read ({error}); export it again"
-        ) from None
+        ) from error
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} is no export of this version of Strata ({error}); export"
