@@ -22,6 +22,7 @@ from trainer.server.settings import Limits
 from trainer.server.settings import Settings
 from trainer.serving import export
 from trainer.serving import exported_run
+from trainer.serving import model_card
 from trainer.storage.files import checksums
 from trainer.storage.files import to_json
 
@@ -78,6 +79,27 @@ def test_an_export_answers_as_the_run(exported, images, runtime):
     assert [row["class"] for row in told] == [
         model.labels[i] for i in model.classes(images)
     ]
+
+
+def test_who_asks_is_told_no_folder_of_this_machine(workdir):
+    def name_folders(card):
+        folder = "/home/ada/flowers"
+        origin = f"your own table in {folder}/train.csv"
+        card["data"] |= {"folder": folder, "origin": origin, "name": "*"}
+        card["trained"]["command"] = ["a", "-m", "b", f"--data_dir={folder}"]
+        text = model_card.text_of(card)
+        assert text.count("/home/ada") == 2
+        (version / "model_card.md").write_text(text)
+
+    version = workdir / "export" / "1"
+    change_card(version, name_folders)
+    with asking.serving(settings_of(workdir)) as server:
+        told = server.ask("/v1/models/digits/about")
+    assert b"/home/ada" not in told.body
+    lines = told.value["card"].splitlines()
+    assert "- Origin and licence: &#42;." in lines
+    again = lines[lines.index("## How to train it again") :]
+    assert [line[:6] for line in again[2::2]] == ["Strata", "On the", "Seed 4"]
 
 
 def test_an_export_that_is_removed_is_told_of_while_it_answers(workdir):
@@ -288,6 +310,12 @@ def test_a_start_goes_down_to_a_version_that_is_good(workdir, capsys):
         catalogue.models["digits"], catalogue.refused["digits"]
     )["model_version_status"]
     assert [each["version"] for each in state] == ["3", "2", "1"]
+    assert [each["status"]["error_message"] for each in state] == [
+        "version 3 is refused: model.onnx does not match its SHA-256; export it"
+        " again",
+        "version 2 cannot be read or run; the server's log says why",
+        "",
+    ]
     # As `strata serve --workers` looks before its workers do.
     assert opening.find(str(workdir), None, "auto").version == 2
 

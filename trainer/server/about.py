@@ -6,6 +6,7 @@ import numpy as np
 
 from trainer.finished.trained_run import TrainedRun
 from trainer.server.catalogue import Model
+from trainer.serving import model_card
 from trainer.sources import Encoding
 from trainer.sources.category_column import CategoryColumn
 from trainer.sources.number_column import NumberColumn
@@ -49,7 +50,7 @@ def full(model: Model) -> dict[str, Any]:
         "per_class": _per_class(model),
         "card": ""
         if isinstance(model.run, TrainedRun)
-        else model.run.card_text,
+        else model_card.without_folders(model.run.card_text, data),
     }
 
 

@@ -62,6 +62,7 @@ class Refused(NamedTuple):
       version: of the export.
       files: it was made of.
       why: it cannot be.
+      told: the same for clients, who are told no folder of this machine.
       until_secs: by time.monotonic(), when it is tried again though its files
         stay: what may pass is no fault of theirs.
     """
@@ -69,6 +70,7 @@ class Refused(NamedTuple):
     version: int
     files: dict[str, Signature]
     why: str
+    told: str
     until_secs: float
 
 
@@ -198,11 +200,23 @@ def newest(
             with refusing(path):
                 return use(version, path), refused
         except UserError as error:
-            # What has a cause came of the machine, or of who runs the files.
-            secs = math.inf if error.__cause__ is None else RETRY_SECS
-            until = time.monotonic() + secs
-            refused.append(Refused(version, files, str(error), until))
+            refused.append(_refused(version, path, files, error))
     return None, refused
+
+
+def _refused(
+    version: int,
+    path: pathlib.Path,
+    files: dict[str, Signature],
+    error: UserError,
+) -> Refused:
+    shown, why = f"version {version}", str(error)
+    if error.__cause__ is None:
+        told = why.replace(str(path), shown)
+        return Refused(version, files, why, told, math.inf)
+    # It came of the machine, or of what runs the files, and may name anything.
+    told = f"{shown} cannot be read or run; the server's log says why"
+    return Refused(version, files, why, told, time.monotonic() + RETRY_SECS)
 
 
 @contextlib.contextmanager

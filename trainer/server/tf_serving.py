@@ -137,7 +137,7 @@ def _object(value: Any, keys: tuple[str, ...]) -> dict[str, Any]:
 def status(model: Model, refused: list[Refused]) -> dict[str, Any]:
     """Returns what GET of a model says: its versions and their state."""
     found = [
-        _state(each.version, "END", "UNKNOWN", each.why) for each in refused
+        _state(each.version, "END", "UNKNOWN", each.told) for each in refused
     ]
     found.append(_state(model.version, "AVAILABLE", "OK", ""))
     return {"model_version_status": found}

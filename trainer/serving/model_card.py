@@ -34,6 +34,9 @@ _ENTITIES = {
     mark: "".join(f"&#{ord(character)};" for character in mark)
     for mark in [*"\\`*[]<>|~&$_@", "://", "www."]
 }
+# Lines of the template that name folders.
+_COMMAND = re.compile(r"^```sh\n.*\n```\n\n", re.MULTILINE)
+_ORIGIN = re.compile("^(- Origin and licence: ).*", re.MULTILINE)
 FORMATS = {
     # The folder itself, so that TensorFlow Serving finds its versions.
     "saved_model": Format("."),
@@ -70,6 +73,20 @@ def text_of(card: dict[str, Any]) -> str:
         scores=scores,
         command=command,
     )
+
+
+def without_folders(text: str, data: dict[str, Any]) -> str:
+    """Returns a card's text without the folders of who trained the run.
+
+    Args:
+      text: of `text_of`, or of an earlier version's.
+      data: what the card's values say of the data.
+    """
+    text = _COMMAND.sub("", text)
+    if not data.get("folder"):
+        return text
+    name = _escaped(data["name"])
+    return _ORIGIN.sub(lambda found: f"{found[1]}{name}.", text)
 
 
 def _escaped(value: Any) -> Any:
