@@ -71,6 +71,11 @@ def text(browser, name):
     return browser.find_element(By.ID, name).text
 
 
+def text_of(browser, name):
+    """Returns an element's text with its blanks, folded away or not."""
+    return browser.find_element(By.ID, name).get_property("textContent")
+
+
 def answer_of(browser):
     """Returns what the page says, once it was asked."""
     jobs.wait_for("an answer", lambda: "ms" in text(browser, "latency"))
@@ -287,6 +292,45 @@ def test_pasted_rows_are_answered_one_by_one(opened):
     assert answer_of(browser) == "2 rows"
     rows = browser.find_elements(By.CSS_SELECTOR, "#rows tbody tr")
     assert len(rows) == 2
+
+
+def drop(browser, name, data):
+    browser.execute_script(
+        """
+        const [name, bytes] = arguments;
+        const held = new DataTransfer();
+        held.items.add(new File([new Uint8Array(bytes)], name));
+        document.dispatchEvent(
+          new DragEvent("drop", {dataTransfer: held, cancelable: true}));
+        """,
+        name,
+        list(data),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_file_is_read_as_the_server_reads_it(opened, code):
+    browser = opened("flowers")
+    table = "size\tcolour\n1.5\tr\u00f6d\n2.5\t\n"
+    mark = b"\xfe\xff" * (code == "utf-16-be")
+    drop(browser, "new.tsv", mark + table.encode(code))
+    assert answer_of(browser) == "2 rows"
+    body = re.search(r"--data\S+ '(.*)'", text_of(browser, "curl"), re.DOTALL)
+    assert body[1] == table
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", ["size,colour\n1.5,r\xf6d\n", "\xff\xfea"])
+def test_a_file_that_is_no_text_is_told_and_not_sent(opened, data):
+    browser = opened("flowers")
+    browser.find_element(By.ID, "ask").click()
+    assert answer_of(browser)
+    drop(browser, "new.csv", data.encode("latin-1"))
+    jobs.wait_for("a word", lambda: "UTF-8" in text(browser, "said"))
+    assert text(browser, "said").startswith("new.csv cannot be read as text")
+    assert not browser.find_elements(By.CSS_SELECTOR, "#bars li")
+    assert browser.find_element(By.ID, "csv").get_attribute("value") == ""
 
 
 @pytest.mark.slow

@@ -389,15 +389,30 @@ at("form").addEventListener("submit", (event) => {
 at("csv-form").addEventListener("submit", (event) => {
   event.preventDefault();
   if (!at("csv").value.trim()) return tell("Paste a row first.", true);
-  ask(at("csv").value.trimEnd() + "\n", "text/csv");
+  // A last row may end in tabs, which part cells.
+  ask(at("csv").value.replace(/[\r\n]+$/, "") + "\n", "text/csv");
 });
 at("csv-file").addEventListener("change", (event) =>
   openTable(event.target.files[0]));
 
 async function openTable(file) {
   if (!file) return;
-  at("csv").value = await file.text();
+  try {
+    at("csv").value = decoded(await file.arrayBuffer());
+  } catch (error) {
+    forget();
+    return tell(`${file.name} cannot be read as text in UTF-8 or UTF-16;`
+      + " save it as CSV UTF-8.", true);
+  }
   at("csv-form").requestSubmit();
+}
+
+// The text of a file as the server reads it: UTF-16 where its mark is there.
+function decoded(bytes) {
+  const [first, second] = new Uint8Array(bytes);
+  const name = first === 0xff && second === 0xfe ? "utf-16le"
+    : first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
+  return new TextDecoder(name, { fatal: true }).decode(bytes);
 }
 
 // Pictures.
