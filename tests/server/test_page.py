@@ -376,6 +376,49 @@ def test_scores_are_told_of_their_own_split(browser, trained, tmp_path):
         assert "Of the validation rows" in text(browser, "meaning")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["multiclass", "flowers"])
+def test_a_version_that_takes_the_place_of_another_is_shown(opened, name):
+    browser = opened(name)
+    is_table = name == "flowers"
+    if is_table:
+        size = browser.find_element(By.ID, "field-0")
+        size.clear()
+        size.send_keys("0.25")
+    # The page knows a version before the one that answers.
+    browser.execute_script("model.version = '-1'; model.labels = ['old'];")
+    if is_table:
+        browser.find_element(By.ID, "ask").click()
+    else:
+        draw(browser, ONE)
+    jobs.wait_for("a word", lambda: "ask again" in text(browser, "said"))
+    told = "Version 0 has taken the place of version -1; ask again."
+    assert text(browser, "said") == told
+    assert not browser.find_elements(By.CSS_SELECTOR, "#bars li")
+    (told,) = browser.get_log("browser")
+    assert "status of 404" in told["message"]
+    if is_table:
+        (row,) = asked_in(browser)["instances"]
+        assert row["size"] == "0.25"
+        browser.find_element(By.ID, "ask").click()
+    else:
+        assert np.array(asked_in(browser)["instances"]).any()
+        browser.find_element(By.ID, "centre").click()
+    assert answer_of(browser)
+    bars = browser.find_elements(By.CSS_SELECTOR, "#bars li")
+    assert len(bars) == len(browser.execute_script("return model.labels"))
+
+
+@pytest.mark.slow
+def test_a_model_that_is_gone_is_told(opened):
+    browser = opened("flowers")
+    browser.execute_script("model.name = 'gone'")
+    browser.find_element(By.ID, "ask").click()
+    gone = "model 'gone' is not served"
+    jobs.wait_for("a word", lambda: gone in text(browser, "said"))
+    assert len(browser.get_log("browser")) == 2
+
+
 @pytest.mark.parametrize(
     ("stored", "shown"),
     [(float(np.float32(0.1)), 0.1), (16777216.0, 16777216.0), (0.3, 0.3)],

@@ -70,6 +70,9 @@ async function choose(name) {
   const mine = ++chosen;
   const found = await get(`v1/models/${encodeURIComponent(name)}/about`);
   if (mine !== chosen) return;  // another was chosen meanwhile
+  // A new version of the same model is asked what was asked of the one before.
+  const isKept = model !== null && inputOf(model) === inputOf(found);
+  const kept = isKept && !isPicture() ? texts() : [];
   model = found;
   at("models").value = model.name;
   at("failed").textContent = "";
@@ -82,16 +85,22 @@ async function choose(name) {
   at("form").hidden = isImage || !model.columns.length;
   at("table").hidden = isImage;
   at("table").open = !isImage && !model.columns.length;
-  image = null;
   forget();
-  if (isImage) {
+  if (!isImage) {
+    image = null;
+    makeFields();
+    kept.forEach((text, place) => fill(at(`field-${place}`), text));
+  } else if (!isKept) {
     clearCanvas();
     show(blank());
-  } else {
-    makeFields();
   }
   showCode(bodyOf(isImage ? image : filledIn()), JSON_TYPE);
   showFacts();
+}
+
+function inputOf({ name, shape, dtype, largest, columns }) {
+  const named = columns.map((column) => [column.name, column.kind]);
+  return JSON.stringify([name, shape, dtype, largest, named]);
 }
 
 function isPicture() {
@@ -145,8 +154,8 @@ function full(number) {
 
 const JSON_TYPE = "application/json";
 
-function path() {
-  return `v1/models/${encodeURIComponent(model.name)}:predict`;
+function path(version = "") {
+  return `v1/models/${encodeURIComponent(model.name)}${version}:predict`;
 }
 
 async function ask(body, type) {
@@ -156,7 +165,9 @@ async function ask(body, type) {
   const began = performance.now();
   let answer, value;
   try {
-    answer = await fetch(path(), { method: "POST", body, headers });
+    // Of the version whose classes and scores are shown beside its answer.
+    answer = await fetch(path(`/versions/${model.version}`),
+      { method: "POST", body, headers });
     value = await answer.json();
   } catch (error) {
     if (mine === asked)
@@ -164,6 +175,7 @@ async function ask(body, type) {
     return;
   }
   if (mine !== asked) return;  // another was asked meanwhile
+  if (answer.status === 404) return renew(value.error);
   const took = performance.now() - began;
   showCode(body, type);
   if (!answer.ok) {
@@ -176,6 +188,21 @@ async function ask(body, type) {
   const rows = value.predictions;
   at("rows").hidden = rows.length === 1;
   if (rows.length === 1) showAnswer(rows[0]); else showRows(rows);
+}
+
+// Shows the version that answers now, where it is another.
+async function renew(why) {
+  const before = model;
+  forget();
+  try {
+    await choose(before.name);
+  } catch (error) {
+    return tellOf(error);
+  }
+  if (model.name !== before.name) return;  // another was chosen meanwhile
+  if (model.version === before.version) return tell(why, true);
+  tell(`Version ${model.version} has taken the place of version`
+    + ` ${before.version}; ask again.`, true);
 }
 
 // Has no answer shown, not even of what is being asked.
@@ -323,6 +350,11 @@ function makeFields() {
     box.prepend(element("label", column.name, { htmlFor: id }), input, hint);
     return box;
   }));
+}
+
+function fill(input, text) {
+  input.value = text;
+  input.dispatchEvent(new Event("input"));
 }
 
 function firstOf(column) {
