@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import urllib.parse
 
 import numpy as np
 import pytest
@@ -83,7 +85,7 @@ def answer_of(browser):
 
 
 def asked_in(browser):
-    body = re.search(r"--data-binary '(.*)'", text(browser, "curl"))[1]
+    body = re.search(r"--data-raw '(.*)'", text(browser, "curl"))[1]
     return json.loads(body)
 
 
@@ -316,7 +318,7 @@ def test_a_file_is_read_as_the_server_reads_it(opened, code):
     mark = b"\xfe\xff" * (code == "utf-16-be")
     drop(browser, "new.tsv", mark + table.encode(code))
     assert answer_of(browser) == "2 rows"
-    body = re.search(r"--data\S+ '(.*)'", text_of(browser, "curl"), re.DOTALL)
+    body = re.search(r"--data-raw '(.*)'", text_of(browser, "curl"), re.DOTALL)
     assert body[1] == table
 
 
@@ -331,6 +333,32 @@ def test_a_file_that_is_no_text_is_told_and_not_sent(opened, data):
     assert text(browser, "said").startswith("new.csv cannot be read as text")
     assert not browser.find_elements(By.CSS_SELECTOR, "#bars li")
     assert browser.find_element(By.ID, "csv").get_attribute("value") == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["plain", "it's"])
+def test_the_line_of_curl_sends_what_the_page_sent(browser, flowers, name):
+    settings = Settings(((name, str(flowers[0])),), limits=Limits(batch_rows=2))
+    table = "@id,size,colour\na,1.5,it's\nb,,\n"
+    with asking.serving(settings) as server:
+        browser.get(f"http://127.0.0.1:{server.port}/")
+        jobs.wait_for("it", lambda: text(browser, "title") == f"Try {name}")
+        drop(browser, "new.csv", table.encode())
+        assert answer_of(browser) == "2 rows"
+        line = text_of(browser, "curl")
+        found = subprocess.run(
+            ["sh", "-c", f"{line} -sS"],
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
+        answer = server.ask(
+            f"/v1/models/{urllib.parse.quote(name)}:predict",
+            table.encode(),
+            {"content-type": "text/csv"},
+        )
+    assert len(answer.value["predictions"]) == 2
+    assert json.loads(found.stdout) == answer.value
 
 
 @pytest.mark.slow

@@ -297,11 +297,12 @@ function surest(row) {
 function showCode(body, type) {
   const url = new URL(path(), location.href).href;
   const isJson = type === JSON_TYPE;
-  const quoted = `'${body.replaceAll("'", "'\\''")}'`;
+  const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
   const header = `-H 'Content-Type: ${type}'`;
   const bearer = token ? ` \\\n  -H "Authorization: Bearer $TOKEN"` : "";
-  at("curl").textContent = `curl '${url}' \\\n  ${header}${bearer}`
-    + ` \\\n  --data-binary ${quoted}`;
+  // As it is: --data and --data-binary take a body from @ on for a file's name.
+  at("curl").textContent = `curl ${quoted(url)} \\\n  ${header}${bearer}`
+    + ` \\\n  --data-raw ${quoted(body)}`;
   const python = token
     ? `, "Authorization": "Bearer " + os.environ["TOKEN"]` : "";
   at("python").textContent = `import json\n${token ? "import os\n" : ""}`
