@@ -19,6 +19,7 @@ from tests import runs
 from tests.faults import jobs
 from tests.runs import held_out_rows
 from trainer import load
+from trainer.problem.scores import per_class
 from trainer.server import about
 from trainer.server import page
 from trainer.server.settings import Limits
@@ -385,6 +386,38 @@ def test_numbers_that_are_sent_and_answered_are_whole(opened, number):
     told = str(number)
     hint = f"-{told} to {told}; median {told}"
     assert found == [told, hint, told]
+
+
+CALLED = "Of the test rows that were called b, {} % were."
+THERE = "Of the 1 test rows that are b, {} % were found."
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("truth", "found", "words"),
+    [
+        ([0, 1], [0, 1], f"{CALLED} {THERE}".replace("{}", "100.0")),
+        ([0, 1], [0, 0], THERE.format("0.0")),
+        ([0, 0], [0, 1], CALLED.format("0.0")),
+        ([0, 0], [0, 0], ""),
+    ],
+)
+def test_a_share_of_no_rows_is_not_told(opened, truth, found, words):
+    browser = opened("flowers")
+    (_, known) = per_class(
+        ("a", "b"), np.array(truth, np.int32), np.array(found)
+    )
+    browser.execute_script(
+        """
+        const [known] = arguments;
+        model.labels = ["a", "b"];
+        model.per_class = [known];
+        showAnswer({ class: "b", [model.output_name]: [0.9] });
+        """,
+        known,
+    )
+    assert text(browser, "said") == "b, 90.0 %"
+    assert text(browser, "meaning") == words
 
 
 @pytest.mark.slow

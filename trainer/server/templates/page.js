@@ -257,10 +257,20 @@ function showAnswer(row) {
     return line;
   }));
   const known = model.per_class.find((one) => one.class === row.class);
-  if (known)
-    at("meaning").textContent = `Of the ${model.split} rows that were called`
-      + ` ${plain(known.class)}, ${percent(known.precision)} were; of the`
-      + ` ${known.support} that are, ${percent(known.recall)} were found.`;
+  if (known) at("meaning").textContent = meaningOf(known);
+}
+
+// A share of no rows is none, and has no interval.
+function meaningOf(known) {
+  const name = plain(known.class);
+  const words = [];
+  if (known.precision_interval !== null)
+    words.push(`Of the ${model.split} rows that were called ${name},`
+      + ` ${percent(known.precision)} were.`);
+  if (known.recall_interval !== null)
+    words.push(`Of the ${known.support} ${model.split} rows that are ${name},`
+      + ` ${percent(known.recall)} were found.`);
+  return words.join(" ");
 }
 
 function percent(part) {
