@@ -530,6 +530,18 @@ def test_a_failure_at_the_start_is_told(browser, server):
 
 
 @pytest.mark.slow
+def test_it_is_told_that_javascript_is_off(browser, server):
+    switch = "Emulation.setScriptExecutionDisabled"
+    browser.execute_cdp_cmd(switch, {"value": True})
+    try:
+        browser.get(f"http://127.0.0.1:{server.port}/")
+        said = browser.find_element(By.TAG_NAME, "body").text
+    finally:
+        browser.execute_cdp_cmd(switch, {"value": False})
+    assert "JavaScript, which is switched off here" in said
+
+
+@pytest.mark.slow
 def test_the_page_asks_for_the_token(browser, trained):
     settings = Settings(
         (("multiclass", str(trained("multiclass"))),),
@@ -540,6 +552,12 @@ def test_the_page_asks_for_the_token(browser, trained):
         browser.get(f"http://127.0.0.1:{server.port}/")
         field = browser.find_element(By.ID, "token")
         jobs.wait_for("the question", field.is_displayed)
+        assert text(browser, "failed") == ""
+        field.send_keys("another", Keys.ENTER)
+        jobs.wait_for("a word", lambda: text(browser, "failed"))
+        assert text(browser, "failed") == "The server does not take this token."
+        assert browser.find_element(By.ID, "failed").aria_role == "alert"
+        assert field.is_displayed()
         field.send_keys(TOKEN, Keys.ENTER)
         jobs.wait_for(
             "the model", lambda: text(browser, "title") == "Try multiclass"
@@ -548,4 +566,9 @@ def test_the_page_asks_for_the_token(browser, trained):
         assert answer_of(browser)
         assert "$TOKEN" in text(browser, "curl")
         assert TOKEN not in browsers.written(browser)
+        browser.execute_script("token = 'of before'")
+        browser.find_element(By.ID, "centre").click()
+        jobs.wait_for("the question", field.is_displayed)
+        assert text(browser, "said") == "The server does not take this token."
+        assert not browser.find_elements(By.CSS_SELECTOR, "#bars li")
     browser.get_log("browser")

@@ -33,12 +33,14 @@ async function get(path) {
 
 async function begin() {
   at("login").hidden = true;
+  at("failed").textContent = "";
   try {
     const { models } = await get("v1/models");
     at("models").replaceChildren(
       ...models.map((m) => element("option", m.name, { value: m.name })));
     at("choice").hidden = models.length < 2;
-    await choose(models[0].name);
+    const isShown = models.some(({ name }) => name === model?.name);
+    await choose(isShown ? model.name : models[0].name);
   } catch (error) {
     tellOf(error);
   }
@@ -46,6 +48,7 @@ async function begin() {
 
 function tellOf(error) {
   if (error.message !== "token") return tell(error.message, true);
+  if (token) tell("The server does not take this token.", true);
   at("login").hidden = false;
   at("token").focus();
 }
@@ -176,6 +179,10 @@ async function ask(body, type) {
   }
   if (mine !== asked) return;  // another was asked meanwhile
   if (answer.status === 404) return renew(value.error);
+  if (answer.status === 401) {
+    forget();
+    return tellOf(new Error("token"));
+  }
   const took = performance.now() - began;
   showCode(body, type);
   if (!answer.ok) {
