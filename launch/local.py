@@ -40,9 +40,11 @@ from trainer.launch.supervise.trainer import TRAINER
 from trainer.launch.supervise.workers import Worker
 from trainer.process import output
 from trainer.process.end_hook import ending
+from trainer.process.exits import STOPPED
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
+from trainer.process.facts import LAUNCHER_VARIABLE
 from trainer.storage.names import is_remote
 from trainer.storage.names import local_folder
 
@@ -55,6 +57,9 @@ a worker dies or hangs. The trainer's arguments follow a lone --.
 # Data that the trainer fetches where no folder of it is named.
 DOWNLOADED = ("mnist", "fashion_mnist")
 DEVICES = pathlib.Path("/dev")
+# By which a pod of a Job and a machine of ours can tell that what leaves with a
+# checkpoint is started again.
+STARTED_AGAIN = ("JOB_COMPLETION_INDEX", LAUNCHER_VARIABLE)
 
 
 def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -316,7 +321,9 @@ def main(argv: list[str]) -> int:
     gpu_shares = share_out(names, num_workers, each)
     if each and not names:
         arguments.append(f"--cpu_devices={each}")
-    first_index = own_place(given, os.environ, num_workers).index
+    place = own_place(given, os.environ, num_workers)
+    first_index = place.index
+    on_end = given.on_end if place.is_chief else None
     registry, sockets = metrics.listen(
         given.metrics_host, given.metrics_port, num_workers
     )
@@ -331,7 +338,7 @@ def main(argv: list[str]) -> int:
         start_secs=wanted.start_secs,
     )
     with (
-        ending(given.on_end, given.run_workdir) as end,
+        ending(on_end, given.run_workdir) as end,
         contextlib.closing(Spare(network[0]))
         if wanted.spare
         else contextlib.nullcontext() as spare,
@@ -339,8 +346,10 @@ def main(argv: list[str]) -> int:
         job = LocalJob(
             arguments, workdir, gpu_shares, first_index, network, sockets, spare
         )
-        end.code = supervise(policy, job.start, job.newest_step, registry)
-    return end.code
+        code = supervise(policy, job.start, job.newest_step, registry)
+        is_to_return = any(name in os.environ for name in STARTED_AGAIN)
+        end.code = None if is_to_return and code == STOPPED else code
+    return code
 
 
 if __name__ == "__main__":

@@ -203,7 +203,7 @@ class Flags:
     )
     on_end: str | None = _flag(
         "The same of the job's end, by whichever exit code; under strata launch"
-        " local and ssh the supervisor's.",
+        " local, ssh and slurm the supervisor's.",
         value="URL|COMMAND",
     )
     log_to: str | None = _flag(

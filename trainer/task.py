@@ -78,8 +78,9 @@ def run(argv: list[str], stop: Stop) -> int:
             ending(on_end, flags.run_workdir) as end,
             tracking.told_to_the_end(outlets.trackings),
         ):
-            end.code = _run_at(place, flags, config, display, outlets, stop)
-        return end.code
+            code = _run_at(place, flags, config, display, outlets, stop)
+            end.code = code
+        return code
 
 
 def _run_at(

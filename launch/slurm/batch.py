@@ -20,6 +20,7 @@ from typing import TypedDict
 from trainer.cluster.discovery import SECRET
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.command_line import trainer_flags
+from trainer.launch.command_line import without_flag
 from trainer.launch.slurm.array import own_arguments
 from trainer.launch.slurm.array import own_number
 from trainer.launch.supervise.policy import FINAL
@@ -32,6 +33,7 @@ from trainer.launch.supervise.signals import Signals
 from trainer.launch.supervise.trainer import newest_step
 from trainer.launch.supervise.trainer import TRAINER
 from trainer.process import output
+from trainer.process.end_hook import ending
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import DONE
 from trainer.process.exits import STOPPED
@@ -179,22 +181,27 @@ def run_step(arguments: list[str], signals: Signals, number: str) -> int:
     return shell_code(process.returncode)
 
 
-def requeue(number: str) -> None:
-    """Has the job wait again, unless it was cancelled; may not return."""
+def requeue(number: str) -> bool:
+    """Has the job wait again, unless it was cancelled; may not return.
+
+    Returns:
+      Whether it does.
+    """
     asked = ["squeue", "--noheader", "--format=%T", f"--jobs={number}"]
     state = _insist(asked)
     if state.stdout.strip() != "RUNNING":
         found = state.stdout.strip() or "gone"
         why = state.stderr if state.returncode else f"the job is {found}"
         say(f"not queued again: {why}")
-        return
+        return False
     # Slurm ends this process, by SIGTERM at first.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     done = _insist(["scontrol", "requeue", number])
     if done.returncode:
         say(f"not queued again: {done.stderr}")
-        return
+        return False
     time.sleep(REQUEUE_SECS)
+    return True
 
 
 def _insist(words: list[str]) -> subprocess.CompletedProcess[str]:
@@ -217,15 +224,20 @@ class Allocation:
 
     Attributes:
       workdir: of the job.
+      given: the trainer's flags.
+      goes_on: whether it was queued again.
     """
 
     def __init__(
         self, wanted: argparse.Namespace, arguments: list[str]
     ) -> None:
-        self._arguments = own_arguments(arguments, os.environ)
-        given = trainer_flags(self._arguments)
-        self.workdir = local_folder(given.run_workdir)
-        self._is_copy = is_remote(given.run_workdir)
+        arguments = own_arguments(arguments, os.environ)
+        self.given = trainer_flags(arguments)
+        # Told once by this process, whatever becomes of the workers.
+        self._arguments = without_flag(arguments, "on_end")
+        self.workdir = local_folder(self.given.run_workdir)
+        self._is_copy = is_remote(self.given.run_workdir)
+        self.goes_on = False
         self._number = own_number(os.environ)
         self._may_requeue = wanted.requeue
         self._state = Supervision(Policy(1, 1, wanted.max_restarts))
@@ -291,7 +303,7 @@ class Allocation:
                 " without a newer checkpoint"
             )
         elif again and self._may_requeue:
-            requeue(self._number)
+            self.goes_on = requeue(self._number)
         elif code == STOPPED:
             say("stopped with a checkpoint; submit it again to go on")
         elif code != DONE:
@@ -310,7 +322,11 @@ def main(argv: list[str]) -> int:
     wanted, arguments = read_flags(argv)
     allocation = Allocation(wanted, arguments)
     output.keep_in(output.supervisor_log(allocation.workdir))
-    return allocation.run()
+    given = allocation.given
+    with ending(given.on_end, given.run_workdir) as end:
+        code = allocation.run()
+        end.code = None if allocation.goes_on else code
+    return code
 
 
 if __name__ == "__main__":

@@ -187,10 +187,10 @@ def main(argv: list[str]) -> int:
         start_secs=wanted.start_secs,
     )
     with ending(given.on_end, given.run_workdir) as end:
-        end.code = supervise(
+        end.code = code = supervise(
             policy, job.start, job.newest_step, registry, shows_step=False
         )
-    return end.code
+    return code
 
 
 if __name__ == "__main__":

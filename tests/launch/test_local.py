@@ -206,6 +206,32 @@ def test_the_end_is_told_once_whatever_its_workers_did(fake, tmp_path):
     assert "on_end" not in (tmp_path / "run/arguments_0").read_text()
 
 
+@pytest.mark.parametrize(
+    ("variable", "index", "code", "told"),
+    [
+        ("STRATA_WORKER", 0, 0, "done\n"),
+        ("STRATA_WORKER", 0, 42, "stopped\n"),
+        ("STRATA_WORKER", 1, 0, None),
+        ("JOB_COMPLETION_INDEX", 0, 43, "stopped\n"),
+        ("JOB_COMPLETION_INDEX", 0, 42, None),
+        ("JOB_COMPLETION_INDEX", 1, 3, None),
+    ],
+)
+def test_of_several_machines_the_chiefs_tells_the_end(
+    variable, index, code, told, fake, tmp_path, monkeypatch
+):
+    """And not of one after which the job is started again."""
+    monkeypatch.setenv("STRATA_ADDRESSES", "a:1,b:1")
+    monkeypatch.setenv(variable, str(index))
+    # A supervisor that is told to leave does so by its worker's code.
+    monkeypatch.setattr(local, "supervise", lambda *_: code)
+    path = tmp_path / "told"
+    tell = f'echo "$STRATA_EVENT_STATUS" >> {path}'
+    words = ["--config=digits", f"--workdir={tmp_path}/run"]
+    assert local.main(["--", *words, f"--on_end={tell}"]) == code
+    assert (path.read_text() if path.exists() else None) == told
+
+
 @pytest.mark.parametrize("variable", ["STRATA_WORKER", "JOB_COMPLETION_INDEX"])
 def test_a_machines_worker_is_called_by_its_number(
     variable, fake, capfd, monkeypatch

@@ -23,7 +23,8 @@ class Ending:
     """How a job ends.
 
     Attributes:
-      code: by which; that of a defect until it is known.
+      code: by which; that of a defect until it is known, and None where the
+        job goes on elsewhere or later, of which nobody is told.
     """
 
     def __init__(self, target: str, workdir: str) -> None:
@@ -33,7 +34,7 @@ class Ending:
           target: a URL or a command.
           workdir: of the job.
         """
-        self.code = exits.DEFECT
+        self.code: int | None = exits.DEFECT
         self._target, self._workdir = target, workdir
         self._turn, self._is_told = threading.Lock(), False
 
@@ -82,4 +83,5 @@ def ending(target: str | None, workdir: str) -> Iterator[Ending]:
             end.code = exits.code_of(error)
             raise
         finally:
-            end.tell(end.code)
+            if end.code is not None:
+                end.tell(end.code)

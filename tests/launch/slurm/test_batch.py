@@ -22,6 +22,7 @@ TRAINER = ["--config=digits", "--workdir=run"]
 SRUN = """\
 read -r code chief step < plan.txt || exit 99
 echo "$STRATA_JOB_SECRET" >> secrets
+echo "$@" >> words
 sed -i 1d plan.txt
 echo x >> run/starts
 [ "$step" = - ] || mkdir -p "run/checkpoints/step_$(printf %08d "$step")"
@@ -138,6 +139,22 @@ def test_a_flags_value_may_be_a_word_of_its_own(batch, capsys):
 
 def test_without_requeue_a_stopped_job_ends(batch):
     assert batch("42 42 10", flags=()) == (42, 1, 0)
+
+
+def test_the_end_is_told_once_and_not_where_the_job_goes_on(batch, tmp_path):
+    path = tmp_path / "told"
+    tell = f'echo "$STRATA_EVENT_STATUS" >> {path}'
+    trainer = [*TRAINER, "--on_end", tell]
+    assert batch("75 75 1", "42 42 2", trainer=trainer) == (42, 2, 1)
+    assert not path.exists()
+    plan = "75 75 3", "0 0 4"
+    assert batch(*plan, trainer=trainer) == (0, 4, 1)
+    assert path.read_text() == "done\n"
+    # It cannot be queued again.
+    pathlib.Path("state").write_text("CANCELLED\n")
+    assert batch("42 42 5", trainer=trainer) == (42, 5, 1)
+    assert path.read_text() == "done\nstopped\n"
+    assert "on_end" not in pathlib.Path("words").read_text()
 
 
 def test_each_step_has_a_secret_of_its_own(batch):
