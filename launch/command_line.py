@@ -137,21 +137,21 @@ def trainer_flags(arguments: list[str]) -> flags.Flags:
     return found
 
 
-def check_cluster(found: flags.Flags, workers: int, source: str) -> None:
+def check_cluster(found: flags.Flags, workers: int, *sources: str) -> None:
     """Checks that workers look for one another where their launcher tells them.
 
     Args:
       found: the trainer's flags.
       workers: of the job.
-      source: by which the launcher tells each of the others.
+      *sources: by which the launcher tells each of the others.
 
     Raises:
       UserError: --cluster names another.
     """
-    if workers > 1 and found.cluster not in ("auto", source):
+    if workers > 1 and found.cluster not in ("auto", *sources):
         raise UserError(
             f"--cluster={found.cluster} would have each of {workers} workers"
-            f" train alone, or with others, where {discovery.SIGNS[source]}"
+            f" train alone, or with others, where {discovery.SIGNS[sources[0]]}"
             " names them; leave --cluster out"
         )
 

@@ -9,6 +9,7 @@ import argparse
 import math
 import sys
 
+from trainer.launch.command_line import check_cluster
 from trainer.launch.command_line import check_name
 from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LABEL_CHARS
@@ -120,6 +121,7 @@ def request_of(wanted: argparse.Namespace, arguments: list[str]) -> Request:
     own = own_folders(tpu).values()
     volume = volume_of("--volume", wanted.volume, own)
     given = checked_flags(arguments, files_are_here=False)
+    check_cluster(given, wanted.nodes, "kubernetes", "addresses")
     check_workdir(given.run_workdir, volume)
     _check_arguments(arguments)
     _check_amounts(wanted)

@@ -7,6 +7,7 @@ import argparse
 import re
 import sys
 
+from trainer.launch.command_line import check_cluster
 from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.command_line import positive
@@ -146,6 +147,7 @@ def main(argv: list[str]) -> int:
         name = re.sub(r"[^\w.-]", "_", given.config_name)
         wanted.name = f"strata-{name}"
     check(wanted)
+    check_cluster(given, wanted.nodes * wanted.workers_per_node, "slurm")
     text = script(wanted, arguments)
     if wanted.dry_run:
         with exact():

@@ -12,6 +12,7 @@ import re
 import shlex
 import sys
 
+from trainer.launch.command_line import check_cluster
 from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LauncherParser
 from trainer.launch.command_line import positive
@@ -153,6 +154,7 @@ def main(argv: list[str]) -> int:
     arguments = without_flag(arguments, "on_end")
     check(wanted)
     hosts = wanted.hosts
+    check_cluster(given, len(hosts), "tf_config")
     if wanted.dry_run:
         with exact():
             for host in hosts:

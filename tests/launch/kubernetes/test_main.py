@@ -74,6 +74,7 @@ def test_a_mistake_is_one_line(capsys, flags, told):
     [
         ((), "--config is missing"),
         ((*TRAINER, "--plan=x"), "--plan is not a flag"),
+        ((*TRAINER, "--cluster=none"), "have each of 4 workers train alone"),
         (
             ("--config", "mnist", "--workdir", "/x"),
             "--workdir=/x must be within",

@@ -157,6 +157,15 @@ def test_an_unknown_flag_of_the_trainer_is_a_mistake(capsys):
     assert shown.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("several", ["--nodes=2", "--workers_per_node=2"])
+def test_workers_that_would_not_meet_are_a_mistake(several, capsys):
+    apart = "--cluster=none"
+    assert slurm.main([several, "--dry_run", "--", *TRAINER, apart]) == 2
+    told = "--cluster=none would have each of 2 workers train alone"
+    assert told in capsys.readouterr().err
+    assert slurm.main(["--dry_run", "--", *TRAINER, apart]) == 0
+
+
 def test_gpus_that_cannot_be_shared_out_are_a_mistake(capsys):
     code, shown = show(capsys, "--gpus_per_node=3", "--workers_per_node=2")
     assert code == 2

@@ -67,6 +67,13 @@ def test_a_job_without_a_config_is_a_mistake(capfd):
     assert "--config is missing" in line
 
 
+def test_workers_that_would_not_meet_are_a_mistake(capfd):
+    words = ["--dry_run", "--", "--config=digits", "--cluster=slurm"]
+    line = told(capfd, ["--hosts=a,b", *words])
+    assert "--cluster=slurm would have each of 2 workers train alone" in line
+    assert ssh.main(["--hosts=a", *words]) == 0
+
+
 def test_an_unknown_flag_of_the_trainer_is_a_mistake(capfd):
     words = ["--hosts=a", "--dry_run", "--", "--config=digits", "--plan=y"]
     assert "--plan is not a flag" in told(capfd, words)
