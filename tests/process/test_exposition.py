@@ -32,6 +32,7 @@ def test_a_supervisors_socket_goes_before_the_port():
     port = listening.getsockname()[1]
     handed = {exposition.METRICS_FD: str(listening.detach())}
     exposition.opened(LOOPBACK, 1, handed)
+    assert handed == {}  # what this process starts is not handed it
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
         assert b"process_cpu_seconds_total" in answer.read()
 

@@ -3,7 +3,7 @@
 import http.server
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from typing import Any
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def opened(
-    host: str, port: int | None, environment: Mapping[str, str]
+    host: str, port: int | None, environment: MutableMapping[str, str]
 ) -> "CollectorRegistry | None":
     """Shows the numbers of this process from now on, if it is asked to.
 
@@ -63,7 +63,9 @@ def opened(
       UserError: the port cannot be had.
     """
     if METRICS_FD in environment:
-        return serve(socket.socket(fileno=int(environment[METRICS_FD])))
+        # A job started from here has no such descriptor.
+        handed = int(environment.pop(METRICS_FD))
+        return serve(socket.socket(fileno=handed))
     return None if port is None else serve(listen(host, port))
 
 
