@@ -107,6 +107,34 @@ def test_parts_of_a_fit_are_the_fit(kind):
 
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
+def test_weights_count_from_one_part_to_the_next(kind):
+    x, y = load_iris(return_X_y=True)
+    given = {**SHORT, "batch_size": 50, "optimizer": "sgd", "random_state": 0}
+    weighted, slower = kind(**given), kind(**given)
+    for estimator in (weighted, slower):
+        estimator.partial_fit(x, y, **classes_of(kind))
+    weighted.partial_fit(x[:50], y[:50], sample_weight=np.full(50, 0.1))
+    slower.set_params(learning_rate=SHORT["learning_rate"] / 10)
+    slower.partial_fit(x[:50], y[:50])
+    for name, array in weighted._state.items():
+        np.testing.assert_allclose(array, slower._state[name], atol=1e-6)
+
+
+def test_a_class_weight_counts_in_parts_of_one_class():
+    x, y = load_iris(return_X_y=True)
+    weighted, plain = (
+        trainer.MLPClassifier(**SHORT, random_state=0, class_weight=weights)
+        for weights in ({1: 0.01, 2: 1}, None)
+    )
+    for estimator in (weighted, plain):
+        for label in (0, 1):
+            of_class = y == label
+            estimator.partial_fit(x[of_class], y[of_class], classes=[0, 1, 2])
+    assert weighted.loss_curve_[0] == plain.loss_curve_[0]
+    assert weighted.loss_curve_[1] < plain.loss_curve_[1] / 10
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
 def test_a_schedule_ends_no_part_of_a_fit(kind):
     x, y = load_iris(return_X_y=True)
     cosine = {"optimizer.schedule.name": "cosine"}

@@ -103,7 +103,7 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
         """Trains an epoch more on some rows, at the learning rate itself.
 
         A schedule is `fit`'s, which knows where it ends.
-        Columns are normalised as the first rows' were.
+        Columns and weights are normalised as the first rows' were.
 
         Args:
           X: as in `fit`.

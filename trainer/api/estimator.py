@@ -133,7 +133,7 @@ class MLPEstimator(BaseEstimator):
             rows = Rows(
                 self._normalized(x),
                 y,
-                (weight / weight.mean()).astype(np.float32),
+                (weight / self._mean_weight).astype(np.float32),
             )
             state, losses = learner.train(
                 state, rows, epochs, begun, self._seed
@@ -162,6 +162,7 @@ class MLPEstimator(BaseEstimator):
                 f"random_state={self._seed} must be from 0 to 2**32 - 1"
             )
         self._mean, self._std = moments_of(x, weight)
+        self._mean_weight = weight.mean()
 
     def _normalized(self, x: np.ndarray) -> np.ndarray:
         return scaled("X", x, self._mean, self._std)

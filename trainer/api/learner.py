@@ -44,7 +44,8 @@ class Rows:
     Attributes:
       x: float32 [rows, features].
       y: int64 [rows] classes, or float32 [rows, outputs] values.
-      weight: float32 [rows], what each counts in the loss; of mean 1.
+      weight: float32 [rows], what each counts in the loss; of mean 1 in the
+        first rows of a fit.
     """
 
     x: np.ndarray

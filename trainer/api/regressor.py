@@ -47,7 +47,7 @@ class MLPRegressor(RegressorMixin, MLPEstimator):
         """Trains an epoch more on some rows, at the learning rate itself.
 
         A schedule is `fit`'s, which knows where it ends.
-        Columns and values are normalised as the first rows' were.
+        Columns, values and weights are normalised as the first rows' were.
 
         Args:
           X: as in `fit`.
