@@ -169,6 +169,33 @@ def test_values_beyond_float32_are_refused(kind):
         found.predict(np.where(np.arange(600).reshape(x.shape) == 7, 1e99, x))
 
 
+@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        ({"optimizer": "adam"}, "momentum was nothing in the last fit, and"),
+        (
+            {"hidden_units": (8,)},
+            r"bias was \[16\] .*, and is \[8\] by",
+        ),
+        ({"hidden_units": (16, 16)}, "hidden_1/bias was nothing"),
+    ],
+)
+def test_parts_are_of_the_network_and_optimizer_that_were_fitted(
+    kind, others, words
+):
+    x, y = load_iris(return_X_y=True)
+    found = kind(**SHORT | {"epochs": 1, "optimizer": "sgd"}).fit(x, y)
+    before, asked = found.predict(x), found.get_params()
+    found.set_params(**others)
+    with pytest.raises(ValueError, match=f"{words}.*, or fit anew") as told:
+        found.partial_fit(x, y)
+    assert "\n" not in str(told.value)
+    np.testing.assert_array_equal(found.predict(x), before)
+    found.set_params(**asked | {"learning_rate": 0.1})
+    assert found.partial_fit(x, y).n_iter_ == 2
+
+
 def test_parts_have_as_many_values_a_row():
     x, y = load_diabetes(return_X_y=True)
     found = trainer.MLPRegressor(**SHORT).partial_fit(x, y)

@@ -20,6 +20,7 @@ from trainer.input import pipeline
 from trainer.model import mlp
 from trainer.model import network as networks
 from trainer.problem import problems
+from trainer.process.exits import UserError
 from trainer.process.stopping import Stop
 from trainer.sources import Dataset
 from trainer.sources import Split
@@ -170,6 +171,7 @@ class Learner:
           The state after the last step, and the mean loss of each epoch.
 
         Raises:
+          UserError: the state is of another network or optimizer.
           FloatingPointError: a loss is not finite.
         """
         steps_per_epoch = -(-len(rows.x) // self._config.global_batch_size)
@@ -199,6 +201,18 @@ class Learner:
         return np.concatenate(found)[: len(x)]
 
     def _put(self, state: Arrays) -> None:
+        before, now = (
+            {name: list(array.shape) for name, array in arrays.items()}
+            for arrays in (state, self._fresh)
+        )
+        for name in sorted(before | now):
+            was, is_now = (of.get(name, "nothing") for of in (before, now))
+            if was != is_now:
+                raise UserError(
+                    f"{name} was {was} in the last fit, and is {is_now} by the"
+                    " parameters that were set since; set them back, or fit"
+                    " anew"
+                )
         for name, variable in self._network.variables().items():
             variable.assign(state[name])
 
