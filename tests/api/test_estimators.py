@@ -236,20 +236,25 @@ def test_a_weight_of_no_class_is_refused():
             fit(np.eye(4), [0, 1, 0, 1])
 
 
-def test_a_fit_is_a_run_of_the_same_config(tmp_path):
+@pytest.mark.parametrize(
+    ("seed", "jit_compile"), [(0, False), (1, False), (2, True)]
+)
+def test_a_fit_is_a_run_of_the_same_config(tmp_path, seed, jit_compile):
     x, y = load_breast_cancer(return_X_y=True)
     fields: Any = {"epochs": 2, "learning_rate": 0.01, "dropout": 0.2}
-    found = trainer.MLPClassifier(**fields, random_state=0).fit(x, y)
+    found = trainer.MLPClassifier(
+        **fields, random_state=seed, fields={"jit_compile": jit_compile}
+    ).fit(x, y)
     run = trainer.fit(
         trainer.Config(),
         x=x,
         y=y,
         test=(x, y),
         **fields,
-        seed=0,
+        seed=seed,
         global_batch_size=32,
         optimizer__name="adam",
-        jit_compile=False,
+        jit_compile=jit_compile,
         log__report=False,
         log__tensorboard=False,
         workdir=tmp_path / "run",

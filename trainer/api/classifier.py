@@ -28,8 +28,8 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
       batch_size: rows of a step.
       epochs: how often each row is trained on.
       class_weight: {class: weight}, "balanced", or None for 1 each.
-      random_state: of the initial weights and of the order of rows; a number
-        is what a config calls its seed.
+      random_state: of the initial weights, the order of rows and dropout; a
+        number is what a config calls its seed.
       fields: further fields of a config, by their dotted names, such as
         {"optimizer.schedule.name": "cosine"}.
 

@@ -107,8 +107,10 @@ class Learner:
         self._network = networks.build(
             config, problem, dataset, tf.distribute.get_strategy(), total_steps
         )
+        # What the step draws from; a variable, so that none is compiled anew.
+        self._seed = tf.Variable(0, dtype=tf.int64, trainable=False)
         options = StepOptions(
-            seed=config.seed,
+            seed=self._seed,
             optimizer=config.optimizer,
             augmentation=config.data.augmentation,
             compiled="step" if config.jit_compile else "none",
@@ -165,7 +167,7 @@ class Learner:
           rows: to learn from.
           epochs: how many.
           first_epoch: how many there were before.
-          seed: that the order of rows is drawn from.
+          seed: that the order of rows and dropout are drawn from.
 
         Returns:
           The state after the last step, and the mean loss of each epoch.
@@ -178,6 +180,7 @@ class Learner:
         flags, sums = tf.constant(Stop().flags), []
         with self._lock:
             self._put(state)
+            self._seed.assign(seed)
             for chunk, steps in self._chunks(rows, epochs, first_epoch, seed):
                 told = self._train_chunk(chunk, flags)
                 sums.append(told.sums.numpy()[:steps, 0].astype(np.float64))

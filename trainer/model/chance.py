@@ -17,7 +17,7 @@ _PHILOX = 1
 class Chance:
     """What randomness within a step may depend on."""
 
-    seed: int
+    seed: int | tf.Variable
     step: tf.Tensor
     first_row: tf.Tensor
     is_compiled: bool
@@ -37,12 +37,16 @@ _chance: contextvars.ContextVar[Chance | Drawn] = contextvars.ContextVar(
 
 @contextlib.contextmanager
 def chance(
-    seed: int, step: tf.Tensor, first_row: tf.Tensor, *, is_compiled: bool
+    seed: int | tf.Variable,
+    step: tf.Tensor,
+    first_row: tf.Tensor,
+    *,
+    is_compiled: bool,
 ) -> Iterator[None]:
     """Sets what the model's dropout draws from while it is called.
 
     Args:
-      seed: the config's.
+      seed: the config's; int64, where one program is several seeds'.
       step: int64 scalar, the global step.
       first_row: int32 scalar, place in the global batch of the first row that
         the model is called on; the others follow it.
@@ -96,14 +100,14 @@ def random_bits(place: int, rows: tf.Tensor | int, width: int) -> tf.Tensor:
     blocks = -(-width // 4)  # a Philox block holds four words
     # Seed and place are the key, step and row the counter: Philox itself mixes
     # them. TensorFlow's own folding of seeds takes another generator in XLA.
-    key = now.seed << 32 | place % 2**32
+    key = tf.cast(now.seed, tf.uint64) * 2**32 + place % 2**32
     start = tf.cast(now.first_row, tf.uint64) * tf.constant(blocks, tf.uint64)
     step = tf.cast(now.step, tf.uint64)
     if now.is_compiled:
         return philox.words(key, start, step, [rows, width])
     bits = tf.raw_ops.StatelessRandomUniformFullIntV2(
         shape=[rows, 4 * blocks],
-        key=tf.constant([key], tf.uint64),
+        key=key[None],
         counter=tf.stack([start, step]),
         alg=_PHILOX,
         dtype=tf.uint32,

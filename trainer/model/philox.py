@@ -16,12 +16,12 @@ _WEYL = 0x9E3779B9, 0xBB67AE85
 
 
 def words(
-    key: int, start: tf.Tensor, step: tf.Tensor, shape: list
+    key: tf.Tensor, start: tf.Tensor, step: tf.Tensor, shape: list
 ) -> tf.Tensor:
     """Draws bits; XLA puts it into what takes them.
 
     Args:
-      key: 64 bits, of the stream.
+      key: uint64 scalar, of the stream.
       start: uint64 scalar, the counter's lower half of the first row's first
         block of four words; each row begins with a block of its own.
       step: uint64 scalar, the counter's upper half.
@@ -38,10 +38,10 @@ def words(
     # Two pairs of halves of the counter.
     a, b = tf.cast(below, tf.uint32), _upper(below)
     c, d = tf.cast(step, tf.uint32), _upper(step)
-    halves = key % 2**32, key >> 32
+    halves = tf.cast(key, tf.uint32), _upper(key)
     for number in range(_ROUNDS):
         first, second = (
-            tf.constant((half + number * grows) % 2**32, tf.uint32)
+            half + tf.constant(number * grows % 2**32, tf.uint32)
             for half, grows in zip(halves, _WEYL, strict=True)
         )
         of_a, of_c = (

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Literal
 
+import tensorflow as tf
+
 from trainer.config import AugmentationConfig
 from trainer.config import OptimizerConfig
 
@@ -18,10 +20,12 @@ class StepOptions:
     `in_pieces` has XLA know how long its loops are; see `pieces`. On a CPU that
     gains nothing, and its second and third compilation cost a start's time.
 
+    `seed` is a variable, int64, where fits of several seeds share a step.
+
     `virtual_replicas` parts a step into so many shares; see `shares`.
     """
 
-    seed: int
+    seed: int | tf.Variable
     optimizer: OptimizerConfig
     augmentation: AugmentationConfig
     compiled: Literal["step", "parts", "none"]
