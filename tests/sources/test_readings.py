@@ -80,8 +80,28 @@ def test_day_and_month_are_settled_by_one_cell_that_tells():
         assert readings.settle(["01/02/2024", more]) == TimeForm(form)
     assert readings.settle(["01/02/2024"], "day_first") == TimeForm("day_first")
     assert isinstance(readings.settle(["2024-01-31", "1/2/2024"]), type(None))
-    # Either way it is the same day.
-    assert isinstance(readings.settle(["02/02/2024"]), TimeForm)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["01/01/2024 05:00", "01/01/2024 06:00"],
+        ["01/01/2024", "02/02/2024"],
+        ["01/01/2023", "02/02/2024"],
+        [text_of(datetime.date(2024, 1, 2)), "1/1/2024"],
+    ],
+)
+def test_days_that_are_their_months_numbers_tell_nothing(texts):
+    found = readings.settle(texts)
+    assert isinstance(found, Unclear)
+    assert found.remedies == ("day_first", "month_first")
+
+
+@pytest.mark.parametrize(
+    "texts", [["02/02/2024"], ["01/01/2022", "01/01/2023", "1/1/24"]]
+)
+def test_one_day_a_year_is_the_same_day_either_way(texts):
+    assert isinstance(readings.settle(texts), TimeForm)
 
 
 @pytest.mark.parametrize(

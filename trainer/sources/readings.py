@@ -142,8 +142,11 @@ def _time(
     if len(fitting) > 1 and _begin_with_no_year(written):
         fitting = [form for form in fitting if form.name != "short_year_first"]
     first = fitting[0].read(held)
-    if any((form.read(held) != first).any() for form in fitting[1:]):
-        names = {form.name for form in fitting}
+    names = {form.name for form in fitting}
+    # What is the same day by all of them tells nothing of the next rows.
+    are_several = bool(written) and len(names & _BEGINNINGS.keys()) > 1
+    is_unclear = are_several and not _are_yearly(first)
+    if is_unclear or any((f.read(held) != first).any() for f in fitting[1:]):
         *most, last = [w for name, w in _BEGINNINGS.items() if name in names]
         return Unclear(
             f"has {written[0]!r}, which may begin with {', '.join(most)} or"
@@ -151,6 +154,17 @@ def _time(
             tuple(n.removeprefix("short_") for n in _BEGINNINGS if n in names),
         )
     return fitting[0]
+
+
+def _are_yearly(instants: np.ndarray) -> bool:
+    """Whether days that are their months' numbers are one, once a year.
+
+    Such rows, as annual figures of January 1, have no other day.
+    """
+    found = np.unique(instants).astype("datetime64[us]")
+    years = np.unique(found.astype("datetime64[Y]"))
+    months = np.unique(found.astype("datetime64[M]").astype(np.int64) % 12)
+    return len(years) == len(found) and len(months) == 1
 
 
 def _begin_with_no_year(texts: Sequence[str]) -> bool:
