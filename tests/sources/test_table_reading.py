@@ -54,6 +54,37 @@ def test_thousands_beside_decimal_commas_are_settled_by_a_field(tmp_path, unit):
         assert x[7].tolist() == pytest.approx([0.25, size])
 
 
+def semicolons(*cells, other="1"):
+    rows = [f"{cell};{other};{n % 2}" for n, cell in enumerate(cells * 3)]
+    return "\n".join(["price;a;y", *rows])
+
+
+def test_thousands_beside_hundreds_are_settled_by_a_field(tmp_path):
+    text = semicolons("950", "1.200", "12.500", "NA")
+    line = refusal(load, "files", write(tmp_path, text))
+    assert "'1.200', which may be thousands or decimals beside '950'" in line
+    for reading, price in (("decimal_point", 1.2), ("decimal_comma", 1200)):
+        assert f"read_as=price={reading}" in line
+        found = load("files", tmp_path, read_as=(f"price={reading}",))
+        assert found.splits["train"].x[1, 0] == pytest.approx(price)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        semicolons("950", "1.200", "0.125"),
+        semicolons("950", "1.200", "1.25"),
+        semicolons("95", "1.200", "12.500"),
+        semicolons("1.000", "1.200", "100.000"),
+        semicolons("950", "1.200", other="0.5"),
+        semicolons("950", "1.200").replace(";", ","),
+    ],
+)
+def test_points_are_before_decimals_where_it_is_likely(tmp_path, text):
+    found = load("files", write(tmp_path, text))
+    assert found.splits["train"].x[1, 0] == pytest.approx(1.2)
+
+
 TELLING = ["0.125", "1500", "1.5", ".5"]
 
 

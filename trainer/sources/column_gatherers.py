@@ -76,7 +76,7 @@ class Values:
             isinstance(reading, NumberStyle)
             and (reading.decimal, reading.group) == (".", "")
         )
-        self._thousands: str | None = "" if has_points else None
+        self._points: tuple[str, str] | None = ("", "") if has_points else None
 
     def add(self, texts: Sequence[str], places: Places) -> None:
         """Adds a block's cells, and where each stands."""
@@ -115,10 +115,12 @@ class Values:
 
     def note_points(self, texts: Sequence[str]) -> None:
         """Looks whether points before decimals may part thousands."""
-        if self._thousands is not None:
+        if self._points is not None:
             found = readings.thousands_by_a_point(texts)
-            known = self._thousands or found
-            self._thousands = None if found is None else known
+            self._points = found and (
+                self._points[0] or found[0],
+                self._points[1] or found[1],
+            )
 
     def note_labels(self, texts: Sequence[str]) -> None:
         """Looks whether a target's cells are labels, and whole numbers."""
@@ -139,12 +141,14 @@ class Values:
                 problem=f"has {self.text}, where training rows have numbers",
             )
         values = np.frombuffer(self._values, _DTYPES[self._values.typecode])
+        thousands, hundreds = self._points or ("", "")
         return TableColumn(
             values,
             is_whole=self._is_whole,
             problem=self.problem,
             reading=self._reading,
-            thousands=self._thousands or "",
+            thousands=thousands,
+            hundreds=hundreds,
         )
 
 

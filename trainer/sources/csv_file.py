@@ -39,12 +39,10 @@ class CsvFile(TableFile):
     """A text file whose header was read.
 
     Attributes:
-      delimiter: what parts its columns.
       cells: the name of each cell of a row; None for one that is not read.
       skipped_lines: how many stand above the header.
     """
 
-    delimiter: str = ","
     cells: tuple[str | None, ...] = ()
     skipped_lines: int = 0
 

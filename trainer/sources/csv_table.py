@@ -19,6 +19,7 @@ from trainer.sources.column_gatherers import Cells
 from trainer.sources.column_gatherers import Values
 from trainer.sources.number_style import NumberStyle
 from trainer.sources.readings import PLAIN
+from trainer.sources.readings import PlainNumbers
 from trainer.sources.readings import Reading
 from trainer.sources.readings import Texts
 from trainer.sources.table_column import TableColumn
@@ -104,35 +105,57 @@ def read(
         )
     found = {name: column.finish() for name, column in columns.items()}
     if known is None:
-        found |= _beside_decimal_commas(found, wishes)
+        found |= _with_thousands(found, wishes, file.delimiter)
     for name in file.unfit.keys() & found.keys():
         found[name] = dataclasses.replace(found[name], problem=file.unfit[name])
     return Table(file.path, rows, found, file.notes).with_labels(target)
 
 
-def _beside_decimal_commas(
-    columns: Mapping[str, TableColumn], wishes: Mapping[str, str]
+def _with_thousands(
+    columns: Mapping[str, TableColumn],
+    wishes: Mapping[str, str],
+    delimiter: str,
 ) -> dict[str, TableColumn]:
     """Returns columns whose points may part thousands, as refused ones.
 
-    Alone their points are before decimals; not so where another has commas.
+    Alone their points are before decimals. Not so where another has commas;
+    nor where 950 stands beside 1.200, which decimals of a fixed width would
+    not do, if columns are parted as where a comma is for decimals.
     """
-    commas = [
-        name
+    likely = {
+        name: column
         for name, column in columns.items()
-        if isinstance(column.reading, NumberStyle)
-        and column.reading.decimal == ","
-    ]
+        if column.thousands and name not in wishes
+    }
+    if not likely:
+        return {}
+    commas, points = (
+        [name for name, column in columns.items() if _has(column, mark)]
+        for mark in ",."
+    )
+    if not commas and (points or delimiter != ";"):
+        return {}
+    where = f" where {commas[0]!r} has decimal commas" if commas else ""
     return {
         name: dataclasses.replace(
             column,
             problem=f"has {column.thousands!r}, which may be thousands or"
-            f" decimals where {commas[0]!r} has decimal commas",
+            f" decimals{where or f' beside {column.hundreds!r}'}",
             remedies=("decimal_point", "decimal_comma"),
         )
-        for name, column in columns.items()
-        if commas and column.thousands and name not in wishes
+        for name, column in likely.items()
+        if commas or column.hundreds
     }
+
+
+def _has(column: TableColumn, mark: str) -> bool:
+    """Whether a column of numbers surely has such a mark before decimals."""
+    if mark == ",":
+        style = column.reading
+        return isinstance(style, NumberStyle) and style.decimal == ","
+    is_number = isinstance(column.reading, PlainNumbers | NumberStyle)
+    there = column.values[~column.missing] if is_number else np.empty(0)
+    return not column.thousands and bool((there % 1 != 0).any())
 
 
 def _known(reading: Reading, is_target: bool, is_wide: bool) -> Values | Cells:

@@ -72,6 +72,7 @@ _BODIES = {
 # Lines of such numbers, or of what is missing.
 _WHOLE = "(?:[0-9]{1,3}|[1-9][0-9]{0,2}\\.[0-9]{3})"
 _THOUSANDS = re.compile(f"(?:[^0-9.\n]*(?:{_WHOLE}[^0-9.\n]*)?(?:\n|$))*+")
+_HUNDREDS = re.compile(r"^[^0-9.\n]*[1-9][0-9]{2}[^0-9.\n]*$", re.MULTILINE)
 # Zones by their names, some of which are several; and German's o'clock.
 _ZONE_NAME = re.compile(
     f"{BLANK}+(?P<word>Uhr|[A-Z]{{2,5}}|[A-Za-z]+/[A-Za-z_]+|\\([A-Za-z ]+\\))"
@@ -222,7 +223,7 @@ def unit_of(text: str) -> tuple[str, str] | None:
     return found["before"] or "", found["after"] or ""
 
 
-def thousands_by_a_point(texts: Sequence[str]) -> str | None:
+def thousands_by_a_point(texts: Sequence[str]) -> tuple[str, str] | None:
     """Returns a number whose point may be thousands', if none tells.
 
     Args:
@@ -230,14 +231,19 @@ def thousands_by_a_point(texts: Sequence[str]) -> str | None:
 
     Returns:
       A cell such as "1.234" where all that have a point look so, and no other
-      has four digits; "" where none has a point; None where a cell tells.
+      has four digits; "" where none has a point; and one such as "950", or "".
+      None where a cell tells.
     """
-    if _THOUSANDS.fullmatch("\n".join(texts)) is None:
+    joined = "\n".join(texts)
+    if _THOUSANDS.fullmatch(joined) is None:
         return None
+    hundreds = _HUNDREDS.search(joined)
     found = next(
         (t for t in texts if "." in t and not cells.is_missing_number(t)), ""
     )
-    return None if isinstance(found, TypedNumber) else found
+    if isinstance(found, TypedNumber):
+        return None
+    return found, hundreds[0] if hundreds else ""
 
 
 def _is_body(body: str) -> bool:

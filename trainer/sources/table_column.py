@@ -28,6 +28,7 @@ class TableColumn:
       left_out: why nothing is learnt from it, or None.
       thousands: a number such as "1.234" where points may part thousands, and
         no cell tells; "" for none.
+      hundreds: a number such as "950" beside it; "" for none.
       is_named_text: whether config.data.read_as says that it is categories.
     """
 
@@ -39,6 +40,7 @@ class TableColumn:
     remedies: tuple[str, ...] = ()
     left_out: str | None = None
     thousands: str = ""
+    hundreds: str = ""
     is_named_text: bool = False
 
     @property

@@ -54,6 +54,7 @@ class TableFile(abc.ABC):
       notes: what was made of the header, a line each, for people.
       texts: the columns that the file itself says are categories.
       unfit: why a column holds no cells that can be trained on, by its name.
+      delimiter: what parts a text's columns; "" of what is no text.
     """
 
     path: Path
@@ -62,6 +63,7 @@ class TableFile(abc.ABC):
     notes: tuple[str, ...] = ()
     texts: frozenset[str] = frozenset()
     unfit: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    delimiter: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
