@@ -78,6 +78,48 @@ def test_a_few_fractions_that_rise_are_data(tmp_path, line):
     assert "data and no header" in refusal(open_table, path)
 
 
+def lines_of(*cells):
+    return "".join(f"{line}\n" for line in cells)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("1.5,ham", "2.5,spam", "3,ham"),
+        ("0,1;1,1;b", "1;2,5;a"),
+        ("$1.50,$1.25,b", "$1,$2,a"),
+        ("1%,1%,b", "2%,1%,a"),
+        ("1 kg,1 cm,b", "2 kg,1 cm,a"),
+        ("01:15,b", "02:15,a"),
+        ("2024-01-02,1.5,b", "2024-01-03,NA,a"),
+        ("-1,b", "1,a"),
+        ("5,ham", "7,spam", "9,ham"),
+    ],
+)
+def test_a_first_line_that_is_written_as_those_below_is_data(tmp_path, rows):
+    path = write(tmp_path, lines_of(*rows))
+    assert "data and no header" in refusal(open_table, path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_noted"),
+    [
+        (("25%,50%,75%,y", "1%,2%,3%,a"), True),
+        (("10:00,11:00,12:00,y", "10:01,11:01,12:01,a"), True),
+        (("25%,10%,y", "1,2,a"), False),
+        (("2B,5 km,y", "1,24:13,a"), False),
+        (("who,1/22/20,1/21/20,y", "x,1,2,a"), False),
+        ((",0.5", "a,1.5"), False),
+        (("0,y", "1.5,a", "2.5,b"), False),
+        (("-1,y", "a,1"), False),
+    ],
+)
+def test_other_lines_are_names(tmp_path, rows, is_noted):
+    file = open_table(write(tmp_path, lines_of(*rows)))
+    assert file.columns == tuple(rows[0].split(","))
+    assert ["its numbers rise" in n for n in file.notes].count(True) == is_noted
+
+
 @pytest.mark.parametrize("header", HEADERS)
 def test_a_column_without_a_name_of_its_own_gets_one(tmp_path, header):
     path = write(tmp_path, header + "\n1,2,3,4\n2,3,4,5\n")

@@ -15,6 +15,10 @@ from typing import NamedTuple
 
 from trainer.process.columns import some
 from trainer.process.exits import UserError
+from trainer.sources import readings
+from trainer.sources.cells import is_missing_number
+from trainer.sources.number_style import NumberStyle
+from trainer.sources.time_form import TimeForm
 
 MAX_COLUMNS = 10_000
 MAX_NAME_CHARACTERS = 256
@@ -23,6 +27,10 @@ _UNNAMED = re.compile(r"(?:Unnamed: 0(?:\.\d+)?)?")
 # So many fractions do not rise by chance: wavelengths of a spectrum.
 _MANY_NUMBERS = 8
 _WHOLE = re.compile(r"\d+")
+_DIGIT = re.compile(r"\d")
+# So many values of one kind do not rise by chance: quantiles, hours.
+_FEW_NAMES = 3
+_PLAIN = "number"
 
 
 class Header(NamedTuple):
@@ -62,8 +70,9 @@ def settle(
     columns: list[str | None] = [*given]
     notes: list[str] = []
     if sample is not None:
-        notes += _of_numbers(path, [name for name in given if name])
         columns = [*_fitted(given, sample)]
+        notes += _of_numbers(path, [name for name in given if name])
+        notes += _of_cells(path, [str(name) for name in columns], sample)
     filled = max(map(_filled, sample or ()), default=len(columns))
     for place in range(len(columns) - 1, max(filled, 1) - 1, -1):
         if columns[place] != "":
@@ -199,21 +208,95 @@ def _of_numbers(path: Path, names: Sequence[str]) -> list[str]:
     falls_by_one = len(pairs) > 1 and all(b == a - 1 for a, b in pairs)
     if not pairs or (are_years and (by_one or falls_by_one)):
         return []
-    told = repr(", ".join(names[:4])[:80])
     rises = all(a < b for a, b in pairs)
     are_whole = all(number.is_integer() for number in numbers)
     if not rises or not (are_whole or len(numbers) >= _MANY_NUMBERS):
-        raise UserError(
-            f"{path}: line 1 holds {told}, which is data and no header; write a"
-            " first line that names the columns"
-        )
+        raise _no_header(path, names)
     # As pandas numbers columns that have no names.
     if by_one and numbers[0] in (0, 1) and len(pairs) > 1:
         return []
-    return [
-        f"line 1 ({told}) is taken for the header, since its numbers rise;"
-        " where it is data, write a line above it that names the columns"
+    return [_rising(names)]
+
+
+def _of_cells(
+    path: Path, names: Sequence[str], sample: Sequence[Sequence[str]]
+) -> list[str]:
+    """Tells names that are written as the cells below them from data.
+
+    Whole numbers, and plain ones of which there are several, are judged by
+    themselves.
+
+    Returns:
+      What is to be noted of names that may be data, none or one.
+
+    Raises:
+      UserError: they are data.
+    """
+    named = [name for name in names if name]
+    below = [
+        [row[place].strip() for row in sample if len(row) > place]
+        for place in range(len(names))
     ]
+    alike = collections.defaultdict(list)
+    for name, cells in zip(names, map(frozenset, below), strict=True):
+        kind = _kind(name)
+        if kind is not None and _are_of(cells, kind):
+            alike[kind].append(name)
+    plain = alike.pop(_PLAIN, [])
+    # pandas names a lone column of an index so.
+    if len(plain) == 1 == sum(map(_is_number, named)) and names[0]:
+        others = [name != plain[0] and name for name in names]
+        are_cells = (n in b for n, b in zip(others, below, strict=True) if n)
+        if not plain[0].isdecimal() or (any(others) and all(are_cells)):
+            raise _no_header(path, named)
+    for found in alike.values():
+        if len(found) < _FEW_NAMES or not _rise(found):
+            raise _no_header(path, named)
+    return [_rising(named)] if alike else []
+
+
+def _kind(text: str) -> str | tuple[str, str] | None:
+    """Returns how a number or a time is written: its units, of a number."""
+    if not _DIGIT.search(text):
+        return None
+    if _is_number(text):
+        return _PLAIN
+    if readings.looks_like_time(text):
+        return "time"
+    return readings.unit_of(text)
+
+
+def _are_of(cells: Collection[str], kind: str | tuple[str, str]) -> bool:
+    """Whether cells that have a value, of which there are, are written so."""
+    kinds = {_kind(cell) for cell in cells if not is_missing_number(cell)}
+    # A number with a decimal comma, or none.
+    return kinds == {kind} or kinds == {kind} | {_PLAIN} == {("", ""), _PLAIN}
+
+
+def _rise(names: Sequence[str]) -> bool:
+    """Whether numbers with a unit, or times, rise."""
+    found = readings.settle(names)
+    if not isinstance(found, NumberStyle | TimeForm):
+        return False
+    return all(a < b for a, b in itertools.pairwise(found.read(names)))
+
+
+def _no_header(path: Path, names: Sequence[str]) -> UserError:
+    return UserError(
+        f"{path}: line 1 holds {_shown(names)}, which is data and no header;"
+        " write a first line that names the columns"
+    )
+
+
+def _rising(names: Sequence[str]) -> str:
+    return (
+        f"line 1 ({_shown(names)}) is taken for the header, since its numbers"
+        " rise; where it is data, write a line above it that names the columns"
+    )
+
+
+def _shown(names: Sequence[str]) -> str:
+    return repr(", ".join(names[:4])[:80])
 
 
 def _is_number(text: str) -> bool:
