@@ -5,9 +5,12 @@ import pathlib
 
 import pytest
 
+from tests.sources.loading import refusal
+from tests.sources.loading import write
 from trainer.process.exits import UserError
 from trainer.sources.csv_file import CsvFile
 from trainer.sources.csv_file import open_csv
+from trainer.sources.opening import open_table
 
 HEAD = "age,label\n"
 ROWS = "1,oak\n" * 30
@@ -76,3 +79,43 @@ def test_an_empty_line_between_rows_of_one_column_is_a_row(
     for block in open_csv(path).blocks(2):
         found |= zip(block.places.numbers, block.columns["x"], strict=True)
     assert found == rows
+
+
+TWO_FILES = "a,b,y\n" + "1,2,x\n" * 40
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (TWO_FILES * 3, "line 42 ('a,b,y') repeats the header"),
+        (
+            TWO_FILES + "\ufeff" + TWO_FILES,
+            "line 42 ('a,b,y') repeats the header",
+        ),
+        ("a,b,y\na,b,y\n1,2,x\n", "line 2 ('a,b,y') repeats the header"),
+        ("a,b,y\n-,-,-\n1,2,x\n", "line 2 ('-,-,-') rules the header off"),
+        ("|a|b|\n|---|:-:|\n|1|2|\n", "line 2 ('|---|:-:|') rules"),
+        ("a,b,y\nint,int,str\n1,2,x\n", "line 2 ('int,int,str') tells types"),
+    ],
+)
+def test_a_line_that_belongs_to_a_header_is_no_row(tmp_path, text, words):
+    file = open_table(write(tmp_path, text))
+    line = refusal(list, file.blocks())
+    assert words in line
+    assert "take it out" in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0,1,y\n0,1,y\n0,1,n\n",
+        "y\ny\nn\n",
+        "a,b,y\n-,-,1\n-,2,0\n",
+        "a,b,y\ntext,1,x\n",
+        "a,b\n1,2\n-,-\n",
+    ],
+)
+def test_a_row_may_look_like_one(tmp_path, text):
+    file = open_table(write(tmp_path, text))
+    rows = sum(len(block.places.numbers) for block in file.blocks())
+    assert rows == text.count("\n") - 1

@@ -18,6 +18,8 @@ from typing import NamedTuple
 from trainer.process.exits import UserError
 from trainer.sources import header
 from trainer.sources import text_file
+from trainer.sources.cells import is_number
+from trainer.sources.cells import plain
 from trainer.sources.table_file import Block
 from trainer.sources.table_file import BLOCK_CELLS
 from trainer.sources.table_file import Places
@@ -30,6 +32,13 @@ BLANKS = " "
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
 # A number with a decimal comma holds no delimiter.
 _NUMBER = re.compile(r"[^\w,;|\t]*\d(?:[.,'\s]?\d)*[^\d,;|\t]*")
+# What some programs write below the names: a rule, or what columns hold.
+_RULE = re.compile(r":?[-=]+:?")
+_TYPE = re.compile(
+    r"(?:u?int|float)(?:8|16|32|64)?|integer|double|number|numeric|decimal|real"
+    r"|str|string|text|object|category|bool|boolean|date|datetime|timestamp"
+    r"|(?:var)?char(?:\(\d+\))?"
+)
 # Rows that tell what parts the columns, where the header alone does not.
 SAMPLE_ROWS = 20
 
@@ -59,8 +68,8 @@ class CsvFile(TableFile):
         with contextlib.closing(
             _records(self.path, self.delimiter, self.skipped_lines)
         ) as records:
-            next(records, None)
-            rows = self._rows(records)
+            _, names = next(records, (0, []))
+            rows = self._rows(self._checked(names, records))
             while block := list(itertools.islice(rows, size)):
                 yield self._named(block)
 
@@ -76,6 +85,38 @@ class CsvFile(TableFile):
                 yield line, cells
             elif len(self.cells) == 1:
                 empty.append((line, [""]))
+
+    def _checked(
+        self, names: Sequence[str], records: Iterator[tuple[int, list[str]]]
+    ) -> Iterator[tuple[int, list[str]]]:
+        """Yields records; refuses a header among them, as files in one have.
+
+        Raises:
+          UserError: a line repeats the names, or rules off or types them.
+        """
+        header_cells = [*map(plain, names)]
+        # Rows of numbers may be those that columns are called by.
+        are_names = sum(not is_number(name) for name in header_cells) > 1
+        is_first = True
+        for line, found in records:
+            what = None
+            if found and is_first:
+                is_first = False
+                what = _below(found)
+            if (
+                are_names
+                and len(found) == len(names)
+                and found[-1] == names[-1]  # few rows are looked at closer
+                and [*map(plain, found)] == header_cells
+            ):
+                what = "repeats the header"
+            if what:
+                shown = self.delimiter.join(map(plain, found))
+                raise UserError(
+                    f"{self.path}: line {line} ({shown[:40]!r}) {what}; each"
+                    " line below the first must be a row; take it out"
+                )
+            yield line, found
 
     def _ragged(self, line: int, count: int) -> UserError:
         """Returns the refusal of a line that is no row of the table."""
@@ -111,6 +152,16 @@ class CsvFile(TableFile):
             Places([line for line, _ in rows]),
             {name: texts for name, texts in named if name is not None},
         )
+
+
+def _below(found: Sequence[str]) -> str | None:
+    """Says what the line below a header is, if it is no row."""
+    there = [cell.strip().lower() for cell in found if cell.strip()]
+    if len(there) < 2:
+        return None
+    if all(map(_RULE.fullmatch, there)):
+        return "rules the header off"
+    return "tells types" if all(map(_TYPE.fullmatch, there)) else None
 
 
 def open_csv(path: Path) -> CsvFile:
@@ -195,8 +246,8 @@ def _fitness(sample: _Sample) -> tuple[bool, bool, float, int, float]:
         return _fits(sample), False, 0.0, count, 0.0
     numbers = [_NUMBER.fullmatch(cell) is not None for cell in cells]
     unparted = sum(
-        not is_number and any(mark in cell for mark in DELIMITERS)
-        for cell, is_number in zip(cells, numbers, strict=True)
+        not is_such and any(mark in cell for mark in DELIMITERS)
+        for cell, is_such in zip(cells, numbers, strict=True)
     )
     share = len(cells)
     is_exact = len(sample.rows[0]) == count
