@@ -6,6 +6,7 @@ import struct
 import sys
 
 import numpy as np
+import pandas
 import pyarrow as pa
 import pytest
 from pyarrow import feather
@@ -169,9 +170,51 @@ def test_the_index_that_pandas_wrote_names_the_rows(tmp_path):
     )
     parquet.write_table(table, tmp_path / "t.parquet")
     file = open_table(tmp_path / "t.parquet")
-    assert (file.names, file.row_names) == (("a", "y"), "")
+    assert (file.names, file.row_names) == (("a", "y"), ("",))
     (block,) = file.blocks()
     assert block.columns == {"": ("x", "z"), "a": ("3", "1"), "y": ("0", "1")}
+
+
+ROWS = {"a": [3, 1] * 10, "y": [0, 1] * 10}
+LEVELS = [[*"xz"] * 10, [*range(20)]]
+
+
+@pytest.mark.parametrize("levels", [["who"], ["who", "day"], [None, None]])
+def test_an_index_with_a_name_names_the_rows(tmp_path, levels):
+    index = pandas.MultiIndex.from_arrays(LEVELS[: len(levels)], names=levels)
+    path = tmp_path / "t.parquet"
+    pandas.DataFrame(ROWS, index=index).to_parquet(path)
+    file = open_table(path)
+    assert file.names == ("a", "y")
+    assert len(file.row_names) == len(levels)
+    assert load(path).encoding.target == "y"
+    if "who" in levels:
+        (note,) = file.notes
+        assert "pandas' index names the rows" in note
+
+
+def test_an_index_may_be_named(tmp_path):
+    index = pandas.MultiIndex.from_arrays(LEVELS, names=["who", "day"])
+    path = tmp_path / "t.parquet"
+    pandas.DataFrame(ROWS, index=index).to_parquet(path)
+    found = load(path, target="who", order="day")
+    assert found.class_names == ("x", "z")
+    assert found.encoding.features == ("a", "y")
+    assert found.splits["train"].orders is not None
+
+
+def test_a_run_on_an_index_goes_on(tmp_path):
+    path = tmp_path / "t.parquet"
+    index = pandas.Index([*range(20)], name="day")
+    frame = pandas.DataFrame(ROWS, index=index)
+    frame.reset_index().to_parquet(path)
+    before = load(path)
+    frame.to_parquet(path)
+    config = DataConfig(source="files")
+    after = sources.load(
+        config, seed=1, data_dir=str(path), encoding=before.encoding
+    )
+    assert sources.fingerprint(after) == sources.fingerprint(before)
 
 
 def test_what_pyarrow_cannot_read_is_one_line(tmp_path):

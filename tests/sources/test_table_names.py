@@ -125,7 +125,7 @@ def test_a_column_without_a_name_of_its_own_gets_one(tmp_path, header):
     path = write(tmp_path, header + "\n1,2,3,4\n2,3,4,5\n")
     file = open_table(path)
     assert file.names == HEADERS[header]
-    assert (file.row_names is None) == (len(file.names) == 4)
+    assert (file.row_names == ()) == (len(file.names) == 4)
     assert file.notes or "Unnamed" in header
     (block,) = file.blocks()
     assert block.columns[file.names[-1]] == ("4", "5")
@@ -173,9 +173,9 @@ def test_empty_columns_at_the_end_are_left_out(tmp_path, header, mark):
 
 def test_a_decimal_comma_in_a_lone_column_makes_no_row_names(tmp_path):
     file = open_table(write(tmp_path, "x\n1,5\n2,5\n3,7\n"))
-    assert file.row_names is None
+    assert file.row_names == ()
     assert "line 2 has 2 cells" in refusal(list, file.blocks())
-    assert open_table(write(tmp_path, "x\na,5\nb,7\n")).row_names == ""
+    assert open_table(write(tmp_path, "x\na,5\nb,7\n")).row_names == ("",)
 
 
 def test_names_of_rows_may_be_named(tmp_path):

@@ -86,7 +86,7 @@ def of_file(file: TableFile, layout: Layout, keep: str | None) -> Rows:
 
 def _kept_names(file: TableFile, keep: str | None) -> tuple[str, ...]:
     """Returns the columns to keep, the rows' names first."""
-    own = () if file.row_names is None else (file.row_names,)
+    own = file.row_names
     if keep is None:
         return own
     if keep == ALL:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from trainer.process.columns import some
 from trainer.process.exits import UserError
 from trainer.process.extras import missing_package
 from trainer.sources import header
@@ -211,20 +212,26 @@ def _of_schema(
 ) -> ArrowFile:
     stored = list(schema.names)
     index = _index_of(schema)
-    # As a CSV file has it: an index without a name stands first.
+    # As a CSV file has it: the index stands first, and may have no name.
     order = [*index, *(n for n in range(len(stored)) if n not in index)]
-    given = ["" if place in index else stored[place] for place in order]
+    given = [stored[place] for place in order]
+    if index and _INDEX.fullmatch(given[0]):
+        given[0] = ""
     settled = header.settle(path, given, None)
     columns = [name for name in settled.columns if name is not None]
+    row_names, notes = tuple(columns[: len(index)]), settled.notes
+    if named := [name for name in row_names if name]:
+        told = some([*map(repr, named)], 5)
+        notes += (f"pandas' index names the rows, and is no feature: {told}",)
     types = {
         name: schema.types[place]
         for name, place in zip(columns, order, strict=True)
     }
     return ArrowFile(
         path,
-        tuple(name for name in columns if name != settled.row_names),
-        settled.row_names,
-        settled.notes,
+        tuple(columns[len(index) :]),
+        row_names,
+        notes,
         frozenset(n for n, kind in types.items() if _is_category(kind)),
         {n: problem for n, kind in types.items() if (problem := _unfit(kind))},
         batches=_in_order(batches, order),
@@ -243,13 +250,18 @@ def _in_order(
 
 
 def _index_of(schema: Any) -> list[int]:
-    """Returns the place of the index that pandas wrote without a name."""
+    """Returns the places of the index that pandas wrote, a level each.
+
+    None where there is nothing else.
+    """
     try:
         told = json.loads((schema.metadata or {})[b"pandas"])["index_columns"]
     except (KeyError, TypeError, ValueError):
         return []
-    names = [n for n in told if isinstance(n, str) and _INDEX.fullmatch(n)]
-    return [schema.names.index(n) for n in names if n in schema.names][:1]
+    # One that only counts the rows is told by a dict, and is no column.
+    names = [n for n in told if isinstance(n, str) and n in schema.names]
+    found = [schema.names.index(name) for name in names]
+    return found if len(found) < len(schema.names) else []
 
 
 def _is_category(kind: Any) -> bool:

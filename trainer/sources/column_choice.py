@@ -38,8 +38,9 @@ def chosen_columns(file: TableFile, data: DataConfig) -> list[str]:
             " take it out of one of them"
         )
     # Names of rows may be named: an older command ignores them, and they may
-    # even be the labels.
-    named = {*file.names, data.target}.difference(ignored)
+    # even be the labels, or the groups or times of rows.
+    beside = (getattr(data, field) for field in BESIDE)
+    named = {*file.names, data.target, *beside}.difference(ignored)
     chosen = [name for name in file.columns if name in named]
     if not chosen:
         raise UserError(

@@ -200,7 +200,7 @@ def open_csv(path: Path) -> CsvFile:
         tuple(
             name
             for name in settled.columns
-            if name is not None and name != settled.row_names
+            if name is not None and name not in settled.row_names
         ),
         settled.row_names,
         settled.notes,

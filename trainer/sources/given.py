@@ -125,7 +125,7 @@ def of_frame(name: str, frame: Any, label: Any = None) -> FrameTable:
     _check_lengths(name, values)
     return FrameTable(
         Path(name),
-        tuple(n for n in values if n != settled.row_names),
+        tuple(n for n in values if n not in settled.row_names),
         settled.row_names,
         settled.notes,
         frozenset(n for n, column in named.items() if _is_category(column)),

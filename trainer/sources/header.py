@@ -38,12 +38,12 @@ class Header(NamedTuple):
 
     Attributes:
       columns: a name for each cell of a row; None for one that is not read.
-      row_names: the first of them, where it names rows; else None.
+      row_names: the first of them, where it names rows; else ().
       notes: what was made of the header, a line each.
     """
 
     columns: tuple[str | None, ...]
-    row_names: str | None
+    row_names: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -154,7 +154,8 @@ def _numbered(columns: Sequence[str | None], row_names: str | None) -> Header:
     if again:
         told = some([*map(repr, again)], 5)
         notes.append(f"named as another column, numbered: {told}")
-    return Header(tuple(found), row_names, tuple(notes))
+    own = () if row_names is None else (row_names,)
+    return Header(tuple(found), own, tuple(notes))
 
 
 def free(

@@ -49,8 +49,8 @@ class TableFile(abc.ABC):
     Attributes:
       path: of the file.
       names: of the columns that can be trained on.
-      row_names: the column of names that rows have; its own name may be "".
-        None where there is none.
+      row_names: the columns of names that rows have; the own name of a lone
+        one may be "".
       notes: what was made of the header, a line each, for people.
       texts: the columns that the file itself says are categories.
       unfit: why a column holds no cells that can be trained on, by its name.
@@ -59,7 +59,7 @@ class TableFile(abc.ABC):
 
     path: Path
     names: tuple[str, ...]
-    row_names: str | None = None
+    row_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     texts: frozenset[str] = frozenset()
     unfit: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -68,8 +68,7 @@ class TableFile(abc.ABC):
     @property
     def columns(self) -> tuple[str, ...]:
         """All columns of a block: the rows' names first, where there are."""
-        own = () if self.row_names is None else (self.row_names,)
-        return (*own, *self.names)
+        return (*self.row_names, *self.names)
 
     @property
     @abc.abstractmethod
