@@ -243,6 +243,29 @@ def test_arrays_that_training_refuses_get_no_command(tmp_path, value):
     assert "train: not as it is" in inspect(tmp_path)[1]
 
 
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        (np.inf, "y_train has inf in row 5"),
+        (np.nan, "y_train has nan in row 5"),
+        ("nan", "y_train[5] is 'nan', which stands for no value"),
+    ],
+)
+def test_labels_of_arrays_that_training_refuses_are_told(
+    tmp_path, label, words
+):
+    y = np.arange(90) % 2 * 1.0
+    if isinstance(label, str):
+        y = np.where(y, "oak", "ash")
+    y[5] = label
+    x = np.random.default_rng(0).random((90, 3))
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y)
+    found = found_in(tmp_path)
+    assert words in found["refusal"]
+    assert found["command"] is None
+    assert "train: not as it is" in inspect(tmp_path)[1]
+
+
 @pytest.mark.parametrize("dtype", [np.int64, np.uint64])
 def test_whole_numbers_of_64_bits_are_told_apart(tmp_path, dtype):
     x = np.full((60, 2), np.iinfo(dtype).max - 100, dtype)

@@ -240,6 +240,8 @@ def _labels(dataset: "Dataset") -> dict[str, Any]:
 
     from trainer.problem import problems
     from trainer.reports import suspects
+    from trainer.sources.checks import check_finite
+    from trainer.sources.checks import check_names
 
     guess = problems.guessed(dataset)
     found: dict[str, Any] = {
@@ -249,6 +251,9 @@ def _labels(dataset: "Dataset") -> dict[str, Any]:
         "labels": {},
     }
     try:
+        for name, split in dataset.splits.items():
+            check_finite(f"y_{name}", split.y)
+        check_names(dataset)
         problem, dataset = problems.settle(Config(), dataset)
     except UserError as error:
         return found | {"refusal": str(error)}
