@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from tests.sources.loading import HEADER
 from tests.sources.loading import load
 from tests.sources.loading import refusal
+from tests.sources.loading import ROWS
 from tests.sources.loading import save
+from tests.sources.loading import write
 from tests.sources.loading import X
 from tests.sources.loading import Y
 from trainer.sources import checks
@@ -77,3 +80,18 @@ def test_large_maps_are_scanned_in_part(monkeypatch):
     monkeypatch.setattr(checks, "SCAN_BYTES", 48)
     checks.check(spoiled(x_train=NAN))
     assert "row 19" in refusal(checks.check, spoiled(x_train=INFINITE))
+
+
+@pytest.mark.parametrize("heavy", [0, 1])
+def test_weights_that_leave_nothing_to_learn_from_are_refused(tmp_path, heavy):
+    held = load("files", write(tmp_path, HEADER + ROWS)).splits["test"].rows
+    weights = np.arange(20) == held[0]
+    weights[np.setdiff1d(np.arange(20), held)[0]] = heavy
+    lines = zip((HEADER + ROWS).split(), ("w", *map(int, weights)), strict=True)
+    text = "".join(f"{weight},{line}\n" for line, weight in lines)
+    dataset = load("files", write(tmp_path, text), weight="w")
+    if heavy:
+        checks.check_weights(dataset, "w")
+    else:
+        line = refusal(checks.check_weights, dataset, "w")
+        assert "column 'w' is config.data.weight and is 0 in all" in line

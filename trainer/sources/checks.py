@@ -103,6 +103,30 @@ def check_names(dataset: Dataset) -> None:
                 )
 
 
+def check_weights(dataset: Dataset, column: str | None) -> None:
+    """Refuses weights that leave nothing to learn from.
+
+    Rows may have been held out since their column was read. Runs of earlier
+    versions may have them, and go on.
+
+    Args:
+      dataset: whose training rows may have weights.
+      column: what config.data.weight names.
+
+    Raises:
+      UserError: all training rows have the weight 0.
+    """
+    train = dataset.splits["train"]
+    if train.weights is None:
+        return
+    if not train.weights[train.places(np.arange(train.examples))].any():
+        raise UserError(
+            f"{dataset.name}: column {column!r} is config.data.weight and is 0"
+            " in all training rows, since those that weigh more are held out;"
+            " some must be more than 0; correct it, or hold fewer rows out"
+        )
+
+
 def check_dtype(name: str, array: Rows) -> None:
     """Raises UserError for what is no array of numbers of this machine."""
     dtype = array.dtype

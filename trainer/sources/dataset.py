@@ -62,6 +62,7 @@ class Split:
         if self.weights is None:
             return None
         where = slice(None) if self.rows is None else self.rows
+        # A run of an earlier version may have weights of 0 alone.
         return self.weights / (self.weights[where].mean() or 1.0)
 
 

@@ -8,6 +8,7 @@ from trainer.problem.problem import Problem
 from trainer.problem.problems import from_record
 from trainer.process.exits import UserError
 from trainer.sources.checks import check_names
+from trainer.sources.checks import check_weights
 from trainer.sources.given import Given
 from trainer.storage import staging
 from trainer.train import record
@@ -60,6 +61,7 @@ def prepare(
     )
     if earlier is None:
         check_names(dataset)
+        check_weights(dataset, config.data.weight)
         _check_scaled(config, dataset)
     fingerprint = sources.fingerprint(dataset)
     workdir.check_data(fingerprint)
