@@ -20,6 +20,9 @@ from trainer.launch.sweep.following import curve_of
 from trainer.launch.sweep.following import never
 from trainer.launch.sweep.following import outcome_of
 from trainer.launch.sweep.following import Pruning
+from trainer.launch.sweep.plan import trial_folder
+from trainer.launch.sweep.search import END
+from trainer.launch.sweep.search import REFUSED
 from trainer.launch.sweep.sweep import Sweep
 from trainer.launch.sweep.trainers import LOOK_SECS
 from trainer.launch.sweep.trainers import Stopped
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     import optuna
 
 CLAIMS = "claims"
+# Commands that are refused in a row, after which the mistake is no trial's own.
+MOST_REFUSED = 10
 
 
 class Crew:
@@ -67,6 +72,8 @@ class Crew:
         self._failure: BaseException | None = None
         self._over, self._left = threading.Event(), sweep.trainers.slots
         self.busy: dict[int, tuple[int, ...]] = {}
+        # Trials whose commands were refused since one last was not.
+        self._refused: dict[int, str] = {}
 
     def work(self, max_secs: float | None = None) -> None:
         """Works until no trial is left, or it is told to stop.
@@ -75,7 +82,7 @@ class Crew:
           max_secs: for which it may work.
 
         Raises:
-          UserError: a trial's command was refused.
+          UserError: the commands of all trials are refused.
           Stopped: it was told to stop; what ran has written a checkpoint.
         """
         trainers = self._trainers
@@ -97,6 +104,8 @@ class Crew:
             raise self._failure
         if trainers.is_stopping:
             raise Stopped
+        if self._refused:
+            self._settle_refused()
 
     def _slot(self, slot: int) -> None:
         try:
@@ -116,6 +125,8 @@ class Crew:
 
     def _take(self, slot: int) -> bool:
         """Takes trials and runs them; returns whether there were any."""
+        if len(self._refused) >= MOST_REFUSED:
+            return False
         with contextlib.ExitStack() as held:
             taken: list[int] = []
             for trial in self._search.trials():
@@ -126,10 +137,16 @@ class Crew:
             # Of some that were asked for together none is left out, and none
             # is added to others: what a trial is depends on those before it.
             was_beaten = False
-            while not taken or (taken[-1] + 1) % self._at_once:
+            while not taken or (
+                len(taken) < self._at_once
+                and len(self._search.trials()) % self._at_once
+            ):
                 asked = self._search.ask(self._trials)
                 if asked is None:
                     break
+                if asked.state.is_finished():
+                    self._on_change()
+                    continue
                 if not self._claim(slot, asked.number, held):
                     was_beaten = True
                     break
@@ -150,6 +167,8 @@ class Crew:
         if self._search.trials()[number].state.is_finished():
             return False
         with self._turn:
+            if number in self._refused:
+                return False
             if any(number in numbers for numbers in self.busy.values()):
                 return False
             self.busy[slot] = (*self.busy.get(slot, ()), number)
@@ -178,7 +197,34 @@ class Crew:
         else:
             results = stack.results_of(trials, self._stack, self._sweep, slot)
         for number, (value, end) in zip(numbers, results, strict=True):
-            self._search.tell(number, value, end)
+            if end.startswith(REFUSED):
+                with self._turn:
+                    self._refused[number] = end
+            else:
+                self._search.tell(number, value, end)
+                self._fail_refused()
+
+    def _fail_refused(self) -> None:
+        """Notes trials as failed that were refused where another was not."""
+        with self._turn:
+            for number, end in self._refused.items():
+                self._search.tell(number, None, end)
+            self._refused.clear()
+
+    def _settle_refused(self) -> None:
+        """Notes the last trials as failed, if the mistake may be their own.
+
+        Raises:
+          UserError: it is that of all, which the next start tries again.
+        """
+        ends = [t.user_attrs.get(END, REFUSED) for t in self._search.trials()]
+        is_own = any(not end.startswith(REFUSED) for end in ends)
+        if not is_own or len(self._refused) >= MOST_REFUSED:
+            number, end = next(iter(self._refused.items()))
+            folder = self._sweep.workdir / trial_folder(number)
+            raise UserError(f"{folder} is {end}; the sweep ends there")
+        self._fail_refused()
+        self._on_change()
 
     def _result(
         self, slot: int, trial: "optuna.trial.FrozenTrial"

@@ -1,11 +1,14 @@
 """What may be searched, and for what: held against the config and the data."""
 
+from collections.abc import Mapping
+
 from trainer.config import Config
 from trainer.config.validation import validate
 from trainer.config.values import assign
 from trainer.config.values import flatten
 from trainer.config.values import from_dict
 from trainer.config.values import unknown_field
+from trainer.launch.sweep.ranges import Value
 from trainer.launch.sweep.space import Space
 from trainer.problem import problems
 from trainer.problem.problem import Problem
@@ -84,3 +87,19 @@ def check_space(
                 problems.settle(validate(changed), dataset)
             except UserError as error:
                 raise UserError(f"the study's {field}: {error}") from error
+
+
+def broken_rule(values: Mapping[str, Value], config: Config) -> str | None:
+    """Returns the rule of the config that values break together, if any.
+
+    Args:
+      values: of a trial's fields, each of which alone may be.
+      config: that has the other fields.
+    """
+    changed = from_dict(flatten(config))
+    assign(changed, dict(values))
+    try:
+        validate(changed)
+    except UserError as error:
+        return str(error)
+    return None

@@ -20,6 +20,7 @@ import numpy as np
 from trainer.launch.sweep import space as space_lib
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.ranges import Value
+from trainer.launch.sweep.rules import broken_rule
 from trainer.process.exits import UserError
 from trainer.process.extras import missing_package
 from trainer.storage.files import lock
@@ -33,6 +34,8 @@ STUDY = "strata"
 STARTUP_TRIALS = 10
 # How a trial ended, beside its state: an attribute of it.
 END = "end"
+# By which that begins where its config or its command was refused.
+REFUSED = "refused: "
 
 
 def check_possible() -> None:
@@ -132,7 +135,10 @@ class Search:
         return space_lib.values_of(trial.params, self._plan.space)
 
     def ask(self, limit: int) -> "optuna.trial.FrozenTrial | None":
-        """Begins a trial; None where there are so many already."""
+        """Begins a trial; None where there are so many already.
+
+        One whose values break a rule together has ended as it begins.
+        """
         import optuna
 
         with self._asking.held():
@@ -141,11 +147,16 @@ class Search:
             if number >= limit:
                 return None
             asked = self._asked(number, trials)
+            values = space_lib.values_of(asked.params, self._plan.space)
+            broken = broken_rule(values, self._plan.config)
+            states = optuna.trial.TrialState
             self._study.add_trial(
                 optuna.trial.create_trial(
-                    state=optuna.trial.TrialState.RUNNING,
+                    # The sampler takes it for one that does badly there.
+                    state=states.PRUNED if broken else states.RUNNING,
                     params=asked.params,
                     distributions=asked.distributions,
+                    user_attrs={END: REFUSED + broken} if broken else {},
                 )
             )
             return self.trials()[number]

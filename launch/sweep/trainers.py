@@ -18,6 +18,7 @@ from trainer.launch.sweep.following import is_done
 from trainer.launch.sweep.following import last_line
 from trainer.launch.sweep.following import never
 from trainer.launch.sweep.following import status_of
+from trainer.launch.sweep.search import REFUSED
 from trainer.launch.sweep.slots import Slot
 from trainer.launch.warm import Child
 from trainer.launch.warm import Warm
@@ -27,7 +28,6 @@ from trainer.process.exits import DIVERGED
 from trainer.process.exits import DONE
 from trainer.process.exits import MISTAKE
 from trainer.process.exits import STOPPED_BY_USER
-from trainer.process.exits import UserError
 from trainer.workdir import lines
 from trainer.workdir.folder import STOP_FILE
 
@@ -39,10 +39,6 @@ MOST_STARTS = 3
 
 class Stopped(Exception):  # noqa: N818  # no error: it was asked for
     """The sweep was asked to stop, and this run with it."""
-
-
-def _refused(folder: pathlib.Path) -> UserError:
-    return UserError(f"{folder}: {last_line(folder)}; the sweep ends there")
 
 
 class Trainers:
@@ -125,7 +121,6 @@ class Trainers:
           How it ended: "done", "pruned", "diverged", or why it failed.
 
         Raises:
-          UserError: the command was refused.
           Stopped: it was told to stop, and has written a checkpoint.
         """
         failures, step = 0, newest_step(folder)
@@ -142,7 +137,7 @@ class Trainers:
             if self.is_stopping:
                 raise Stopped
             if code == MISTAKE:
-                raise _refused(folder)
+                return REFUSED + last_line(folder)
             if code == DIVERGED:
                 return "diverged"
             if code == STOPPED_BY_USER:
@@ -167,7 +162,6 @@ class Trainers:
           tried alone.
 
         Raises:
-          UserError: a command was refused.
           Stopped: it was told to stop, and has written checkpoints.
         """
         ends: dict[pathlib.Path, str] = {}
@@ -192,7 +186,7 @@ class Trainers:
             if code != DONE and self.is_stopping:
                 raise Stopped
             if code == MISTAKE:
-                raise _refused(left[0][1])
+                failures = MOST_STARTS  # Whose it is, each alone tells.
             if code == STOPPED_BY_USER:
                 ends |= {
                     folder: "pruned"

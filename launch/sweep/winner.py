@@ -14,6 +14,7 @@ from trainer.launch.sweep.following import score_of
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.plan import word_of
 from trainer.launch.sweep.progress import counts_of
+from trainer.launch.sweep.search import END
 from trainer.launch.sweep.stored import Outcome
 from trainer.launch.sweep.stored import read
 from trainer.launch.sweep.stored import write_outcome
@@ -72,12 +73,15 @@ def finish(sweep: Sweep, *, keep: int = 1) -> Outcome:
 
 
 def _none_scored(sweep: Sweep) -> UserError:
-    counts = counts_of(sweep.search.trials())
-    told = ", ".join(f"{n} {name}" for name, n in counts.items() if n)
+    trials = sweep.search.trials()
+    told = ", ".join(
+        f"{n} {name}" for name, n in counts_of(trials).items() if n
+    )
     first = sweep.folder(0, sweep.plan.members[0])
     return UserError(
-        f"no trial of {sweep.workdir} has a score ({told}); see"
-        f" {first / 'logs'}, and search other ranges"
+        f"no trial of {sweep.workdir} has a score ({told}; the first:"
+        f" {trials[0].user_attrs.get(END)}); see {first / 'logs'}, and search"
+        " other ranges"
     )
 
 

@@ -18,10 +18,13 @@ from trainer.launch.supervise.signals import Signals
 from trainer.launch.sweep import plan as plans
 from trainer.launch.sweep import winner
 from trainer.launch.sweep.crew import Crew
+from trainer.launch.sweep.progress import counts_of
 from trainer.launch.sweep.search import END
 from trainer.launch.sweep.search import Search
 from trainer.launch.sweep.slots import shares
 from trainer.launch.sweep.slots import Slot
+from trainer.launch.sweep.space import Space
+from trainer.launch.sweep.study import Choice
 from trainer.launch.sweep.study import Number
 from trainer.launch.sweep.study import Study
 from trainer.launch.sweep.sweep import Sweep
@@ -41,16 +44,25 @@ class KilledError(BaseException):
 ONE = (plans.Member(),)
 
 
-def plan_of(*, pruner="none", members=ONE, sampler="tpe"):
+RATES: Space = {
+    "optimizer.learning_rate": Number(1e-4, 1.0, log=True),
+    "model.dropout": Number(0.0, 0.5),
+}
+# One of its six combinations is refused.
+BATCHES: Space = {
+    **RATES,
+    "global_batch_size": Choice((16, 32, 64)),
+    "optimizer.accumulation_steps": Choice((1, 32)),
+}
+
+
+def plan_of(*, pruner="none", members=ONE, sampler="tpe", space=None):
     return plans.Plan(
         words=("--config=digits",),
         config=Config(epochs=1),
         data_dir=None,
         study=Study(
-            space={
-                "optimizer.learning_rate": Number(1e-4, 1.0, log=True),
-                "model.dropout": Number(0.0, 0.5),
-            },
+            space=space or RATES,
             pruner=pruner,
             sampler=sampler,
         ),
@@ -97,12 +109,19 @@ def told(search):
 
 
 @pytest.mark.parametrize(
-    ("pruner", "stack"), [("none", 1), ("median", 1), ("none", 4)]
+    ("pruner", "stack", "space"),
+    [
+        ("none", 1, RATES),
+        ("median", 1, RATES),
+        ("none", 4, RATES),
+        ("none", 1, BATCHES),
+        ("none", 4, BATCHES),
+    ],
 )
 def test_a_sweep_that_is_killed_30_times_ends_as_one_that_is_not(
-    tmp_path, pruner, stack
+    tmp_path, pruner, stack, space
 ):
-    plan = plan_of(pruner=pruner)
+    plan = plan_of(pruner=pruner, space=space)
     warm = FakeWarm(scores_of)
     whole, crew = crew_of(plan, tmp_path / "whole", warm, at_once=stack)
     crew.work()
@@ -213,11 +232,75 @@ def test_a_trial_that_fails_again_and_again_has_failed(tmp_path):
     assert len(warm.started) == 3
 
 
-def test_a_command_that_is_refused_ends_the_sweep(tmp_path):
+@pytest.mark.parametrize("trials", [1, 16])
+@pytest.mark.parametrize("stack", [1, 4])
+def test_a_command_that_is_refused_in_all_trials_ends_the_sweep(
+    tmp_path, trials, stack
+):
+    """Until the next start, by which its mistake may be mended."""
     warm = FakeWarm(scores_of, lambda fields: MISTAKE)
-    _, crew = crew_of(plan_of(), tmp_path, warm)
-    with pytest.raises(UserError, match="trials/0000"):
+    how = {"trials": trials, "at_once": stack}
+    search, crew = crew_of(plan_of(), tmp_path, warm, **how)
+    with pytest.raises(UserError, match="trials/0000 is refused: "):
         crew.work()
+    assert not any(t.state.is_finished() for t in search.trials())
+    search, crew = crew_of(plan_of(), tmp_path, FakeWarm(scores_of), **how)
+    crew.work()
+    assert [t.user_attrs[END] for t in search.trials()] == ["done"] * trials
+
+
+@pytest.mark.parametrize("stack", [1, 4])
+def test_a_command_that_is_refused_in_some_trials_fails_these(tmp_path, stack):
+    """Also in the last ones."""
+
+    def code_of(fields):
+        return MISTAKE if float(fields["model.dropout"]) > 0.25 else 0
+
+    plan = plan_of(sampler="random")
+    warm = FakeWarm(scores_of, code_of)
+    search, crew = crew_of(plan, tmp_path, warm, trials=8, at_once=stack)
+    crew.work()
+    ends = [t.user_attrs[END] for t in search.trials()]
+    assert set(ends) == {"done", "refused: "}
+    assert (ends[0], ends[-1]) == ("refused: ", "refused: ")
+    assert counts_of(search.trials())["failed"] == ends.count("refused: ")
+
+
+def test_values_that_break_a_rule_together_are_a_trial_that_failed(tmp_path):
+    plan = plan_of(space=BATCHES)
+    warm = FakeWarm(scores_of)
+    search, crew = crew_of(plan, tmp_path, warm, trials=20)
+    crew.work()
+    by_end: dict[bool, list] = {False: [], True: []}
+    for trial in search.trials():
+        is_done = trial.user_attrs[END] == "done"
+        by_end[is_done].append(search.values_of(trial))
+    assert len(warm.started) == len(by_end[True])
+    assert by_end[False]
+    for is_done, found in by_end.items():
+        for values in found:
+            batch = values["global_batch_size"]
+            fits = values["optimizer.accumulation_steps"] <= batch
+            assert fits == is_done
+    (told,) = {
+        t.user_attrs[END] for t in search.trials() if t not in search.ranked()
+    }
+    assert told == (
+        "refused: config.optimizer.accumulation_steps=32 must not exceed"
+        " config.global_batch_size=16"
+    )
+
+
+def test_a_rule_that_all_values_break_is_told(tmp_path):
+    space: Space = {
+        "optimizer.nesterov": Choice((True,)),
+        "optimizer.momentum": Choice((0.0,)),
+    }
+    plan = plan_of(space=space)
+    search, crew = crew_of(plan, tmp_path, FakeWarm(scores_of), trials=3)
+    crew.work()
+    with pytest.raises(UserError, match=r"3 failed; the first: .*nesterov"):
+        winner.finish(plan, search, crew._trainers, tmp_path)
 
 
 def test_the_worse_half_is_pruned_and_stays_pruned(tmp_path):

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 
 from tests import forked
+from trainer.process.exits import MISTAKE
 from trainer.storage.files import to_json
 from trainer.storage.json_files import sealed
 
@@ -63,20 +64,24 @@ class FakeWarm:
             return self._evaluate(words)
         if words[0] == "trainer.api.side_by_side":
             text = "\n".join(words[1:])
-            for own in filter(None, text.split("+\n")):
-                self._train(["trainer.task", *own.split("\n")])
+            runs = [own.split("\n") for own in text.split("+\n") if own]
+            if any(self._is_refused(own) for own in runs):
+                return FakeChild(MISTAKE)  # Before any has begun.
+            for own in runs:
+                self._train(["trainer.task", *own])
             return FakeChild(0)
         return self._train(words)
 
+    def _is_refused(self, words):
+        return self._code_of(_fields_of(_given(words))) == MISTAKE
+
     def _train(self, words):
-        given = dict(w[2:].split("=", 1) for w in words[1:] if "=" in w)
+        if self._is_refused(words):
+            return FakeChild(MISTAKE)
+        given = _given(words)
         folder = pathlib.Path(given["workdir"])
         folder.mkdir(parents=True, exist_ok=True)
-        fields = {
-            k.removeprefix("config."): v
-            for k, v in given.items()
-            if k.startswith("config.")
-        }
+        fields = _fields_of(given)
         code = self._code_of(fields)
         scores = self._scores_of(fields)
         lines = [
@@ -110,6 +115,18 @@ class FakeWarm:
         }
         pathlib.Path(given["output"]).write_text(json.dumps(value))
         return FakeChild(0)
+
+
+def _given(words):
+    return dict(w[2:].split("=", 1) for w in words if "=" in w)
+
+
+def _fields_of(given):
+    return {
+        k.removeprefix("config."): v
+        for k, v in given.items()
+        if k.startswith("config.")
+    }
 
 
 class FakeChild:
