@@ -77,13 +77,12 @@ def main(argv: list[str]) -> int:
     _check_end(wanted, plan)
     stack.check(wanted.stack, plan)
     wanted.trials = wanted.trials or (TRIALS if is_searched else 1)
-    if wanted.dry_run and wanted.launcher == "local":
+    if wanted.launcher == "slurm":
+        return elsewhere.on_slurm(plan, wanted, words, workdir)
+    if wanted.dry_run:
         print(described(plan, workdir, wanted))
         return DONE
-    if not wanted.dry_run:
-        stored.begin(workdir, plan)
-    if wanted.launcher == "slurm":
-        return elsewhere.on_slurm(wanted, words, workdir)
+    stored.begin(workdir, plan)
     for note in plan.notes:
         print(note, flush=True)
     return _run(plan, workdir, wanted)

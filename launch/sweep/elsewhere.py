@@ -18,6 +18,8 @@ from trainer.launch.slurm import __main__ as slurm
 from trainer.launch.slurm.script import script
 from trainer.launch.slurm.script import submit
 from trainer.launch.slurm.script import told
+from trainer.launch.sweep import stored
+from trainer.launch.sweep.plan import Plan
 from trainer.process.exits import DONE
 from trainer.process.exits import UserError
 from trainer.process.plain_text import exact
@@ -43,13 +45,16 @@ def words_of(wanted: argparse.Namespace, words: list[str]) -> list[str]:
 
 
 def on_slurm(
-    wanted: argparse.Namespace, words: list[str], workdir: pathlib.Path
+    plan: Plan,
+    wanted: argparse.Namespace,
+    words: list[str],
+    workdir: pathlib.Path,
 ) -> int:
     """Submits an array of tasks, or shows its script.
 
     Raises:
-      UserError: a flag of the launcher is unknown or of the wrong kind, or
-        Slurm refuses the job.
+      UserError: a flag of the launcher is unknown or of the wrong kind, the
+        workdir is another's, or Slurm refuses the job.
     """
     asked, rest = slurm.read_flags(_flags(wanted))
     _check_nothing_left(rest)
@@ -65,10 +70,11 @@ def on_slurm(
     text = script(
         asked, words_of(wanted, words), module="trainer.launch.sweep.slurm"
     )
-    if wanted.dry_run:
+    if wanted.dry_run or asked.dry_run:
         with exact():
             print(text, end="")
         return DONE
+    stored.begin(workdir, plan)
     print(told(asked, submit(text), str(workdir)))
     return DONE
 

@@ -36,6 +36,29 @@ def test_slurm_is_handed_an_array_of_tasks(tmp_path):
     assert not (tmp_path / "sweep").exists()
 
 
+def test_a_dry_run_of_the_launcher_is_one_of_the_sweep(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    code, out, err = strata(
+        *("sweep", "--config=digits", "--launcher=slurm"),
+        "--launcher_flags=--dry_run",
+        f"--workdir={tmp_path / 'sweep'}",
+    )
+    assert (code, err) == (0, "")
+    assert "#SBATCH --array=0-0\n" in out
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_a_launchers_mistake_leaves_no_workdir(tmp_path):
+    code, out, err = strata(
+        *("sweep", "--config=digits", "--launcher=slurm"),
+        "--launcher_flags=--nodes=2",
+        f"--workdir={tmp_path / 'sweep'}",
+    )
+    assert (code, out) == (2, "")
+    assert "--nodes" in err
+    assert not (tmp_path / "sweep").exists()
+
+
 @pytest.mark.parametrize(
     "flags",
     [
