@@ -41,6 +41,7 @@ from trainer.process.exits import STOPPED
 from trainer.process.exits import STOPPED_BY_USER
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
+from trainer.workdir.folder import STOP_FILE
 from trainer.workdir.lease import Lease
 from trainer.workdir.lock_file import LockFile
 
@@ -129,7 +130,13 @@ def _run(plan: Plan, workdir: pathlib.Path, wanted: argparse.Namespace) -> int:
         contextlib.closing(Warm()) as warm,
         contextlib.closing(told),
     ):
-        trainers = Trainers(warm, slots_of(wanted.parallel), signals)
+        trainers = Trainers(
+            warm,
+            slots_of(wanted.parallel),
+            signals,
+            workdir / STOP_FILE,
+            wanted.max_secs,
+        )
         sweep = Sweep(plan, search, workdir, trainers)
         crew = Crew(
             sweep,
@@ -138,7 +145,7 @@ def _run(plan: Plan, workdir: pathlib.Path, wanted: argparse.Namespace) -> int:
             at_once=wanted.stack,
         )
         try:
-            crew.work(wanted.max_secs)
+            crew.work()
         except Stopped:
             page.write(sweep, None)
             return _stopped(told, signals)

@@ -10,7 +10,6 @@ import contextlib
 import pathlib
 import signal
 import threading
-import time
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -75,11 +74,8 @@ class Crew:
         # Trials whose commands were refused since one last was not.
         self._refused: dict[int, str] = {}
 
-    def work(self, max_secs: float | None = None) -> None:
+    def work(self) -> None:
         """Works until no trial is left, or it is told to stop.
-
-        Args:
-          max_secs: for which it may work.
 
         Raises:
           UserError: the commands of all trials are refused.
@@ -90,16 +86,12 @@ class Crew:
             threading.Thread(target=self._slot, args=(number,), daemon=True)
             for number in range(trainers.slots)
         ]
-        began, asked = time.monotonic(), self._sweep.workdir / STOP_FILE
         # That of before is left for all processes that share the sweep to see.
-        asked.unlink(missing_ok=True)
+        (self._sweep.workdir / STOP_FILE).unlink(missing_ok=True)
         for slot in slots:
             slot.start()
         while not self._over.wait(LOOK_SECS):
             trainers.heed()
-            is_late = max_secs and time.monotonic() - began > max_secs
-            if (is_late or asked.exists()) and not trainers.is_stopping:
-                trainers.stop(signal.SIGTERM)
         if self._failure is not None:
             raise self._failure
         if trainers.is_stopping:

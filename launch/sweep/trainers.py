@@ -5,9 +5,11 @@ There is one at a time in each slot, and all can be told to stop.
 
 import contextlib
 import itertools
+import math
 import pathlib
 import signal
 import threading
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -45,7 +47,12 @@ class Trainers:
     """Starts commands and stops them; each slot's thread uses its own."""
 
     def __init__(
-        self, warm: Warm, slots: Sequence[Slot], signals: Signals
+        self,
+        warm: Warm,
+        slots: Sequence[Slot],
+        signals: Signals,
+        stop_file: pathlib.Path,
+        max_secs: float | None = None,
     ) -> None:
         """Has started nothing yet.
 
@@ -53,8 +60,12 @@ class Trainers:
           warm: that forks the trainers.
           slots: where they run.
           signals: to this process, which are passed on.
+          stop_file: at which all stop.
+          max_secs: after which they do.
         """
         self._warm, self._slots, self._signals = warm, slots, signals
+        self._stop_file = stop_file
+        self._deadline = time.monotonic() + (max_secs or math.inf)
         self._turn = threading.Lock()
         self._children: dict[int, Child] = {}
         self._stop: signal.Signals | None = None
@@ -70,8 +81,13 @@ class Trainers:
         return self._stop is not None
 
     def heed(self) -> None:
-        """Passes on a signal that this process got, where it got one."""
-        if (number := self._signals.take(0.0)) is not None:
+        """Stops all where a signal, the file or the time asks for it."""
+        number = self._signals.take(0.0)
+        if number is None and not self.is_stopping:
+            is_late = time.monotonic() > self._deadline
+            if is_late or self._stop_file.exists():
+                number = signal.SIGTERM
+        if number is not None:
             self.stop(number)
 
     def stop(self, number: signal.Signals) -> None:

@@ -8,6 +8,7 @@ import os
 import pathlib
 import random
 import signal
+import time
 
 import pytest
 
@@ -82,8 +83,9 @@ def scores_of(fields):
     return [end + 1 / n for n in range(1, 6)]
 
 
-def trainers_of(warm, signals, parallel=1):
-    return Trainers(warm, [Slot({})] * parallel, signals)
+def trainers_of(warm, folder, signals=None, *, parallel=1, max_secs=None):
+    slots, file = [Slot({})] * parallel, folder / STOP_FILE
+    return Trainers(warm, slots, signals or Signals(), file, max_secs)
 
 
 def crew_of(
@@ -91,7 +93,7 @@ def crew_of(
 ):
     folder.mkdir(exist_ok=True)
     search = Search(folder, plan)
-    trainers = trainers_of(warm, Signals(), parallel)
+    trainers = trainers_of(warm, folder, parallel=parallel)
     crew = Crew(
         Sweep(plan, search, folder, trainers),
         trials=trials,
@@ -374,10 +376,12 @@ class Patient:
     code = None
 
     def start(self, words, descriptors, *, environment, cores):
+        self.deadline = time.monotonic() + 20
         return self
 
     def wait(self, timeout_secs):
         assert timeout_secs is not None, "nobody would look for a signal"
+        assert time.monotonic() < self.deadline, "nobody told it to stop"
         return self.code
 
     def send_signal(self, number):
@@ -398,12 +402,24 @@ def test_a_stop_file_stops_all_trials_and_is_gone_at_the_next_start(tmp_path):
     assert not asked.exists()
 
 
-def test_what_scores_the_winner_hears_of_a_stop(tmp_path):
+@pytest.mark.parametrize("by", ["signal", "file", "time"])
+def test_what_scores_the_winner_hears_of_a_stop(tmp_path, by):
+    """And the next start scores it."""
+    plan = plan_of()
+    search, crew = crew_of(plan, tmp_path, FakeWarm(scores_of), trials=1)
+    crew.work()
     signals = Signals()
-    trainers = trainers_of(Patient(), signals)
-    signals.add(signal.SIGINT)
+    max_secs = 0.01 if by == "time" else None
+    trainers = trainers_of(Patient(), tmp_path, signals, max_secs=max_secs)
+    if by == "signal":
+        signals.add(signal.SIGINT)
+    if by == "file":
+        (tmp_path / STOP_FILE).touch()
     with pytest.raises(Stopped):
-        trainers.run(["trainer", "evaluate"], tmp_path)
+        winner.finish(plan, search, trainers, tmp_path)
+    (tmp_path / STOP_FILE).unlink(missing_ok=True)
+    again = trainers_of(FakeWarm(scores_of), tmp_path)
+    assert winner.finish(plan, search, again, tmp_path)["test"] == [0.5]
 
 
 def test_a_torn_last_line_of_the_journal_is_dropped(tmp_path):
