@@ -84,6 +84,10 @@ def main(argv: list[str]) -> int:
         print(described(plan, workdir, wanted))
         return DONE
     stored.begin(workdir, plan)
+    if "SLURM_ARRAY_TASK_ID" not in os.environ:
+        # Tasks that wait in the queue are to find it as they begin; it goes as
+        # others are submitted.
+        (workdir / STOP_FILE).unlink(missing_ok=True)
     for note in plan.notes:
         print(note, flush=True)
     return _run(plan, workdir, wanted)

@@ -27,7 +27,6 @@ from trainer.launch.sweep.trainers import LOOK_SECS
 from trainer.launch.sweep.trainers import Stopped
 from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
-from trainer.workdir.folder import STOP_FILE
 from trainer.workdir.lease import Lease
 from trainer.workdir.lock_file import LockFile
 
@@ -86,8 +85,7 @@ class Crew:
             threading.Thread(target=self._slot, args=(number,), daemon=True)
             for number in range(trainers.slots)
         ]
-        # That of before is left for all processes that share the sweep to see.
-        (self._sweep.workdir / STOP_FILE).unlink(missing_ok=True)
+        trainers.heed()  # What was asked before starts nothing.
         for slot in slots:
             slot.start()
         while not self._over.wait(LOOK_SECS):

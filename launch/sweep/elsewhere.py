@@ -23,6 +23,7 @@ from trainer.launch.sweep.plan import Plan
 from trainer.process.exits import DONE
 from trainer.process.exits import UserError
 from trainer.process.plain_text import exact
+from trainer.workdir.folder import STOP_FILE
 
 # Flags of a task that are those of the whole.
 SAME = ("study", "trials", "seeds", "folds", "keep", "stack", "max_secs")
@@ -75,6 +76,7 @@ def on_slurm(
             print(text, end="")
         return DONE
     stored.begin(workdir, plan)
+    (workdir / STOP_FILE).unlink(missing_ok=True)
     print(told(asked, submit(text), str(workdir)))
     return DONE
 

@@ -388,7 +388,7 @@ class Patient:
         self.code = -number
 
 
-def test_a_stop_file_stops_all_trials_and_is_gone_at_the_next_start(tmp_path):
+def test_a_stop_file_stops_all_trials_and_starts_no_other(tmp_path):
     asked = tmp_path / STOP_FILE
     search, crew = crew_of(
         plan_of(), tmp_path, Patient(), on_change=asked.touch
@@ -396,10 +396,15 @@ def test_a_stop_file_stops_all_trials_and_is_gone_at_the_next_start(tmp_path):
     with pytest.raises(Stopped):
         crew.work()
     assert [trial.state.is_finished() for trial in search.trials()] == [False]
-    search, crew = crew_of(plan_of(), tmp_path, FakeWarm(scores_of), trials=2)
+    warm = FakeWarm(scores_of)
+    search, crew = crew_of(plan_of(), tmp_path, warm, trials=2)
+    with pytest.raises(Stopped):
+        crew.work()
+    assert not warm.started
+    asked.unlink()
+    search, crew = crew_of(plan_of(), tmp_path, warm, trials=2)
     crew.work()
     assert all(trial.state.is_finished() for trial in search.trials())
-    assert not asked.exists()
 
 
 @pytest.mark.parametrize("by", ["signal", "file", "time"])

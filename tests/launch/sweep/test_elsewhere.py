@@ -7,6 +7,8 @@ import yaml
 
 from tests.launch.kubernetes.schemas import validate
 from tests.verbs import strata
+from trainer.launch.sweep import __main__ as sweep
+from trainer.launch.sweep import elsewhere
 
 SWEEP = ("sweep", "--config=digits", "--parallel=3", "--dry_run")
 SHARED = "--workdir=/shared/runs/sweep"
@@ -46,6 +48,32 @@ def test_a_dry_run_of_the_launcher_is_one_of_the_sweep(tmp_path, monkeypatch):
     assert (code, err) == (0, "")
     assert "#SBATCH --array=0-0\n" in out
     assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "stays"),
+    [
+        ((), {}, False),
+        ((), {"SLURM_ARRAY_TASK_ID": "1"}, True),
+        (("--launcher=slurm",), {"SLURM_ARRAY_TASK_ID": "1"}, False),
+        (("--dry_run",), {}, True),
+        (("--launcher=slurm", "--dry_run"), {}, True),
+    ],
+)
+def test_a_stop_is_forgotten_by_all_but_tasks(
+    words, variables, stays, tmp_path, monkeypatch
+):
+    """Whoever waits in the queue is to find it."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sweep, "_run", lambda *_: 0)
+    monkeypatch.setattr(elsewhere, "submit", lambda _: "1200")
+    (tmp_path / "STOP").touch()
+    code, _, err = strata(
+        "sweep", "--config=digits", *words, f"--workdir={tmp_path}"
+    )
+    assert (code, err) == (0, "")
+    assert (tmp_path / "STOP").exists() == stays
 
 
 def test_a_launchers_mistake_leaves_no_workdir(tmp_path):
