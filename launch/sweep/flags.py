@@ -168,22 +168,30 @@ def _settled(
             " of them, or leave the flags out"
         )
     words = [f"--config={wanted.config}", *words]
-    _check(words, own=set(vars(wanted)))
+    given = _read(words, own=set(vars(wanted)))
+    # Pods alone have a network each.
+    share_ports = wanted.parallel > 1 and wanted.launcher != "kubernetes"
+    if given.metrics_port is not None and share_ports:
+        raise UserError(
+            f"--metrics_port={given.metrics_port} is one port, which"
+            f" --parallel={wanted.parallel} trials at a time cannot share;"
+            " leave one of the two out"
+        )
     return wanted, words
 
 
-def _check(words: list[str], own: Collection[str]) -> None:
-    """Checks that the trainer knows the flags that the sweep does not.
+def _read(words: list[str], own: Collection[str]) -> flags.Flags:
+    """Reads the flags of the trainer, all that the sweep does not know.
 
     Args:
       words: of the trainer.
       own: the names of the sweep's flags, one of which may be meant.
 
     Raises:
-      UserError: it does not, or would refuse them otherwise.
+      UserError: it does not know them, or would refuse them otherwise.
     """
     try:
-        flags.read(words)
+        return flags.read(words)
     except flags.UnknownFlagError as error:
         near = difflib.get_close_matches(error.name, own, n=1)
         if not near:

@@ -41,3 +41,16 @@ def test_an_unknown_flag_is_told_with_the_nearest(word, meant):
 def test_flags_of_a_launcher_take_a_launcher():
     with pytest.raises(UserError, match="--launcher=slurm or kubernetes"):
         read_flags(["--config=wine", "--launcher_flags=--time=60"])
+
+
+@pytest.mark.parametrize("launcher", ["local", "slurm"])
+def test_trials_at_a_time_have_no_port_to_share(launcher):
+    words = ["--config=wine", "--metrics_port=9095", f"--launcher={launcher}"]
+    read_flags(words)
+    with pytest.raises(UserError, match="--metrics_port=9095 is one port"):
+        read_flags([*words, "--parallel=2"])
+
+
+def test_pods_have_a_port_each():
+    words = ["--config=wine", "--metrics_port=9095", "--parallel=2"]
+    read_flags([*words, "--launcher=kubernetes"])
