@@ -8,6 +8,7 @@ from typing import Any
 
 from trainer.launch.gcp import gcloud
 from trainer.launch.gcp.gcloud import Words
+from trainer.launch.supervise.policy import FAILED
 from trainer.process.exits import UserError
 from trainer.process.parent import die_with_parent
 from trainer.process.programs import CHANGE_SECS
@@ -78,7 +79,7 @@ class Answer:
 
 
 class GcloudError(Exception):
-    """gcloud failed, in its words; the job's own exit code is 1."""
+    """gcloud failed, or this machine's disk; the job's own exit code is 1."""
 
 
 class Client:
@@ -106,6 +107,9 @@ class Client:
                 " CLI (cloud.google.com/sdk), or see what would be run by"
                 " --dry_run"
             ) from None
+        except OSError as error:
+            # As where there is no memory for another process.
+            return Answer(FAILED, "", f"ERROR: {words[0]}: {error.strerror}")
         return Answer(done.returncode, done.stdout, done.stderr)
 
     def project(self) -> str:

@@ -62,10 +62,20 @@ class Control:
             )
 
     def keep(self, name: str, text: str) -> str:
-        """Keeps a text here, in the job's folder; returns its file."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / name).write_text(text)
-        return str(self._folder / name)
+        """Keeps a text here, in the job's folder; returns its file.
+
+        Raises:
+          GcloudError: this machine's disk refuses it, which ends no job.
+        """
+        file = self._folder / name
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        except OSError as error:
+            raise GcloudError(
+                f"{file} cannot be written: {error.strerror}"
+            ) from None
+        return str(file)
 
     def _pack(self) -> None:
         name = plan.name_of(self._request.package)

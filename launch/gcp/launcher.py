@@ -86,10 +86,13 @@ class Launcher:
         # Whoever reads this must not end it: its end is the machines'.
         output.guard()
         output.keep_in(self.control.log)
-        code, keeps = FAILED, False
+        # Until it is known what is there, it may be a job that runs.
+        code, keeps = FAILED, True
         with self._signals.caught():
             try:
-                if machines := self.there():
+                machines = self._found()
+                keeps = False
+                if machines:
                     self._zone = machines[0].zone
                     say(f"{self._request.name} is there; following it")
                     self._deadline = boot_secs() + self._request.max_secs
@@ -110,6 +113,16 @@ class Launcher:
                 if not keeps:
                     code = self._end(code)
         return code
+
+    def _found(self) -> list[Machine]:
+        """Lists the machines that are there before any is made.
+
+        Raises:
+          LeavingError: this process was told to leave.
+        """
+        while (found := self._try(self.there)) is None:
+            self._wait(POLL_SECS)
+        return found
 
     def _tell_verbs(self) -> None:
         name = self._request.name

@@ -1,16 +1,19 @@
 """What a launcher does where a bucket or its own disk fails it."""
 
 import pathlib
+import signal
 
 import pytest
 
 from tests.launch.gcp.example import GPU
 from tests.launch.gcp.example import TRAINER
 from trainer.launch.gcp import flags
+from trainer.launch.gcp import launcher as launchers
 from trainer.launch.gcp import plan
 from trainer.launch.gcp.client import Answer
 from trainer.launch.gcp.client import Client
 from trainer.launch.gcp.client import GcloudError
+from trainer.launch.gcp.fleet import Machine
 from trainer.launch.gcp.launcher import Launcher
 from trainer.launch.supervise.signals import Signals
 from trainer.process.moments import boot_secs
@@ -23,6 +26,83 @@ def launcher(tmp_path, monkeypatch):
     words = [*GPU[1:], "--max_hours=2", "--", *TRAINER]
     request = flags.request_of("gpu", *flags.read_flags("gpu", words))
     return Launcher(Client(), request, Signals())
+
+
+@pytest.fixture
+def removals(launcher, monkeypatch):
+    """Where it is noted that all machines are removed; a launcher in haste."""
+    noted = []
+
+    def remove():
+        noted.append("all")
+        return []
+
+    monkeypatch.setattr(launcher._fleet, "remove", remove)
+    monkeypatch.setattr(launchers, "POLL_SECS", 0.0)
+    return noted
+
+
+MACHINE = Machine("gpu", "mnist-0", "us-east1-c", "mnist", "RUNNING", "g2")
+
+
+def failing(times):
+    """Returns a list of machines that fails first."""
+    left = [GcloudError("503, try again")] * times
+
+    def there():
+        if left:
+            raise left.pop()
+        return [MACHINE]
+
+    return there
+
+
+def test_a_list_that_fails_ends_no_job_that_is_there(
+    launcher, removals, monkeypatch, capsys
+):
+    monkeypatch.setattr(launcher._fleet, "there", failing(2))
+    assert launcher.run(detach=True, has_code=False) == 0
+    assert not removals
+    told = capsys.readouterr().err
+    assert told.count("503, try again; trying again") == 2
+    assert "mnist is there; following it" in told
+
+
+def test_a_launcher_that_leaves_before_it_saw_a_job_leaves_it_alone(
+    launcher, removals, monkeypatch
+):
+    monkeypatch.setattr(launcher._fleet, "there", failing(99))
+    launcher._signals.add(signal.SIGINT)
+    assert launcher.run(detach=False, has_code=False) == 130
+    assert not removals
+
+
+def test_a_disk_that_is_full_ends_no_job(
+    launcher, removals, monkeypatch, capsys
+):
+    """Nor is a job deleted without a checkpoint that is to be stopped."""
+    sent = []
+    monkeypatch.setattr(launcher._fleet, "there", failing(0))
+    monkeypatch.setattr(Client, "need", lambda _, words: sent.append(words))
+    monkeypatch.setattr(
+        launcher.control, "outcome", lambda: {"code": 43} if sent else None
+    )
+    pathlib.Path(".strata").touch()  # As one on which nothing can be made.
+    looks = []
+
+    def look():
+        looks.append("log")
+        if len(looks) == 4:
+            pathlib.Path(".strata").unlink()
+
+    monkeypatch.setattr(launcher.control, "show_log", look)
+    monkeypatch.setattr(launcher.control, "fetch", lambda: None)
+    monkeypatch.setattr(launcher._progress, "show_console", lambda _: None)
+    launcher._signals.add(signal.SIGTERM)
+    assert launcher.run(detach=False, has_code=False) == 43
+    assert "gs://mine/mnist/STOP" in sent[0]
+    assert removals == ["all"]
+    assert "mnist/stop cannot be written: Not a dir" in capsys.readouterr().err
 
 
 def test_machines_are_removed_before_results_are_fetched(
