@@ -5,6 +5,7 @@ from trainer.launch.gcp.gcloud import GPU
 from trainer.launch.gcp.gcloud import TPU
 from trainer.launch.gcp.gcloud import VERTEX
 from trainer.launch.gcp.gcloud import Words
+from trainer.launch.gcp.request import FOLDER_LABEL
 from trainer.launch.gcp.request import LABEL
 from trainer.launch.gcp.request import owner
 from trainer.launch.gcp.request import OWNER_LABEL
@@ -133,4 +134,9 @@ def _create_custom_job(
 
 
 def _labels(request: Request) -> str:
-    return f"--labels={LABEL}={request.name},{OWNER_LABEL}={owner()}"
+    labels = {
+        LABEL: request.name,
+        OWNER_LABEL: owner(),
+        FOLDER_LABEL: request.folder,
+    }
+    return f"--labels={','.join(f'{k}={v}' for k, v in labels.items())}"

@@ -12,7 +12,9 @@ from trainer.launch.gcp import gcloud
 from trainer.launch.gcp.client import Answer
 from trainer.launch.gcp.client import Client
 from trainer.launch.gcp.client import GcloudError
+from trainer.launch.gcp.request import FOLDER_LABEL
 from trainer.launch.gcp.request import LABEL
+from trainer.launch.gcp.request import owner
 from trainer.launch.gcp.request import OWNER_LABEL
 from trainer.launch.gcp.request import Request
 
@@ -36,6 +38,7 @@ class Machine:
     """A machine, a request for a TPU, or a job of Vertex AI.
 
     Attributes:
+      folder: of the job, as its label names it; "" of an earlier version's.
       number: of a job of Vertex AI, by which alone it can be cancelled.
     """
 
@@ -46,11 +49,21 @@ class Machine:
     state: str
     type: str
     owner: str = ""
+    folder: str = ""
     number: str = ""
 
     @property
     def is_ended(self) -> bool:
         return self.state in _ENDED
+
+    def is_of(self, request: Request) -> bool:
+        """Whether it is a job's, and not of another one of that name.
+
+        What does not tell its folder is taken for its maker's.
+        """
+        if self.folder:
+            return self.folder == request.folder
+        return self.owner in (owner(), "")
 
 
 def listings(
@@ -108,15 +121,20 @@ def _tpus(client: Client, words: gcloud.Words) -> list[dict[str, Any]]:
     return json.loads(answer.text or "[]") if answer.code == 0 else []
 
 
+def _told(labels: dict[str, str]) -> dict[str, str]:
+    """Returns what labels tell of a machine, as fields of it."""
+    fields = {"job": LABEL, "owner": OWNER_LABEL, "folder": FOLDER_LABEL}
+    return {field: labels.get(label, "") for field, label in fields.items()}
+
+
 def _gpu(row: dict[str, Any]) -> Machine:
     return Machine(
         kind=gcloud.GPU,
         name=row["name"],
         zone=row["zone"],
-        job=row.get("labels", {}).get(LABEL, ""),
         state=row.get("status", "?"),
         type=row.get("machineType", "?"),
-        owner=row.get("labels", {}).get(OWNER_LABEL, ""),
+        **_told(row.get("labels", {})),
     )
 
 
@@ -125,15 +143,14 @@ def _tpu(row: dict[str, Any]) -> Machine | None:
     parts = row["name"].split("/")
     nodes = row.get("tpu", {}).get("nodeSpec") or [{}]
     node = nodes[0].get("node", {})
-    job = node.get("labels", {}).get(LABEL)
-    return job and Machine(
+    labels = node.get("labels", {})
+    return labels.get(LABEL) and Machine(
         kind=gcloud.TPU,
         name=parts[-1],
         zone=parts[3],
-        job=job,
         state=row.get("state", {}).get("state", "?"),
         type=node.get("acceleratorType", "?"),
-        owner=node.get("labels", {}).get(OWNER_LABEL, ""),
+        **_told(labels),
     )
 
 
@@ -148,11 +165,10 @@ def _custom_job(row: dict[str, Any]) -> Machine | None:
             kind=gcloud.VERTEX,
             name=row["displayName"],
             zone=parts[3],
-            job=row.get("labels", {}).get(LABEL, ""),
             state=state,
             type="custom job",
-            owner=row.get("labels", {}).get(OWNER_LABEL, ""),
             number=parts[-1],
+            **_told(row.get("labels", {})),
         )
     )
 
@@ -167,6 +183,7 @@ class Fleet:
       kinds: of machines that it may have.
       zones: of Vertex AI, the regions that it may be in.
       pause: waits so many seconds; says whether to give up meanwhile.
+      is_ours: whether a machine that has the name is of the job.
     """
 
     def __init__(
@@ -177,6 +194,7 @@ class Fleet:
         kinds: tuple[str, ...],
         zones: Sequence[str],
         pause: Callable[[float], bool],
+        is_ours: Callable[[Machine], bool] = lambda machine: True,
     ) -> None:
         self._client = client
         self._project = project
@@ -184,12 +202,17 @@ class Fleet:
         self._kinds = kinds
         self._zones = zones
         self._pause = pause
+        self._is_ours = is_ours
 
-    def there(self) -> list[Machine]:
-        """Lists what there is."""
+    def named(self) -> list[Machine]:
+        """Lists what has the job's name, of other jobs, too."""
         return find(
             self._client, self._project, self._kinds, self._name, self._zones
         )
+
+    def there(self) -> list[Machine]:
+        """Lists what there is of the job."""
+        return [m for m in self.named() if self._is_ours(m)]
 
     def make(
         self, request: Request, zone: str, names: list[str], startup: str

@@ -51,12 +51,13 @@ def list_custom_jobs(
     region: str,
     name: str | None,
     form: str = "json(name,displayName,state,labels,error,createTime)",
+    label: str = LABEL,
 ) -> Words:
     """Returns the command that lists custom jobs, the newest first.
 
     Vertex AI keeps those that ended; none of them costs anything.
     """
-    wanted = f"labels.{LABEL}={name}" if name else f"labels.{LABEL}:*"
+    wanted = f"labels.{label}={name}" if name else f"labels.{label}:*"
     return gcloud(
         project,
         *("ai", "custom-jobs", "list", f"--region={region}"),

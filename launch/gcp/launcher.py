@@ -64,6 +64,7 @@ class Launcher:
             (request.kind,),
             request.zones,
             lambda secs: self._signals.take(secs) is not None,
+            lambda machine: machine.is_of(request),
         )
         self.control = Control(client, request)
         self._progress = Progress(client, request)
@@ -73,8 +74,21 @@ class Launcher:
         self._deadline: float | None = None
 
     def there(self) -> list[Machine]:
-        """Lists the job's machines."""
-        return self._fleet.there()
+        """Lists the job's machines.
+
+        Raises:
+          UserError: another job has its name.
+        """
+        machines = self._fleet.named()
+        others = [m for m in machines if not m.is_of(self._request)]
+        if others:
+            name = self._request.name
+            raise UserError(
+                f"--name={name} is another job's, of {others[0].owner or '?'}:"
+                f" {', '.join(m.name for m in others)}; name another, or remove"
+                f" it by strata launch gcp delete --name={name}"
+            )
+        return machines
 
     def run(self, *, detach: bool, has_code: bool) -> int:
         """Runs the job to its end; returns the exit code.
@@ -120,7 +134,7 @@ class Launcher:
         Raises:
           LeavingError: this process was told to leave.
         """
-        while (found := self._try(self.there)) is None:
+        while (found := self._try(self._fleet.there)) is None:
             self._wait(POLL_SECS)
         return found
 
@@ -187,7 +201,7 @@ class Launcher:
 
     def _clear_ended(self) -> list[Machine]:
         """Deletes what was taken away but is still listed; returns the rest."""
-        machines = self.there()
+        machines = self._fleet.there()
         for machine in machines:
             if machine.state == "FAILED":
                 raise GivenUpError(
@@ -279,7 +293,7 @@ class Launcher:
             return None
 
     def _any_missing(self) -> bool:
-        alive = {m.name for m in self.there() if not m.is_ended}
+        alive = {m.name for m in self._fleet.there() if not m.is_ended}
         return not set(self._request.machines) <= alive
 
     def _explain(self, outcome: dict[str, Any]) -> int:

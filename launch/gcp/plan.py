@@ -11,6 +11,7 @@ from trainer.launch.gcp import custom_job
 from trainer.launch.gcp import gcloud
 from trainer.launch.gcp import vertex
 from trainer.launch.gcp.machine import startup
+from trainer.launch.gcp.request import FOLDER_LABEL
 from trainer.launch.gcp.request import Request
 from trainer.launch.gcp.revision import ROOT
 
@@ -138,9 +139,10 @@ def deletion(request: Request, zone: str) -> str:
     """Returns what deletes all that a job has, for a shell."""
     if request.kind != gcloud.VERTEX:
         return shlex.join(gcloud.delete(request, zone))
-    # Its number is known once it is made.
+    # Its number is known once it is made, and others may have its name.
     numbers = gcloud.list_custom_jobs(
-        request.project, zone, request.name, "value(name.basename())"
+        *(request.project, zone, request.folder, "value(name.basename())"),
+        label=FOLDER_LABEL,
     )
     cancel = gcloud.cancel_custom_job(request.project, zone, "JOB")
     return f"{shlex.join(numbers)} | xargs -r -I JOB {shlex.join(cancel)}"

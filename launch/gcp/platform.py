@@ -59,7 +59,7 @@ def _job(client: Client, request: Request) -> Job:
     machines = fleet.find(
         client, request.project, (request.kind,), request.name, regions
     )
-    alive = [m for m in machines if not m.is_ended]
+    alive = [m for m in machines if m.is_of(request) and not m.is_ended]
     return Job(
         launcher=NAME,
         name=request.name,

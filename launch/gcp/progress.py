@@ -8,6 +8,7 @@ from trainer.launch.gcp import gcloud
 from trainer.launch.gcp.client import Client
 from trainer.launch.gcp.client import GcloudError
 from trainer.launch.gcp.control import say
+from trainer.launch.gcp.request import FOLDER_LABEL
 from trainer.launch.gcp.request import Request
 
 # Machines in a row that ended without a newer checkpoint, which one that is
@@ -83,8 +84,10 @@ class Progress:
         return max((n for n in names if "/step_" in n), default="")
 
     def _show_error(self, region: str) -> None:
-        project, name = self._request.project, self._request.name
-        rows = self._client.json(gcloud.list_custom_jobs(project, region, name))
+        project, folder = self._request.project, self._request.folder
+        rows = self._client.json(
+            gcloud.list_custom_jobs(project, region, folder, label=FOLDER_LABEL)
+        )
         if not rows or not (error := rows[0].get("error")):
             return
         number = rows[0]["name"].rpartition("/")[2]

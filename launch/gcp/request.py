@@ -2,6 +2,7 @@
 
 import dataclasses
 import getpass
+import hashlib
 import json
 import os
 import re
@@ -15,6 +16,8 @@ from trainer.storage.names import STAGING_VARIABLE
 from trainer.version import __version__
 
 LABEL, OWNER_LABEL = "strata-job", "strata-owner"
+# Tells jobs of one name apart, by the folders of their buckets.
+FOLDER_LABEL = "strata-folder"
 PORT = 2222
 # Of machines that others must not reach, where the user names none.
 TAG = "strata"
@@ -93,6 +96,11 @@ class Request:
     def control(self) -> str:
         """The folder by which launcher and machines tell each other."""
         return f"{self.bucket}/.strata/{self.name}"
+
+    @property
+    def folder(self) -> str:
+        """Names that folder in a label, which takes no slash."""
+        return hashlib.sha256(self.control.encode()).hexdigest()[:16]
 
     @property
     def package(self) -> str:

@@ -11,7 +11,12 @@ from trainer.launch.gcp import flags
 from trainer.launch.gcp import fleet
 from trainer.launch.gcp import jobs
 from trainer.launch.gcp import plan
+from trainer.launch.gcp.client import Answer
+from trainer.launch.gcp.client import Client
+from trainer.launch.gcp.launcher import Launcher
+from trainer.launch.gcp.request import from_json
 from trainer.launch.gcp.request import owner
+from trainer.launch.supervise.signals import Signals
 
 
 @pytest.mark.parametrize(
@@ -94,6 +99,54 @@ def test_machines_of_others_are_shown_and_asked_about(monkeypatch, capsys):
     assert "WARNING: made by eve" in told
     assert "nothing was deleted" in told
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("owner", "folder", "is_ours"),
+    [
+        ("eve", "ours", True),
+        ("me", "theirs", False),
+        ("me", "", True),
+        ("", "", True),
+        ("eve", "", False),
+    ],
+)
+def test_a_machine_is_of_the_job_whose_folder_it_names(
+    owner, folder, is_ours, tmp_path, monkeypatch, capsys
+):
+    """One of an earlier version, which names none, is its maker's."""
+    monkeypatch.chdir(tmp_path)
+    note(tmp_path, GPU)
+    request = from_json(
+        (tmp_path / plan.local_folder("mnist") / "request.json").read_text()
+    )
+    labels = {
+        "strata-job": "mnist",
+        "strata-owner": owner,
+        "strata-folder": request.folder if folder == "ours" else folder,
+    }
+    row = {"name": "mnist-0", "zone": "z", "status": "RUNNING"}
+    listed = [{**row, "labels": {k: v for k, v in labels.items() if v}}]
+    monkeypatch.setattr(Client, "json", lambda *_: listed)
+    job = Launcher(Client(), request, Signals())
+    deleted = []
+
+    def ask(_, words):
+        deleted.append(words)
+        listed.clear()
+        return Answer(0, "", "")
+
+    monkeypatch.setattr(Client, "ask", ask)
+    monkeypatch.setattr(Launcher, "run", lambda *_, **__: 0)
+    if is_ours:
+        assert [m.name for m in job.there()] == ["mnist-0"]
+    else:
+        # Neither taken up nor removed.
+        assert command.main(["resume", "--name=mnist", "--yes"]) == 2
+        told = capsys.readouterr().err
+        assert f"--name=mnist is another job's, of {owner}: mnist-0" in told
+    assert job._fleet.remove() == []
+    assert bool(deleted) == is_ours
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,11 @@ def test_machines_that_are_taken_away_are_made_again(cloud, capsys):
     assert third["name"] == "job-0"
     asked = int(second["scheduling"]["maxRunDuration"]["seconds"])
     assert 86400 - 600 < asked < 86400
-    assert second["labels"] == {"strata-job": "job", "strata-owner": "me"}
+    assert second["labels"] == {
+        "strata-job": "job",
+        "strata-owner": "me",
+        "strata-folder": "34dd9658b5a8aaf9",
+    }
     assert second["scheduling"]["instanceTerminationAction"] == "DELETE"
     assert second["scheduling"]["provisioningModel"] == "SPOT"
 
@@ -398,6 +402,25 @@ def test_a_detached_job_is_taken_up_by_its_name(cloud, capsys):
     assert cloud.names() == []
     assert command.main(words) == 0
     assert "is finished" in capsys.readouterr().out
+
+
+def test_a_job_of_another_folder_is_neither_taken_up_nor_removed(cloud, capsys):
+    assert command.main([*GPU, "--detach", *TRAINER]) == 0
+    theirs = [*replaced(GPU, bucket="gs://theirs"), *TRAINER]
+    assert command.main(theirs) == 2
+    assert "--name=job is another job's, of me" in capsys.readouterr().err
+    shutil.rmtree(".strata")
+    stored = cloud.get(f"{CONTROL}/request.json")
+    cloud.put(
+        "gs://theirs/.strata/job/request.json",
+        stored.replace(b"gs://mine", b"gs://theirs"),
+    )
+    # What an earlier job of theirs left.
+    cloud.put("gs://theirs/.strata/job/outcome.json", b'{"code": 43}')
+    words = ["resume", "--name=job", "--bucket=gs://theirs", "--yes"]
+    assert command.main(words) == 2
+    assert "--name=job is another job's, of me" in capsys.readouterr().err
+    assert cloud.names() == ["job-0"]
 
 
 DRIVER = f"""

@@ -87,7 +87,7 @@ gcloud \
   --max-run-duration=86400s \
   --no-restart-on-failure \
   --scopes=storage-rw,compute-rw,logging-write \
-  --labels=strata-job=mnist,strata-owner=me \
+  --labels=strata-job=mnist,strata-owner=me,strata-folder=b9d8494489b1595e \
   --metadata-from-file=startup-script=.strata/gcp/mnist/startup.sh \
   --quiet
 until gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet 2> /dev/null; do sleep 15; done

@@ -91,7 +91,7 @@ gcloud \
   --no-restart-on-failure \
   --scopes=storage-rw,compute-rw,logging-write \
   --tags=strata \
-  --labels=strata-job=mnist,strata-owner=me \
+  --labels=strata-job=mnist,strata-owner=me,strata-folder=c9b5f11dfca97948 \
   --metadata-from-file=startup-script=.strata/gcp/mnist/startup.sh \
   --quiet \
   --project=our-project

@@ -93,7 +93,7 @@ gcloud \
   --valid-until-duration=21600s \
   --spot \
   --scopes=https://www.googleapis.com/auth/cloud-platform \
-  --labels=strata-job=mnist,strata-owner=me \
+  --labels=strata-job=mnist,strata-owner=me,strata-folder=b9d8494489b1595e \
   --metadata-from-file=startup-script=.strata/gcp/mnist/startup.sh \
   --quiet
 until gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet 2> /dev/null; do sleep 15; done

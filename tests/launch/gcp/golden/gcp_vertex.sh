@@ -102,7 +102,7 @@ STRATA_REQUEST
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/.strata/mnist/request.json --quiet
 gcloud storage cp .strata/gcp/mnist/secret gs://mine/.strata/mnist/secret --quiet
 gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet || ! gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet > /dev/null 2>&1
-trap 'gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-job=mnist '"'"'--sort-by=~createTime'"'"' '"'"'--format=value(name.basename())'"'"' --quiet | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet' EXIT
+trap 'gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-folder=b9d8494489b1595e '"'"'--sort-by=~createTime'"'"' '"'"'--format=value(name.basename())'"'"' --quiet | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet' EXIT
 gcloud \
   ai \
   custom-jobs \
@@ -110,9 +110,9 @@ gcloud \
   --region=us-central1 \
   --display-name=mnist \
   --config=.strata/gcp/mnist/job.json \
-  --labels=strata-job=mnist,strata-owner=me \
+  --labels=strata-job=mnist,strata-owner=me,strata-folder=b9d8494489b1595e \
   --quiet
 until gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet 2> /dev/null; do sleep 15; done
-gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-job=mnist '--sort-by=~createTime' '--format=value(name.basename())' --quiet | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet && trap - EXIT
+gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-folder=b9d8494489b1595e '--sort-by=~createTime' '--format=value(name.basename())' --quiet | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet && trap - EXIT
 mkdir -p runs/mnist
 gcloud storage rsync --recursive gs://mine/mnist runs/mnist --quiet

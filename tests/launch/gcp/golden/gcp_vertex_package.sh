@@ -58,7 +58,7 @@ git -C /home/me/strata archive --format=tar.gz --prefix=strata-mlp-0.1.0/ 000000
 gcloud storage cp .strata/gcp/mnist/strata-mlp-0.1.0.tar.gz gs://mine/.strata/mnist/strata-mlp-0.1.0.tar.gz --quiet --project=our-project
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/.strata/mnist/request.json --quiet --project=our-project
 gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet --project=our-project || ! gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet --project=our-project > /dev/null 2>&1
-trap 'gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-job=mnist '"'"'--sort-by=~createTime'"'"' '"'"'--format=value(name.basename())'"'"' --quiet --project=our-project | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet --project=our-project' EXIT
+trap 'gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-folder=b9d8494489b1595e '"'"'--sort-by=~createTime'"'"' '"'"'--format=value(name.basename())'"'"' --quiet --project=our-project | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet --project=our-project' EXIT
 gcloud \
   ai \
   custom-jobs \
@@ -66,10 +66,10 @@ gcloud \
   --region=us-central1 \
   --display-name=mnist \
   --config=.strata/gcp/mnist/job.json \
-  --labels=strata-job=mnist,strata-owner=me \
+  --labels=strata-job=mnist,strata-owner=me,strata-folder=b9d8494489b1595e \
   --quiet \
   --project=our-project
 until gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet --project=our-project 2> /dev/null; do sleep 15; done
-gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-job=mnist '--sort-by=~createTime' '--format=value(name.basename())' --quiet --project=our-project | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet --project=our-project && trap - EXIT
+gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-folder=b9d8494489b1595e '--sort-by=~createTime' '--format=value(name.basename())' --quiet --project=our-project | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet --project=our-project && trap - EXIT
 mkdir -p runs/mnist
 gcloud storage rsync --recursive gs://mine/mnist runs/mnist --quiet --project=our-project
