@@ -1,10 +1,8 @@
 """What the commit that machines get does not hold of the code here."""
 
-import os
 import pathlib
 import shutil
 
-from trainer.flags import CONFIG_FILES
 from trainer.launch.gcp.revision import ROOT
 from trainer.process.columns import some
 from trainer.process.exits import UserError
@@ -41,31 +39,50 @@ def remark(revision: str, root: pathlib.Path = ROOT) -> list[str]:
     ]
 
 
-def check_config(config: str | None, root: pathlib.Path = ROOT) -> None:
-    """Checks that machines will have a config's file.
+def config_there(
+    config: str,
+    *,
+    is_installed: bool,
+    is_committed: bool,
+    root: pathlib.Path = ROOT,
+) -> str:
+    """Returns a config as it is found where the job runs.
 
     Args:
-      config: as --config names it.
-      root: of the checkout.
+      config: as --config names it here.
+      is_installed: whether Strata is a package there, with the files of configs
+        by their names; else a checkout, in whose root the job runs.
+      is_committed: whether what is there is a commit's.
+      root: of the checkout here.
 
     Raises:
-      UserError: it is another folder's, or in no commit.
+      UserError: it is not there.
     """
-    if config is None or not config.endswith(CONFIG_FILES):
-        return  # A shipped one's name.
-    path = pathlib.Path(os.path.abspath(config))
-    if not path.is_relative_to(root):
+    file = pathlib.Path(config).expanduser()
+    is_name = not file.is_file()
+    folder = root / "configs"
+    file = folder / f"{config}.py" if is_name else file.resolve()
+    if is_installed and (file.parent, file.suffix) != (folder, ".py"):
+        raise UserError(
+            f"--config={config} is in no image, since these hold the .py files"
+            f" of {folder} alone; put it there, make the image anew, and name"
+            f" it by --config={file.stem}"
+        )
+    if not file.is_relative_to(root):
         raise UserError(
             f"--config={config} is outside of {root}, whose commit is all that"
             " the machines get; put it into configs/ and commit it"
         )
     # Untracked, ignored, or added and not committed.
-    state = _git(root, *STATUS, "--untracked-files=all", "--ignored", str(path))
-    if state.startswith(("??", "!!", "A")):
+    state = _git(root, *STATUS, "--untracked-files=all", "--ignored", str(file))
+    if is_committed and state.startswith(("??", "!!", "A")):
         raise UserError(
             f"--config={config} is in no commit, and the machines get the code"
             " of a commit; commit it first"
         )
+    if is_name:
+        return config
+    return file.stem if is_installed else str(file.relative_to(root))
 
 
 def _git(root: pathlib.Path, *words: str) -> str:

@@ -4,6 +4,7 @@ import argparse
 import re
 from typing import Any
 
+from trainer.flags import Flags
 from trainer.flags import joined
 from trainer.flags import PLACES
 from trainer.launch.command_line import check_name
@@ -14,7 +15,7 @@ from trainer.launch.gcp import gpus
 from trainer.launch.gcp import names
 from trainer.launch.gcp import tpus
 from trainer.launch.gcp import vertex
-from trainer.launch.gcp.checkout import check_config
+from trainer.launch.gcp.checkout import config_there
 from trainer.launch.gcp.request import Request
 from trainer.launch.gcp.request import TAG
 from trainer.launch.gcp.revision import head
@@ -121,17 +122,22 @@ def request_of(
     check_name("--name", wanted.name, names.NAME_CHARS)
     bucket = names.bucket_of("--bucket", wanted.bucket)
     machines = _KINDS[kind].machines_of(wanted)
-    workdir, arguments = _check_arguments(arguments, f"{bucket}/{wanted.name}")
     has_code = machines["image"][1] == vertex.CONTAINER
+    given = _check_arguments(arguments)
+    config = config_there(
+        given.config or "",
+        is_installed=kind == gcloud.VERTEX,
+        is_committed=not has_code,
+    )
     _check_detached(wanted)
     return Request(
         kind=kind,
         name=wanted.name,
         max_secs=names.seconds_of("--max_hours", wanted.max_hours),
         bucket=bucket,
-        workdir=workdir,
+        workdir=(given.workdir or f"{bucket}/{wanted.name}").rstrip("/"),
         revision="" if has_code else head(),
-        arguments=tuple(arguments),
+        arguments=tuple(_handed(arguments, config)),
         spot=wanted.spot,
         project=wanted.project,
         service_account=wanted.service_account,
@@ -177,19 +183,30 @@ def _check_detached(wanted: argparse.Namespace) -> None:
         )
 
 
-def _check_arguments(
-    arguments: list[str], default_workdir: str
-) -> tuple[str, list[str]]:
-    """Returns the workdir on gs://, and the trainer's other arguments."""
+def _check_arguments(arguments: list[str]) -> Flags:
+    """Reads the trainer's arguments, whose folders are all on gs://."""
     given = checked_flags(arguments)
-    check_config(given.config)
     for name in PLACES:
         value = getattr(given, name)
         if value is not None:
             _check_folder(f"--{name}", value)
-    workdir = (given.workdir or default_workdir).rstrip("/")
-    own = ("--workdir=", "-workdir=")
-    return workdir, [w for w in joined(arguments) if not w.startswith(own)]
+    return given
+
+
+def _handed(arguments: list[str], config: str) -> list[str]:
+    """Returns the trainer's arguments as they are handed on.
+
+    Args:
+      arguments: as given; the workdir is told apart from them.
+      config: as it is named where the job runs.
+    """
+    own = re.compile("--?(config|workdir)=")
+    found = ((own.match(word), word) for word in joined(arguments))
+    return [
+        f"--config={config}" if match else word
+        for match, word in found
+        if not match or match[1] == "config"
+    ]
 
 
 def _check_folder(flag: str, value: str) -> None:

@@ -5,6 +5,8 @@ import pytest
 from tests.launch.gcp.example import GPU
 from tests.launch.gcp.example import show
 from tests.launch.gcp.example import TPU
+from tests.launch.gcp.example import VERTEX
+from tests.processes import ROOT
 
 
 def replaced(words, **given):
@@ -149,3 +151,22 @@ def test_a_flags_value_may_be_a_word_of_its_own(capsys):
     assert shown[0] == shown[1]
     assert shown[0][0] == 0
     assert '"workdir": "gs://mine/7"' in shown[0][1].out
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (GPU, "configs/digits.py"),
+        (TPU, "configs/digits.py"),
+        (VERTEX, "digits"),
+    ],
+)
+def test_a_configs_file_is_named_as_the_job_finds_it(
+    kind, told, capsys, monkeypatch
+):
+    """Not as this machine's folder does, nor as that which is worked in."""
+    monkeypatch.chdir(f"{ROOT}/configs")
+    for word in ("--config=digits.py", f"--config={ROOT}/configs/digits.py"):
+        code, shown = show(capsys, kind, (word, "--config.epochs=3"))
+        assert code == 0, shown.err
+        assert f'"--config={told}", "--config.epochs=3"' in shown.out
