@@ -10,9 +10,12 @@ import contextlib
 import json
 import os
 import sys
+import time
 
 from trainer.cluster import discovery
 from trainer.launch import local
+from trainer.launch.gcp.machine.session import CHIEF_SECS
+from trainer.launch.gcp.machine.session import ENDS_OF_ALL
 from trainer.process.exits import DONE
 from trainer.process.exits import STOPPED
 from trainer.process.exits import STOPPED_BY_USER
@@ -25,7 +28,7 @@ OUTCOME = "outcome.json"
 
 @verb
 def main(argv: list[str]) -> int:
-    """Runs one worker; the chief's end is the job's.
+    """Runs one worker; the chief's end is the job's, or one that all wait for.
 
     Returns:
       The exit code, but 0 where its user stopped the job: Vertex AI starts
@@ -51,7 +54,9 @@ def main(argv: list[str]) -> int:
         os.environ["STRATA_WORKER"] = str(place.index)
         os.environ[discovery.SECRET] = control.read("secret").decode().strip()
     code = local.main(arguments)
-    if place.is_chief and code != STOPPED:
+    if code in ENDS_OF_ALL or (place.is_chief and code != STOPPED):
+        if not place.is_chief:
+            time.sleep(CHIEF_SECS)
         told = json.dumps({"code": code, "machine": place.index}) + "\n"
         with contextlib.suppress(ConflictError):  # the first word stands
             control.upload(OUTCOME, told.encode(), generation=0)

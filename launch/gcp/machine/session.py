@@ -26,6 +26,7 @@ from trainer.launch.supervise.signals import Signals
 from trainer.launch.tpu import tpu_environment
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import ClusterError
+from trainer.process.exits import DIVERGED
 from trainer.process.exits import DONE
 from trainer.process.exits import MISTAKE
 from trainer.process.exits import STOPPED
@@ -34,6 +35,10 @@ from trainer.process.programs import CHANGE_SECS
 from trainer.process.programs import finish
 
 LOG_SECS = 30.0
+# Codes of a peer that it would end with again: all others would wait for it.
+ENDS_OF_ALL = (MISTAKE, DIVERGED)
+# For the chief to end by itself, which has more to write.
+CHIEF_SECS = 120.0
 # After each try to read the job's secret.
 SECRET_DELAYS_SECS = (2.0, 8.0, 32.0, 0.0)
 # A TPU that hangs as it is initialised is told of by nothing else.
@@ -173,12 +178,15 @@ class Session:
         """Says how the job ended and removes its machines, if it did.
 
         One that was told to leave is made again, by the launcher. The chief's
-        end is the job's; a peer that fails for good takes itself away alone.
+        end is the job's, and so is a peer's of ENDS_OF_ALL; one that fails for
+        good otherwise takes itself away alone.
         """
         code = self._last_code()
         if code is None:
             return
-        if self.index == 0:
+        if self.index == 0 or code in ENDS_OF_ALL:
+            if self.index:
+                time.sleep(CHIEF_SECS)
             self._tell(code)
             self._remove(self._job["machines"])
         elif code not in (DONE, *FINAL):
@@ -201,7 +209,11 @@ class Session:
 
     def _tell(self, code: int) -> None:
         file = self._home / "outcome.json"
-        outcome = {"code": code, "machine": self.index}
+        outcome: dict[str, Any] = {"code": code, "machine": self.index}
+        if self.index:
+            # What the launcher shows is the chief's.
+            place = self._job["machines"][self.index]
+            outcome |= {"place": place, "log": self._log.name}
         file.write_text(json.dumps(outcome) + "\n")
         # The first word stands.
         run(

@@ -13,6 +13,7 @@ from tests.faults.bucket import needs_client
 from trainer.launch import local
 from trainer.launch.gcp.machine import replica
 from trainer.storage import vertex
+from trainer.storage.bucket import ConflictError
 
 CONTROL = f"gs://{BUCKET}/.strata/job"
 BASE = f"gs://{BUCKET}/job"
@@ -45,6 +46,8 @@ def control(monkeypatch, tmp_path):
 
         def upload(self, name, data, *, generation):
             assert generation == 0
+            if name in objects:
+                raise ConflictError(name)
             objects[name] = data
 
     monkeypatch.setattr(replica, "Folder", Folder)
@@ -79,6 +82,25 @@ def test_the_chiefs_end_is_the_jobs(control, monkeypatch, code, told, left):
 def test_a_job_that_ended_is_not_begun_again(control, monkeypatch):
     control["outcome.json"] = b'{"code": 3, "machine": 0}\n'
     assert run(monkeypatch, 0) == (3, [])
+
+
+@pytest.mark.parametrize("code", [2, 3])
+@pytest.mark.parametrize("chief", [None, 0])
+def test_a_worker_says_the_end_that_the_chief_would_wait_for(
+    control, monkeypatch, code, chief
+):
+    """Unless the chief has said another one."""
+
+    def sleep(secs):
+        if chief is not None:
+            control["outcome.json"] = b'{"code": 0, "machine": 0}\n'
+
+    monkeypatch.setattr(replica.time, "sleep", sleep)
+    os.environ["TF_CONFIG"] = json.dumps(tf_config(CLUSTER, "worker"))
+    assert run(monkeypatch, code)[0] == code
+    said = json.loads(control["outcome.json"])
+    expected = {"code": code, "machine": 1}
+    assert said == (expected if chief is None else {"code": 0, "machine": 0})
 
 
 def test_a_worker_is_told_its_place_and_says_no_end(control, monkeypatch):

@@ -140,7 +140,9 @@ def recorder(ran, code):
         (0, "42", []),
         (0, "left", []),
         (1, "0", []),
-        (1, "2", []),
+        (1, "2", ["job-0", "job-1"]),
+        (1, "3", ["job-0", "job-1"]),
+        (1, "43", []),
         (1, "42", []),
         (1, "75", ["job-1"]),
         (0, None, []),
@@ -149,8 +151,9 @@ def recorder(ran, code):
 def test_what_an_end_removes(
     index, code, removed, tmp_path, monkeypatch, systemctl
 ):
-    ran = []
+    ran, slept = [], []
     monkeypatch.setattr(session, "run", recorder(ran, 0))
+    monkeypatch.setattr(session.time, "sleep", slept.append)
     one = session.Session(job(), tmp_path)
     one.index = index
     if code is not None:
@@ -160,7 +163,22 @@ def test_what_an_end_removes(
     told = [words for words in ran if f"{CONTROL}/outcome.json" in words]
     # systemctl, as it stands here, says that the unit has not failed for good.
     assert deleted == ([removed] if removed else [])
-    assert len(told) == (index == 0 and bool(removed))
+    assert len(told) == (len(removed) == 2)
+    assert all("--no-clobber" in words for words in told)
+    # The chief is given time to say it, and to write what it has.
+    assert (session.CHIEF_SECS in slept) == (bool(told) and index == 1)
+
+
+def test_the_log_of_a_peer_that_ends_the_job_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "run", recorder([], 0))
+    monkeypatch.setattr(session.time, "sleep", lambda _: None)
+    monkeypatch.setattr(session.socket, "gethostname", lambda: "job-1")
+    (tmp_path / "exit_code").write_text("2")
+    session.Session(job(), tmp_path).end()
+    assert json.loads((tmp_path / "outcome.json").read_text()) == {
+        **{"code": 2, "machine": 1},
+        **{"place": "job-1", "log": "log-1.txt"},
+    }
 
 
 def test_a_session_that_is_killed_as_it_leaves_removes_nothing(
