@@ -20,7 +20,9 @@ from trainer.launch.jobs.job import ENDED
 from trainer.launch.jobs.job import Job
 from trainer.launch.jobs.job import PlatformError
 from trainer.launch.jobs.job import RUNNING
+from trainer.launch.jobs.job import UNKNOWN
 from trainer.launch.jobs.run import Run
+from trainer.process.exits import tell
 from trainer.process.exits import UserError
 
 NAME = "gcp"
@@ -30,7 +32,7 @@ def find(runs: Sequence[Run]) -> list[Job]:
     """Lists jobs that are noted in this folder, and their machines.
 
     Raises:
-      PlatformError: gcloud is not here, or failed.
+      PlatformError: gcloud is not here.
     """
     noted = [*_noted()]
     if not noted:
@@ -39,10 +41,7 @@ def find(runs: Sequence[Run]) -> list[Job]:
         raise PlatformError(
             f"gcloud is not on this machine, and {len(noted)} job(s) are noted"
         )
-    try:
-        return [_job(Client(), request) for request in noted]
-    except GcloudError as error:
-        raise PlatformError(str(error)) from None
+    return [_job(Client(), request) for request in noted]
 
 
 def _noted() -> list[Request]:
@@ -56,9 +55,14 @@ def _noted() -> list[Request]:
 
 def _job(client: Client, request: Request) -> Job:
     regions = request.zones if request.kind == gcloud.VERTEX else ()
-    machines = fleet.find(
-        client, request.project, (request.kind,), request.name, regions
-    )
+    try:
+        machines = fleet.find(
+            client, request.project, (request.kind,), request.name, regions
+        )
+    except GcloudError as error:
+        # As where its project is gone: the others are listed all the same.
+        tell(f"{NAME}/{request.name} cannot be asked about: {error}")
+        return Job(NAME, request.name, UNKNOWN, UNKNOWN)
     alive = [m for m in machines if m.is_of(request) and not m.is_ended]
     return Job(
         launcher=NAME,
@@ -89,8 +93,8 @@ def _paid(
 def _began(client: Client, request: Request) -> float | None:
     """Returns when the run's newest start began, as its bucket says."""
     address = f"{request.workdir}/attempt.json"
-    text = client.read(gcloud.read(request.project, address))
-    with contextlib.suppress(ValueError, KeyError, TypeError):
+    with contextlib.suppress(GcloudError, ValueError, KeyError, TypeError):
+        text = client.read(gcloud.read(request.project, address))
         return float(json.loads(text or "")["began_unix_secs"])
     return None
 

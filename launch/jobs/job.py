@@ -7,6 +7,8 @@ from typing import Protocol
 from trainer.launch.jobs.run import Run
 
 RUNNING, WAITING, ENDED = "running", "waiting", "ended"
+# Of one that could not be asked about.
+UNKNOWN = "?"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Job:
     Attributes:
       launcher: that runs it.
       name: by which its launcher knows it.
-      state: RUNNING, WAITING or ENDED.
+      state: RUNNING, WAITING, ENDED or UNKNOWN.
       where: hosts, machines or pods, in words.
       machines: (kind, how many) of what is paid for, as prices name them.
       run: what its workdir shows, where that can be seen from here.

@@ -4,6 +4,7 @@ import json
 import pathlib
 
 from trainer.launch.jobs.job import Job
+from trainer.launch.jobs.job import UNKNOWN
 from trainer.process.exits import UserError
 
 FILE = pathlib.Path(".strata/prices.json")
@@ -36,7 +37,9 @@ def _amount(value: object) -> float:
 
 
 def an_hour(job: Job, prices: dict[str, float]) -> float | None:
-    """Returns what a job's machines cost; None where a price is not given."""
-    if any(kind not in prices for kind, _ in job.machines):
+    """Returns what a job's machines cost; None where that is not known."""
+    if job.state == UNKNOWN or any(
+        kind not in prices for kind, _ in job.machines
+    ):
         return None
     return sum(prices[kind] * count for kind, count in job.machines)

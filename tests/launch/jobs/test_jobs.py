@@ -16,6 +16,7 @@ from tests.launch.kubernetes.example import container_of
 from tests.verbs import strata
 from trainer.launch.gcp import platform as gcp
 from trainer.launch.gcp.client import Client
+from trainer.launch.gcp.client import GcloudError
 from trainer.launch.gcp.fleet import Machine
 from trainer.launch.jobs import __main__ as command
 from trainer.launch.jobs import workdirs
@@ -350,20 +351,23 @@ def test_a_job_without_its_chief_is_not_stopped(tmp_path, capsys):
     assert "no pod of kubernetes/mnist runs that" in capsys.readouterr().err
 
 
+def note(tmp_path, name):
+    """Notes a job on Google Cloud."""
+    from trainer.launch.gcp import flags
+
+    words = [*GPU[1:], f"--name={name}", "--num_vms=2", "--spot"]
+    request = flags.request_of(
+        "gpu", *flags.read_flags("gpu", [*words, "--", *TRAINER])
+    )
+    folder = tmp_path / ".strata/gcp" / name
+    folder.mkdir(parents=True)
+    (folder / "request.json").write_text(request.to_json())
+
+
 def test_jobs_on_google_cloud_are_those_that_are_noted(
     tmp_path, monkeypatch, nowhere, capsys
 ):
-    from trainer.launch.gcp import flags
-
-    request = flags.request_of(
-        "gpu",
-        *flags.read_flags(
-            "gpu", [*GPU[1:], "--num_vms=2", "--spot", "--", *TRAINER]
-        ),
-    )
-    folder = tmp_path / ".strata/gcp/mnist"
-    folder.mkdir(parents=True)
-    (folder / "request.json").write_text(request.to_json())
+    note(tmp_path, "mnist")
     tool(tmp_path, monkeypatch, nowhere, "gcloud", "gcp", "exit 9")
     machines = [
         Machine("gpu", f"mnist-{i}", "us-central1-a", "mnist", "RUNNING", "g2")
@@ -391,3 +395,35 @@ def test_jobs_on_google_cloud_are_those_that_are_noted(
     prices.unlink()
     assert command.main([]) == 0
     assert "no job runs" in capsys.readouterr().out
+
+
+def test_a_job_that_cannot_be_asked_about_hides_no_other(
+    tmp_path, monkeypatch, nowhere, capsys
+):
+    for name in ("gone", "mnist", "old"):
+        note(tmp_path, name)
+    tool(tmp_path, monkeypatch, nowhere, "gcloud", "gcp", "exit 9")
+
+    def find(client, project, kinds, name, regions):
+        if name == "gone":
+            raise GcloudError("its project was removed")
+        is_there = name == "mnist"
+        machine = Machine("gpu", f"{name}-0", "z", name, "RUNNING", "g2")
+        return [machine] * is_there
+
+    def read(*_):
+        raise GcloudError("403")
+
+    monkeypatch.setattr(gcp.fleet, "find", find)
+    monkeypatch.setattr(Client, "read", read)
+    assert command.main([]) == 0
+    shown = capsys.readouterr()
+    told = "gcp/gone cannot be asked about: its project was removed"
+    assert shown.err == f"strata: {told}\n"
+    lines = [line.split() for line in shown.out.splitlines()[1:]]
+    assert [line[:3] for line in lines] == [
+        ["gcp/gone", "?", "?"],
+        ["gcp/mnist", "running", "1"],
+    ]
+    assert command.main(["cost"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[-2:] == ["?", "?"]
