@@ -110,14 +110,30 @@ def find(folders: list[str], title: str | None = None) -> list[Job]:
 
 
 def _chosen(jobs: list[Job], title: str) -> Job:
-    """Returns the job of a title.
+    """Returns the job of a title, or of a name that no other job has.
+
+    Those that have ended give way to others. A workdir's job is the same one
+    whichever launcher is seen to have it: between two starts none is.
 
     Raises:
-      UserError: there is none.
+      UserError: there is none, or there are several.
     """
-    for job in jobs:
-        if title in (job.title, job.name):
-            return job
+    launcher, _, name = title.partition("/")
+    named = [
+        job
+        for job in jobs
+        if title in (job.title, job.name)
+        or (job.name == name and {launcher, job.launcher} <= set(LAUNCHERS))
+    ]
+    found = [job for job in named if job.title == title] or named
+    found = [job for job in found if job.state != ENDED] or found
+    titles = sorted({job.title for job in found})
+    if len(titles) > 1:
+        raise UserError(
+            f"{title!r} may be {' or '.join(titles)}; name one of them"
+        )
+    if found:
+        return found[0]
     known = ", ".join(job.title for job in jobs) or "none"
     raise UserError(
         f"there is no job {title!r}; there are {known}: strata jobs list --all"

@@ -20,7 +20,9 @@ from trainer.launch.gcp.client import GcloudError
 from trainer.launch.gcp.fleet import Machine
 from trainer.launch.jobs import __main__ as command
 from trainer.launch.jobs import workdirs
+from trainer.launch.jobs.job import Job
 from trainer.launch.jobs.run import look
+from trainer.process.exits import UserError
 from trainer.storage.json_files import sealed
 from trainer.workdir.lease import Lease
 from trainer.workdir.lock_file import LockFile
@@ -149,6 +151,48 @@ def test_a_run_is_seen_from_within_an_allocation(tmp_path, monkeypatch):
     make_run(tmp_path / "one")
     with held(tmp_path / "one"):
         assert look(tmp_path / "one").is_held
+
+
+def job_of(title, state="running"):
+    launcher, _, name = title.partition("/")
+    return Job(launcher, name, state, "somewhere")
+
+
+@pytest.mark.parametrize(
+    ("title", "found"),
+    [
+        ("kubernetes/mnist", "kubernetes/mnist"),
+        ("gcp/old", "gcp/old"),
+        ("old", "kubernetes/old"),  # The one that has not ended.
+        ("gone", "gcp/gone"),
+        ("train/runs/x", "local/runs/x"),
+        ("ssh/runs/x", "local/runs/x"),
+        ("local/runs/y", "train/runs/y"),
+        ("runs/y", "train/runs/y"),
+    ],
+)
+def test_a_job_is_found_by_its_title_or_a_name_of_its_own(title, found):
+    jobs = [
+        job_of("kubernetes/mnist"),
+        job_of("gcp/mnist"),
+        job_of("gcp/old", "ended"),
+        job_of("kubernetes/old"),
+        job_of("gcp/gone", "ended"),
+        job_of("local/runs/x"),
+        job_of("train/runs/y", "ended"),
+    ]
+    assert command._chosen(jobs, title).title == found
+
+
+@pytest.mark.parametrize("states", [("running", "?"), ("ended", "ended")])
+def test_a_name_of_several_jobs_is_refused(states):
+    titles = ("kubernetes/mnist", "gcp/mnist")
+    jobs = [job_of(*each) for each in zip(titles, states, strict=True)]
+    told = "'mnist' may be gcp/mnist or kubernetes/mnist; name one"
+    with pytest.raises(UserError, match=told):
+        command._chosen(jobs, "mnist")
+    with pytest.raises(UserError, match="no job 'gcp/mist'; there are kub"):
+        command._chosen(jobs, "gcp/mist")
 
 
 def test_its_supervisor_is_seen_by_its_words(tmp_path, monkeypatch):
