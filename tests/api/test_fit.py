@@ -21,6 +21,8 @@ from trainer.api import fit as api_fit
 from trainer.api.run import Run
 from trainer.journal.metrics_log import MetricsLines
 from trainer.process.exits import UserError
+from trainer.process.stopping import Stop
+from trainer.workdir.lock_file import LockFile
 
 
 def fit_digits(workdir, **fields):
@@ -97,6 +99,47 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_call_goes_on(
     run = fit_digits(tmp_path / "run", **fields)
     assert run.status == "done"
     assert run.result["weights_sha256"] == weights_of(trained("multiclass"))
+
+
+def removed(workdir):
+    workdir.rename(workdir.with_name("gone"))
+
+
+def taken(workdir):
+    (workdir / ".lock").write_text('{"process": 7, "host": "elsewhere"}')
+
+
+@pytest.mark.parametrize(
+    ("lose", "words"),
+    [(removed, "was removed while in use"), (taken, "was taken by")],
+)
+def test_a_workdir_that_is_lost_is_raised_and_ends_no_process(
+    lose, words, tmp_path, monkeypatch
+):
+    workdir, codes, heard = tmp_path / "run", [], threading.Event()
+    tell, hear = MetricsLines.line, Stop.lose
+
+    def lost(writer, line):
+        tell(writer, line)
+        if not heard.is_set():
+            lose(workdir)
+            assert heard.wait(60)
+
+    def heard_by(stop, error):
+        hear(stop, error)
+        heard.set()
+
+    monkeypatch.setattr(os, "_exit", codes.append)
+    monkeypatch.setattr(LockFile, "renew_secs", 0.05)
+    monkeypatch.setattr(MetricsLines, "line", lost)
+    monkeypatch.setattr(Stop, "lose", heard_by)
+    with pytest.raises(OSError, match=words):
+        fit_digits(workdir, log__every_steps=10)
+    assert codes == []
+    (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 1
+    assert not [*(folder / "checkpoints").iterdir()]
+    assert not (folder / "result.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from trainer.process.exits import UserError
 from trainer.storage.bucket import Folder
 from trainer.workdir import lease
 from trainer.workdir.lease import Lease
+from trainer.workdir.lease import LostError
 from trainer.workdir.lease_object import LeaseObject
 
 
@@ -77,7 +78,8 @@ def test_a_silent_holder_loses_the_lease_and_leaves(server, monkeypatch):
             late.enter_context(second.held())
             left = []
             monkeypatch.setattr(os, "_exit", left.append)
-            first.renew()
+            with pytest.raises(LostError):
+                first.renew()
             assert left == [75]
             second.renew()
             assert left == [75]
@@ -123,6 +125,7 @@ import sys
 from trainer.process.exits import UserError
 from trainer.storage.bucket import Folder
 from trainer.workdir.lease import Lease
+from trainer.workdir.lease import LostError
 from trainer.workdir.lease_object import LeaseObject
 LeaseObject.expiry_secs = 2.0
 LeaseObject.renew_secs = 0.2

@@ -1,6 +1,7 @@
 """What a run writes is in its bucket: whole, in order, and nothing else."""
 
 import pathlib
+import queue
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from tests.faults.bucket import PATH
 from tests.faults.bucket import steps_of
 from trainer.process.exits import ClusterError
 from trainer.workdir import mirror
+from trainer.workdir.lease import LostError
+from trainer.workdir.lease_object import LeaseObject
 from trainer.workdir.location import open_location
 
 
@@ -67,6 +70,25 @@ def test_what_a_run_wrote_is_there_when_it_goes_on(run, server, tmp_path):
     assert [d for d in server.done[before:] if ".lease" not in d[1]] == [
         ("delete", f"{PATH}result.json")
     ]
+
+
+@needs_client
+def test_nothing_is_copied_to_a_bucket_that_another_has_taken(
+    server, monkeypatch
+):
+    monkeypatch.setattr(LeaseObject, "renew_secs", 0.05)
+    lost = queue.Queue()
+    with (
+        pytest.raises(LostError, match="was taken by another job"),
+        open_location(NAME, on_lost=lost.put) as store,
+    ):
+        theirs = b'{"process": 7}'
+        server.put(f"{PATH}.lease", theirs)
+        lost.get(timeout=60)
+        (pathlib.Path(store.folder) / "metrics.jsonl").write_text("1\n")
+        checkpoint(store, 5)
+    assert server.names(PATH) == {".lease"}
+    assert server.objects[f"{PATH}.lease"].data == theirs
 
 
 @needs_client

@@ -77,6 +77,8 @@ def fit(
 
     Raises:
       UserError: a mistake, in one line: before anything is written.
+      OSError: the disk failed; or the workdir was removed or taken by another
+        process meanwhile, and nothing was written there since.
       KeyboardInterrupt: Ctrl-C before the first step, or twice.
 
     Examples:
@@ -106,7 +108,7 @@ def fit(
         stop.interruptible(),
         display.shown(),
         _folder(workdir, chosen) as folder,
-        open_location(folder) as location,
+        open_location(folder, on_lost=stop.lose) as location,
     ):
         asked = Asked(
             config=settled,

@@ -20,7 +20,10 @@ from trainer.journal.writer import Writer
 
 
 def open_writers(
-    subject: Subject, display: Display, outlets: Outlets
+    subject: Subject,
+    display: Display,
+    outlets: Outlets,
+    check_held: Callable[[], None] = lambda: None,
 ) -> "Writers":
     """Opens all that a run wants to be told in; a new writer is a line here.
 
@@ -28,6 +31,7 @@ def open_writers(
       subject: the run.
       display: what stdout holds.
       outlets: where else it is told of.
+      check_held: raises OSError where the workdir is the run's no more.
     """
     log = subject.config.log
     on_alert = outlets.on_alert
@@ -42,7 +46,8 @@ def open_writers(
     )
     made = [make(subject) for is_wanted, make in table if is_wanted]
     tracked = [TrackerWriter(subject, each) for each in outlets.trackings]
-    return Writers([*made, *tracked, *_of_each_worker(subject, outlets)])
+    writers = [*made, *tracked, *_of_each_worker(subject, outlets)]
+    return Writers(writers, check_held)
 
 
 def open_workers_writers(subject: Subject, outlets: Outlets) -> "Writers":
@@ -72,16 +77,29 @@ def _of_each_worker(subject: Subject, outlets: Outlets) -> list[Writer]:
 class Writers(Writer):
     """Passes each event to all; each (step, split) once, as all agree."""
 
-    def __init__(self, writers: Sequence[Writer]) -> None:
-        self._writers = writers
+    def __init__(
+        self,
+        writers: Sequence[Writer],
+        check_held: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Takes who is told, and what is asked before a file is added to."""
+        self._writers, self._check_held = writers, check_held
 
     def is_new(self, line: Line) -> bool:
         return all(writer.is_new(line) for writer in self._writers)
 
     def line(self, line: Line) -> None:
         if self.is_new(line):
+            self._check_held()
             for writer in self._writers:
                 writer.line(line)
+
+    def mistakes(
+        self, split: str, step: int, find: Callable[[], dict[str, Any]]
+    ) -> None:
+        self._check_held()
+        for writer in self._writers:
+            writer.mistakes(split, step, find)
 
 
 def _passed_on(event: str) -> Callable[..., None]:

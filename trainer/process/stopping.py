@@ -43,6 +43,7 @@ class Stop:
         self._signals: dict[signal.Signals, int] = {}
         self._has_begun = False
         self._stop_file: pathlib.Path | None = None
+        self._lost: OSError | None = None
         self._max_secs: float | None = None
 
     @contextlib.contextmanager
@@ -140,11 +141,29 @@ class Stop:
             leave_at_once(INTERRUPTED)
         self._ask(code)
 
+    def lose(self, error: OSError) -> None:
+        """Hears that the workdir is this process's no more, and how.
+
+        It is for a program whose process is not this job's alone; another one
+        ends at once.
+        """
+        self._lost = error
+
+    def check_held(self) -> None:
+        """Raises what `lose` heard: nothing more is to be written."""
+        if self._lost is not None:
+            raise self._lost
+
     def _ask(self, code: int) -> None:
         self.flags[_CODES.index(code)] = 1
 
     def poll(self) -> np.ndarray:
-        """Returns the flags, after a look at the file and the clock."""
+        """Returns the flags, after a look at the file and the clock.
+
+        Raises:
+          OSError: the workdir was lost.
+        """
+        self.check_held()
         if self._stop_file is not None and self._stop_file.exists():
             self._ask(STOPPED_BY_USER)
         if self._max_secs and process_age_secs() >= self._max_secs:

@@ -87,12 +87,15 @@ class Job(Work):
       last_alive: when the process that held the workdir before this
         one last was seen alive; None where there was none.
       networks: that train in one program, this one among them.
+      check_held: raises OSError where the workdir was lost meanwhile, and the
+        process goes on.
     """
 
     strategy: "tf.distribute.Strategy"
     strategy_name: str = "default"
     last_alive: Moment | None = None
     networks: int = 1
+    check_held: Callable[[], None] = lambda: None
 
     @property
     def topology(self) -> dict[str, str | int]:

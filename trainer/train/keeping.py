@@ -99,6 +99,7 @@ class ChiefKeeping(Keeping):
             ),
             job.display,
             job.outlets,
+            job.check_held,
         )
         self.writers.introduce()
         checkpoints.clean(self._workdir.checkpoints)
@@ -120,6 +121,7 @@ class ChiefKeeping(Keeping):
         )
 
     def save(self, state: State) -> None:
+        self._job.check_held()
         (self._workdir / SAVE_FILE).unlink(missing_ok=True)
         state.note_saved(moments.now())
         self.writers.goodput(state.step, state.goodput)
@@ -136,6 +138,7 @@ class ChiefKeeping(Keeping):
         self._saver.wait()
 
     def finish(self, outcome: Outcome, state: State, clock: Clock) -> None:
+        self._job.check_held()
         values = result.values(
             self._job, self._network, self._attempt, outcome, state, clock
         )

@@ -19,6 +19,8 @@ from trainer.train import side_by_side
 from trainer.train.job import Job
 from trainer.train.job import Work
 from trainer.workdir.folder import STOP_FILE
+from trainer.workdir.lease import leave
+from trainer.workdir.lease import OnLost
 
 
 def train(
@@ -38,7 +40,8 @@ def train(
       stop: is told where its workdir is, and then asked.
       watchdog: that is not started yet.
       max_secs: age of the process at which the job stops.
-      ends_process: whether the process is ended after it, by `exits.leave`.
+      ends_process: whether the process is ended after it, by `exits.leave`, and
+        where the workdir is lost; else `stop` is told of that.
 
     Returns:
       The exit code, as `loop.train_and_evaluate` does.
@@ -46,7 +49,7 @@ def train(
     Raises:
       UserError: the workdir is held by another process, or another run's; the
         config's shares do not fit the strategy.
-      OSError: the disk is full or gone.
+      OSError: the disk is full or gone, or the workdir was lost.
       ClusterError: a peer is gone.
     """
     place, workdir = work.place, work.workdir
@@ -59,7 +62,8 @@ def train(
         strategies.describe(strategy, place)
         _warn_of_precision(work, strategy)
         plan.check_shares(work.config, strategy)
-        job = _held_job(work, strategy, held)
+        on_lost = leave if ends_process else stop.lose
+        job = _held_job(work, strategy, stop, held, on_lost)
         stop.begin_training(workdir / STOP_FILE, max_secs)
         return loop.train_and_evaluate(
             job, stop, watchdog, ends_process=ends_process
@@ -91,7 +95,7 @@ def train_side_by_side(
             held.enter_context(
                 outside.named(work.workdir, work.place, work.dataset)
             )
-            job = _held_job(work, strategy, held)
+            job = _held_job(work, strategy, stop, held)
             jobs.append(dataclasses.replace(job, networks=len(works)))
         stop.begin_training(None, None)
         return side_by_side.train_and_evaluate(jobs, stop, watchdog)
@@ -104,12 +108,16 @@ def _warn_of_precision(work: Work, strategy: tf.distribute.Strategy) -> None:
 
 
 def _held_job(
-    work: Work, strategy: tf.distribute.Strategy, held: contextlib.ExitStack
+    work: Work,
+    strategy: tf.distribute.Strategy,
+    stop: Stop,
+    held: contextlib.ExitStack,
+    on_lost: OnLost = leave,
 ) -> Job:
     """Makes a job, whose workdir is held where this process is the chief."""
     workdir, last_alive = work.workdir, None
     if work.place.is_chief:
-        unix_secs = held.enter_context(workdir.lock())
+        unix_secs = held.enter_context(workdir.lock(on_lost))
         last_alive = None if unix_secs is None else Moment(unix_secs)
         # Another run may have come and gone meanwhile.
         workdir.check(work.config)
@@ -119,4 +127,5 @@ def _held_job(
         strategy=strategy,
         strategy_name=strategies.name_of(strategy),
         last_alive=last_alive,
+        check_held=stop.check_held,
     )

@@ -26,6 +26,8 @@ from trainer.storage.json_files import sealed
 from trainer.workdir import lines
 from trainer.workdir import lock_file
 from trainer.workdir.lease import Lease
+from trainer.workdir.lease import leave
+from trainer.workdir.lease import OnLost
 from trainer.workdir.lock_file import LockFile
 from trainer.workdir.schemas import SCHEMAS
 
@@ -164,16 +166,21 @@ class Workdir:
                 " writable folder); name another"
             )
 
-    def lock(self) -> contextlib.AbstractContextManager[float | None]:
+    def lock(
+        self, on_lost: OnLost = leave
+    ) -> contextlib.AbstractContextManager[float | None]:
         """Holds the workdir for this process, however it ends.
 
         It gives when the process that held it before this one last was seen
         alive, in Unix seconds; None where there was none.
 
+        Args:
+          on_lost: is told where it is lost.
+
         Raises:
           UserError: another live process holds it, on this machine or another.
         """
-        return Lease(LockFile(self.path)).held()
+        return Lease(LockFile(self.path), on_lost).held()
 
     def check_unlocked(self) -> None:
         """Raises UserError where another live process holds the workdir."""

@@ -8,14 +8,17 @@ file system or a bucket tells may be of any.
 
 import abc
 import contextlib
+import errno
 import json
 import os
 import socket
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
+from typing import NoReturn
 
 from trainer.process.awake import AwakeClock
 from trainer.process.exits import CLUSTER_FAILED
@@ -66,8 +69,22 @@ def _machine() -> str:
         return uuid.uuid4().hex
 
 
-class LostError(Exception):
+class LostError(OSError):
     """The lease is another's, or gone; says how."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(errno.ESTALE, how)
+
+
+def leave(error: LostError) -> NoReturn:
+    """Ends the process, which is the run's alone."""
+    tell(f"{error.strerror}; leaving")
+    leave_at_once(CLUSTER_FAILED)
+
+
+# What is told that a lease was lost, by any thread; where it comes back, the
+# process goes on, and nothing more is to be written.
+OnLost = Callable[[LostError], object]
 
 
 class Store(abc.ABC):
@@ -161,8 +178,9 @@ def wait_for_end(store: Store, holder: dict[str, Any]) -> None:
 class Lease:
     """Held by one process until it lets go or is silent for too long."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, on_lost: OnLost = leave) -> None:
+        self._store, self._on_lost = store, on_lost
+        self._lost: LostError | None = None
         self._turn = threading.Lock()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._keep, daemon=True)
@@ -190,7 +208,8 @@ class Lease:
             finally:
                 self._done.set()
                 self._thread.join()
-                self._store.release()
+                if self._lost is None:
+                    self._store.release()
 
     def _watch(self, sign: float) -> float | None:
         """Returns the last sign of a holder once it is surely dead."""
@@ -216,17 +235,30 @@ class Lease:
                 raise store.in_use()
         return sign
 
+    def check(self) -> None:
+        """Raises LostError where it was lost, by what is known of it."""
+        if self._lost is not None:
+            raise self._lost
+
     def renew(self) -> None:
-        """Says that this holder lives; ends the process where it lost."""
+        """Says that this holder lives.
+
+        Raises:
+          LostError: it is the holder no more, as `on_lost` was told.
+        """
         with self._turn:
+            self.check()
             try:
                 self._store.renew()
             except LostError as error:
-                tell(f"{error}; leaving")
-                leave_at_once(CLUSTER_FAILED)
+                self._lost = error
+                self._on_lost(error)
+                raise
 
     def _keep(self) -> None:
-        while not self._done.wait(self._store.renew_secs):
+        while self._lost is None and not self._done.wait(
+            self._store.renew_secs
+        ):
             # What the run writes tells of a disk or a bucket that fails.
             with contextlib.suppress(OSError, ClusterError, UserError):
                 self.renew()

@@ -15,6 +15,8 @@ from trainer.storage.names import is_remote
 from trainer.storage.names import local_folder
 from trainer.storage.staging import download_folder
 from trainer.workdir.lease import Lease
+from trainer.workdir.lease import leave
+from trainer.workdir.lease import OnLost
 from trainer.workdir.lease import wait_for_end
 from trainer.workdir.lease_object import LeaseObject
 from trainer.workdir.mirror import Mirror
@@ -57,7 +59,7 @@ class BucketLocation(Location):
             self._chief = LeaseObject(self._remote).holder()
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[None]:
+    def open(self, on_lost: OnLost) -> Iterator[None]:
         """Holds the workdir, where this is the chief, and mirrors the copy.
 
         A peer leaves after the chief, which may copy for long: launchers end
@@ -71,7 +73,7 @@ class BucketLocation(Location):
                 with contextlib.suppress(ClusterError, UserError):
                     wait_for_end(LeaseObject(self._remote), self._chief)
             return
-        lease = Lease(LeaseObject(self._remote))
+        lease = Lease(LeaseObject(self._remote), on_lost)
         with lease.held():
             there = download_folder(self._remote, folder, is_to_write=True)
             mirror = Mirror(self._remote, folder, lease, there)
@@ -86,20 +88,24 @@ class BucketLocation(Location):
 
 
 @contextlib.contextmanager
-def open_location(name: str, index: int = 0) -> Iterator[Location]:
+def open_location(
+    name: str, index: int = 0, on_lost: OnLost = leave
+) -> Iterator[Location]:
     """Opens a workdir for a job's process.
 
     Args:
       name: of the workdir.
       index: of the process among the job's; 0 of the chief.
+      on_lost: is told where it is lost.
 
     Raises:
       UserError: it is a bucket's, and cannot be used; or another job's.
       ClusterError: it cannot be reached.
+      LostError: at the end, where it was lost and `on_lost` came back.
     """
     if not is_remote(name):
         yield Location(name)
         return
     location = BucketLocation(name, index)
-    with location.open():
+    with location.open(on_lost):
         yield location

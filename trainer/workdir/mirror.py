@@ -29,6 +29,7 @@ from trainer.workdir.folder import RESULT_FILE
 from trainer.workdir.folder import SAVE_FILE
 from trainer.workdir.folder import STOP_FILE
 from trainer.workdir.lease import Lease
+from trainer.workdir.lease import LostError
 from trainer.workdir.lines import SUMS
 
 # Between two polls of the local checkpoints, two uploads of all that has
@@ -102,12 +103,15 @@ class Mirror:
         while not self._done.wait(LOCAL_POLL_SECS):
             now = time.monotonic()
             try:
+                self._lease.check()
                 if now - asked > BUCKET_POLL_SECS:
                     asked = now
                     self._ask()
                 if now - copied > UPLOAD_SECS or self._uncommitted():
                     self.copy()
                     copied = time.monotonic()
+            except LostError:
+                return
             except (ClusterError, UserError, OSError) as error:
                 tell(f"not copied, and tried again: {error}")
                 self._done.wait(BUCKET_POLL_SECS)
@@ -117,6 +121,7 @@ class Mirror:
 
         Raises:
           ClusterError: the bucket cannot be reached.
+          LostError: it is another's by now.
         """
         self._done.set()
         self._thread.join()
@@ -149,6 +154,7 @@ class Mirror:
 
         Raises:
           ClusterError: the bucket cannot be reached, or another wrote there.
+          LostError: it is another's by now.
         """
         try:
             self._copy()
@@ -183,6 +189,7 @@ class Mirror:
                 continue
             if self._copied.get(name) == files[name]:
                 continue
+            self._lease.check()
             with contextlib.suppress(FileNotFoundError):
                 # At once: it may grow meanwhile.
                 self._remote.upload(name, (self._local / name).read_bytes())
@@ -204,6 +211,7 @@ class Mirror:
             # Another of this step is one that was refused.
             self._remote.delete(f"{start}/{MANIFEST}")
             for name, file in files.items():
+                self._lease.check()
                 self._remote.upload(f"{start}/{name}", file)
             self._lease.renew()
             self._remote.upload(
@@ -220,6 +228,7 @@ class Mirror:
         for step in self._checkpoints.keys() - here:
             if step > newest:
                 continue
+            self._lease.check()
             # The manifest first: half a checkpoint never counts.
             for name in [
                 f"checkpoints/{checkpoint_name(step)}/{MANIFEST}",
