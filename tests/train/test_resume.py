@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import (
 
 from tests import processes
 from trainer import task
+from trainer.process.stopping import Stop
 from trainer.train import preparation
 from trainer.workdir import checkpoints
 
@@ -216,6 +217,47 @@ def test_weights_of_another_shape_are_begun_anew(tmp_path, undisturbed, capsys):
     assert "1 weights from" in capsys.readouterr().out
     assert task.main(["--config=digits", "--init_from=/nowhere"]) == 2
     assert "holds no checkpoints" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_run_that_began_with_anothers_weights_knows_them(
+    tmp_path, undisturbed, capsys, monkeypatch
+):
+    workdir, flag = tmp_path / "run", f"--init_from={undisturbed}"
+    constant = "--config.optimizer.schedule.name=constant"
+    flags = ("--config.steps=2", "--config.epochs=none", constant)
+    with monkeypatch.context() as patch:
+        # As a kill before the first step.
+        patch.setattr(Stop, "poll", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            run(workdir, *flags, flag)
+    begun = read(workdir, "record.json")["init_from"]
+    assert begun == {
+        "workdir": str(undisturbed),
+        "weights_sha256": read(undisturbed)["weights_sha256"],
+    }
+    capsys.readouterr()
+    assert task.main([str(workdir)]) == 2
+    assert capsys.readouterr().err == (
+        f"strata: --workdir={workdir} began with the weights of {undisturbed}"
+        f" and has no checkpoint as yet; add {flag}, or name another"
+        " --workdir\n"
+    )
+    assert run(workdir, *flags, flag) == 0
+    assert "4 weights from" in capsys.readouterr().out
+    longer = (*flags, "--config.steps=3")
+    assert run(workdir, *longer, flag) == 0
+    assert "left aside" not in capsys.readouterr().out
+    assert read(workdir, "record.json")["init_from"] == begun
+    assert run(workdir, *longer, f"--init_from={tmp_path / 'gone'}") == 0
+    assert (
+        f"--init_from={tmp_path / 'gone'} is left aside: {workdir} goes on"
+        " from its own checkpoint\n"
+    ) in capsys.readouterr().out
+
+
+def killed(stop):
+    raise RuntimeError("killed")
 
 
 @pytest.mark.slow

@@ -27,8 +27,7 @@ from trainer.sources.table_file import TableFile
 from trainer.sources.table_folder import find_tables
 from trainer.sources.table_reading import read_tables
 from trainer.storage import staging
-from trainer.storage.names import is_remote
-from trainer.storage.names import place
+from trainer.storage.names import whole_place
 
 __all__ = ["Dataset", "Encoding", "Split", "fingerprint", "held_out", "load"]
 
@@ -117,8 +116,7 @@ def load(
     _check_augmented(data, dataset)
     if named is None:
         return dataset
-    folder = named if is_remote(named) else os.path.abspath(place(named))
-    return dataclasses.replace(dataset, folder=folder)
+    return dataclasses.replace(dataset, folder=whole_place(named))
 
 
 def _tables(

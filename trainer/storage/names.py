@@ -76,6 +76,11 @@ def place(name: str | os.PathLike[str], *, may_be_remote: bool = True) -> str:
     return os.path.realpath(path) if ".." in path.split("/") else path
 
 
+def whole_place(name: str) -> str:
+    """Returns what `place` does, from the root on, for another day."""
+    return name if is_remote(name) else os.path.abspath(place(name))
+
+
 def local_place(name: str) -> str:
     """Returns what `place` does of a name that may not be a bucket's."""
     return place(name, may_be_remote=False)

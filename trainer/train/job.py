@@ -23,6 +23,19 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Another run, whose weights a new run begins with.
+
+    Attributes:
+      name: of its workdir, from the root on.
+      workdir: the same, or its copy here.
+    """
+
+    name: str
+    workdir: Workdir
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Asked:
     """What is asked of a run, before its data and its workdir are looked at.
@@ -58,14 +71,15 @@ class Work(Asked):
       dataset: its labels as `Problem.convert` left them.
       fingerprint: of the data.
       workdir: held by this process where it is the chief.
-      init_from: a run whose weights a new run begins with.
+      init_from: a run whose weights this one begins with; None where it has
+        checkpoints of its own.
     """
 
     problem: Problem
     dataset: Dataset
     fingerprint: str
     workdir: Workdir
-    init_from: Workdir | None = None
+    init_from: Origin | None = None
 
     @property
     def epochs(self) -> Epochs:

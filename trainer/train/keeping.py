@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import time
+from typing import Any
 
 from trainer.journal.writer import Ending
 from trainer.journal.writer import Subject
@@ -79,7 +80,7 @@ class ChiefKeeping(Keeping):
         self._due = job.due.checkpoint
         self.profile_steps = job.profile_steps
         began = moments.now().before(job.age_secs())
-        _note_what_runs(job, state)
+        _note_what_runs(job, network, state)
         self._attempt, lost = attempt.begin(
             self._workdir,
             began,
@@ -173,11 +174,16 @@ def _subject(job: Job, network: Network, state: State) -> Subject:
     )
 
 
-def _note_what_runs(job: Job, state: State) -> None:
+def _note_what_runs(job: Job, network: Network, state: State) -> None:
     """Writes config and record, and says where bits may differ from before."""
     before = job.workdir.read_json("record.json")
     data = record.describe_data(job.dataset, job.problem, job.fingerprint)
-    now = record.collect(topology=job.topology, data=data, command=job.command)
+    now = record.collect(
+        topology=job.topology,
+        data=data,
+        command=job.command,
+        init_from=_begun_with(job, network, before if state.step else None),
+    )
     if state.step and before is not None:
         is_parted = job.config.virtual_replicas is not None
         for name in record.differences(before, now, is_parted=is_parted):
@@ -187,6 +193,27 @@ def _note_what_runs(job: Job, state: State) -> None:
                 flush=True,
             )
     job.workdir.start(job.config, now)
+    _keep_sketch(job)
+
+
+def _begun_with(
+    job: Job, network: Network, before: dict[str, Any] | None
+) -> dict[str, str] | None:
+    """Says which weights the run began with; None where they were drawn.
+
+    Args:
+      job: what is worked on.
+      network: with its first weights, where the run begins.
+      before: the record of the start before this one, where it goes on.
+    """
+    if before is not None:
+        return before.get("init_from")
+    if job.init_from is None:
+        return None
+    return {"workdir": job.init_from.name, "weights_sha256": network.sha256()}
+
+
+def _keep_sketch(job: Job) -> None:
     if not (job.workdir / SKETCH_FILE).exists():
         # Of the same rows at each start.
         found = sketch.of_training(job.dataset)

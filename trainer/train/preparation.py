@@ -1,5 +1,7 @@
 """What a user can get wrong, found before TensorFlow is imported."""
 
+import shlex
+
 from trainer import sources
 from trainer.cluster import joining
 from trainer.config import Config
@@ -11,9 +13,12 @@ from trainer.sources.checks import check_names
 from trainer.sources.checks import check_weights
 from trainer.sources.given import Given
 from trainer.storage import staging
+from trainer.storage.names import whole_place
 from trainer.train import record
 from trainer.train.job import Asked
+from trainer.train.job import Origin
 from trainer.train.job import Work
+from trainer.workdir import checkpoints
 from trainer.workdir.folder import Workdir
 from trainer.workdir.location import Location
 
@@ -47,7 +52,7 @@ def prepare(
     """
     config, workdir = asked.config, Workdir(location.folder)
     finished = workdir.check(config)
-    other = _init_from(init_from)
+    other = _origin(workdir, init_from)
     if asked.place.is_chief:
         workdir.check_unlocked()
     earlier = _earlier_problem(workdir)
@@ -107,9 +112,33 @@ def _check_scaled(config: Config, dataset: sources.Dataset) -> None:
         )
 
 
-def _init_from(name: str | None) -> Workdir | None:
-    """Returns a local copy of another run, whose weights are taken."""
+def _origin(workdir: Workdir, name: str | None) -> Origin | None:
+    """Returns the other run whose weights are taken, a copy of it here.
+
+    Raises:
+      UserError: it has none; or the run began with another's weights, has no
+        checkpoint that they are in, and does not name it any more.
+    """
+    begun = (workdir.read_json("record.json") or {}).get("init_from") or {}
+    before = begun.get("workdir")
+    goes_on = bool(checkpoints.steps_in(workdir.checkpoints))
     if name is None:
+        if before is not None and not goes_on:
+            raise UserError(
+                f"--workdir={workdir.path} began with the weights of {before}"
+                " and has no checkpoint as yet; add"
+                f" {shlex.join([f'--init_from={before}'])}, or name another"
+                " --workdir"
+            )
+        return None
+    named = whole_place(name)
+    if goes_on:
+        if named != before:
+            print(
+                f"--init_from={name} is left aside: {workdir.path} goes on"
+                " from its own checkpoint",
+                flush=True,
+            )
         return None
     folder = staging.localize(name)
     other = Workdir(folder)
@@ -117,7 +146,7 @@ def _init_from(name: str | None) -> Workdir | None:
         raise UserError(
             f"--init_from={folder} holds no checkpoints; name a run's workdir"
         )
-    return other
+    return Origin(named, other)
 
 
 def _describe(dataset: sources.Dataset, problem: Problem) -> None:

@@ -36,6 +36,7 @@ def collect(
     topology: dict[str, Any],
     data: dict[str, Any],
     command: Sequence[str],
+    init_from: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Describes this start of a run.
 
@@ -43,6 +44,8 @@ def collect(
       topology: strategy, replicas, workers and devices.
       data: from `describe_data`.
       command: that starts the run.
+      init_from: "workdir" and "weights_sha256" of the weights of another run
+        that it began with.
 
     Returns:
       What record.json holds.
@@ -65,6 +68,7 @@ def collect(
         },
         "topology": topology,
         "data": data,
+        "init_from": init_from,
         "command": list(command),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }

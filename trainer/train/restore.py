@@ -33,7 +33,7 @@ def begin(network: Network, job: Job) -> tuple[Network, State]:
         network, state = network.restored(arrays), State.of(scalars)
     elif job.init_from is not None:
         path, arrays, _ = checkpoints.load(
-            job.init_from.checkpoints, falls_back=True
+            job.init_from.workdir.checkpoints, falls_back=True
         )
         _tell_adopted(path, *network.adopt(arrays))
     if job.place.workers > 1 and not meeting.is_same_on_all(

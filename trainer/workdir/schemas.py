@@ -99,6 +99,13 @@ class Topology(TypedDict):
     networks: NotRequired[Count]
 
 
+class Origin(TypedDict):
+    """Another run, with whose weights the run began."""
+
+    workdir: str
+    weights_sha256: str
+
+
 class Record(TypedDict):
     """record.json."""
 
@@ -111,6 +118,7 @@ class Record(TypedDict):
     processor: str
     topology: Topology
     data: Data
+    init_from: NotRequired[Origin | None]
     command: list[str]
     started: str
 
