@@ -220,6 +220,32 @@ def test_weights_of_another_shape_are_begun_anew(tmp_path, undisturbed, capsys):
 
 
 @pytest.mark.slow
+def test_a_run_on_a_folder_goes_on_by_its_workdir_alone(tmp_path, capsys):
+    random = np.random.RandomState(0)
+    data, workdir = tmp_path / "data", tmp_path / "run"
+    data.mkdir()
+    for split, rows in (("train", 60), ("test", 20)):
+        x = random.randn(rows, 3)
+        np.save(data / f"x_{split}.npy", x)
+        np.save(data / f"y_{split}.npy", (x[:, 0] > 0).astype(int))
+    begun = ["--config=your_data", f"--data_dir={data}", "--config.steps=1"]
+    own = [str(workdir), "--config.log.report=false"]
+    assert task.main([*begun, *own]) == 0
+    capsys.readouterr()
+    assert task.main(own) == 0
+    assert capsys.readouterr().out == f"{workdir} is finished at step 1\n"
+    assert task.main([*own, "--config.steps=2"]) == 0
+    assert "going on from step_00000001" in capsys.readouterr().out
+    data.rename(tmp_path / "gone")
+    assert task.main([*own, "--config.steps=3"]) == 2
+    told = capsys.readouterr().err
+    assert f"{data}, which the run was trained on, is gone" in told
+    assert "--data_dir" in told
+    assert task.main(own) == 0
+    assert "is finished at step 2" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_a_run_that_began_with_anothers_weights_knows_them(
     tmp_path, undisturbed, capsys, monkeypatch
 ):

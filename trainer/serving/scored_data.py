@@ -1,9 +1,6 @@
 """The rows that a run is scored on: its own, or others of the same shape."""
 
 import dataclasses
-import os
-import platform
-import shlex
 
 import numpy as np
 
@@ -14,8 +11,8 @@ from trainer.problem.problem import Problem
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
 from trainer.sources import Split
+from trainer.sources.folder import recorded_folder
 from trainer.sources.given import Given
-from trainer.storage.names import is_remote
 
 SPLITS = ("train", "validation", "test", "all")
 
@@ -75,7 +72,7 @@ def load(
     """
     folder = data_dir
     if folder is None and given is None:
-        folder = _recorded_folder(run)
+        folder = recorded_folder(run.record)
     if split != "all":
         return _loaded(run, folder, given)
     try:
@@ -132,31 +129,6 @@ def _of_first(run: TrainedRun, dataset: Dataset) -> Dataset:
         for name, split in dataset.splits.items()
     }
     return dataclasses.replace(dataset, splits=splits)
-
-
-def _recorded_folder(run: TrainedRun) -> str | None:
-    """Returns where the run's data stood, if it is this machine's.
-
-    A workdir may be a stranger's, and is then not to say what is fetched or
-    read here.
-    """
-    folder: str | None = run.data.get("folder")
-    if folder is None:
-        return None
-    host = run.record.get("host", "another machine")
-    if is_remote(folder) or host != platform.node():
-        there = "" if is_remote(folder) else f" of {host}"
-        raise UserError(
-            f"the run's data is said to be {folder}{there}, which is not read"
-            f" unasked; name it by {shlex.join([f'--data_dir={folder}'])}, or"
-            " another folder of the data"
-        )
-    if not os.path.exists(folder):
-        raise UserError(
-            f"{folder}, which the run was trained on, is gone; name the data's"
-            " folder by --data_dir"
-        )
-    return folder
 
 
 def _check_rows(run: TrainedRun, dataset: Dataset) -> None:

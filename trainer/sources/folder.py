@@ -1,9 +1,46 @@
-"""The folder that --data_dir names."""
+"""The folder that --data_dir names, and the one that it named before."""
 
+import os
+import platform
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from trainer.process.exits import UserError
+from trainer.storage.names import is_remote
 from trainer.storage.names import local_place
+
+
+def recorded_folder(record: Mapping[str, Any]) -> str | None:
+    """Returns where a run's data stood, if it is this machine's.
+
+    A workdir may be a stranger's, and is then not to say what is fetched or
+    read here.
+
+    Args:
+      record: the run's record.json.
+
+    Raises:
+      UserError: it is another machine's, a bucket's, or gone.
+    """
+    folder: str | None = record.get("data", {}).get("folder")
+    if folder is None:
+        return None
+    host = record.get("host", "another machine")
+    if is_remote(folder) or host != platform.node():
+        there = "" if is_remote(folder) else f" of {host}"
+        raise UserError(
+            f"the run's data is said to be {folder}{there}, which is not read"
+            f" unasked; name it by {shlex.join([f'--data_dir={folder}'])}, or"
+            " another folder of the data"
+        )
+    if not os.path.exists(folder):
+        raise UserError(
+            f"{folder}, which the run was trained on, is gone; name the data's"
+            " folder by --data_dir"
+        )
+    return folder
 
 
 def path_of(data_dir: str) -> Path:

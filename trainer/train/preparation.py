@@ -1,6 +1,7 @@
 """What a user can get wrong, found before TensorFlow is imported."""
 
 import shlex
+from typing import Any
 
 from trainer import sources
 from trainer.cluster import joining
@@ -11,6 +12,7 @@ from trainer.problem.problems import from_record
 from trainer.process.exits import UserError
 from trainer.sources.checks import check_names
 from trainer.sources.checks import check_weights
+from trainer.sources.folder import recorded_folder
 from trainer.sources.given import Given
 from trainer.storage import staging
 from trainer.storage.names import whole_place
@@ -38,7 +40,8 @@ def prepare(
     Args:
       asked: of the run.
       location: where the run's files stand.
-      data_dir: where the source's files stand.
+      data_dir: where the source's files stand; None for where they stood at
+        the run's last start.
       data_cache_gib: most of the disk that each array takes that is streamed.
       init_from: workdir of a run whose weights a new run begins with.
       join_secs: for which peers are waited for.
@@ -55,6 +58,11 @@ def prepare(
     other = _origin(workdir, init_from)
     if asked.place.is_chief:
         workdir.check_unlocked()
+    if data_dir is None and given is None:
+        if finished:
+            _tell_finished(workdir, finished)
+            return None
+        data_dir = _recorded_folder(workdir, config)
     earlier = _earlier_problem(workdir)
     dataset = sources.load(
         config.data,
@@ -73,7 +81,7 @@ def prepare(
     if not config.evaluation.test_at_end:
         dataset = dataset.without("test")
     if finished:
-        print(f"{workdir.path} is finished at step {finished['step']}")
+        _tell_finished(workdir, finished)
         return None
     facts = {**record.facts(config, fingerprint), **location.facts}
     joining.join(asked.place, facts, location.shared, join_secs)
@@ -90,6 +98,24 @@ def prepare(
         workdir=workdir,
         init_from=other,
     )
+
+
+def _tell_finished(workdir: Workdir, result: dict[str, Any]) -> None:
+    print(f"{workdir.path} is finished at step {result['step']}")
+
+
+def _recorded_folder(workdir: Workdir, config: Config) -> str | None:
+    """Returns where the run's files stood; None where there are none.
+
+    Raises:
+      UserError: they are not to be read there, and no other place is known.
+    """
+    try:
+        return recorded_folder(workdir.read_json("record.json") or {})
+    except UserError:
+        if config.data.source == "files":
+            raise
+        return None  # where the source itself looks
 
 
 def _earlier_problem(workdir: Workdir) -> Problem | None:
