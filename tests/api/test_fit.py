@@ -177,6 +177,7 @@ def test_what_is_fitted_takes_some_of_too_many_validation_rows(
     assert "fitted on 40 of the validation rows" in capsys.readouterr().out
     decision = some.result["decision"]
     assert decision.pop("rows") == 40
+    assert decision["step"] == some.result["best_step"]
     assert decision.keys() == whole.result["decision"].keys()
     assert some.model.stored.problem.temperature == decision["temperature"]
     assert some.model.stored.problem.threshold == decision["threshold"]

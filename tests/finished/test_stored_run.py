@@ -7,10 +7,12 @@ import pytest
 
 from tests import runs
 from tests.faults import bucket as buckets
+from trainer import task
 from trainer.finished import stored_run
 from trainer.finished import trained_run
 from trainer.process.exits import UserError
 from trainer.reports import report
+from trainer.serving import evaluate
 from trainer.serving import predict
 from trainer.workdir.folder import Workdir
 
@@ -39,6 +41,44 @@ def test_the_scale_of_targets_comes_with_the_weights(run_copy):
     run = trained_run.read(str(run_copy))
     assert run.problem.target_std is run.arrays["target/std"]
     assert run.problem.target_mean.shape == (run.problem.outputs,)
+
+
+def test_what_was_fitted_for_one_steps_weights_is_no_others(tmp_path, capsys):
+    workdir = tmp_path / "run"
+    flags = [
+        "--config=breast_cancer",
+        "--config.epochs=2",
+        "--config.checkpoint.every_steps=10",
+        "--config.checkpoint.keep=50",
+        "--config.evaluation.temperature_scaling=True",
+        "--config.evaluation.threshold_by=f1",
+        "--config.log.report=False",
+        f"--workdir={workdir}",
+    ]
+    assert task.main(flags) == 0
+    decision = runs.read_result(workdir)["decision"]
+    best = runs.read_result(workdir)["best_step"]
+    assert decision["step"] == best != 10
+    own, other = (trained_run.read(workdir, str(step)) for step in (best, 10))
+    for run in (own, trained_run.read(workdir)):
+        assert run.problem.temperature == decision["temperature"] != 1
+        assert run.problem.threshold == decision["threshold"] != 0.5
+        assert run.note == ""
+    assert (other.problem.temperature, other.problem.threshold) == (1, 0.5)
+    capsys.readouterr()
+    flags = [f"--workdir={workdir}", "--checkpoint=10"]
+    assert evaluate.main(flags) == 0
+    assert capsys.readouterr().out.splitlines()[1] == (
+        f"what was fitted on validation rows is of step {best} alone; these"
+        " weights have temperature 1 and threshold 0.5"
+    )
+    # As earlier versions wrote it, with a selection and without one.
+    del decision["step"]
+    runs.rewrite(workdir / "result.json", {"decision": decision})
+    assert trained_run.read(workdir, "10").problem == other.problem
+    runs.rewrite(workdir / "result.json", {"best_step": None, "step": 10})
+    found = trained_run.read(workdir, "10").problem
+    assert found.temperature == decision["temperature"]
 
 
 def test_what_a_run_wrote_is_read_when_asked_for(run_copy):

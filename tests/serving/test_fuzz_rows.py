@@ -138,7 +138,7 @@ def a_run(folder):
     config = Config(epochs=1, data=DataConfig(source="files"))
     return TrainedRun(
         "run", Workdir(str(folder)), config, {"data": data}, problem,
-        pathlib.Path("step_00000001"), {},
+        None, pathlib.Path("step_00000001"), {},
     )  # fmt: skip
 
 

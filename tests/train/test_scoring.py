@@ -116,4 +116,4 @@ def test_what_is_fitted_on_many_rows_is_no_hang(monkeypatch):
         restore_best=nothing,
     )
     scoring.decide()
-    assert set(scoring.decision) == {"temperature", "threshold"}
+    assert scoring.decision.keys() == {"temperature", "threshold", "step"}

@@ -40,6 +40,8 @@ class StoredRun:
       config: that the run was started with.
       record: record.json.
       problem: the run's, without what its checkpoints hold of the targets.
+      decided_step: of the weights that the problem's temperature and threshold
+        were fitted for; None where they are the config's.
     """
 
     name: str
@@ -47,6 +49,7 @@ class StoredRun:
     config: Config
     record: Line
     problem: Problem
+    decided_step: int | None
 
     @functools.cached_property
     def result(self) -> Line:
@@ -90,6 +93,16 @@ class StoredRun:
         found = lines.read(self.workdir.path, name, is_over=is_over)
         found.tell()
         return found.values
+
+    @property
+    def undecided(self) -> Problem:
+        """The problem without the temperature and threshold of `decision`."""
+        asked = from_record(self.record["data"]["problem"])
+        return dataclasses.replace(
+            self.problem,
+            temperature=asked.temperature,
+            threshold=asked.threshold,
+        )
 
     @property
     def splits(self) -> list[str]:
@@ -212,13 +225,25 @@ def read_in(workdir: Workdir, path: str | os.PathLike[str]) -> StoredRun:
             " run's workdir"
         )
     name = pathlib.Path(place(path)).absolute().name
-    return StoredRun(name, workdir, config, record, _problem(workdir, record))
+    result = workdir.read_json(RESULT_FILE) or {}
+    problem = _problem(workdir, record, result.get("decision", {}))
+    return StoredRun(
+        name, workdir, config, record, problem, _decided_step(result)
+    )
 
 
-def _problem(workdir: Workdir, record: Line) -> Problem:
+def _decided_step(result: Line) -> int | None:
+    decision = result.get("decision")
+    if not decision:
+        return None
+    # Earlier versions fitted it for the weights that were scored, too.
+    best_step = result.get("best_step")
+    scored_step: int = result["step"] if best_step is None else best_step
+    return decision.get("step", scored_step)
+
+
+def _problem(workdir: Workdir, record: Line, decision: Line) -> Problem:
     try:
-        result = workdir.read_json(RESULT_FILE) or {}
-        decision = result.get("decision", {})
         fitted = {n: decision[n] for n in FITTED if n in decision}
         values = record["data"]["problem"] | fitted
         np.dtype(record["data"]["x"]["dtype"])

@@ -102,6 +102,24 @@ class TrainedRun(StoredRun):
         return step
 
     @property
+    def keeps_decision(self) -> bool:
+        """Whether what was fitted on validation rows, if anything, holds."""
+        return self.decided_step in (None, self.step)
+
+    @property
+    def note(self) -> str:
+        """What a reader of its scores should know; "" of nothing."""
+        if self.keeps_decision:
+            return ""
+        held = "temperature 1"
+        if self.problem.takes_threshold:
+            held += f" and threshold {self.problem.threshold:g}"
+        return (
+            f"what was fitted on validation rows is of step {self.decided_step}"
+            f" alone; these weights have {held}"
+        )
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """A name for each class or label; its number where it has none."""
         return self.problem.labels
@@ -154,7 +172,10 @@ def _read(
         target_std=arrays.get("target/std"),
     )
     own = vars(run) | {"problem": problem}
-    return TrainedRun(**own, checkpoint=path, arrays=arrays)
+    found = TrainedRun(**own, checkpoint=path, arrays=arrays)
+    if found.keeps_decision:
+        return found
+    return dataclasses.replace(found, problem=found.undecided)
 
 
 def _ensemble(workdir: Workdir, runs: list[TrainedRun]) -> TrainedRun:
@@ -185,15 +206,12 @@ def _ensemble(workdir: Workdir, runs: list[TrainedRun]) -> TrainedRun:
                 )
     if len(runs) == 1:
         return dataclasses.replace(first, workdir=workdir)
-    problem = dataclasses.replace(first.problem, temperature=1.0)
-    if problem.takes_threshold:
-        threshold = first.config.evaluation.threshold
-        problem = dataclasses.replace(problem, threshold=threshold)
     return dataclasses.replace(
         first,
         name=workdir.path.absolute().name,
         workdir=workdir,
-        problem=problem,
+        problem=first.undecided,
+        decided_step=None,
         record=first.record | {"data": _data_of_all(runs)},
         members=tuple(runs),
     )

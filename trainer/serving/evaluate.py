@@ -222,6 +222,7 @@ def evaluate(
             "notes": list(data.dataset.notes),
         },
         "split": split,
+        "note": run.note,
         "evaluation": {split: found.values},
         "interval_level": scores.LEVEL,
         **found.detail,

@@ -25,7 +25,7 @@ def of_evaluation(found: dict[str, Any]) -> str:
         f" {found['split']} split, {values['examples']} rows"
     )
     parts = [
-        "\n".join([head, *data["notes"]]),
+        "\n".join(filter(None, [head, found["note"], *data["notes"]])),
         _metrics(values, found["intervals"]),
     ]
     if "baselines" in found:

@@ -268,7 +268,8 @@ def load(
     Args:
       workdir: the run's folder.
       checkpoint: "best", "last", a step, or None for the weights that the
-        run's own scores are of.
+        run's own scores are of. They alone have the temperature and threshold
+        that were fitted; others 1 and the config's.
 
     Returns:
       The network, ready to predict.

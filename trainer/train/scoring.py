@@ -38,7 +38,8 @@ class Scoring:
         stands; {} where nothing was scored there.
       beside: what `baselines.compare` finds of the final score, by its split.
       decision: what was fitted on validation rows: "temperature", "threshold";
-        and on how many "rows", where that is not all of them.
+        the "step" of the weights that it is for; and on how many "rows", where
+        that is not all of them.
     """
 
     def __init__(
@@ -159,8 +160,10 @@ class Scoring:
         told = ", ".join(f"{n} {v:.4g}" for n, v in fitted.items())
         some = "" if split is whole else f"{split.examples:,} of the "
         print(f"fitted on {some}validation rows: {told}", flush=True)
+        best_step = self._state.best_step
+        step = self._state.step if best_step is None else best_step
         rows = {} if split is whole else {"rows": split.examples}
-        self.decision = fitted | rows
+        self.decision = {**fitted, "step": step, **rows}
 
     def _outputs_now(self, split: Split) -> np.ndarray:
         """Returns the outputs of the validation split, or of some of it."""

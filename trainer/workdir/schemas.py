@@ -181,6 +181,8 @@ class Decision(Struct):
 
     threshold: float = 0.5
     temperature: float = 1.0
+    # Whose weights it was fitted for.
+    step: Count | UnsetType = UNSET
     # Validation rows that it was fitted on, where there are more.
     rows: Count | UnsetType = UNSET
 
@@ -191,6 +193,7 @@ class Result(TypedDict):
     status: str
     step: Count
     epoch: Count
+    best_step: NotRequired[Count | None]
     evaluation: dict[str, dict[str, float]]
     weights_sha256: str
     examples_per_sec: float

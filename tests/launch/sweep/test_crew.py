@@ -421,10 +421,10 @@ def test_what_scores_the_winner_hears_of_a_stop(tmp_path, by):
     if by == "file":
         (tmp_path / STOP_FILE).touch()
     with pytest.raises(Stopped):
-        winner.finish(plan, search, trainers, tmp_path)
+        winner.finish(Sweep(plan, search, tmp_path, trainers))
     (tmp_path / STOP_FILE).unlink(missing_ok=True)
     again = trainers_of(FakeWarm(scores_of), tmp_path)
-    assert winner.finish(plan, search, again, tmp_path)["test"] == [0.5]
+    assert winner.finish(Sweep(plan, search, tmp_path, again))["test"] == [0.5]
 
 
 def test_a_torn_last_line_of_the_journal_is_dropped(tmp_path):
