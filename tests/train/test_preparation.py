@@ -7,10 +7,9 @@ import shutil
 import pytest
 
 from tests.runs import rewrite
-from trainer.cluster.place import Cluster
-from trainer.journal.display import Display
 from trainer.process.exits import UserError
 from trainer.train import preparation
+from trainer.train.job import Asked
 from trainer.workdir.folder import Workdir
 from trainer.workdir.location import Location
 
@@ -52,7 +51,7 @@ def test_a_run_goes_on_with_the_folder_that_it_has_noted(
     kind = UserError if expected is UserError else LookedForError
     with pytest.raises(kind) as told:
         preparation.prepare(
-            config, Cluster(), Location(str(workdir)), Display(), data_dir=None
+            Asked(config=config), Location(str(workdir)), data_dir=None
         )
     if kind is UserError:
         assert "is gone; name the data's folder by --data_dir" in str(told)

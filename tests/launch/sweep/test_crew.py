@@ -299,10 +299,10 @@ def test_a_rule_that_all_values_break_is_told(tmp_path):
         "optimizer.momentum": Choice((0.0,)),
     }
     plan = plan_of(space=space)
-    search, crew = crew_of(plan, tmp_path, FakeWarm(scores_of), trials=3)
+    _, crew = crew_of(plan, tmp_path, FakeWarm(scores_of), trials=3)
     crew.work()
     with pytest.raises(UserError, match=r"3 failed; the first: .*nesterov"):
-        winner.finish(plan, search, crew._trainers, tmp_path)
+        winner.finish(crew._sweep)
 
 
 def test_the_worse_half_is_pruned_and_stays_pruned(tmp_path):
