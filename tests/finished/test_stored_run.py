@@ -90,6 +90,28 @@ def test_what_a_run_wrote_is_read_when_asked_for(run_copy):
     assert run.result == {}
 
 
+@pytest.mark.parametrize("scored", ["last", "best"])
+def test_scores_are_of_the_weights_that_they_are_told_of(
+    trained, tmp_path, scored
+):
+    path = tmp_path / "run"
+    shutil.copytree(trained("multilabel"), path)
+    first, last = [
+        trained_run.read(path, each.name.partition("_")[2]).step
+        for each in sorted((path / "checkpoints").iterdir())
+    ]
+    own, other = (last, first) if scored == "last" else (first, last)
+    best_step = None if scored == "last" else first
+    runs.rewrite(path / "result.json", {"best_step": best_step})
+    run = trained_run.read(path, str(own))
+    assert run.own_scores == {"test": run.final}
+    assert run.own_detail["calibration"]["bins"] and run.intervals
+    run = trained_run.read(path, str(other))
+    assert run.own_scores == run.own_detail == {}
+    (path / "result.json").unlink()
+    assert trained_run.read(path, str(own)).own_scores == {}
+
+
 @buckets.needs_client
 @pytest.mark.parametrize("read", READERS)
 def test_a_run_in_a_bucket_is_fetched_once(

@@ -213,6 +213,21 @@ def test_a_run_is_asked_and_answers(flowers, capsys, tmp_path):
     assert json.loads(told.read_text())["columns"] == found["columns"]
 
 
+@pytest.mark.parametrize(
+    ("checkpoint", "is_own"), [("60", True), ("36", False)]
+)
+def test_other_weights_are_not_held_against_the_scores(
+    trained, capsys, tmp_path, checkpoint, is_own
+):
+    new = tmp_path / "new.npy"
+    np.save(new, RANDOM.rand(50, 30))
+    words = [str(trained("binary")), f"--input={new}"]
+    assert drift.main([*words, f"--checkpoint={checkpoint}"]) == 0
+    printed = capsys.readouterr().out
+    assert "column(s) moved" in printed
+    assert ("its accuracy is now" in printed) == is_own
+
+
 def test_a_cell_that_cannot_be_read_is_named(flowers, capsys, tmp_path):
     rows = (flowers / "flowers.csv").read_text().splitlines()
     header, *others = rows * 60

@@ -132,10 +132,23 @@ class StoredRun:
         return self.result["evaluation"][split] if split else {}
 
     @property
+    def final_detail(self) -> Line:
+        """detail.json of the final scores; {} where they were not looked at."""
+        is_final = self.detail.get("step") == self.result.get("step")
+        return self.detail if is_final else {}
+
+    @property
     def intervals(self) -> dict[str, list[float] | None]:
         """Those of the final scores, where they were looked at."""
-        is_final = self.detail.get("step") == self.result.get("step")
-        return self.detail.get("intervals", {}) if is_final else {}
+        return self.final_detail.get("intervals", {})
+
+    @property
+    def scored_step(self) -> int | None:
+        """The step whose weights the final scores are of.
+
+        None while the run goes on.
+        """
+        return _scored_step(self.result)
 
     @property
     def restart_steps(self) -> list[int]:
@@ -237,9 +250,12 @@ def _decided_step(result: Line) -> int | None:
     if not decision:
         return None
     # Earlier versions fitted it for the weights that were scored, too.
+    return decision.get("step", _scored_step(result))
+
+
+def _scored_step(result: Line) -> int | None:
     best_step = result.get("best_step")
-    scored_step: int = result["step"] if best_step is None else best_step
-    return decision.get("step", scored_step)
+    return result.get("step") if best_step is None else best_step
 
 
 def _problem(workdir: Workdir, record: Line, decision: Line) -> Problem:

@@ -120,6 +120,22 @@ class TrainedRun(StoredRun):
         )
 
     @property
+    def own_scores(self) -> dict[str, dict[str, float]]:
+        """The last split's final scores, by its name, of these very weights.
+
+        {} where they are of others, or the run goes on.
+        """
+        split = self.final_split
+        if split is None or self.step != self.scored_step:
+            return {}
+        return {split: self.final}
+
+    @property
+    def own_detail(self) -> dict[str, Any]:
+        """detail.json where it tells of `own_scores`; else {}."""
+        return self.final_detail if self.own_scores else {}
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """A name for each class or label; its number where it has none."""
         return self.problem.labels

@@ -113,13 +113,12 @@ def _evaluation(model: Model) -> dict[str, dict[str, float]]:
     """Returns the scores of the split that the model is told by; or {}."""
     run = model.run
     if isinstance(run, TrainedRun):
-        return {run.final_split: run.final} if run.final_split else {}
+        return run.own_scores
     return run.card["run"]["evaluation"]
 
 
 def _per_class(model: Model) -> list[dict[str, Any]]:
     run = model.run
     if isinstance(run, TrainedRun):
-        # A run that goes on may still have an earlier result's.
-        return run.detail.get("per_class", []) if run.final_split else []
+        return run.own_detail.get("per_class", [])
     return run.card["run"].get("per_class", [])

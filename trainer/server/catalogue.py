@@ -89,7 +89,7 @@ def _drift(
 ) -> Drift | None:
     if run.sketch is None:
         return None
-    told = run.detail if isinstance(run, TrainedRun) else run.card["run"]
+    told = run.own_detail if isinstance(run, TrainedRun) else run.card["run"]
     bins = told.get("calibration", {}).get("bins", [])
     return Drift(run.sketch, run.layout, run.problem, bins, tell)
 

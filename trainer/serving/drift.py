@@ -151,7 +151,7 @@ def _confidence(
     None where it has no classes, or nothing is known of its test rows.
     """
     problem = stored.problem
-    bins = stored.detail.get("calibration", {}).get("bins", [])
+    bins = stored.own_detail.get("calibration", {}).get("bins", [])
     if not isinstance(problem, Classes) or not bins:
         return None
     with start.eased():
