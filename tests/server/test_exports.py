@@ -223,6 +223,29 @@ def test_a_new_version_is_taken_up_and_a_bad_one_is_not(workdir, capsys):
     assert [each.version for each in catalogue.refused["digits"]] == [10]
 
 
+def test_a_new_version_of_other_rows_is_refused_and_of_other_labels_told(
+    workdir, capsys
+):
+    folder = workdir / "export"
+    catalogue = Catalogue(settings_of(workdir), Metrics())
+    shutil.copytree(folder / "1", folder / "2")
+    change_card(folder / "2", lambda card: card["data"]["x"].update(dtype="u2"))
+    looked(catalogue, workdir)
+    assert catalogue.models["digits"].version == 1
+    line = capsys.readouterr().err
+    assert "takes values of uint16, and version 1 takes uint8; start" in line
+    shutil.copytree(folder / "1", folder / "3")
+    names = ["nil", *map(str, range(1, 10))]
+    change_card(
+        folder / "3",
+        lambda card: card["data"]["problem"].update(class_names=names),
+    )
+    looked(catalogue, workdir)
+    assert catalogue.models["digits"].version == 3
+    line = capsys.readouterr().err
+    assert line.endswith("; its label 0 is 'nil', and was '0'\n")
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -24,6 +24,8 @@ from trainer.server.opening import Source
 from trainer.server.refusals import RefusedError
 from trainer.server.settings import Limits
 from trainer.server.settings import Settings
+from trainer.server.succession import changed_answers
+from trainer.server.succession import check_rows
 from trainer.serving.exported_run import ExportedRun
 
 # Where the run itself does not say: an export holds no evaluation's batch.
@@ -177,9 +179,13 @@ class Catalogue:
         model = await asyncio.to_thread(self._newest, name, folder)
         if model is None:
             return
+        changed = changed_answers(model.problem, self.models[name].problem)
         self.models[name] = model
         self._watcher.answers(name, model.version)
-        tell(f"version {model.version} of {name} answers, by {model.runtime}")
+        tell(
+            f"version {model.version} of {name} answers, by {model.runtime}"
+            + (f"; {changed}" if changed else "")
+        )
 
     def _first(self, name: str, place: str) -> Model:
         """Opens what a place has to serve when the server starts."""
@@ -219,12 +225,8 @@ class Catalogue:
     def _of_export(self, name: str, version: int, path: pathlib.Path) -> Model:
         run = opening.read(path, self._settings.runtime)
         before = self.models.get(name)
-        if before is not None and run.layout.shape != before.layout.shape:
-            raise UserError(
-                f"{path} takes rows of shape {list(run.layout.shape)}, and"
-                f" version {before.version} takes"
-                f" {list(before.layout.shape)}; start anew to serve it"
-            )
+        if before is not None:
+            check_rows(path, run.layout, before.layout, before.version)
         return self._open(name, Source(version, run))
 
     def _open(self, name: str, source: Source) -> Model:
