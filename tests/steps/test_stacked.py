@@ -29,7 +29,7 @@ OWN = [
 
 
 def stacked_steps(configs, active):
-    """Trains until config.steps; returns (losses, networks)."""
+    """Trains until config.steps; returns (sums, losses, networks)."""
     strategy = tf.distribute.get_strategy()
     jobs = [stepping.job_of(config, strategy) for config in configs]
     built = [
@@ -50,15 +50,16 @@ def stacked_steps(configs, active):
     ]
     options = plan_lib.step_options(jobs[0])
     loop = stacked.training_loop(built, configs, options)
-    losses, step = [], 0
+    sums, step = [], 0
     while step < configs[0].steps:
         chunks = [next(stream) for stream in streams]
         told = loop(chunks, tf.constant(active))
         end = plans[0].chunk_end(step)
-        losses.extend(told.sums.numpy()[: end - step, :, 0].tolist())
+        sums.extend(told.sums.numpy()[: end - step].astype(np.float64))
         step = end
     rows = [stepping.rows_in(plans[0], s) for s in range(configs[0].steps)]
-    return np.array(losses).T / rows, built
+    of_each = np.stack(sums, axis=1)
+    return of_each, of_each[:, :, 0] / rows, built
 
 
 @pytest.mark.slow
@@ -68,7 +69,7 @@ def test_each_ends_as_it_would_alone(optimizer):
         stepping.config_of({**BOTH, "optimizer.name": optimizer, **own})
         for own in OWN
     ]
-    losses, built = stacked_steps(configs, [True] * 3)
+    _, losses, built = stacked_steps(configs, [True] * 3)
     strategy = tf.distribute.get_strategy()
     for config, own_losses, network in zip(configs, losses, built, strict=True):
         expected, alone = stepping.run_steps(config, strategy)
@@ -95,10 +96,31 @@ def test_rows_are_each_networks_own_and_one_may_stand_still():
         "model.l2": 1e-3,
     }
     configs = [stepping.config_of({**fields, **own}) for own in OWN]
-    losses, built = stacked_steps(configs, [True, True, False])
+    _, losses, built = stacked_steps(configs, [True, True, False])
     strategy = tf.distribute.get_strategy()
     for config, own_losses in list(zip(configs, losses, strict=True))[:2]:
         expected, _ = stepping.run_steps(config, strategy)
         np.testing.assert_allclose(own_losses, expected, rtol=2e-5)
     taken = [int(network.optimizer.iterations) for network in built]
     assert taken == [12, 12, 0]
+
+
+@pytest.mark.parametrize("name", ["count", "regression"])
+def test_sums_are_taken_from_the_mean_of_each_networks_own_rows(name):
+    fields = {
+        "problem": name,
+        "data.source": "digits_pixels",
+        "data.validation_fraction": 0.3,
+        "data.target_normalization": "none",
+        "steps": 21,  # an epoch
+        "jit_compile": False,
+    }
+    configs = [stepping.config_of({**fields, "seed": n}) for n in range(3)]
+    sums, _, _ = stacked_steps(configs, [True] * 3)
+    for config, own in zip(configs, sums, strict=True):
+        problem, dataset = stepping.load(config)
+        y = dataset.splits["train"].labels().astype(np.float64)
+        around = problem.divergence(y, problem.center, np).sum()
+        found = dict(zip(problem.sum_names, own.sum(axis=0), strict=True))
+        assert found["from_center_0"] == pytest.approx(0, abs=1e-2)
+        assert found["center_divergence_0"] == pytest.approx(around, rel=1e-5)

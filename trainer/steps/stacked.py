@@ -29,6 +29,8 @@ from trainer.steps.update import decay_of
 from trainer.steps.update import take_step
 
 Chunk = dict[str, tf.Tensor]
+# Of a problem of values, by its training rows.
+_TARGETS = ("target_mean", "target_std", "target_center")
 
 
 class Told(NamedTuple):
@@ -62,7 +64,7 @@ def training_loop(
     """
     variables = [stateless.changed(network) for network in networks]
     numbers = tf.nest.map_structure(
-        lambda *each: tf.stack(each), *map(_numbers_of, configs)
+        lambda *each: tf.stack(each), *map(_numbers_of, networks, configs)
     )
     width = len(networks[0].problem.sum_names)
     step_of_one = _step_of(networks[0], options)
@@ -112,7 +114,7 @@ def _step_of(network: Network, options: StepOptions) -> Callable:
         pairs = list(zip(variables, given["values"], strict=True))
         with (
             keras.StatelessScope(state_mapping=pairs) as scope,
-            _has(network, given["numbers"]),
+            _has(network, given["numbers"]) as own,
             chance.drawn(given["bits"]),
         ):
             step = tf.cast(network.optimizer.iterations.value, tf.float32)
@@ -120,7 +122,7 @@ def _step_of(network: Network, options: StepOptions) -> Callable:
             with tf.GradientTape() as tape:
                 tape.watch(weights)
                 share, sums = share_of(
-                    network,
+                    own,
                     given["x"],
                     given["y"],
                     given["is_real"],
@@ -178,10 +180,13 @@ def _assign_active(
             variable.assign(value)
 
 
-def _numbers_of(config: Config) -> dict[str, tf.Tensor]:
+def _numbers_of(network: Network, config: Config) -> dict[str, Any]:
     """Returns what a network has of its own, beside its seed and rows."""
     optimizer, model = config.optimizer, config.model
+    targets = {name: getattr(network.problem, name) for name in _TARGETS}
     return {
+        # Sums are taken from the mean of its own training rows.
+        "targets": {n: v for n, v in targets.items() if v is not None},
         "learning_rate": tf.constant(optimizer.learning_rate),
         "weight_decay": tf.constant(optimizer.weight_decay),
         "l2": tf.constant(model.l2),
@@ -196,8 +201,12 @@ def _dropouts(network: Network) -> list[StatelessDropout]:
 
 
 @contextlib.contextmanager
-def _has(network: Network, numbers: dict[str, tf.Tensor]) -> Iterator[None]:
-    """Has a network compute with given numbers in place of its config's."""
+def _has(network: Network, numbers: dict[str, Any]) -> Iterator[Network]:
+    """Has a network compute with given numbers in place of its own.
+
+    Yields:
+      The same network, with a problem of these numbers.
+    """
     optimizer, schedule = network.optimizer, network.optimizer._learning_rate
     with contextlib.ExitStack() as held:
 
@@ -219,4 +228,5 @@ def _has(network: Network, numbers: dict[str, tf.Tensor]) -> Iterator[None]:
         for layer in _dropouts(network):
             put(layer, "threshold", numbers["threshold"])
             put(layer, "kept_share", numbers["kept_share"])
-        yield
+        problem = dataclasses.replace(network.problem, **numbers["targets"])
+        yield dataclasses.replace(network, problem=problem)
