@@ -7,6 +7,7 @@ import pytest
 
 from tests.problem.scored import dataset_of
 from trainer.config import Config
+from trainer.config import DataConfig
 from trainer.config import EvaluationConfig
 from trainer.config.values import rules
 from trainer.problem.problems import from_record
@@ -94,6 +95,20 @@ def test_a_loss_is_one_of_the_problem(problem):
         else:
             with pytest.raises(UserError, match=f"'{loss}' does not fit"):
                 settle(config, dataset_of(y))
+
+
+@pytest.mark.parametrize("problem", TYPES)
+def test_a_positive_class_is_one_of_two_and_earlier_runs_go_on(problem):
+    y = labels_of(problem)
+    config = Config(problem=problem, data=DataConfig(positive_class="0"))
+    earlier, _ = settle(Config(problem=problem), dataset_of(y))
+    settle(config, dataset_of(y), earlier)
+    if problem in ("binary", "multiclass"):
+        assert settle(config, dataset_of(y))[0].labels == ("1", "0")
+    else:
+        words = rf"positive_class='0' .* problem '{problem}' has none; leave"
+        with pytest.raises(UserError, match=words):
+            settle(config, dataset_of(y))
 
 
 @pytest.mark.parametrize("problem", TYPES)

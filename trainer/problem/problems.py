@@ -75,6 +75,8 @@ def settle(
     if name == "auto":
         name = guessed(dataset).problem
     problem, dataset = type_of(name).settle(name, config, dataset, earlier)
+    if earlier is None:
+        _check_positive(config, problem)
     train = dataset.splits["train"].labels()
     problem = problem.as_asked(config, train)
     if earlier is None:
@@ -93,6 +95,16 @@ def _check_threshold(config: Config, problem: Problem) -> None:
         raise UserError(
             f"config.evaluation.threshold={threshold!r} is for problem"
             f" 'binary', and this is {problem.type!r}; leave it out"
+        )
+
+
+def _check_positive(config: Config, problem: Problem) -> None:
+    """Refuses a positive class where rows are of no class."""
+    positive = config.data.positive_class
+    if positive is not None and not problem.has_class:
+        raise UserError(
+            f"config.data.positive_class={positive!r} is for two classes, and"
+            f" problem {problem.type!r} has none; leave it out"
         )
 
 
