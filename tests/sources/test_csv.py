@@ -240,6 +240,34 @@ def test_a_spread_that_is_narrow_at_first_is_that_of_all_rows(tmp_path, last):
     assert not any("is too small" in line for line in found.told)
 
 
+@pytest.mark.parametrize("other", ["0", "1,500,000,000", ""])
+def test_a_spread_that_most_rows_have_is_kept(tmp_path, other):
+    rows = [f"{1_700_000_000 + n * 37 % 60},{n % 2}\n" for n in range(600)]
+    rows[5] = f'"{other}",0\n'
+    dataset = load_text(tmp_path, "when,y\n" + "".join(rows))
+    (column,) = dataset.encoding.columns
+    assert abs(column.origin - 1_700_000_030) < 3
+    assert len(np.unique(dataset.splits["train"].x[:, 0])) > 59
+    (note,) = [line for line in dataset.encoding.told if "'when'" in line]
+    assert "precision of float32" in note
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [f"{1000 + n % 6 / 100}" for n in range(600)],  # not merged
+        [f"{10_000_000 + n % 6}" for n in range(600)],  # exact
+        [f"{1_700_000_000 + 288 * n}" for n in range(600)],  # steps enough
+    ],
+)
+def test_what_float32_tells_apart_stays_as_it_is(tmp_path, cells):
+    rows = [f"{cell},{n % 2}\n" for n, cell in enumerate(["0", *cells])]
+    dataset = load_text(tmp_path, "a,y\n" + "".join(rows))
+    assert dataset.encoding.columns[0].origin == 0
+    found = dataset.splits["train"].x[1:, 0]
+    np.testing.assert_array_equal(found, np.array(cells, np.float32))
+
+
 def test_a_column_that_is_ignored_may_hold_long_cells(tmp_path):
     rows = f"1,{'x' * 200_000},a\n2,,b\n" * 5
     found = load_text(tmp_path, "a,note,y\n" + rows, ignore=("note",))

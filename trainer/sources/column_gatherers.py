@@ -37,6 +37,8 @@ _OPEN_ENDED = re.compile(r"\d\s*\+|[>\u2265]\s*\d|\d\s+(?:or|and) ")
 LEAST_STEPS = 1024
 # Of so many texts it is looked whether they are numbers or times.
 _SAMPLE = 2000
+# Of so many numbers it is looked whether most are merged.
+_MOST_KEPT = 500
 _DATE = re.compile(r"(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4})\b.*")
 _DTYPES = {"f": np.float32, "d": np.float64, "i": np.int32, "q": np.int64}
 
@@ -72,6 +74,8 @@ class Values:
             "q" if is_time else "fd"[is_target or is_wide]
         )
         self._least, self._greatest = np.inf, -np.inf
+        # Evenly spaced values in 64 bits, each of so many.
+        self._some, self._stride, self._count = np.empty(0), 1, 0
         has_points = isinstance(reading, PlainNumbers) or (
             isinstance(reading, NumberStyle)
             and (reading.decimal, reading.group) == (".", "")
@@ -106,12 +110,21 @@ class Values:
         if dtype == np.float32:
             self._least = np.fmin(self._least, np.fmin.reduce(values))
             self._greatest = np.fmax(self._greatest, np.fmax.reduce(values))
+            self._keep_some(values)
         self._values.frombytes(values.astype(dtype).tobytes())
 
     @property
     def is_coarse(self) -> bool:
         """Whether 32 bits, which hold the numbers, lose their spread."""
-        return is_coarse(self._least, self._greatest)
+        return is_coarse(self._least, self._greatest) or is_merged(self._some)
+
+    def _keep_some(self, values: np.ndarray) -> None:
+        more = values[-self._count % self._stride :: self._stride]
+        self._count += len(values)
+        self._some = np.concatenate([self._some, more])
+        while len(self._some) > _MOST_KEPT:
+            self._some = self._some[::2].copy()
+            self._stride *= 2
 
     def note_points(self, texts: Sequence[str]) -> None:
         """Looks whether points before decimals may part thousands."""
@@ -241,15 +254,18 @@ class Cells:
             shown = short(texts[error.index])
             values.problem = f"has {shown}, and {error}"
             return values
+        rows = found[np.frombuffer(self._indices, np.int32)]
         is_wide = self._is_wide or (
             isinstance(reading, NumberStyle)
-            and is_coarse(np.nanmin(found), np.nanmax(found))
+            and (
+                is_coarse(np.nanmin(found), np.nanmax(found)) or is_merged(rows)
+            )
         )
         values = Values(reading, self._is_target, is_wide=is_wide)
         if self._is_target:
             values.note_labels(texts)
         values.note_points(texts)
-        values.extend(found[np.frombuffer(self._indices, np.int32)])
+        values.extend(rows)
         return values
 
     @property
@@ -334,12 +350,30 @@ def _stripped(text: str) -> str:
     return text if isinstance(text, TypedBool) else text.strip()
 
 
-def is_coarse(least: float, greatest: float) -> bool:
+def is_coarse(least: float, greatest: float, steps: int = LEAST_STEPS) -> bool:
     """Tells whether float32 parts a range of numbers into too few steps."""
     if not least < greatest:
         return False
     step = np.spacing(np.float32(max(abs(least), abs(greatest))))
-    return bool(step * LEAST_STEPS > greatest - least)
+    return bool(step * steps > greatest - least)
+
+
+def is_merged(values: np.ndarray) -> bool:
+    """Tells whether float32 merges what most rows have, whatever few have.
+
+    A single 0 among seconds since 1970 makes their range as wide as any.
+
+    Args:
+      values: float64 [rows], NaN where missing.
+    """
+    there = np.sort(values[~np.isnan(values)])
+    middle = there[len(there) // 4 : 1 + 3 * len(there) // 4]
+    if not len(middle):
+        return False
+    if not is_coarse(middle[0], middle[-1], LEAST_STEPS // 2):
+        return False
+    amid = np.unique(middle)
+    return 2 * len(np.unique(amid.astype(np.float32))) <= len(amid)
 
 
 def _problem_of(rows: Mapping[str, int], turned: str) -> str | None:

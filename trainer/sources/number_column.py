@@ -9,6 +9,7 @@ import numpy as np
 from trainer.sources import curves
 from trainer.sources.column import Column
 from trainer.sources.column_gatherers import is_coarse
+from trainer.sources.column_gatherers import is_merged
 from trainer.sources.curves import Curve
 from trainer.sources.number_style import NumberStyle
 from trainer.sources.readings import PLAIN
@@ -130,7 +131,7 @@ def fit(
     # A column may be wide by its file's first rows alone.
     least, greatest = there.min(), there.max()
     is_narrow = column.is_wide and (
-        least == greatest or is_coarse(least, greatest)
+        least == greatest or is_coarse(least, greatest) or is_merged(there)
     )
     origin = median if is_narrow else 0.0
     taken = (there - origin).astype(np.float32).astype(np.float64)
