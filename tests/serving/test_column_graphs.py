@@ -153,13 +153,15 @@ def test_a_word_for_no_value_that_a_run_has_as_a_category_stays_one():
 
 @pytest.mark.parametrize("reads_alike", [False, True])
 def test_texts_that_look_alike_are_served_as_they_were_trained(reads_alike):
-    column = CategoryColumn("c", True, ("a b", "c"), reads_alike=reads_alike)
+    names = ("a b", "c", "e\xadf")
+    column = CategoryColumn("c", True, names, reads_alike=reads_alike)
     encoding = Encoding((column,), "y", True)
     texts = ["a b", "a\xa0b", "c\u200b", " c", "NA\ufeff", "\u200b", "d"]
+    texts += ["e\xadf", "ef", "\u202aa b\u202c", "c\ufe0f"]
     served = column_graphs.encode(encoding, tf.constant([[t] for t in texts]))
     x = encoding.encode({"c": texts})
     assert served.numpy().tobytes() == x.tobytes()
-    assert x.sum() == (6 if reads_alike else 2)
+    assert x.sum() == (10 if reads_alike else 3)
 
 
 def test_encodings_by_other_rows_stand_side_by_side():

@@ -1,5 +1,7 @@
 """Texts of many kinds: rare ones are grouped, names are left out."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -108,6 +110,20 @@ def test_texts_that_look_alike_stay_apart_in_an_earlier_versions_run():
     old = {"name": "c", "categories": ALIKE[:2], "marks_missing": False}
     column = CategoryColumn.from_json(old)
     assert column.read([*ALIKE, " dark red"]).tolist() == [0, 1, -2, -2, 0]
+
+
+MARKS = "\xad\u061c\u200c\u200d\u202a\u202e\u2066\u2069\ufe0f"
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_marks_of_no_width_are_none(mark):
+    column = fit(["red", f"re{mark}d", "blue", f"NA{mark}", mark])
+    assert isinstance(column, CategoryColumn)
+    assert column.features == ("c=blue", "c=red", "c missing")
+    assert column.read([f"{mark}red", f"blu{mark}e"]).tolist() == [1, 0]
+    # As a run of an earlier version has it.
+    earlier = dataclasses.replace(column, categories=("blue", f"r{mark}ed"))
+    assert earlier.read(["red", f"r{mark}ed"]).tolist() == [1, 1]
 
 
 TRUTHS = [("FALSE", "TRUE"), ("false", "true"), ("False", "True")]

@@ -131,6 +131,23 @@ def test_labels_that_are_numbers_stay_numbers(tmp_path, cells, dtype):
     assert y[:2].tolist() == [float(cell) for cell in cells]
 
 
+@pytest.mark.parametrize(
+    "gap", ["\u200b", "NA\u200b", "\u202aNA\u202c", "\xad"]
+)
+def test_a_label_of_marks_of_no_width_is_missing(tmp_path, gap):
+    text = "a,y\n" + "1,oak\n2,ash\n3,\u202doak\u202c\n" * 5 + f"4,{gap}\n"
+    dataset = load_text(tmp_path, text)
+    assert dataset.class_names == ("ash", "oak")
+    assert sum(s.examples for s in dataset.splits.values()) == 15
+
+
+def test_groups_that_look_alike_are_one(tmp_path):
+    looks = ("", "\u200b")
+    rows = [f"{n},g{n % 5}{looks[n % 2]},{n % 3}\n" for n in range(30)]
+    dataset = load_text(tmp_path, "a,g,y\n" + "".join(rows), group="g")
+    assert len(np.unique(dataset.splits["train"].groups)) == 5
+
+
 def test_none_is_a_label_where_labels_are_names(tmp_path):
     dataset = load_text(tmp_path, "a,y\n" + "1,none\n2,mild\n" * 3)
     assert dataset.class_names == ("mild", "none")

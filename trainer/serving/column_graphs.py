@@ -116,7 +116,7 @@ class CategoryGraph(ColumnGraph[CategoryColumn]):
 
     def _same(self, text: tf.Tensor) -> tf.Tensor:
         """Tells which category each text is: bool [rows, categories]."""
-        return text[:, None] == tf.constant(self._column.categories)[None, :]
+        return text[:, None] == tf.constant(self._column.looks)[None, :]
 
 
 class TimeGraph(ColumnGraph[TimeColumn]):

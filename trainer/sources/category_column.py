@@ -54,6 +54,16 @@ class CategoryColumn(Column):
     reads_alike: bool = False
 
     @property
+    def looks(self) -> tuple[str, ...]:
+        """The categories as cells are compared with them.
+
+        An earlier version knew fewer marks of no width.
+        """
+        if not self.reads_alike:
+            return self.categories
+        return tuple(map(cells.plain, self.categories))
+
+    @property
     def reading(self) -> Texts:
         return TEXTS if self.reads_alike else EARLIER_TEXTS
 
@@ -97,7 +107,7 @@ class CategoryColumn(Column):
           BadCellError: a truth came typed, and is written by other words, such
             as yes and no, among which it would be a text that is new.
         """
-        place = {text: index for index, text in enumerate(self.categories)}
+        place = {text: index for index, text in enumerate(self.looks)}
         missing, is_alike = self.reading.missing, self.reads_alike
         truths, takes_others = cells.truths(self.categories), self.groups_rare
         found = []

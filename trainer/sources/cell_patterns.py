@@ -9,8 +9,11 @@ import re
 # What str.strip takes off a text's ends.
 _SPACES = "\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 SPACE = f"[{_SPACES}]"
-# Spreadsheets and web pages add marks of no width.
-_NO_WIDTH = "\u200b\u200e\u200f\u2060\ufeff"
+# Spreadsheets and web pages add marks of no width: soft hyphens, joiners,
+# directions, and which of a sign's two looks is meant.
+_NO_WIDTH = (
+    "\xad\u061c\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufe0e\ufe0f\ufeff"
+)
 NO_WIDTH = f"[{_NO_WIDTH}]"
 BLANK = f"[{_SPACES}{_NO_WIDTH}]"
 # Of a class; the en dash stands in for the sign that keyboards lack.

@@ -13,6 +13,7 @@ from trainer.sources import cells
 from trainer.sources import readings
 from trainer.sources.cell_text import TypedBool
 from trainer.sources.number_style import NumberStyle
+from trainer.sources.readings import EARLIER_TEXTS
 from trainer.sources.readings import PlainNumbers
 from trainer.sources.readings import TEXTS
 from trainer.sources.readings import Texts
@@ -305,17 +306,16 @@ class Cells:
         missing = self._texts_reading.missing
         if self._is_target:  # A class is called so where nothing is found.
             missing -= {"none"}
-        stripped = {_stripped(text) for text in self._texts}
-        categories = sorted(t for t in stripped if t.casefold() not in missing)
-        longest = max(map(len, categories), default=0)
+        texts = self._texts
+        looks = [*map(self._look, texts)]
+        categories = sorted(t for t in {*looks} if t.casefold() not in missing)
+        longest = max((len(text.strip()) for text in texts), default=0)
         if longest > MAX_TEXT_CHARACTERS and self._wish != "text":
             return self._without_values(
                 f"holds texts of up to {longest} characters"
             )
         place = {text: index for index, text in enumerate(categories)}
-        lookup = np.array(
-            [place.get(_stripped(text), -1) for text in self._texts], np.int32
-        )
+        lookup = np.array([place.get(look, -1) for look in looks], np.int32)
         indices = np.frombuffer(self._indices, np.int32)
         values = lookup[indices] if len(indices) else indices
         problem = self._too_many(categories)
@@ -336,6 +336,13 @@ class Cells:
             is_named_text=self._is_named_text,
         )
 
+    def _look(self, text: str) -> str:
+        # A truth that came typed stays one, and has no blanks.
+        if isinstance(text, TypedBool):
+            return text
+        is_earlier = self._texts_reading == EARLIER_TEXTS
+        return text.strip() if is_earlier else cells.plain(text)
+
     def _too_many(self, categories: Sequence[str]) -> str | None:
         if not self._is_target or len(categories) <= MAX_CLASSES:
             return None
@@ -343,11 +350,6 @@ class Cells:
         return f"has more than {MAX_CLASSES} different texts ({shown} ...)" + (
             f", the first {self._turned}" if self._turned else ""
         )
-
-
-def _stripped(text: str) -> str:
-    # A truth that came typed stays one, and has no blanks.
-    return text if isinstance(text, TypedBool) else text.strip()
 
 
 def is_coarse(least: float, greatest: float, steps: int = LEAST_STEPS) -> bool:

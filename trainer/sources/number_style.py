@@ -36,7 +36,7 @@ _CODES = (
 _BEFORE = f"(?:[A-Z]{{0,3}}[{_SYMBOLS}]|{_CODES})"
 _LETTER = (
     f"[^0-9.,;:'\u2019()[\\]{{}}+*/^{MINUS}"
-    "\t-\r\x1c- \x85\xa0\u2000-\u200f\u202f]"
+    "\t-\r\x1c- \x85\xa0\u2000-\u200f\u202a-\u202f]"
 )
 # Some blanks are letters here: none is tried again, lest it takes a square.
 _AFTER = f"(?:{_LETTER}++(?:[ ./^*\xa0]{_LETTER}++|\\^-?[0-9])*[23]?\\.?)"
