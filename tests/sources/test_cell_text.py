@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from trainer.process.exits import UserError
@@ -183,3 +184,29 @@ def test_numpys_days_have_no_hours():
         wishes={"day": "text"},
     )
     assert table.columns["day"].categories == ("2024-01-31",)
+
+
+ARROW = pa.table(
+    {
+        "a": [1.5, None, 3],
+        "day": pa.array([0, 1, 2], pa.timestamp("ns")),
+        "kind": pa.array(["1", "2", "1"]).dictionary_encode(),
+        "is": [True, None, False],
+    }
+)
+
+
+@pytest.mark.parametrize("frame", [ARROW, ARROW.to_batches()[0]])
+def test_a_table_of_pyarrow_is_a_frame(frame):
+    file = of_frame("frame", frame, label=pa.chunked_array([[0, 1, 0]]))
+    assert file.names == ("a", "day", "kind", "is", "target")
+    assert file.texts == {"kind"}
+    (block,) = file.blocks()
+    assert block.columns["a"] == ("1.5", "", "3.0")
+    assert block.columns["day"] == ("1970-01-01T00:00:00",) * 3
+    assert block.columns["is"] == ("True", "", "False")
+
+
+def test_a_frame_may_call_a_column_as_pyarrow_calls_names():
+    frame = pd.DataFrame({"column_names": [1, 2], "y": [0, 1]})
+    assert of_frame("frame", frame).names == ("column_names", "y")

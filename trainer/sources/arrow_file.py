@@ -68,7 +68,7 @@ class ArrowFile(TableFile):
         column = batch.column(place)
         if _is_category(column.type):
             column = column.dictionary_decode()
-        found = values(f"{self.path}: column {name!r}", _whole_times(column))
+        found = values(f"{self.path}: column {name!r}", whole_times(column))
         return tuple(map(text_of, found))
 
 
@@ -296,7 +296,7 @@ def _unfit(kind: Any) -> str | None:
     return f"holds {kind}, which is no number, text or time"
 
 
-def _whole_times(column: Any) -> Any:
+def whole_times(column: Any) -> Any:
     """Cuts times to microseconds, which Python's own times hold."""
     import pyarrow as pa
 

@@ -1,6 +1,7 @@
 """A program's own arrays and data frames, which stand for files."""
 
 import dataclasses
+import re
 import reprlib
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from trainer.process.exits import UserError
+from trainer.sources import arrow_file
 from trainer.sources import header
 from trainer.sources.cell_text import text_of
 from trainer.sources.table_file import Block
@@ -19,8 +21,8 @@ from trainer.sources.table_file import BLOCK_CELLS
 from trainer.sources.table_file import Places
 from trainer.sources.table_file import TableFile
 
-# How pandas and polars call a column of categories.
-_CATEGORIES = ("category", "Categorical", "Enum")
+# How pandas, polars and pyarrow call a column of categories.
+_CATEGORIES = ("category", "Categorical", "Enum", "dictionary")
 TARGET = "target"
 # They can be listed: as letters, as names, or in any order.
 _NO_LISTS = (str, bytes, Mapping, set, frozenset)
@@ -97,7 +99,7 @@ def is_frame(data: Any) -> bool:
 
 
 def of_frame(name: str, frame: Any, label: Any = None) -> FrameTable:
-    """Takes a data frame of pandas or polars, or a dict of columns.
+    """Takes a frame of pandas or polars, pyarrow's table, or a dict of columns.
 
     Args:
       name: of it, for messages.
@@ -134,7 +136,12 @@ def of_frame(name: str, frame: Any, label: Any = None) -> FrameTable:
 
 
 def _keys(name: str, frame: Any) -> list[Any]:
-    keys = list(frame if isinstance(frame, Mapping) else frame.columns)
+    if isinstance(frame, Mapping):
+        keys = list(frame)
+    elif hasattr(type(frame), "column_names"):
+        keys = frame.column_names  # pyarrow's columns are these themselves
+    else:
+        keys = list(frame.columns)
     if not keys:
         raise UserError(f"{name} has no columns; give it one or more")
     if len(set(keys)) != len(keys):
@@ -156,6 +163,9 @@ def _listed(name: str, key: str, column: Any) -> list[Any]:
         if unit in ("ns", "ps", "fs", "as"):
             # Python has none so fine, and gets their count.
             column = column.astype(f"{column.dtype.kind}8[us]")
+    if hasattr(column, "to_pylist"):  # pyarrow's
+        where = f"{name}: column {key!r}"
+        return arrow_file.values(where, arrow_file.whole_times(column))
     tolist = getattr(column, "tolist", None) or getattr(column, "to_list", None)
     found = column if tolist is None else tolist()
     if isinstance(found, _NO_LISTS) or not isinstance(found, Iterable):
@@ -168,7 +178,8 @@ def _listed(name: str, key: str, column: Any) -> list[Any]:
 
 
 def _is_category(column: Any) -> bool:
-    return str(getattr(column, "dtype", "")).partition("(")[0] in _CATEGORIES
+    kind = getattr(column, "dtype", getattr(column, "type", ""))
+    return re.split("[(<]", str(kind))[0] in _CATEGORIES
 
 
 def _check_lengths(name: str, values: Mapping[str, Sequence[Any]]) -> None:
