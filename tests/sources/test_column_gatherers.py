@@ -4,6 +4,7 @@ import datetime
 
 import pytest
 
+from trainer.sources import column_gatherers
 from trainer.sources.column_gatherers import Cells
 from trainer.sources.table_file import Places
 
@@ -132,3 +133,28 @@ def test_words_for_no_number_and_no_time_are_missing_there(gap):
     for texts in (["1 kg", "2 kg"], ["2024-01-31", "2024-02-01"]):
         assert gathered([*texts, gap]).missing.tolist() == [False, False, True]
     assert gathered(["a", gap]).categories == tuple(sorted(["a", gap]))
+
+
+@pytest.mark.parametrize("most", [column_gatherers.MOST_HELD, 3000])
+@pytest.mark.parametrize("is_target", [False, True])
+def test_a_slip_among_thousands_of_numbers_is_named(
+    monkeypatch, most, is_target
+):
+    monkeypatch.setattr(column_gatherers, "MOST_HELD", most)
+    texts = [f"{n}.5" for n in range(10_000)]
+    texts[2001] = "oops"
+    column = Cells(is_target, "'oops' in line 2003")
+    column.add(texts, Places(range(10_000)))
+    found = column.finish()
+    assert "'oops' in line 2003" in found.problem
+    assert is_target or "has numbers, and" in found.problem
+
+
+def test_ids_and_numbers_of_many_kinds_are_left_out(monkeypatch):
+    monkeypatch.setattr(column_gatherers, "MOST_HELD", 3000)
+    column = Cells(False, "'x0' in line 2")
+    texts = [f"{n}" if n % 5 else f"x{n}" for n in range(4000)]
+    column.add(texts, Places(range(4000)))
+    found = column.finish()
+    assert (found.problem, found.remedies) == (None, ())
+    assert found.left_out == "has more than 3,000 different texts"

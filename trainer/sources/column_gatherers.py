@@ -238,7 +238,12 @@ class Cells:
         elif isinstance(found, Unclear):
             self._unclear = found
         else:
-            self._left_out = f"has more than {self._most:,} different texts"
+            texts = [text.strip() for text in self._texts]
+            problem = _slip_of(texts, self._turned)
+            if problem and not _are_ids(texts):
+                self._unclear = Unclear(problem, ("text",))
+            else:
+                self._left_out = f"has more than {self._most:,} different texts"
         self._numbers, self._indices = {}, array.array("i")
 
     def _settled(self) -> NumberStyle | TimeForm | Unclear | None:
@@ -388,21 +393,9 @@ def _problem_of(rows: Mapping[str, int], turned: str) -> str | None:
     categories = list(rows)
     if not categories:
         return None
+    if problem := _slip_of(categories, turned):
+        return problem
     sample = categories[:: 1 + len(categories) // _SAMPLE]
-    for kind, is_such in (
-        ("numbers", _is_number),
-        ("times", readings.looks_like_time),
-    ):
-        others = [text for text in sample if not is_such(text)]
-        count = len(sample) - len(others)
-        if count > max(MAX_NUMBERS_IN_TEXT, len(others)):
-            if others:
-                return f"has {kind}, and {_first(others, turned)}"
-            usual, odd = _unlike(sample)
-            return (
-                f"has {kind} that are written in more than one way"
-                f" ({short(usual)}, {short(odd)})"
-            )
     kind, slips = _slips({text: rows[text] for text in sample})
     if slips:
         return f"has {kind}, and {_first(slips, turned)}"
@@ -411,6 +404,28 @@ def _problem_of(rows: Mapping[str, int], turned: str) -> str | None:
             f"holds dates ({short(categories[0])}) that are written in more"
             " than one way, or are no days"
         )
+    return None
+
+
+def _slip_of(categories: Sequence[str], turned: str) -> str | None:
+    """Says which text keeps a column of numbers or times from being such."""
+    sample = categories[:: 1 + len(categories) // _SAMPLE]
+    for kind, is_such in (
+        ("numbers", _is_number),
+        ("times", readings.looks_like_time),
+    ):
+        others = [text for text in sample if not is_such(text)]
+        count = len(sample) - len(others)
+        if count > max(MAX_NUMBERS_IN_TEXT, len(others)):
+            # A few of many are seldom among some.
+            others = others or [t for t in categories if not is_such(t)]
+            if others:
+                return f"has {kind}, and {_first(others, turned)}"
+            usual, odd = _unlike(sample)
+            return (
+                f"has {kind} that are written in more than one way"
+                f" ({short(usual)}, {short(odd)})"
+            )
     return None
 
 
