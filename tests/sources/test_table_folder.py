@@ -10,6 +10,7 @@ from tests.sources.loading import refusal
 from tests.sources.loading import ROWS
 from tests.sources.loading import write
 from trainer import sources
+from trainer.sources import streaming
 
 
 def test_a_file_is_named_itself_or_by_its_folder(tmp_path):
@@ -34,6 +35,15 @@ def test_bad_folders_are_refused(tmp_path):
     assert "no.csv does not exist" in refusal(
         load, "files", tmp_path / "no.csv"
     )
+
+
+def test_what_stands_beside_a_table_in_a_bucket_is_not_looked_at(monkeypatch):
+    beside = ["source.tar.gz", "meta.json"]
+    monkeypatch.setattr(streaming, "_names", lambda _: [*beside, "train.csv"])
+    assert streaming.open_arrays("gs://bucket/data") is None
+    monkeypatch.setattr(streaming, "_names", lambda _: beside)
+    line = refusal(streaming.open_arrays, "gs://bucket/data")
+    assert "source.tar.gz is an archive, which is not read" in line
 
 
 def test_a_pipe_is_refused(tmp_path):

@@ -1,8 +1,14 @@
 """Names of columns and files as programs write them, and rows without label."""
 
+import bz2
+import gzip
+import io
+import lzma
 import sys
+import tarfile
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import zstandard
 
@@ -335,6 +341,11 @@ def test_one_split_twice_is_refused(tmp_path):
         ("t.zip", "unpack it"),
         ("t.json", "write it as CSV"),
         ("t.rds", "R's write.csv"),
+        ("t.tar.gz", "an archive, which is not read; unpack it"),
+        ("t.json.gz", "is JSON, which"),
+        ("t.csv.lz4", "is packed by LZ4, which is not read; unpack it, or"),
+        ("t.csv.Z", "is packed by compress"),
+        ("t.arff", "is ARFF"),
     ],
 )
 def test_other_kinds_are_refused_with_what_helps(tmp_path, name, words):
@@ -358,12 +369,68 @@ def test_a_name_that_is_not_so_is_found_out(tmp_path, begin):
     assert "and no table" in refusal(load, write(tmp_path, begin + bytes(99)))
 
 
+def tar_of(content):
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as file:
+        facts = tarfile.TarInfo("t.csv")
+        facts.size = len(content)
+        file.addfile(facts, io.BytesIO(content))
+    return held.getvalue()
+
+
+def stream_of(content):
+    held = io.BytesIO()
+    table = pa.table({"a": [*content]})
+    with pa.ipc.new_stream(held, table.schema) as file:
+        file.write_table(table)
+    return held.getvalue()
+
+
+TABLE = b"a,y\n1,0\n2,1\n"
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0"
+ARFF = b"% Iris\n%  by Fisher\n\n@RELATION iris\n@ATTRIBUTE a NUMERIC\n"
+CONTENTS = {
+    "tar": (tar_of(TABLE), "is an archive and no table; unpack it"),
+    "stream": (stream_of(TABLE), "is an Arrow stream and no table; write it"),
+    "lzma": (
+        lzma.compress(TABLE, lzma.FORMAT_ALONE), "is packed by LZMA and no",
+    ),
+    "PNG": (PNG, "is a picture and no table; save the pixels"),
+    "packed": (gzip.compress(TABLE), "is packed twice and no table; unpack"),
+    "JSON": (b'[\n {"a": 1, "y": 0}]', "is JSON and no table; write it"),
+    "lines": (b'\xef\xbb\xbf{"a": 1, "y": 0}\n{"a": 2}', "is JSON and no"),
+    "ARFF": (ARFF, "is ARFF and no table; write it as CSV"),
+    "HTML": (b"\n<!DOCTYPE html>\n<html>", "is a web page and no table"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.parametrize("kind", CONTENTS)
+def test_what_a_file_holds_is_named(tmp_path, kind, is_packed):
+    content, words = CONTENTS[kind]
+    if is_packed:
+        content = gzip.compress(content)
+    elif kind == "packed":
+        content = bz2.compress(content)
+    assert words in refusal(load, write(tmp_path, content))
+
+
+def test_a_long_comment_is_no_arff_and_takes_no_time(tmp_path):
+    path = write(tmp_path, b"% " * 5000 + b"\n" + TABLE)
+    assert "ARFF" not in refusal(load, path)
+
+
+def test_frames_that_are_to_be_skipped_are(tmp_path):
+    skipped = b"\x50\x2a\x4d\x18\x04\0\0\0abcd"
+    parts = (b"a,y\n", b"1,0\n2,1\n" * 5)
+    content = b"".join(skipped + zstandard.compress(part) for part in parts)
+    path = write(tmp_path, content, "t.csv.zst")
+    (block,) = open_table(path).blocks()
+    assert block.columns["a"] == ("1", "2") * 5
+
+
 @pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst"])
 def test_a_packed_file_that_is_damaged_is_one_line(tmp_path, kind):
-    import bz2
-    import gzip
-    import lzma
-
     pack = {
         "gz": gzip.compress,
         "bz2": bz2.compress,

@@ -1,5 +1,6 @@
 """The one place that opens a table by its file's name and first bytes."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,10 @@ KINDS = (
     f" {', '.join(ARROW_SUFFIXES)}"
 )
 _SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers")
+_UNPACK = "unpack it, and name the table that was in it"
+_PACK = "unpack it, or pack it by gzip, bzip2, xz or Zstandard"
+_HEADED = "write it as CSV, with a header"
+_PIXELS = "save the pixels of all images as .npy files"
 _AS_CSV = (
     "open it in the program that wrote it, and save the sheet as CSV UTF-8"
     " (File, Save As)"
@@ -27,12 +32,17 @@ _AS_CSV = (
 # Kinds that are not read: what they are, and what makes a table of them.
 _REFUSED = {
     **dict.fromkeys(_SPREADSHEETS, ("a spreadsheet", _AS_CSV)),
-    ".zip": ("an archive", "unpack it, and name the table that was in it"),
-    ".7z": ("an archive", "unpack it, and name the table that was in it"),
-    ".tar": ("an archive", "unpack it, and name the table that was in it"),
-    ".tgz": ("an archive", "unpack it, and name the table that was in it"),
-    ".json": ("JSON", "write it as CSV, with a header"),
-    ".jsonl": ("JSON lines", "write it as CSV, with a header"),
+    **dict.fromkeys(
+        (".zip", ".7z", ".rar", ".tar", ".tgz", ".tbz2", ".txz"),
+        ("an archive", _UNPACK),
+    ),
+    ".lz4": ("packed by LZ4", _PACK),
+    ".lzma": ("packed by LZMA", _PACK),
+    ".z": ("packed by compress", _PACK),
+    ".br": ("packed by Brotli", _PACK),
+    ".json": ("JSON", _HEADED),
+    ".jsonl": ("JSON lines", _HEADED),
+    ".arff": ("ARFF", _HEADED),
     ".rds": ("R's own format", "save it by R's write.csv"),
     ".rda": ("R's own format", "save it by R's write.csv"),
     ".rdata": ("R's own format", "save it by R's write.csv"),
@@ -58,8 +68,33 @@ _FOREIGN = {
     b"\x7fELF": ("a program", "name a table"),
     b"%PDF": ("a PDF", "name a table"),
     b"\x93NUMPY": ("a NumPy array", "give its file's name the ending .npy"),
+    b"\x89HDF": ("HDF5", "save its arrays as .npy files"),
+    b"SQLite f": ("a database", _HEADED),
+    b"\xff\xff\xff\xff": (
+        "an Arrow stream",
+        "write it as a file, by pyarrow's ipc.new_file",
+    ),
+    b"7z\xbc\xaf": ("an archive", _UNPACK),
+    b"Rar!\x1a": ("an archive", _UNPACK),
+    b"\x04\x22\x4d\x18": ("packed by LZ4", _PACK),
+    b"]\0\0": ("packed by LZMA", _PACK),
+    b"\x1f\x9d": ("packed by compress", _PACK),
+    **dict.fromkeys(
+        (b"\x89PNG", b"\xff\xd8\xff", b"GIF87a", b"GIF89a"),
+        ("a picture", _PIXELS),
+    ),
 }
 _LONGEST_MAGIC = 8
+# Texts that are no table, whatever their name: a pattern of how each begins.
+_TEXTS = {
+    rb"(?i)(?:%[^\n]*\n\s*)*@relation\s": ("ARFF", _HEADED),
+    rb"(?i)<(!doctype html|html)\b": ("a web page", _HEADED),
+    rb"<\?xml\b": ("XML", _HEADED),
+    rb'\{\s*"[^"]*"\s*:|\[\s*(\{\s*"|\[)': ("JSON", _HEADED),
+}
+# Where a tar archive says that it is one, past the first file's own facts.
+_TAR_PLACE, _TAR = 257, b"ustar"
+_TEXT_BYTES = 2**12
 
 
 def is_table(name: str) -> bool:
@@ -99,10 +134,36 @@ def refuse_kind(path: Path) -> None:
     """
     # Shards have their number behind the ending.
     is_records = ".tfrecord" in path.name.lower()
-    suffix = ".tfrecord" if is_records else path.suffix.lower()
+    suffix = ".tfrecord" if is_records else _suffix_within(path)
     if suffix in _REFUSED:
         what, remedy = _REFUSED[suffix]
         raise UserError(f"{path} is {what}, which is not read; {remedy}")
+
+
+def _suffix_within(path: Path) -> str:
+    """Returns how a name ends, that of packing left out if that tells more."""
+    name = Path(path.name.lower())
+    within = Path(name.stem).suffix
+    is_packed = name.suffix in PACKED_SUFFIXES
+    return within if is_packed and within in _REFUSED else name.suffix
+
+
+def _refuse_content(path: Path) -> None:
+    """Refuses a text that is no table, packed or not.
+
+    Raises:
+      UserError: with what makes a table of it.
+    """
+    begin = text_file.first_unpacked(path, _TEXT_BYTES)
+    text = begin.removeprefix(b"\xef\xbb\xbf").lstrip()
+    found = [told for m, told in _FOREIGN.items() if begin.startswith(m)]
+    found += [told for p, told in _TEXTS.items() if re.match(p, text)]
+    if begin[_TAR_PLACE:].startswith(_TAR):
+        found.append(("an archive", _UNPACK))
+    if text_file.is_packed(begin) or begin.startswith((*arrow_file.OPENERS,)):
+        found.append(("packed twice", "unpack it once"))
+    for what, remedy in found[:1]:
+        raise UserError(f"{path} is {what} and no table; {remedy}")
 
 
 def open_table(path: Path) -> TableFile:
@@ -122,7 +183,10 @@ def open_table(path: Path) -> TableFile:
         if begin.startswith(magic):
             refuse_kind(path)
             raise UserError(f"{path} is {what} and no table; {remedy}")
-    return _opener(begin)(path)
+    opener = _opener(begin)
+    if opener is csv_file.open_csv:
+        _refuse_content(path)
+    return opener(path)
 
 
 def holds_text(path: Path) -> bool:

@@ -38,8 +38,10 @@ def open_arrays(
         return None
     if _holds_npy_alone(names):
         return bucket_arrays.open_folder(data_dir, names, cache_bytes)
-    for name in names:
-        opening.refuse_kind(Path(f"{data_dir}/{name}"))
+    # What stands beside a table is not read.
+    if not any(map(opening.is_surely_table, names)):
+        for name in names:
+            opening.refuse_kind(Path(f"{data_dir}/{name}"))
     return None
 
 

@@ -33,7 +33,7 @@ _PACKED: dict[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7zXZ\0": lzma.open,
-    zstd_file.MAGIC: zstd_file.open_zstd,
+    **dict.fromkeys(zstd_file.MAGICS, zstd_file.open_zstd),
 }
 # What a damaged file raises, besides OSError.
 _DAMAGED = (EOFError, zlib.error, lzma.LZMAError)
@@ -83,6 +83,16 @@ def first_bytes(path: Path, count: int) -> bytes:
       UserError: it cannot be read.
     """
     with _told(path), open(path, "rb") as file:
+        return file.read(count)
+
+
+def first_unpacked(path: Path, count: int) -> bytes:
+    """Returns how a file's content begins, unpacked if it is packed.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    with _told(path), _opener(path)(path) as file:
         return file.read(count)
 
 

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import BinaryIO
 from typing import cast
 
-MAGIC = b"\x28\xb5\x2f\xfd"
+# How a frame begins, and one that is skipped, as pzstd writes before each.
+MAGICS = (
+    b"\x28\xb5\x2f\xfd",
+    *(bytes([kind]) + b"\x2a\x4d\x18" for kind in range(0x50, 0x60)),
+)
 _PIECE_BYTES = 2**16
 
 
