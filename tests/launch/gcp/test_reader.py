@@ -19,7 +19,7 @@ from trainer.launch.gcp.request import from_json
 from trainer.launch.supervise.signals import Signals
 
 class Speaking(Launcher):
-    def there(self):
+    def _found(self):
         return [Machine("gpu", "mnist-0", "a", "mnist", "RUNNING", "x")]
 
     def _follow(self):
