@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+import pytest
 
 from tests.sources.loading import HEADER
 from tests.sources.loading import load
@@ -35,6 +36,18 @@ def test_bad_folders_are_refused(tmp_path):
     assert "no.csv does not exist" in refusal(
         load, "files", tmp_path / "no.csv"
     )
+
+
+@pytest.mark.parametrize("name", ["val.csv", "Valid.tsv", "dev.csv.gz"])
+def test_a_split_by_another_name_is_told(tmp_path, name):
+    path = write(tmp_path, HEADER + ROWS, "train.csv")
+    write(tmp_path, "", name)
+    (note,) = load("files", tmp_path).notes
+    assert f"train.csv: {name} beside it is not read" in note
+    assert f"call it validation.{name.partition('.')[2]}" in note
+    assert load("files", path).notes == ()
+    write(tmp_path, HEADER + ROWS, "validation.csv")
+    assert load("files", tmp_path).notes == ()
 
 
 def test_what_stands_beside_a_table_in_a_bucket_is_not_looked_at(monkeypatch):

@@ -18,6 +18,7 @@ from trainer.process.exits import verb
 
 if TYPE_CHECKING:
     from trainer.sources import Dataset
+    from trainer.sources.table_file import TableFile
 
 DESCRIPTION = """\
 Tells what data holds: rows, splits, columns, classes, what is missing, the same
@@ -88,11 +89,11 @@ def inspect(data_dir: str, target: str | None = None) -> dict[str, Any]:
       UserError: the data cannot be read.
     """
     from trainer.reports import sameness
-    from trainer.sources.table_folder import find_tables
+    from trainer.sources.table_folder import open_tables
 
-    paths = find_tables(data_dir)
-    if paths:
-        found, dataset = _of_tables(paths, target)
+    files = open_tables(data_dir)
+    if files:
+        found, dataset = _of_tables(files, target)
     elif target is not None:
         raise UserError(
             f"--target={target} names a table's column, and {data_dir} holds no"
@@ -109,18 +110,16 @@ def inspect(data_dir: str, target: str | None = None) -> dict[str, Any]:
 
 
 def _of_tables(
-    paths: dict[str, Path], target: str | None
+    files: "dict[str, TableFile]", target: str | None
 ) -> tuple[dict[str, Any], "Dataset | None"]:
     """Reads tables; the dataset leaves out what cannot be trained on."""
     from trainer import sources
     from trainer.reports import column_facts
-    from trainer.sources.opening import open_table
     from trainer.sources.table_reading import read_tables
 
     data = dataclasses.replace(YOUR_DATA, target=target)
-    tables = read_tables(
-        {split: open_table(path) for split, path in paths.items()}, data
-    )
+    tables = read_tables(files, data)
+    train = files["train"]
     problems: dict[str, str] = {}
     for path, name, problem in tables.problems():
         problems.setdefault(name, f"{path.name}: {problem}")
@@ -129,9 +128,7 @@ def _of_tables(
     found: dict[str, Any] = {
         "name": tables.name,
         "source": "csv",
-        "path": str(
-            paths["train"] if len(paths) == 1 else paths["train"].parent
-        ),
+        "path": str(train.path if len(files) == 1 else train.path.parent),
         "kind": "table",
         "config": "your_data",
         "target": tables.target,
@@ -161,7 +158,7 @@ def _of_tables(
     for column in found["columns"]:
         column["left_out"] = left_out.get(column["name"])
     notes += [note for note in dataset.notes if note not in notes]
-    return found | _rows(dataset, set(paths)), dataset
+    return found | _rows(dataset, set(files)), dataset
 
 
 def _of_arrays(data_dir: str) -> tuple[dict[str, Any], "Dataset"]:

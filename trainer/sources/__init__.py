@@ -21,10 +21,9 @@ from trainer.sources.folds import hold_out_fold
 from trainer.sources.given import Given
 from trainer.sources.labels import CLASS_PROBLEMS
 from trainer.sources.labels import guess
-from trainer.sources.opening import open_table
 from trainer.sources.splits import hold_out
 from trainer.sources.table_file import TableFile
-from trainer.sources.table_folder import find_tables
+from trainer.sources.table_folder import open_tables
 from trainer.sources.table_reading import read_tables
 from trainer.storage import staging
 from trainer.storage.names import whole_place
@@ -127,8 +126,7 @@ def _tables(
         return given.tables
     if data.source != "files" or data_dir is None:
         return {}
-    paths = find_tables(data_dir)
-    return {split: open_table(path) for split, path in paths.items()}
+    return open_tables(data_dir)
 
 
 def _check_augmented(data: DataConfig, dataset: Dataset) -> None:

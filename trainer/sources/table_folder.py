@@ -1,5 +1,8 @@
 """Which files are the user's tables: one, or one a split, in --data_dir."""
 
+import dataclasses
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +12,10 @@ from trainer.sources.folder import list_folder
 from trainer.sources.folder import path_of
 from trainer.sources.parquet_shards import shards_among
 from trainer.sources.splits import SPLITS
+from trainer.sources.table_file import TableFile
+
+# What people call the split that is validation here.
+_VALIDATION = ("valid", "val", "dev")
 
 
 def find_tables(data_dir: str) -> dict[str, Path]:
@@ -57,6 +64,35 @@ def find_tables(data_dir: str) -> dict[str, Path]:
             " validation.csv, one each; rename them, or name one file itself"
         )
     return {"train": found[0]}
+
+
+def open_tables(data_dir: str) -> dict[str, TableFile]:
+    """Opens what `find_tables` finds.
+
+    What else a folder holds that people call validation rows is told with the
+    training file's notes.
+
+    Raises:
+      UserError: as `find_tables` and `opening.open_table`.
+    """
+    paths = find_tables(data_dir)
+    files = {split: opening.open_table(path) for split, path in paths.items()}
+    if files and path_of(data_dir).is_dir() and "validation" not in files:
+        train = files["train"]
+        notes = (*train.notes, *_beside(train.path, list_folder(data_dir)))
+        files["train"] = dataclasses.replace(train, notes=notes)
+    return files
+
+
+def _beside(train: Path, names: Iterable[str]) -> Iterator[str]:
+    """Yields what is said of tables that no split is read from."""
+    for name in names:
+        stem = opening.stem(name)
+        if opening.is_table(name) and stem.lower() in _VALIDATION:
+            yield (
+                f"{name} beside it is not read; where it holds validation rows,"
+                f" call it validation{name[len(stem) :]}"
+            )
 
 
 def _named_itself(path: Path) -> dict[str, Path]:
