@@ -361,6 +361,20 @@ def test_a_mistake_is_one_line_and_writes_nothing(
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
+def test_a_column_that_stands_twice_is_told(flowers, tmp_path, capsys):
+    table = tmp_path / "rows.csv"
+    table.write_text("size,colour,size\n2,red,900\n3,blue,\n")
+    flags = [f"--workdir={flowers[0]}", f"--input={table}"]
+    assert predict.main(flags) == 0
+    captured = capsys.readouterr()
+    assert captured.out.count("\n") == 3
+    words = "rows.csv has another column named 'size', which is not read"
+    assert words in captured.err
+    table.write_text("size,colour,more,more\n2,red,9,8\n")
+    assert predict.main(flags) == 0
+    assert "another column" not in capsys.readouterr().err
+
+
 def test_a_table_is_read_by_its_columns_names(flowers, tmp_path, capsys):
     workdir, _ = flowers
     model = load(workdir)

@@ -125,7 +125,8 @@ def main(argv: list[str]) -> int:
                 write(outputs, itertools.islice(kept_rows, len(outputs)))
                 done += len(outputs)
                 show(done)
-    warnings = ranges.warnings()
+    warnings = [line for table in tables for line in table.warnings]
+    warnings += ranges.warnings()
     if before is not None and now is not None:
         warnings += shifts.warnings(shifts.compare(before, now))
     for line in warnings:

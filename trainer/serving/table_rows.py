@@ -13,6 +13,7 @@ from trainer.finished.trained_run import Layout
 from trainer.process.exits import UserError
 from trainer.serving import csv_numbers
 from trainer.sources import cells
+from trainer.sources.encoding import Encoding
 from trainer.sources.encoding import file_blocks
 from trainer.sources.opening import holds_text
 from trainer.sources.opening import open_table
@@ -37,6 +38,7 @@ class Rows(NamedTuple):
         last may have fewer. Raises UserError at a bad row.
       kept_names: of a table's columns that go beside the answers.
       kept: makes an iterator over the cells of these, a tuple a row.
+      warnings: what may be wrong with its columns, a line each.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Rows(NamedTuple):
     blocks: Callable[[int], Iterator[np.ndarray]]
     kept_names: tuple[str, ...] = ()
     kept: Callable[[], Iterator[tuple[str, ...]]] = nothing_kept
+    warnings: tuple[str, ...] = ()
 
 
 def open_rows(path: Path, layout: Layout, keep: str | None) -> Rows:
@@ -78,10 +81,26 @@ def of_file(file: TableFile, layout: Layout, keep: str | None) -> Rows:
         names = _features(file, layout, kept)
         rows = Rows(name, None, lambda count: _numbers(file, names, count))
     else:
-        rows = Rows(name, None, lambda n: file_blocks(file, encoding, n))
+        rows = Rows(
+            name,
+            None,
+            lambda n: file_blocks(file, encoding, n),
+            warnings=tuple(_unread_twins(file, encoding)),
+        )
     if not kept:
         return rows
     return rows._replace(kept_names=kept, kept=lambda: _cells(file, kept))
+
+
+def _unread_twins(file: TableFile, encoding: Encoding) -> Iterator[str]:
+    """Yields columns that a run does not read, named as one that it does."""
+    taken = {column.name for column in encoding.inputs}
+    for new, name in file.numbered.items():
+        if name in taken and new not in taken:
+            yield (
+                f"{file.path} has another column named {name!r}, which is not"
+                " read: the first of that name is; take one of them out"
+            )
 
 
 def _kept_names(file: TableFile, keep: str | None) -> tuple[str, ...]:

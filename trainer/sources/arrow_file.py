@@ -235,6 +235,7 @@ def _of_schema(
         frozenset(n for n, kind in types.items() if _is_category(kind)),
         {n: problem for n, kind in types.items() if (problem := _unfit(kind))},
         batches=_in_order(batches, order),
+        numbered=settled.numbered,
     )
 
 

@@ -206,6 +206,7 @@ def open_csv(path: Path) -> CsvFile:
         settled.notes,
         delimiter=best.delimiter,
         cells=settled.columns,
+        numbered=settled.numbered,
         skipped_lines=skipped,
     )
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -40,11 +41,13 @@ class Header(NamedTuple):
       columns: a name for each cell of a row; None for one that is not read.
       row_names: the first of them, where it names rows; else ().
       notes: what was made of the header, a line each.
+      numbered: by the name that a column got, the one of another that it had.
     """
 
     columns: tuple[str | None, ...]
     row_names: tuple[str, ...]
     notes: tuple[str, ...]
+    numbered: Mapping[str, str]
 
 
 def settle(
@@ -124,7 +127,8 @@ def is_blank(sample: Sequence[Sequence[str]], start: int) -> bool:
 
 def _numbered(columns: Sequence[str | None], row_names: str | None) -> Header:
     """Names the columns that have no name, or the one of another."""
-    notes, found, placed, again = [], [], [], []
+    notes, found, placed = [], [], []
+    again: dict[str, str] = {}
     if row_names is not None:
         notes.append(
             "the first column has no name of its own: it names the rows, and is"
@@ -144,7 +148,7 @@ def _numbered(columns: Sequence[str | None], row_names: str | None) -> Header:
             placed.append(new)
         elif name is not None and name in seen:
             new = free(name, taken, numbers[name])
-            again.append(new)
+            again[new] = name
         taken.add(new)
         seen.add(new)
         found.append(new)
@@ -155,7 +159,7 @@ def _numbered(columns: Sequence[str | None], row_names: str | None) -> Header:
         told = some([*map(repr, again)], 5)
         notes.append(f"named as another column, numbered: {told}")
     own = () if row_names is None else (row_names,)
-    return Header(tuple(found), own, tuple(notes))
+    return Header(tuple(found), own, tuple(notes), again)
 
 
 def free(

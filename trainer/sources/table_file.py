@@ -55,6 +55,7 @@ class TableFile(abc.ABC):
       texts: the columns that the file itself says are categories.
       unfit: why a column holds no cells that can be trained on, by its name.
       delimiter: what parts a text's columns; "" of what is no text.
+      numbered: by the name that a column got, the one of another that it had.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class TableFile(abc.ABC):
     texts: frozenset[str] = frozenset()
     unfit: Mapping[str, str] = dataclasses.field(default_factory=dict)
     delimiter: str = ""
+    numbered: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
