@@ -193,6 +193,14 @@ def test_an_index_with_a_name_names_the_rows(tmp_path, levels):
         assert "pandas' index names the rows" in note
 
 
+def test_a_column_that_pandas_calls_unnamed_names_the_rows(tmp_path):
+    for name in ("", "Unnamed: 0"):
+        table = pa.table({name: ["x", "z"], "a": [3, 1], "y": [0, 1]})
+        parquet.write_table(table, tmp_path / "t.parquet")
+        file = open_table(tmp_path / "t.parquet")
+        assert (file.names, file.row_names) == (("a", "y"), (name,))
+
+
 def test_an_index_may_be_named(tmp_path):
     index = pandas.MultiIndex.from_arrays(LEVELS, names=["who", "day"])
     path = tmp_path / "t.parquet"

@@ -219,8 +219,9 @@ def _of_schema(
         given[0] = ""
     settled = header.settle(path, given, None)
     columns = [name for name in settled.columns if name is not None]
-    row_names, notes = tuple(columns[: len(index)]), settled.notes
-    if named := [name for name in row_names if name]:
+    levels, notes = tuple(columns[: len(index)]), settled.notes
+    row_names = levels or settled.row_names
+    if named := [name for name in levels if name]:
         told = some([*map(repr, named)], 5)
         notes += (f"pandas' index names the rows, and is no feature: {told}",)
     types = {
@@ -229,7 +230,7 @@ def _of_schema(
     }
     return ArrowFile(
         path,
-        tuple(columns[len(index) :]),
+        tuple(name for name in columns if name not in row_names),
         row_names,
         notes,
         frozenset(n for n, kind in types.items() if _is_category(kind)),
