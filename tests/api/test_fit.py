@@ -16,12 +16,16 @@ from absl import flags as absl_flags
 import trainer
 from tests import processes
 from tests.runs import read_result
+from trainer import sources
 from trainer import task
 from trainer.api import fit as api_fit
 from trainer.api.run import Run
+from trainer.finished import trained_run
 from trainer.journal.metrics_log import MetricsLines
 from trainer.process.exits import UserError
 from trainer.process.stopping import Stop
+from trainer.serving import scored_data
+from trainer.sources.given import Given
 from trainer.workdir.lock_file import LockFile
 
 
@@ -267,6 +271,35 @@ def test_a_call_trains_on_the_rows_as_they_are_by_then(tmp_path):
     rows[:, 1] += rows[:, 0]
     again = weights("again", rows)
     assert again == weights("copied", rows.copy()) != first
+
+
+def test_a_run_of_an_earlier_version_keeps_the_rows_that_it_held_out(
+    tmp_path, monkeypatch
+):
+    """It drew rows at random where classes are floats."""
+    x = np.random.RandomState(0).randn(60, 2)
+    y = (x[:, 0] > 1).astype(float)
+    fields: Any = {"verbose": False, "jit_compile": False, "log__report": False}
+
+    def call(epochs):
+        return trainer.fit(
+            x=x, y=y, epochs=epochs, workdir=tmp_path / "run", **fields
+        )
+
+    held_out = sources.held_out
+    monkeypatch.setattr(
+        sources,
+        "held_out",
+        lambda *given, **_: held_out(*given, as_earlier=True),
+    )
+    before = call(1).scores["test"]
+    monkeypatch.undo()
+    given = Given({"x_train": x, "y_train": y})
+    stored = trained_run.read(str(tmp_path / "run"))
+    assert scored_data.load(stored, None, given).is_own
+    run = call(2)
+    assert run.status == "done"
+    assert run.scores["test"] != before
 
 
 def test_threads_at_once_have_a_folder_each_and_leave_all_as_it_was(

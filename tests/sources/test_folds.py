@@ -43,6 +43,21 @@ def test_each_row_is_held_out_once_and_classes_are_even(labels, folds):
 
 
 @given(
+    labels=st.lists(st.integers(0, 3), min_size=6, max_size=60),
+    folds=st.integers(2, 6),
+)
+def test_classes_are_even_however_they_are_stored(labels, folds):
+    y = np.array([*labels, labels[0]])
+    x = np.zeros((len(y), 1))
+    wanted = folds_of(Split(x, y), folds, keeps_classes=True)
+    for stored in (y.astype(float), y[:, None], np.eye(4)[y]):
+        found = folds_of(Split(x, stored), folds, keeps_classes=True)
+        for ours, theirs in zip(found, wanted, strict=True):
+            for rows, others in zip(ours, theirs, strict=True):
+                assert rows.tolist() == others.tolist()
+
+
+@given(
     numbers=st.lists(st.integers(0, 9), min_size=4, max_size=60),
     folds=st.integers(2, 4),
 )

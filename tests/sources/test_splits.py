@@ -16,6 +16,8 @@ from trainer.config import DataConfig
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
 from trainer.sources import Split
+from trainer.sources.given import Given
+from trainer.sources.given import of_frame
 from trainer.sources.splits import hold_out
 
 LABELS = st.one_of(
@@ -68,21 +70,99 @@ def test_each_row_of_many_small_classes_has_the_same_chance():
 @given(LABELS, FRACTIONS, SEEDS)
 def test_each_class_keeps_a_row_in_training(y, fraction, seed):
     y = np.concatenate([y, y[:1]])  # a class of two rows, at least
-    for column in (y, np.eye(201)[y]):
-        held = hold_out(
-            dataset_of(column),
-            "test",
-            fraction=fraction,
-            seed=seed,
-            keeps_classes=True,
+    how = {"fraction": fraction, "seed": seed}
+    held = hold_out(dataset_of(y), "test", **how, keeps_classes=True)
+    kept = rows_of(held, "train")
+    assert set(y[kept]) == set(y)
+    plain = rows_of(hold_out(dataset_of(y), "test", **how), "train")
+    if set(y[plain]) == set(y):
+        assert plain.tolist() == kept.tolist()
+
+
+def forms_of(y):
+    """Yields classes as floats, as a column, and as one-hot rows."""
+    yield from (y.astype(float), y[:, None], (y[:, None] == np.unique(y)) * 1.0)
+
+
+@UNTIMED
+@given(LABELS, FRACTIONS, SEEDS)
+def test_classes_are_spread_evenly_however_they_are_stored(y, fraction, seed):
+    y = np.concatenate([y, y[:1]])
+    how = {"fraction": fraction, "seed": seed, "keeps_classes": True}
+    wanted = rows_of(hold_out(dataset_of(y), "test", **how), "test")
+    for stored in forms_of(y):
+        held = hold_out(dataset_of(stored), "test", **how)
+        assert rows_of(held, "test").tolist() == wanted.tolist()
+
+
+def test_a_few_rows_of_a_class_of_floats_are_in_each_split():
+    y = np.zeros(300)
+    y[:15] = 1
+    found = sources.held_out(
+        dataset_of(y), DataConfig(validation_fraction=0.2), seed=1
+    )
+    positives = {n: int(s.labels().sum()) for n, s in found.splits.items()}
+    assert positives == {"train": 10, "validation": 2, "test": 3}
+
+
+def given_as(form):
+    """Returns 60 rows of three classes, stored in a way that is not theirs."""
+    x, y = np.arange(120.0).reshape(60, 2), np.arange(60) % 3
+    if form != "frame":
+        stored = list(forms_of(y))[form]
+        return Given({"x_train": x, "y_train": stored})
+    columns = {"a": x[:, 0], "b": x[:, 1], "kind": y.astype(float)}
+    return Given(tables={"train": of_frame("data", columns)})
+
+
+@pytest.mark.parametrize("how", [{"validation_fraction": 0.25}, {"folds": 4}])
+@pytest.mark.parametrize("form", [0, 1, 2, "frame"])
+def test_rows_of_a_run_of_an_earlier_version_are_held_out_as_it_did(
+    form, how, monkeypatch
+):
+    data, held_out = DataConfig(source="files", **how), sources.held_out
+
+    def load_as(known):
+        return sources.load(
+            data,
+            seed=1,
+            data_dir=None,
+            problem="multiclass",
+            known=known,
+            given=given_as(form),
         )
-        kept = rows_of(held, "train")
-        assert set(y[kept]) == set(y)
-        plain = hold_out(
-            dataset_of(column), "test", fraction=fraction, seed=seed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            sources,
+            "held_out",
+            lambda *given, **_: held_out(*given, as_earlier=True),
         )
-        if set(y[rows_of(plain, "train")]) == set(y):
-            assert rows_of(plain, "train").tolist() == kept.tolist()
+        earlier = load_as(None)
+    found = load_as(None)
+    for known, wanted in (
+        (sources.fingerprint(earlier), earlier),
+        (sources.fingerprint(found), found),
+        ("of other data", found),
+    ):
+        again = load_as(known)
+        for name in wanted.splits:
+            rows = rows_of(again, name).tolist()
+            assert rows == rows_of(wanted, name).tolist()
+    assert sources.fingerprint(earlier) != sources.fingerprint(found)
+
+
+def test_what_earlier_versions_held_out_stays_known():
+    # As of whole numbers below: their runs must go on.
+    held = hold_out(
+        dataset_of(Y.astype(float)),
+        "test",
+        fraction=0.2,
+        seed=42,
+        keeps_classes=True,
+        as_earlier=True,
+    )
+    assert rows_of(held, "test").tolist() == [0, 1, 15, 17]
 
 
 def test_rows_of_a_class_each_are_refused():

@@ -108,27 +108,15 @@ def _loaded(
         seed=run.config.seed,
         data_dir=folder,
         problem=run.problem.type,
+        known=run.data["fingerprint"],
         encoding=run.encoding,
         given=given,
     )
-    fingerprint = sources.fingerprint(_of_first(run, dataset))
+    fingerprint = sources.fingerprint(dataset)
     _check_rows(run, dataset)
     problem, dataset = _settle(run, dataset)
     is_own = fingerprint == run.data["fingerprint"]
     return ScoredData(dataset, problem, fingerprint, is_own)
-
-
-def _of_first(run: TrainedRun, dataset: Dataset) -> Dataset:
-    """Returns the data as the first of an ensemble's runs takes it."""
-    encoding = run.encoding
-    if encoding is None or not encoding.others:
-        return dataset
-    own = len(dataclasses.replace(encoding, others=()).features)
-    splits = {
-        name: dataclasses.replace(split, x=split.x[:][:, :own])
-        for name, split in dataset.splits.items()
-    }
-    return dataclasses.replace(dataset, splits=splits)
 
 
 def _check_rows(run: TrainedRun, dataset: Dataset) -> None:

@@ -22,6 +22,7 @@ from trainer.sources.given import Given
 from trainer.sources.labels import CLASS_PROBLEMS
 from trainer.sources.labels import guess
 from trainer.sources.splits import hold_out
+from trainer.sources.splits import strata_of
 from trainer.sources.table_file import TableFile
 from trainer.sources.table_folder import open_tables
 from trainer.sources.table_reading import read_tables
@@ -59,6 +60,7 @@ def load(
     seed: int,
     data_dir: str | None,
     problem: str = "auto",
+    known: str | None = None,
     encoding: Encoding | None = None,
     given: Given | None = None,
     cache_gib: float = staging.CACHE_GIB,
@@ -75,6 +77,8 @@ def load(
         nothing else is looked at.
       problem: the config's, or that of the run that the data is for: where
         labels are classes, each keeps a row in training.
+      known: fingerprint of the run that the data is for, whose rows are held
+        out as it did; None where there is none yet.
       encoding: of the run that a CSV file's rows are for; None to settle one
         by the training rows.
       given: arrays or tables of a program's, which stand for files.
@@ -95,27 +99,42 @@ def load(
     if arrays is None and data_dir is not None:
         data_dir = staging.localize(data_dir)
     opened = {} if arrays is not None else _tables(data, data_dir, given)
-    if opened:
-        tables = read_tables(opened, data, encoding)
+    tables = read_tables(opened, data, encoding) if opened else None
+    if tables is not None:
         tables.check()
-        # Test rows must have no say in the encoding: first they are held out.
-        dataset = held_out(tables.labelled(), data, seed, problem)
-        dataset = tables.encode(dataset, encoding)
+        whole = tables.labelled()
     else:
         _check_no_column(data)
         if given is not None:
-            dataset = files.of_arrays("arrays", given.arrays, "a program")
+            whole = files.of_arrays("arrays", given.arrays, "a program")
         elif arrays is not None:
             name = os.path.basename(str(named).rstrip("/"))
-            dataset = files.of_arrays(name, arrays, str(named))
+            whole = files.of_arrays(name, arrays, str(named))
         else:
-            dataset = _read(data.source, data_dir)
-        check(dataset)
-        dataset = held_out(dataset, data, seed, problem)
+            whole = _read(data.source, data_dir)
+        check(whole)
+
+    def parted(*, as_earlier: bool = False) -> Dataset:
+        # Test rows must have no say in the encoding: first they are held out.
+        found = held_out(whole, data, seed, problem, as_earlier=as_earlier)
+        return found if tables is None else tables.encode(found, encoding)
+
+    dataset = parted()
+    may_be_earlier = known is not None and _are_spread_anew(whole, problem)
+    if may_be_earlier and fingerprint(dataset) != known:
+        earlier = parted(as_earlier=True)
+        dataset = earlier if fingerprint(earlier) == known else dataset
     _check_augmented(data, dataset)
     if named is None:
         return dataset
     return dataclasses.replace(dataset, folder=whole_place(named))
+
+
+def _are_spread_anew(whole: Dataset, problem: str) -> bool:
+    """Whether earlier versions held out other rows of these labels."""
+    train = whole.splits["train"]
+    are_classes = problem in CLASS_PROBLEMS
+    return are_classes and strata_of(train, are_classes=False) is None
 
 
 def _tables(
@@ -161,12 +180,24 @@ def _check_no_column(data: DataConfig) -> None:
 
 
 def held_out(
-    dataset: Dataset, data: DataConfig, seed: int, problem: str = "auto"
+    dataset: Dataset,
+    data: DataConfig,
+    seed: int,
+    problem: str = "auto",
+    *,
+    as_earlier: bool = False,
 ) -> Dataset:
     """Holds out the splits that a dataset lacks and the config asks for.
 
     Where the problem is to be guessed, that is done first, by all the rows:
     what is held out has no say in it.
+
+    Args:
+      dataset: as it is stored.
+      data: the config's section.
+      seed: draws the validation rows.
+      problem: as in `load`.
+      as_earlier: as in `hold_out`.
 
     Raises:
       UserError: there are too few rows.
@@ -188,6 +219,7 @@ def held_out(
                 fold=data.fold,
                 seed=seed,
                 keeps_classes=problem in CLASS_PROBLEMS,
+                as_earlier=as_earlier,
             )
         elif name not in dataset.splits and fraction:
             dataset = hold_out(
@@ -196,6 +228,7 @@ def held_out(
                 fraction=fraction,
                 seed=drawn_by,
                 keeps_classes=problem in CLASS_PROBLEMS,
+                as_earlier=as_earlier,
             )
     return dataset
 

@@ -131,10 +131,11 @@ def fingerprint(dataset: Dataset) -> str:
     Returns:
       SHA-256, in hex, over each split's name, its arrays' shapes and dtypes,
       its number of examples, and up to 64 evenly spaced examples. A change
-      that falls between these examples is not seen.
+      that falls between these examples is not seen. Of rows for an ensemble it
+      is that of its first run's.
     """
     digest = hashlib.sha256()
-    for name, split in sorted(dataset.splits.items()):
+    for name, split in sorted(_of_first(dataset).splits.items()):
         rows = split.places(evenly_spaced(split.examples, FINGERPRINT_ROWS))
         digest.update(f"{name} {split.examples}".encode())
         for array in (split.x, split.y, split.weights):
@@ -143,3 +144,16 @@ def fingerprint(dataset: Dataset) -> str:
             digest.update(f" {array.shape} {array.dtype.str} ".encode())
             digest.update(np.ascontiguousarray(array[rows]).tobytes())
     return digest.hexdigest()
+
+
+def _of_first(dataset: Dataset) -> Dataset:
+    """Returns the data as the first of an ensemble's runs takes it."""
+    encoding = dataset.encoding
+    if encoding is None or not encoding.others:
+        return dataset
+    own = len(dataclasses.replace(encoding, others=()).features)
+    splits = {
+        name: dataclasses.replace(split, x=split.x[:][:, :own])
+        for name, split in dataset.splits.items()
+    }
+    return dataclasses.replace(dataset, splits=splits)

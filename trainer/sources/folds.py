@@ -9,6 +9,7 @@ from trainer.sources.labels import class_column
 from trainer.sources.splits import keeping_classes
 from trainer.sources.splits import of_examples
 from trainer.sources.splits import parted
+from trainer.sources.splits import strata_of
 
 
 def hold_out_fold(
@@ -18,6 +19,7 @@ def hold_out_fold(
     fold: int,
     seed: int,
     keeps_classes: bool = False,
+    as_earlier: bool = False,
 ) -> Dataset:
     """Holds out one fold of the training rows for validation.
 
@@ -32,6 +34,7 @@ def hold_out_fold(
       seed: the folds are a pure function of it and the labels or groups.
       keeps_classes: whether labels are classes; the first row of one whose
         rows are all in the fold stays in training.
+      as_earlier: as in `hold_out`.
 
     Raises:
       UserError: there are too few rows or groups.
@@ -48,7 +51,8 @@ def hold_out_fold(
     if train.groups is not None:
         number = _of_groups(dataset.name, train, folds, seed)
     else:
-        number = _of_rows(dataset.name, train, folds, seed)
+        strata = strata_of(train, are_classes=keeps_classes and not as_earlier)
+        number = _of_rows(dataset.name, train, folds, seed, strata)
     held = number == fold
     if keeps_classes and train.groups is None:
         held = keeping_classes(class_column(train.labels()), held)
@@ -73,13 +77,14 @@ def _blocks(
     return block <= fold, block == fold + 1
 
 
-def _of_rows(name: str, train: Split, folds: int, seed: int) -> np.ndarray:
+def _of_rows(
+    name: str, train: Split, folds: int, seed: int, strata: np.ndarray | None
+) -> np.ndarray:
     """Returns the fold of each row, int64 [rows]: dealt, class by class."""
     _check_enough(name, train.examples, "rows", folds, folds)
-    labels = train.labels()
     order = np.random.RandomState(seed).permutation(train.examples)
-    if labels.ndim == 1 and labels.dtype.kind in "iu":
-        order = order[np.argsort(labels[order], kind="stable")]
+    if strata is not None:
+        order = order[np.argsort(strata[order], kind="stable")]
     number = np.empty(train.examples, np.int64)
     number[order] = np.arange(train.examples) % folds
     return number

@@ -19,6 +19,7 @@ def hold_out(
     fraction: float,
     seed: int,
     keeps_classes: bool = False,
+    as_earlier: bool = False,
 ) -> Dataset:
     """Moves a share of the training rows into a split of its own.
 
@@ -30,6 +31,8 @@ def hold_out(
         rows that stand in an order are the last ones of it.
       keeps_classes: whether labels are classes; the first row of one whose
         rows were all drawn stays in training.
+      as_earlier: whether classes that are floats, or columns, are drawn as
+        earlier versions did: at random.
 
     Returns:
       The same arrays with rows set, in ascending order, in both splits.
@@ -59,7 +62,8 @@ def hold_out(
                 " others"
             )
     else:
-        held[_draw(train.labels(), fraction, seed)] = True
+        strata = strata_of(train, are_classes=keeps_classes and not as_earlier)
+        held[_draw(strata, train.examples, fraction, seed)] = True
     if keeps_classes and train.groups is None:
         classes = class_column(train.labels())
         held = keeping_classes(classes, held)
@@ -105,6 +109,17 @@ def of_examples(split: Split, values: np.ndarray | None) -> np.ndarray:
     """Returns those of [rows of x] values that are of the split's rows."""
     assert values is not None
     return values if split.rows is None else values[split.rows]
+
+
+def strata_of(split: Split, *, are_classes: bool) -> np.ndarray | None:
+    """Returns what rows are spread evenly by, [rows]; None for at random.
+
+    That is classes, however they are stored, and any labels of whole numbers.
+    """
+    labels = split.labels()
+    if are_classes:
+        return class_column(labels)
+    return labels if labels.ndim == 1 and labels.dtype.kind in "iu" else None
 
 
 def _last(train: Split, fraction: float) -> np.ndarray:
@@ -153,21 +168,22 @@ def _draw_groups(groups: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     return np.isin(place, chosen)
 
 
-def _draw(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+def _draw(
+    strata: np.ndarray | None, count: int, fraction: float, seed: int
+) -> np.ndarray:
     """Draws which examples are held out: int64 [held], at least 1, not all.
 
-    Integer classes are sampled systematically (Cochran 1977, chapter 8): the
-    examples are sorted by class, at random within each, and taken at an even
-    stride from a random start. Each class then gets its share to within one
-    example, and each example has the same chance, however rare its class.
+    Strata are sampled systematically (Cochran 1977, chapter 8): the
+    examples are sorted by stratum, at random within each, and taken at an even
+    stride from a random start. Each then gets its share to within one example,
+    and each example has the same chance, however rare its stratum.
     """
-    count = len(labels)
     held = min(max(round(fraction * count), 1), count - 1)
     # RandomState's stream is frozen (NEP 19): a newer NumPy draws the same.
     random = np.random.RandomState(seed)
     order = random.permutation(count)
-    if labels.ndim > 1 or labels.dtype.kind not in "iu":
+    if strata is None:
         return order[:held]
-    order = order[np.argsort(labels[order], kind="stable")]
+    order = order[np.argsort(strata[order], kind="stable")]
     start = random.randint(count, dtype=np.int64)
     return order[(np.arange(held) * count + start) // held]

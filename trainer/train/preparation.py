@@ -63,12 +63,15 @@ def prepare(
             _tell_finished(workdir, finished)
             return None
         data_dir = _recorded_folder(workdir, config)
-    earlier = _earlier_problem(workdir)
+    begun = (workdir.read_json("record.json") or {}).get("data", {})
+    # What an earlier start settled holds.
+    earlier = from_record(begun["problem"]) if "problem" in begun else None
     dataset = sources.load(
         config.data,
         seed=config.seed,
         data_dir=data_dir,
         problem=earlier.type if earlier else config.problem,
+        known=begun.get("fingerprint"),
         given=given,
         cache_gib=data_cache_gib,
     )
@@ -116,12 +119,6 @@ def _recorded_folder(workdir: Workdir, config: Config) -> str | None:
         if config.data.source == "files":
             raise
         return None  # where the source itself looks
-
-
-def _earlier_problem(workdir: Workdir) -> Problem | None:
-    """Returns the problem that an earlier start settled: it holds."""
-    values = (workdir.read_json("record.json") or {}).get("data", {})
-    return from_record(values["problem"]) if "problem" in values else None
 
 
 def _check_scaled(config: Config, dataset: sources.Dataset) -> None:
