@@ -94,7 +94,7 @@ def test_all_that_is_asked_for_is_shown(tmp_path):
     registry = prometheus_client.CollectorRegistry()
     prometheus_client.ProcessCollector(registry=registry)
     numbers = Numbers(registry, Supervision(Policy(1, 1)), lambda: 0)
-    numbers.started([types.SimpleNamespace(index=0, poll=lambda: 0)])  # type: ignore[list-item]
+    numbers.started([types.SimpleNamespace(index=0, is_running=False)])  # type: ignore[list-item]
     numbers.ended([0])
     tell_all(Prometheus(subject_of(tmp_path), registry))
     server = Metrics()
