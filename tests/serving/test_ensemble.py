@@ -179,6 +179,11 @@ def test_the_configs_threshold_decides_where_it_does_in_a_run(
     config = folder / "trials/0000/config.json"
     evaluation = json.loads(config.read_text())["evaluation"]
     rewrite(config, {"evaluation": evaluation | {"threshold": 0.9}})
+    if problem == "binary":  # which a run of that config notes
+        record = folder / "trials/0000/record.json"
+        data = json.loads(record.read_text())["data"]
+        settled = data["problem"] | {"threshold": 0.9}
+        rewrite(record, {"data": data | {"problem": settled}})
     whole = trained_run.read(folder).problem
     outputs = np.full((1, whole.outputs), 0.7, np.float32)
     assert np.all(whole.decide(outputs) == told)
