@@ -215,7 +215,7 @@ def test_weights_of_another_shape_are_begun_anew(tmp_path, undisturbed, capsys):
     wide = "--config.model.hidden_units=40,"
     assert run(tmp_path / "wide", *flags, wide) == 0
     assert "1 weights from" in capsys.readouterr().out
-    assert task.main(["--config=digits", "--init_from=/nowhere"]) == 2
+    assert run(tmp_path / "new", "--init_from=/nowhere") == 2
     assert "holds no checkpoints" in capsys.readouterr().err
 
 
