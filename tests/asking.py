@@ -88,3 +88,18 @@ def answering(application: Any, settings: Settings) -> Iterator[Server]:
         server.should_exit = True
         thread.join(WAIT_SECS)
         taken.close()
+
+
+def lasting(application: Any) -> Any:
+    """Returns an application that hears of its server's start and end."""
+
+    async def with_lifespan(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await application(scope, receive, send)
+
+    return with_lifespan

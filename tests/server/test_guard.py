@@ -19,20 +19,7 @@ def guarded(counted, **more):
         settings,
         lambda *told: counted.append(told[:3]),
     )
-    return asking.answering(_without_lifespan(app), settings)
-
-
-def _without_lifespan(app):
-    async def only_http(scope, receive, send):
-        if scope["type"] == "lifespan":
-            await receive()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await send({"type": "lifespan.shutdown.complete"})
-            return
-        await app(scope, receive, send)
-
-    return only_http
+    return asking.answering(asking.lasting(app), settings)
 
 
 def test_a_token_must_be_borne_but_by_probes_and_the_page():

@@ -102,22 +102,7 @@ def test_names_are_the_folders_or_given(tmp_path, monkeypatch):
     assert dict(found).keys() == {"digits", "new", "a=b"}
 
 
-def lasting(app):
-    """Returns an application that hears of its server's start and end."""
-
-    async def with_lifespan(scope, receive, send):
-        if scope["type"] == "lifespan":
-            await receive()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await send({"type": "lifespan.shutdown.complete"})
-            return
-        await app(scope, receive, send)
-
-    return with_lifespan
-
-
-@lasting
+@asking.lasting
 async def heard(scope, receive, send):
     """An application that answers all, and echoes what it is sent."""
     body = b""
@@ -291,7 +276,7 @@ def test_who_does_not_read_the_answer_is_left(
     monkeypatch.setattr(patience, "READ_SECS", 0.2)
     monkeypatch.setattr(listening, "IDLE_SECS", 1)
     head = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-    large = lasting(PlainTextResponse(MORE_THAN_THE_SYSTEM_HOLDS))
+    large = asking.lasting(PlainTextResponse(MORE_THAN_THE_SYSTEM_HOLDS))
     with (
         asking.answering(large, Settings(())) as server,
         socket.create_connection(("127.0.0.1", server.port)) as client,

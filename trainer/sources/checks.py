@@ -11,6 +11,7 @@ from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import evenly_spaced
 from trainer.sources.dataset import Rows
 from trainer.sources.dataset import Split
+from trainer.sources.splits import of_examples
 
 BLOCK_BYTES = 16 * 2**20
 # A cold disk gives this much in a few seconds.
@@ -119,7 +120,7 @@ def check_weights(dataset: Dataset, column: str | None) -> None:
     train = dataset.splits["train"]
     if train.weights is None:
         return
-    if not train.weights[train.places(np.arange(train.examples))].any():
+    if not of_examples(train, train.weights).any():
         raise UserError(
             f"{dataset.name}: column {column!r} is config.data.weight and is 0"
             " in all training rows, since those that weigh more are held out;"

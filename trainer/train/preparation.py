@@ -1,6 +1,7 @@
 """What a user can get wrong, found before TensorFlow is imported."""
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from trainer import sources
@@ -55,15 +56,16 @@ def prepare(
     """
     config, workdir = asked.config, Workdir(location.folder)
     finished = workdir.check(config)
-    other = _origin(workdir, init_from)
+    noted = workdir.read_json("record.json") or {}
+    other = _origin(workdir, noted, init_from)
     if asked.place.is_chief:
         workdir.check_unlocked()
     if data_dir is None and given is None:
         if finished:
             _tell_finished(workdir, finished)
             return None
-        data_dir = _recorded_folder(workdir, config)
-    begun = (workdir.read_json("record.json") or {}).get("data", {})
+        data_dir = _recorded_folder(noted, config)
+    begun = noted.get("data", {})
     # What an earlier start settled holds.
     earlier = from_record(begun["problem"]) if "problem" in begun else None
     dataset = sources.load(
@@ -107,14 +109,14 @@ def _tell_finished(workdir: Workdir, result: dict[str, Any]) -> None:
     print(f"{workdir.path} is finished at step {result['step']}")
 
 
-def _recorded_folder(workdir: Workdir, config: Config) -> str | None:
+def _recorded_folder(noted: Mapping[str, Any], config: Config) -> str | None:
     """Returns where the run's files stood; None where there are none.
 
     Raises:
       UserError: they are not to be read there, and no other place is known.
     """
     try:
-        return recorded_folder(workdir.read_json("record.json") or {})
+        return recorded_folder(noted)
     except UserError:
         if config.data.source == "files":
             raise
@@ -135,15 +137,16 @@ def _check_scaled(config: Config, dataset: sources.Dataset) -> None:
         )
 
 
-def _origin(workdir: Workdir, name: str | None) -> Origin | None:
+def _origin(
+    workdir: Workdir, noted: Mapping[str, Any], name: str | None
+) -> Origin | None:
     """Returns the other run whose weights are taken, a copy of it here.
 
     Raises:
       UserError: it has none; or the run began with another's weights, has no
         checkpoint that they are in, and does not name it any more.
     """
-    begun = (workdir.read_json("record.json") or {}).get("init_from") or {}
-    before = begun.get("workdir")
+    before = (noted.get("init_from") or {}).get("workdir")
     goes_on = bool(checkpoints.steps_in(workdir.checkpoints))
     if name is None:
         if before is not None and not goes_on:
