@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from trainer.config import OptimizerConfig
 from trainer.config import ScheduleConfig
@@ -88,6 +89,40 @@ def test_each_optimizer_steps_as_keras_own(name):
             optimizer.apply([np.array(gradient, np.float32)], [kernel])
         moved.append(kernel.value.numpy())
     np.testing.assert_array_equal(*moved)
+
+
+def compiled_steps(optimizer):
+    """Takes two steps of a `tf.function`.
+
+    Returns:
+      The kinds of its operations, and what it left in all variables.
+    """
+    kernel = keras.Variable([[1.0, -2.0]], name="kernel")
+    bias = keras.Variable([0.5], name="bias")
+    optimizer.build([kernel, bias])
+
+    @tf.function(autograph=False)
+    def step(*gradients):
+        optimizer.apply(gradients, [kernel, bias])
+
+    for gradients in (([[0.5, 0.1]], [3.0]), ([[-0.3, 1e-9]], [0.0])):
+        tensors = [tf.constant(each) for each in gradients]
+        step(*tensors)
+    graph = step.get_concrete_function(*tensors).graph
+    return (
+        [operation.type for operation in graph.get_operations()],
+        [v.value.numpy() for v in (kernel, bias, *optimizer.variables)],
+    )
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_without_xla_adam_is_an_operation_a_variable(name):
+    config = OptimizerConfig(name=name, beta_1=0.6, beta_2=0.85)
+    _, keras_own = compiled_steps(optimizers.build(config, 0.1))
+    kinds, fused = compiled_steps(optimizers.build(config, 0.1, fused=True))
+    assert kinds.count("ResourceApplyAdam") == 2
+    for found, own in zip(fused, keras_own, strict=True):
+        np.testing.assert_allclose(found, own, rtol=1e-6)
 
 
 def test_adamw_decays_kernels_alone():

@@ -167,6 +167,7 @@ def build(
             config.optimizer,
             schedule,
             stateless=stateless or config.virtual_replicas is not None,
+            fused=not config.jit_compile,
         )
         optimizer.build(model.trainable_variables)
         model.compile(optimizer, loss=problem.loss)
