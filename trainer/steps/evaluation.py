@@ -3,7 +3,6 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -54,17 +53,19 @@ class Evaluator:
             )
             for kept in (False, True)
         }
-        self._plans: dict[str, pipeline.Plan] = {}
-        self._chunks: dict[str, Any] = {}
-        for name, split in dataset.splits.items():
-            if name == "train":
-                continue
-            self._plans[name] = plan_of(strategy, split, config)
-            # Kept for all evaluations: to make an iterator takes longer than
-            # to score a small split.
-            self._chunks[name] = pipeline.distribute(
-                strategy, split, self._plans[name], repeat=True
+        plans = {
+            name: plan_of(strategy, split, config)
+            for name, split in dataset.splits.items()
+            if name != "train"
+        }
+        self._plans = plans
+        # Kept for all evaluations: to make an iterator takes longer than to
+        # score a small split. Made by the first one, whose time it is.
+        self._chunks = functools.cache(
+            lambda name: pipeline.distribute(
+                strategy, dataset.splits[name], plans[name], repeat=True
             )
+        )
 
     def __contains__(self, split: str) -> bool:
         return split in self._plans
@@ -87,7 +88,7 @@ class Evaluator:
         while step < plan.total_steps:
             end = plan.chunk_end(step)
             sums, counts, outputs = self._loops[is_kept](
-                next(self._chunks[split])
+                next(self._chunks(split))
             )
             total += sums.numpy()[: end - step].astype(np.float64).sum(axis=0)
             if self._problem.has_area:

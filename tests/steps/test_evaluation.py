@@ -1,0 +1,27 @@
+"""A split's rows are made ready by the first scoring, and once."""
+
+import tensorflow as tf
+
+from tests import stepping
+from trainer.input import pipeline
+from trainer.model import network as networks
+from trainer.steps.evaluation import Evaluator
+
+
+def test_the_first_scoring_of_a_split_makes_its_pipeline(monkeypatch):
+    config = stepping.config_of({"problem": "multiclass"})
+    problem, dataset = stepping.load(config)
+    strategy = tf.distribute.get_strategy()
+    network = networks.build(config, problem, dataset, strategy, 1)
+    made, distribute = [], pipeline.distribute
+
+    def noted(strategy, split, *args, **kwargs):
+        made.append(split)
+        return distribute(strategy, split, *args, **kwargs)
+
+    monkeypatch.setattr(pipeline, "distribute", noted)
+    evaluator = Evaluator(strategy, network, config, dataset)
+    assert not made
+    assert evaluator("test") == evaluator("test")
+    assert len(made) == 1
+    assert made[0] is dataset.splits["test"]
