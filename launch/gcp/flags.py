@@ -7,6 +7,7 @@ from typing import Any
 from trainer.flags import Flags
 from trainer.flags import joined
 from trainer.flags import PLACES
+from trainer.launch.command_line import check_cluster
 from trainer.launch.command_line import check_name
 from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LauncherParser
@@ -124,9 +125,12 @@ def request_of(
     machines = _KINDS[kind].machines_of(wanted)
     has_code = machines["image"][1] == vertex.CONTAINER
     given = _check_arguments(arguments)
+    by_vertex = kind == gcloud.VERTEX
+    told_by = ("tf_config",) if by_vertex else ("kubernetes", "addresses")
+    check_cluster(given, machines["num_vms"], *told_by)
     config = config_there(
         given.config or "",
-        is_installed=kind == gcloud.VERTEX,
+        is_installed=by_vertex,
         is_committed=not has_code,
     )
     _check_detached(wanted)

@@ -49,9 +49,6 @@ def main(argv: list[str]) -> int:
         print("strata: nothing to do for an evaluator: a run scores itself")
         return DONE
     if place.workers > 1:
-        # As a single worker's supervisor passes them on.
-        os.environ["STRATA_ADDRESSES"] = ",".join(place.addresses)
-        os.environ["STRATA_WORKER"] = str(place.index)
         os.environ[discovery.SECRET] = control.read("secret").decode().strip()
     code = local.main(arguments)
     if code in ENDS_OF_ALL or (place.is_chief and code != STOPPED):

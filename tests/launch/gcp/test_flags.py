@@ -5,6 +5,7 @@ import pytest
 from tests.launch.gcp.example import GPU
 from tests.launch.gcp.example import show
 from tests.launch.gcp.example import TPU
+from tests.launch.gcp.example import TRAINER
 from tests.launch.gcp.example import VERTEX
 from tests.processes import ROOT
 
@@ -130,6 +131,26 @@ def test_folders_of_this_machine_are_refused(trainer, words, capsys):
     assert code == 2
     assert words in shown.err
     assert shown.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "cluster", "variable"),
+    [
+        ((*GPU, "--num_vms=2"), "tf_config", "STRATA_ADDRESSES names"),
+        ((*GPU, "--num_vms=2"), "addresses", None),
+        (GPU, "none", None),
+        ((*VERTEX, "--replicas=2"), "addresses", "TF_CONFIG names"),
+        ((*VERTEX, "--replicas=2"), "tf_config", None),
+    ],
+)
+def test_machines_would_look_for_one_another_where_they_are_told(
+    kind, cluster, variable, capsys
+):
+    code, shown = show(capsys, kind, (*TRAINER, f"--cluster={cluster}"))
+    assert code == (0 if variable is None else 2)
+    if variable is not None:
+        assert f"--cluster={cluster} would have each of 2" in shown.err
+        assert variable in shown.err
 
 
 def test_a_workdir_of_ones_own_is_kept(capsys):
