@@ -26,6 +26,7 @@ from trainer.config import Config
 from trainer.config import ScheduleConfig
 from trainer.devices import start
 from trainer.process.exits import UserError
+from trainer.sources import precision
 from trainer.sources.checks import check_finite
 
 # Fields of a config that have a meaning for a fit without a folder.
@@ -260,10 +261,15 @@ def _start() -> None:
 def moments_of(
     x: np.ndarray, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns columns' weighted mean and deviation, 1 where there is none."""
-    with _quietly():
-        from trainer.input.moments import divisor
+    """Returns columns' weighted mean and deviation, 1 where there is none.
 
-    mean = np.average(x, axis=0, weights=weight)
-    std = np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weight))
-    return mean, divisor(mean, std).astype(np.float64)
+    Args:
+      x: float64 [rows, columns], as narrow as float64 tells them apart.
+      weight: float64 [rows].
+    """
+    # Off a row of their own first, equal values are equal to their mean.
+    rest = x - x[0]
+    mean = np.average(rest, axis=0, weights=weight)
+    std = np.sqrt(np.average((rest - mean) ** 2, axis=0, weights=weight))
+    mean = mean + x[0]
+    return mean, np.where(std > precision.NOISE * np.abs(mean), std, 1.0)

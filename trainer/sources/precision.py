@@ -12,6 +12,8 @@ import numpy as np
 MOST_ERROR = 2.0**-11
 # Below so many of its own steps a deviation is rounding: a constant column.
 LEAST_STEPS = 16
+# The same, as a share of the mean, of what was reckoned in float64.
+NOISE = LEAST_STEPS * np.finfo(np.float64).eps
 # Means and deviations outside leave float32's range in its own arithmetic.
 LEAST, GREATEST = 1e-30, 1e30
 
@@ -95,6 +97,5 @@ def is_lost(
       std: float64 [columns], exact.
       is_whole: whether values are whole numbers, which have no noise.
     """
-    noise = 0.0 if is_whole else LEAST_STEPS * np.finfo(np.float64).eps
-    varies = std > np.abs(mean) * noise
+    varies = std > np.abs(mean) * (0.0 if is_whole else NOISE)
     return varies & ((error > std * MOST_ERROR) | _is_extreme(mean, std))
