@@ -349,6 +349,22 @@ def test_what_others_say_on_stderr_during_a_fit_is_kept(monkeypatch, capfd):
     assert capfd.readouterr().err == "of another thread"
 
 
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_masked_values_are_refused(kind):
+    x, y = load_iris(return_X_y=True)
+    masked = np.ma.masked_less(x, 0.2)
+    found = kind(**SHORT | {"epochs": 1})
+    with pytest.raises(ValueError, match="X has masked values"):
+        found.fit(masked, y)
+    with pytest.raises(ValueError, match="y has masked values"):
+        found.fit(x, np.ma.masked_equal(y, 2))
+    with pytest.raises(ValueError, match="sample_weight has masked values"):
+        found.fit(x, y, sample_weight=masked[:, 3])
+    found.fit(np.ma.masked_less(x, 0), y)
+    with pytest.raises(ValueError, match="X has masked values"):
+        found.predict(masked)
+
+
 @pytest.mark.parametrize(
     ("offset", "spread"), [(1e3, 1e-5), (1.7e12, 1e5), (0.0, 1e-60)]
 )

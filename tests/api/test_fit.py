@@ -395,6 +395,7 @@ def test_a_run_is_found_from_another_folder(trained, tmp_path, monkeypatch):
 
 
 ROWS = np.zeros((4, 2))
+MASKED = np.ma.masked_equal([[-999, 1], [2, 3], [4, 5], [6, 7]], -999)
 
 
 @pytest.mark.parametrize(
@@ -407,6 +408,9 @@ ROWS = np.zeros((4, 2))
         ({"data": {}}, "has no columns"),
         ({"data": {"a": [1], "b": [1, 2]}}, "'b' has 2 rows"),
         ({"x": [[1], [1, 2]], "y": [0, 1]}, "is no array"),
+        ({"x": MASKED, "y": ROWS[:, 0]}, "x of train has masked values"),
+        ({"x": list(MASKED), "y": ROWS[:, 0]}, "x of train has masked"),
+        ({"x": ROWS, "y": MASKED[:, 0]}, "y of train has masked values"),
         ({"x": ROWS, "y": ROWS[:, 0], "test": ROWS}, "must be (x, y)"),
         ({"data": "a.csv", "test": ROWS}, "test= goes with"),
         ({"x": ROWS, "y": ROWS[:, 0], "source": "mnist"}, "source='mnist' is"),

@@ -74,6 +74,7 @@ def test_a_run_on_arrays_takes_a_frame_of_its_columns(trained):
         ({"size": [1, 2], "colour": ["red"]}, "has 1 rows"),
         ({"size": [1, 2], "colour": "ab"}, "column 'colour' is 'ab' and must"),
         ([[1.0], [1.0, 2.0]], "is no array"),
+        (np.ma.masked_equal([[-9.0, 1.0]], -9), "x has masked values"),
         ({}, "has no columns"),
         ({"size": [], "colour": []}, "has no rows"),
     ],

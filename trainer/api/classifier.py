@@ -10,7 +10,6 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import validate_data
 
 from trainer.api.estimator import MLPEstimator
 
@@ -80,7 +79,7 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
           ValueError: there is one class alone, or a parameter is wrong.
         """
         self._forget()
-        x, y = validate_data(self, X, y, dtype=np.float64)
+        x, y = self._validated(X, y)
         check_classification_targets(y)
         weight, counts = self._weighted(x, sample_weight)
         x, y, weight = x[counts], y[counts], weight[counts]
@@ -115,7 +114,7 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
           ValueError: a class is new, or a parameter is wrong.
         """
         is_first = not self.__sklearn_is_fitted__()
-        x, y = validate_data(self, X, y, dtype=np.float64, reset=is_first)
+        x, y = self._validated(X, y, reset=is_first)
         check_classification_targets(y)
         if is_first:
             if classes is None:

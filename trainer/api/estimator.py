@@ -28,6 +28,7 @@ from trainer.devices import start
 from trainer.process.exits import UserError
 from trainer.sources import precision
 from trainer.sources.checks import check_finite
+from trainer.sources.given import check_unmasked
 
 # Fields of a config that have a meaning for a fit without a folder.
 _FIELDS = (
@@ -171,7 +172,7 @@ class MLPEstimator(BaseEstimator):
     def _outputs_of(self, x: Any) -> np.ndarray:
         """Returns the network's outputs, float64 [rows, outputs]."""
         check_is_fitted(self)
-        x = validate_data(self, x, reset=False, dtype=np.float64)
+        x = self._validated(x, reset=False)
         config = self._fitted_as
         with _quietly(config.precision):
             from trainer.api.learner import learner_of
@@ -180,14 +181,27 @@ class MLPEstimator(BaseEstimator):
             found = learner.predict(self._state, self._normalized(x))
         return found.astype(np.float64)
 
+    def _validated(self, *given: Any, **rules: Any) -> Any:
+        """Returns X, or X and y, as scikit-learn checks them, X float64.
+
+        Raises:
+          ValueError: they are no such rows, or values are masked.
+        """
+        with told():
+            for name, values in zip(("X", "y"), given, strict=False):
+                check_unmasked(name, values)
+        return validate_data(self, *given, dtype=np.float64, **rules)
+
     def _weighted(
         self, x: np.ndarray, sample_weight: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         """Returns rows' weights, and which rows count at all.
 
         Raises:
-          ValueError: one is below 0, or all are 0.
+          ValueError: one is below 0 or masked, or all are 0.
         """
+        with told():
+            check_unmasked("sample_weight", sample_weight)
         weight = _check_sample_weight(
             sample_weight, x, dtype=np.float64, ensure_non_negative=True
         )

@@ -5,7 +5,6 @@ from typing import Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import validate_data
 
 from trainer.api.estimator import MLPEstimator
 from trainer.api.estimator import moments_of
@@ -71,14 +70,8 @@ class MLPRegressor(RegressorMixin, MLPEstimator):
         if not is_part:
             self._forget()
         is_anew = not self.__sklearn_is_fitted__()
-        x, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=np.float64,
-            multi_output=True,
-            y_numeric=True,
-            reset=is_anew,
+        x, y = self._validated(
+            X, y, multi_output=True, y_numeric=True, reset=is_anew
         )
         y = y.astype(np.float64)
         weight, counts = self._weighted(x, sample_weight)

@@ -80,8 +80,9 @@ def as_array(name: str, values: Any) -> np.ndarray:
       values: an array, or nested lists.
 
     Raises:
-      UserError: its rows are of several lengths.
+      UserError: its rows are of several lengths, or values are masked.
     """
+    check_unmasked(name, values)
     try:
         # Of a data frame's, often a column stands in one piece and no row does.
         return np.asarray(values, order="C")
@@ -89,6 +90,21 @@ def as_array(name: str, values: Any) -> np.ndarray:
         raise UserError(
             f"{name} is no array ({error}); give rows of equal length"
         ) from None
+
+
+def check_unmasked(name: str, values: Any) -> None:
+    """Refuses masked arrays whose mask NumPy would drop.
+
+    Raises:
+      UserError: a value is masked.
+    """
+    rows = values if isinstance(values, list | tuple) else [values]
+    if any(map(np.ma.is_masked, rows)):
+        raise UserError(
+            f"{name} has masked values, and an array has no gaps; fill them in"
+            " or leave their rows out, or give columns, whose gaps are missing"
+            " cells"
+        )
 
 
 def is_frame(data: Any) -> bool:
