@@ -15,6 +15,8 @@ from trainer.process.exits import UserError
         ("model.hidden_units", 16, "model.hidden_units", [16]),
         ("model__hidden_units", [8, 4], "model.hidden_units", [8, 4]),
         ("hidden_units", np.array([8, 4]), "model.hidden_units", [8, 4]),
+        ("hidden_units", (np.int64(8), 4), "model.hidden_units", [8, 4]),
+        ("ignore", [np.str_("a")], "data.ignore", ["a"]),
         ("learning_rate", 1, "optimizer.learning_rate", 1.0),
         ("seed", np.int64(3), "seed", 3),
         # The whole name counts before the last part of another.

@@ -51,7 +51,10 @@ def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
         path = _path_of(name, list(known))
         if path in values:
             raise UserError(f"{name}={value!r} sets config.{path} twice")
-        values[path] = _plain(value, known[path])
+        value = _plain(value)
+        if str(known[path]).startswith("tuple"):
+            value = value if isinstance(value, tuple) else (value,)
+        values[path] = value
     return values
 
 
@@ -86,13 +89,10 @@ def _path_of(name: str, known: list[str]) -> str:
     raise unknown_field(path)
 
 
-def _plain(value: Any, wanted: Any) -> Any:
-    """Returns a value as JSON has it: NumPy's are Python's, one is a tuple."""
+def _plain(value: Any) -> Any:
+    """Returns a value as Python's own, lists as tuples."""
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
-    if isinstance(value, os.PathLike):
-        value = os.fspath(value)
-    if str(wanted).startswith("tuple"):
-        many = isinstance(value, list | tuple)
-        return tuple(value) if many else (value,)
-    return value
+    if isinstance(value, list | tuple):
+        return tuple(map(_plain, value))
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
