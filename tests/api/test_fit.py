@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 from absl import flags as absl_flags
@@ -19,6 +20,7 @@ from tests.runs import read_result
 from trainer import sources
 from trainer import task
 from trainer.api import fit as api_fit
+from trainer.api import handed
 from trainer.api.run import Run
 from trainer.finished import trained_run
 from trainer.journal.metrics_log import MetricsLines
@@ -235,6 +237,15 @@ def test_a_data_frame_trains_as_its_csv_file(flowers, tmp_path, form):
     assert run.result["weights_sha256"] == weights_of(workdir)
 
 
+@pytest.mark.parametrize("kind", [lambda y: y, dict, pa.table])
+def test_a_frame_of_one_column_is_labels_as_the_column_is(kind):
+    frame = pd.DataFrame({"a": [1, 2], "kind": ["x", "y"]})
+    given, _ = handed.taken(
+        frame[["a"]], kind(frame[["kind"]]), None, None, None
+    )
+    assert given.tables["train"].values == {"a": [1, 2], "kind": ["x", "y"]}
+
+
 @pytest.mark.slow
 def test_a_new_call_has_a_new_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -395,6 +406,7 @@ def test_a_run_is_found_from_another_folder(trained, tmp_path, monkeypatch):
 
 
 ROWS = np.zeros((4, 2))
+FRAME = pd.DataFrame({"a": range(4), "b": range(4)})
 MASKED = np.ma.masked_equal([[-999, 1], [2, 3], [4, 5], [6, 7]], -999)
 
 
@@ -408,6 +420,11 @@ MASKED = np.ma.masked_equal([[-999, 1], [2, 3], [4, 5], [6, 7]], -999)
         ({"data": {}}, "has no columns"),
         ({"data": {"a": [1], "b": [1, 2]}}, "'b' has 2 rows"),
         ({"x": [[1], [1, 2]], "y": [0, 1]}, "is no array"),
+        (
+            {"x": FRAME, "y": FRAME[["b", "a"]]},
+            "y of data has 2 columns, 'b', 'a'; rows of a data frame have one"
+            " label, such as y['b']",
+        ),
         ({"x": MASKED, "y": ROWS[:, 0]}, "x of train has masked values"),
         ({"x": list(MASKED), "y": ROWS[:, 0]}, "x of train has masked"),
         ({"x": ROWS, "y": MASKED[:, 0]}, "y of train has masked values"),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from trainer.process.columns import some
 from trainer.process.exits import UserError
 from trainer.sources import arrow_file
 from trainer.sources import header
@@ -120,17 +121,16 @@ def of_frame(name: str, frame: Any, label: Any = None) -> FrameTable:
     Args:
       name: of it, for messages.
       frame: whose columns are taken by their names; an index is left aside.
-      label: a column more, called by its own name or else "target"; None for
-        none.
+      label: a column more, called by its own name or else "target", or a frame
+        of one; None for none.
 
     Raises:
       UserError: it has no columns, columns that are no lists, or columns of
-        several lengths.
+        several lengths; or label has several columns.
     """
     columns = [(str(key), frame[key]) for key in _keys(name, frame)]
     if label is not None:
-        own = getattr(label, "name", None)
-        columns.append((TARGET if own is None else str(own), label))
+        columns.append(_label(name, label))
     settled = header.settle(Path(name), [key for key, _ in columns], None)
     named = dict(
         zip(
@@ -149,6 +149,25 @@ def of_frame(name: str, frame: Any, label: Any = None) -> FrameTable:
         frozenset(n for n, column in named.items() if _is_category(column)),
         values=values,
     )
+
+
+def _label(name: str, label: Any) -> tuple[str, Any]:
+    """Returns the name and the cells of a label, of a frame's one column.
+
+    Raises:
+      UserError: the frame has several.
+    """
+    if is_frame(label):
+        key, *more = _keys(f"y of {name}", label)
+        if more:
+            names = some([repr(str(each)) for each in (key, *more)], 5)
+            raise UserError(
+                f"y of {name} has {len(more) + 1} columns, {names}; rows of a"
+                f" data frame have one label, such as y[{key!r}]"
+            )
+        return str(key), label[key]
+    own = getattr(label, "name", None)
+    return TARGET if own is None else str(own), label
 
 
 def _keys(name: str, frame: Any) -> list[Any]:
