@@ -34,6 +34,11 @@ def test_a_flag_without_its_value_is_a_mistake(word):
         flags.read(["--config=x", word])
 
 
+def test_a_config_alone_is_told_as_a_shell_takes_it():
+    with pytest.raises(UserError, match=r"did you mean --config='a b\.py'\?"):
+        flags.read(["a b.py"])
+
+
 def test_flags_may_stand_in_a_file(tmp_path):
     more = tmp_path / "more.flags"
     more.write_text("--config.steps=7\n")

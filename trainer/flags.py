@@ -12,6 +12,7 @@ import functools
 import os
 import pathlib
 import re
+import shlex
 import textwrap
 import typing
 from collections.abc import Callable
@@ -424,7 +425,8 @@ def _with_flag(word: str) -> str:
         return word
     if word in shipped_configs() or word.endswith(CONFIG_FILES):
         raise UserError(
-            f"{word!r} is not a flag; did you mean --config={word}?"
+            f"{word!r} is not a flag; did you mean"
+            f" --config={shlex.quote(word)}?"
         )
     return f"--workdir={word}" if "/" in word else word
 

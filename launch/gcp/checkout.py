@@ -1,6 +1,7 @@
 """What the commit that machines get does not hold of the code here."""
 
 import pathlib
+import shlex
 import shutil
 
 from trainer.launch.gcp.revision import ROOT
@@ -66,7 +67,7 @@ def config_there(
         raise UserError(
             f"--config={config} is in no image, since these hold the .py files"
             f" of {folder} alone; put it there, make the image anew, and name"
-            f" it by --config={file.stem}"
+            f" it by --config={shlex.quote(file.stem)}"
         )
     if not file.is_relative_to(root):
         raise UserError(

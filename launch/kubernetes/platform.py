@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -112,9 +113,9 @@ def stop(job: Job) -> str:
         )
     workdir = _workdir(pods[0])
     if not workdir or is_remote(workdir):
+        stop = shlex.quote(f"{workdir or 'WORKDIR'}/STOP")
         raise UserError(
-            f"{job.title} is stopped by gcloud storage cp /dev/null"
-            f" {workdir or 'WORKDIR'}/STOP"
+            f"{job.title} is stopped by gcloud storage cp /dev/null {stop}"
         )
     done = _kubectl(
         *("exec", f"--namespace={namespace}", pods[0]["metadata"]["name"]),

@@ -197,7 +197,8 @@ def told(plan: Plan, outcome: Outcome, workdir: pathlib.Path) -> str:
     if outcome["kept_test"] is not None:
         name = f"mean of {len(outcome['kept'])} runs"
         rows.append([name, f"test {metric} {number(outcome['kept_test'])}"])
-    rows.append(["model", f"strata predict --workdir={workdir} …"])
+    place = shlex.quote(os.fspath(workdir))
+    rows.append(["model", f"strata predict --workdir={place} …"])
     rows.append(["command", command_of(plan, outcome, workdir)])
     rows.append(["workdir", os.fspath(workdir)])
     return lay_out(rows, left=2)

@@ -492,6 +492,15 @@ def test_numbers_of_rows_are_left_out_by_the_command(tmp_path):
     assert told.endswith("--config.data.group=patient_id")
 
 
+@pytest.mark.parametrize("name", ["patient id", "$(touch x)", "it's; `x`!"])
+def test_a_finding_names_a_column_as_a_shell_takes_it(tmp_path, name):
+    rows = "".join(f"{i // 5},{i % 7},{'ab'[i % 2]}\n" for i in range(60))
+    path = write(tmp_path, f'"{name}_id",size,kind\n' + rows)
+    told = finding(found_in(path), "an id that rows share")
+    _, word = told.split(" split by ")
+    assert shlex.split(word) == [f"--config.data.group={name}_id"]
+
+
 def test_the_only_column_is_not_left_out(tmp_path):
     rows = "".join(f"{i + 1},{'ab'[i % 2]}\n" for i in range(60))
     found = found_in(write(tmp_path, "row,kind\n" + rows))

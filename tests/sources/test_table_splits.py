@@ -12,6 +12,7 @@ from tests.sources.loading import ROWS
 from tests.sources.loading import write
 from trainer import flags
 from trainer import sources
+from trainer.sources import column_choice
 from trainer.sources import table_splits
 
 
@@ -37,7 +38,8 @@ def test_rare_texts_are_grouped_by_the_config(tmp_path):
 
 def flagged(line, field):
     """Returns what a shell makes of a refusal's flags of a field."""
-    pattern = rf'--config\.data\.{field}=(?:"(?:[^"\\]|\\.)*"|[^\s";]*[^\s";,])'
+    quoted = r"""'[^']*'|"[^"]*\""""
+    pattern = rf"--config\.data\.{field}=(?:{quoted}|[^\s'\";,]|,(?=\S))+"
     return [shlex.split(found)[0] for found in re.findall(pattern, line)]
 
 
@@ -46,6 +48,15 @@ def obeyed(folder, *given):
     words = ["--config=your_data", f"--data_dir={folder}", *given]
     _, config = flags.parse(words)
     return sources.load(config.data, seed=1, data_dir=str(folder))
+
+
+@pytest.mark.parametrize("entry", ["a b", "a!b", "$(b)", "it's", "`b`,\\", ""])
+def test_a_shell_takes_a_flag_of_texts_as_the_trainer_does(entry):
+    words = shlex.split(column_choice.flag("ignore", [entry]))
+    _, config = flags.parse(["--config=your_data", *words])
+    assert config.data.ignore == (entry,)
+    # Where a shell is asked by hand, it expands !b within double quotes.
+    assert '"' not in column_choice.flag("ignore", ["a!b"])
 
 
 TWO = "d1,d2,a,b,y\n" + "".join(

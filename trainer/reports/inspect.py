@@ -362,7 +362,7 @@ def _findings(found: dict[str, Any]) -> list[str]:
             name = column["name"]
             lines.append(
                 f"{name!r}: an id that rows share; keep each one's rows on one"
-                f" side of a split by --config.data.group={name}"
+                f" side of a split by --config.data.group={shlex.quote(name)}"
             )
     names = [c["name"] for c in left if c.get("texts", 0) > MANY_TEXTS]
     if names:

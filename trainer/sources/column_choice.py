@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import shlex
 from collections.abc import Collection
 from collections.abc import Iterable
 
@@ -119,10 +120,7 @@ def wished_readings(
 
 def flag(field: str, entries: Iterable[str]) -> str:
     """Returns the flag that sets a field to entries, as a shell takes it."""
-    value = flag_value(entries)
-    quoted = re.sub(r'(["\\$`])', r"\\\1", value)
-    is_safe = re.fullmatch(r"[\w.,=-]*", value, re.ASCII)
-    return f"--config.data.{field}=" + (value if is_safe else f'"{quoted}"')
+    return f"--config.data.{field}={shlex.quote(flag_value(entries))}"
 
 
 def flag_value(entries: Iterable[str]) -> str:

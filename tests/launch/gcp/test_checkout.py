@@ -72,12 +72,12 @@ def test_a_config_is_named_as_it_is_found_where_the_job_runs(
     assert named(is_installed=True, is_committed=False) == "old"
 
 
-@pytest.mark.parametrize("config", ["mine/new.py", "configs/new.yaml"])
+@pytest.mark.parametrize("config", ["mine/a b.py", "configs/a b.yaml"])
 def test_a_config_that_no_image_has_is_refused(config, clone, monkeypatch):
     monkeypatch.chdir(clone)
     (clone / "mine").mkdir()
     (clone / config).touch()
-    with pytest.raises(UserError, match=r"is in no image, .* --config=new"):
+    with pytest.raises(UserError, match=r"is in no image, .* --config='a b'"):
         config_there(config, root=clone, is_installed=True, is_committed=False)
 
 

@@ -395,6 +395,15 @@ def test_a_job_without_its_chief_is_not_stopped(tmp_path, capsys):
     assert "no pod of kubernetes/mnist runs that" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("kubectl")
+def test_how_a_job_in_a_bucket_is_stopped_is_told(tmp_path, capsys):
+    pods = [pod_of(0, ["--", "--config=digits", "--workdir=gs://b/a job"])]
+    (tmp_path / "pods.json").write_text(json.dumps({"items": pods}))
+    assert command.main(["stop", "kubernetes/mnist"]) == 2
+    told = capsys.readouterr().err
+    assert "gcloud storage cp /dev/null 'gs://b/a job/STOP'" in told
+
+
 def note(tmp_path, name):
     """Notes a job on Google Cloud."""
     from trainer.launch.gcp import flags

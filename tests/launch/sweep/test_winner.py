@@ -91,7 +91,8 @@ def test_small_losses_are_told_by_their_digits(tmp_path, monkeypatch, capsys):
     outcome = winner.finish(crew._sweep)
     outcome["validation"], outcome["test"] = [3e-6, 4e-6], [5e-6]
     outcome["kept"], outcome["kept_test"] = ["a", "b"], 6e-6
-    told = winner.told(plan, outcome, tmp_path)
+    told = winner.told(plan, outcome, tmp_path / "a b")
+    assert f"strata predict --workdir='{tmp_path}/a b' …" in told
     assert "3.5e-06 ± 7.071e-07 of 2 runs" in told
     assert "-1.5e-06, validation less test" in told
     assert "test loss 6e-06" in told
