@@ -1,38 +1,48 @@
 """What a process that is asked to leave does, by real signals."""
 
 import json
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from tests import processes
+from trainer.process import stopping
 
 # Sends itself signals, and waits until each was heard; then says its code.
 SCRIPT = """
 import os, pathlib, signal, sys, threading
 from trainer.process import stopping
 from trainer.process.end_hook import ending
-signal.signal(signal.SIGHUP, getattr(signal, sys.argv[1]))
-stop = stopping.Stop()
-told = pathlib.Path(sys.argv[3]).with_name("told")
+heard = threading.Semaphore(0)
+class Stop(stopping.Stop):
+    def _hear(self, code):
+        super()._hear(code)
+        heard.release()
+ignored, phase, file, *names = sys.argv[1:]
+if ignored:
+    signal.signal(getattr(signal, ignored), signal.SIG_IGN)
+stop = Stop()
+told = pathlib.Path(file).with_name("told")
 with ending(f"cat > {told}", "runs/a"), stop.listening():
-    if sys.argv[2] == "training":
-        stop.begin_training(pathlib.Path(sys.argv[3]), None)
-    for name in sys.argv[4:]:
+    if phase != "starting":
+        max_secs = 1e-3 if phase == "late" else None
+        stop.begin_training(pathlib.Path(file), max_secs)
+        stop.poll()
+    for name in names:
         if name == "wait":
             threading.Event().wait()
         os.kill(os.getpid(), getattr(signal, name))
-        while name != "SIGHUP" or sys.argv[1] == "SIG_DFL":
-            if stopping.code_of(stop.flags):
-                break
+        if name != ignored:
+            heard.acquire()
     os._exit(stopping.code_of(stop.poll()) or 0)
 """
 
 
-def leave(hangup, phase, *names, folder):
+def leave(ignored, phase, *names, folder):
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, hangup, phase, folder / "STOP", *names],
+        [sys.executable, "-c", SCRIPT, ignored, phase, folder / "STOP", *names],
         cwd=processes.ROOT,
         capture_output=True,
         text=True,
@@ -48,7 +58,7 @@ def leave(hangup, phase, *names, folder):
 )
 def test_a_request_is_heard(name, expected, tmp_path):
     for phase in ("starting", "training"):
-        code, said = leave("SIG_DFL", phase, name, folder=tmp_path)
+        code, said = leave("", phase, name, folder=tmp_path)
         assert code == expected
         assert said == (
             "left as asked, before a step was taken\n"
@@ -66,14 +76,36 @@ def told(folder):
 
 
 def test_under_nohup_a_closed_terminal_is_no_request(tmp_path):
-    assert leave("SIG_IGN", "training", "SIGHUP", folder=tmp_path) == (0, "")
+    assert leave("SIGHUP", "training", "SIGHUP", folder=tmp_path) == (0, "")
 
 
 def test_a_second_ctrl_c_leaves_without_a_checkpoint(tmp_path):
-    words = ("SIG_DFL", "training", "SIGINT", "SIGINT", "wait")
+    words = ("", "training", "SIGINT", "SIGINT", "wait")
     code, said = leave(*words, folder=tmp_path)
     assert (code, said) == (
         130,
         "left at once; the newest checkpoint stands\n",
     )
     assert told(tmp_path) == (130, "interrupted")
+
+
+@pytest.mark.parametrize("phase", ["training", "late"])
+def test_a_first_ctrl_c_waits_for_the_checkpoint_asked_for_before(
+    phase, tmp_path
+):
+    if phase == "training":
+        (tmp_path / "STOP").touch()
+    assert leave("", phase, "SIGINT", folder=tmp_path) == (43, "")
+    code, _ = leave("", phase, "SIGINT", "SIGINT", "wait", folder=tmp_path)
+    assert code == 130
+
+
+def test_in_a_program_it_waits_too(tmp_path):
+    (tmp_path / "STOP").touch()
+    stop = stopping.Stop()
+    with stop.interruptible():
+        stop.begin_training(tmp_path / "STOP", None)
+        stop.poll()
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)

@@ -42,6 +42,8 @@ class Stop:
         # Those that this process hears for itself.
         self._signals: dict[signal.Signals, int] = {}
         self._has_begun = False
+        # Counted by itself: the file and the clock ask by the same flag.
+        self._is_interrupted = False
         self._stop_file: pathlib.Path | None = None
         self._lost: OSError | None = None
         self._max_secs: float | None = None
@@ -93,11 +95,10 @@ class Stop:
             return
 
         def hear(number: int, frame: FrameType | None) -> None:
-            is_asked = self.flags[_CODES.index(STOPPED_BY_USER)]
-            if not self._has_begun or is_asked:
+            if not self._has_begun or self._is_interrupted:
                 raise KeyboardInterrupt
             print("stopping: the steps taken are saved first", flush=True)
-            self._ask(STOPPED_BY_USER)
+            self._interrupt()
 
         signal.signal(signal.SIGINT, hear)
         try:
@@ -136,10 +137,13 @@ class Stop:
         if not self._has_begun:
             print("left as asked, before a step was taken", flush=True)
             leave_at_once(code)
-        if self.flags[_CODES.index(code)] and code == STOPPED_BY_USER:
+        if code != STOPPED_BY_USER:
+            self._ask(code)
+        elif self._is_interrupted:
             print("left at once; the newest checkpoint stands", flush=True)
             leave_at_once(INTERRUPTED)
-        self._ask(code)
+        else:
+            self._interrupt()
 
     def lose(self, error: OSError) -> None:
         """Hears that the workdir is this process's no more, and how.
@@ -153,6 +157,10 @@ class Stop:
         """Raises what `lose` heard: nothing more is to be written."""
         if self._lost is not None:
             raise self._lost
+
+    def _interrupt(self) -> None:
+        self._is_interrupted = True
+        self._ask(STOPPED_BY_USER)
 
     def _ask(self, code: int) -> None:
         self.flags[_CODES.index(code)] = 1
