@@ -8,11 +8,13 @@ from types import FrameType
 
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import INTERRUPTED
-from trainer.process.facts import is_hangup_ignored
+from trainer.process.facts import is_ignored
 
 
 class Signals:
     """What this process itself is told, in its order.
+
+    A signal that is ignored at its start is not heard.
 
     Attributes:
       received: all of them so far.
@@ -23,9 +25,12 @@ class Signals:
 
         Args:
           hears_hangup: whether SIGHUP, which comes where a terminal is closed,
-            is taken for SIGTERM; not where nohup has it ignored.
+            is taken for SIGTERM.
         """
-        self._hears_hangup = hears_hangup and not is_hangup_ignored()
+        heard = [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT]
+        if hears_hangup:
+            heard.append(signal.SIGHUP)
+        self._heard = [number for number in heard if not is_ignored(number)]
         self.received: list[signal.Signals] = []
         self._new: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
 
@@ -41,10 +46,7 @@ class Signals:
             is_hangup = number == signal.SIGHUP
             self.add(signal.SIGTERM if is_hangup else signal.Signals(number))
 
-        numbers = [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT]
-        if self._hears_hangup:
-            numbers.append(signal.SIGHUP)
-        before = {number: signal.signal(number, hear) for number in numbers}
+        before = {n: signal.signal(n, hear) for n in self._heard}
         try:
             yield
         finally:

@@ -18,6 +18,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 from trainer import flags
+from trainer.process.facts import is_ignored
 from trainer.process.heartbeat import HEARTBEAT_FD
 
 PLAN = "STRATA_TEST_PLAN"
@@ -41,9 +42,10 @@ def main(arguments):
     plan = json.loads(pathlib.Path(os.environ[PLAN]).read_text())[start][index]
     codes = {signal.SIGTERM: 42, signal.SIGINT: 43}
     if plan in ("wait", "die"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, codes)
+        heard = [n for n in codes if not is_ignored(n)]
+        signal.pthread_sigmask(signal.SIG_BLOCK, heard)
         print(f"worker {index} waits", flush=True)
-        number = signal.sigwait(codes)
+        number = signal.sigwait(heard)
         if plan == "die":
             os.kill(os.getpid(), signal.SIGKILL)
         return codes[number]

@@ -418,16 +418,17 @@ def test_a_request_is_passed_on_and_answered(tmp_path, number, expected):
     assert not any(is_alive(pid) for pid in pids)
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
 @pytest.mark.usefixtures("fake")
-def test_under_nohup_a_closed_terminal_ends_no_job(tmp_path):
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+def test_a_signal_that_is_ignored_at_the_start_ends_no_job(tmp_path, number):
+    before = signal.signal(number, signal.SIG_IGN)
     try:
         process, pids = start_waiting(tmp_path)
     finally:
-        signal.signal(signal.SIGHUP, before)
-    process.send_signal(signal.SIGHUP)
+        signal.signal(number, before)
+    process.send_signal(number)
     for pid in pids:
-        os.kill(pid, signal.SIGHUP)
+        os.kill(pid, number)
     process.send_signal(signal.SIGTERM)
     code, output = processes.finish(process)
     assert code == 42, output

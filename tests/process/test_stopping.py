@@ -34,8 +34,7 @@ with ending(f"cat > {told}", "runs/a"), stop.listening():
         if name == "wait":
             threading.Event().wait()
         os.kill(os.getpid(), getattr(signal, name))
-        if name != ignored:
-            heard.acquire()
+        heard.acquire(timeout=0.5 if name == ignored else None)
     os._exit(stopping.code_of(stop.poll()) or 0)
 """
 
@@ -75,8 +74,9 @@ def told(folder):
     return event["code"], event["status"]
 
 
-def test_under_nohup_a_closed_terminal_is_no_request(tmp_path):
-    assert leave("SIGHUP", "training", "SIGHUP", folder=tmp_path) == (0, "")
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGINT"])
+def test_a_signal_that_is_ignored_at_the_start_is_no_request(name, tmp_path):
+    assert leave(name, "training", name, folder=tmp_path) == (0, "")
 
 
 def test_a_second_ctrl_c_leaves_without_a_checkpoint(tmp_path):

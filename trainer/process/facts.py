@@ -22,9 +22,13 @@ def command() -> list[str]:
     return [sys.executable, *sys.orig_argv[1:]]
 
 
-def is_hangup_ignored() -> bool:
-    """Whether this process was started by nohup, or as a daemon is."""
-    return signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+def is_ignored(number: signal.Signals) -> bool:
+    """Whether this process was started with a signal ignored.
+
+    So nohup does with SIGHUP, and a script with SIGINT for what it starts in
+    the background; neither is then meant for it.
+    """
+    return signal.getsignal(number) == signal.SIG_IGN
 
 
 def is_started_again() -> bool:

@@ -15,7 +15,7 @@ from trainer.process.exits import INTERRUPTED
 from trainer.process.exits import leave_at_once
 from trainer.process.exits import STOPPED
 from trainer.process.exits import STOPPED_BY_USER
-from trainer.process.facts import is_hangup_ignored
+from trainer.process.facts import is_ignored
 from trainer.process.facts import process_age_secs
 from trainer.process.facts import SCHEDULERS
 
@@ -55,9 +55,11 @@ class Stop:
         Python's own handlers wait for the main thread, which may be inside a
         native call for good. So a thread reads what the C handler writes.
         """
-        self._signals = dict(_SIGNALS)
-        if is_hangup_ignored():
-            del self._signals[signal.SIGHUP]
+        self._signals = {
+            number: code
+            for number, code in _SIGNALS.items()
+            if not is_ignored(number)
+        }
         hearing, heard = os.pipe()
         os.set_blocking(heard, False)
         before = {number: signal.getsignal(number) for number in self._signals}
