@@ -1,5 +1,7 @@
 """How a command ends where its code did not foresee it."""
 
+import errno
+import os
 import subprocess
 import sys
 
@@ -38,6 +40,28 @@ def test_a_command_is_not_doubted_for_what_another_read():
     assert failing("runs/a")([]) == exits.MISTAKE
     with pytest.raises(KeyError):
         failing()([])
+
+
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        ("EIO EROFS EFBIG ENODEV ENXIO", "disk"),
+        ("ESTALE ENOTCONN ETIMEDOUT EREMOTEIO EHOSTDOWN", "disk"),
+        ("ENOMEM EMFILE ENFILE", "system"),
+    ],
+)
+def test_a_failure_of_the_machine_is_told_in_a_line(names, what, capsys):
+    @exits.verb
+    def main(argv):
+        number = getattr(errno, argv[0], errno.EIO)
+        raise OSError(number, os.strerror(number), "runs/a/state.npz")
+
+    for name in names.split():
+        assert main([name]) == exits.CLUSTER_FAILED
+        told = capsys.readouterr().err
+        assert told.startswith(f"strata: the {what} failed: [Errno ")
+        assert "'runs/a/state.npz'" in told
+        assert told.count("\n") == 1
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])

@@ -30,13 +30,24 @@ READER_LEFT = 128 + signal.SIGPIPE
 _BY_SIGNAL = (INTERRUPTED, READER_LEFT)
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+# What a process may have of memory and open files is used up.
+_LIMITS_MET = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 _DISK_ERRORS = (
     *DISK_FULL,
+    *_LIMITS_MET,
+    errno.EFBIG,
     errno.EIO,
     errno.EROFS,
     errno.EPERM,
     errno.EACCES,
+    # Drives that were taken away, and disks behind a network.
+    errno.ENODEV,
+    errno.ENXIO,
     errno.ESTALE,
+    errno.ENOTCONN,
+    errno.ETIMEDOUT,
+    errno.EHOSTDOWN,
+    getattr(errno, "EREMOTEIO", errno.EIO),  # Linux's alone
 )
 _STREAMS = {"stdin": "r", "stdout": "w", "stderr": "w"}
 
@@ -158,8 +169,10 @@ def _told_of(error: BaseException) -> str:
     if isinstance(error, ClusterError):
         return f"a peer or the cluster failed: {error}"
     if is_of_disk(error):
+        is_limit = getattr(error, "errno", None) in _LIMITS_MET
+        what = "the system" if is_limit else "the disk"
         return (
-            f"the disk failed: {error}; what was saved before stands, so"
+            f"{what} failed: {error}; what was saved before stands, so"
             " mend it and start again"
         )
     place = traceback.extract_tb(error.__traceback__)[-1]
@@ -206,7 +219,7 @@ def _is_reader_gone() -> bool:
 
 
 def is_of_disk(error: BaseException) -> bool:
-    """Whether a disk failed, by the error of Python or of TensorFlow."""
+    """Whether the disk or system failed, by Python's error or TensorFlow's."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _DISK_ERRORS
     return any(os.strerror(number) in str(error) for number in DISK_FULL)
