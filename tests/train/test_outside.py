@@ -1,18 +1,35 @@
-"""What TensorFlow says of data that could not be read, as what it was."""
+"""What TensorFlow says of data, memory and peers, as what it was."""
+
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from trainer.cluster.place import Cluster
+from trainer.config import Config
 from trainer.input import pipeline
+from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
 from trainer.sources import Split
 from trainer.sources.streamed_rows import Blocks
 from trainer.sources.streamed_rows import StreamedRows
 from trainer.train import outside
+from trainer.train.job import Work
 from trainer.workdir.folder import Workdir
+
+
+def work_of(folder, dataset, place):
+    asked_of_nothing: Any = None
+    return Work(
+        config=Config(),
+        place=place,
+        problem=asked_of_nothing,
+        dataset=dataset,
+        fingerprint="",
+        workdir=Workdir(str(folder)),
+    )
 
 
 def test_rows_that_changed_are_told_in_their_own_words(monkeypatch, tmp_path):
@@ -30,6 +47,41 @@ def test_rows_that_changed_are_told_in_their_own_words(monkeypatch, tmp_path):
     )
     with (
         pytest.raises(UserError, match=r"^x_train\.npy was written anew"),
-        outside.named(Workdir(str(tmp_path)), Cluster(), dataset),
+        outside.named(work_of(tmp_path, dataset, Cluster())),
     ):
         next(chunks)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    "error",
+    [
+        tf.errors.ResourceExhaustedError(
+            None, None, "OOM when allocating tensor with shape[400000,400000]"
+        ),
+        tf.errors.ResourceExhaustedError(
+            None, None, "Out of memory while trying to allocate 99 bytes."
+        ),
+        MemoryError("Unable to allocate 596. GiB"),
+    ],
+)
+def test_too_little_memory_is_the_users_and_no_peers(workers, error, tmp_path):
+    addresses = ("a:1", "b:1")[:workers]
+    dataset = Dataset("made", {}, "table")
+    told = r"^config\.model\.hidden_units=.* config\.global_batch_size=.* need"
+    with (
+        pytest.raises(UserError, match=told),
+        outside.named(work_of(tmp_path, dataset, Cluster(addresses))),
+    ):
+        raise error
+
+
+def test_a_connection_without_room_is_a_peers(tmp_path):
+    place, dataset = Cluster(("a:1", "b:1"), 1), Dataset("made", {}, "table")
+    with (
+        pytest.raises(ClusterError, match="larger than max"),
+        outside.named(work_of(tmp_path, dataset, place)),
+    ):
+        raise tf.errors.ResourceExhaustedError(
+            None, None, "Received message larger than max"
+        )

@@ -1,45 +1,52 @@
-"""What TensorFlow says of the disk and of peers, as what it is."""
+"""What TensorFlow says of disk, memory and peers, as what it is."""
 
 import contextlib
 import errno
 import os
 import pathlib
+import re
 from collections.abc import Iterator
 
 import tensorflow as tf
 
 from trainer.cluster import collective_errors
-from trainer.cluster.place import Cluster
 from trainer.process.exits import ClusterError
-from trainer.sources import Dataset
+from trainer.process.exits import UserError
+from trainer.train.job import Work
 from trainer.workdir.folder import Workdir
+
+# As TensorFlow's kernels and XLA's say it. A disk or a peer's connection that
+# has no more room is RESOURCE_EXHAUSTED, too.
+_NO_MEMORY = re.compile("OOM when allocating|out of memory", re.IGNORECASE)
 
 
 @contextlib.contextmanager
-def named(workdir: Workdir, place: Cluster, dataset: Dataset) -> Iterator[None]:
-    """Surrounds all that TensorFlow does.
-
-    Args:
-      workdir: of the run.
-      place: of this process in the job.
-      dataset: that it reads.
+def named(work: Work) -> Iterator[None]:
+    """Surrounds all that TensorFlow does for a run.
 
     Raises:
-      UserError: the data was changed meanwhile.
+      UserError: the data was changed meanwhile, or the run needs more memory
+        than there is.
       OSError: the disk is full, or the workdir was removed.
       ClusterError: a peer is gone, or the data cannot be reached.
     """
+    workdir, place = work.workdir, work.place
     try:
         yield
+    except MemoryError as error:
+        raise _too_large(work, str(error)) from error
     except FileNotFoundError as error:
         workdir.check_there()
         _check_is_elsewhere(error, workdir)
         raise
     except tf.errors.OpError as error:
-        dataset.check_read()
+        work.dataset.check_read()
         # TensorFlow itself writes the event files, and has its own errors.
         if os.strerror(errno.ENOSPC) in error.message:
             raise OSError(errno.ENOSPC, error.message) from error
+        if found := _NO_MEMORY.search(error.message):
+            told = error.message[found.start() :]
+            raise _too_large(work, told) from error
         if place.is_chief:
             workdir.check_there()
         if place.workers == 1:
@@ -47,6 +54,17 @@ def named(workdir: Workdir, place: Cluster, dataset: Dataset) -> Iterator[None]:
         raise ClusterError(
             collective_errors.explain(error.message, place)
         ) from error
+
+
+def _too_large(work: Work, message: str) -> UserError:
+    config = work.config
+    return UserError(
+        f"config.model.hidden_units={config.model.hidden_units} and"
+        f" config.global_batch_size={config.global_batch_size} need more memory"
+        f" than there is ({' '.join(message.split())[:80]}); lower one of"
+        " them, or raise config.optimizer.accumulation_steps="
+        f"{config.optimizer.accumulation_steps}, which parts a step's rows"
+    )
 
 
 def _check_is_elsewhere(error: FileNotFoundError, workdir: Workdir) -> None:

@@ -48,13 +48,13 @@ def train(
 
     Raises:
       UserError: the workdir is held by another process, or another run's; the
-        config's shares do not fit the strategy.
+        config's shares do not fit the strategy, or the run the memory.
       OSError: the disk is full or gone, or the workdir was lost.
       ClusterError: a peer is gone.
     """
     place, workdir = work.place, work.workdir
     with (
-        outside.named(workdir, place, work.dataset),
+        outside.named(work),
         watchdog,
         contextlib.ExitStack() as held,
     ):
@@ -92,9 +92,7 @@ def train_side_by_side(
     with watchdog, contextlib.ExitStack() as held:
         jobs = []
         for work in works:
-            held.enter_context(
-                outside.named(work.workdir, work.place, work.dataset)
-            )
+            held.enter_context(outside.named(work))
             job = _held_job(work, strategy, stop, held)
             jobs.append(dataclasses.replace(job, networks=len(works)))
         stop.begin_training(None, None)
