@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tests.faults import jobs
 from tests.http_server import serving
 from trainer.process import exits
 from trainer.process import hooks
@@ -106,6 +107,16 @@ def test_a_command_is_handed_the_event(tmp_path):
     event = json.loads((tmp_path / "a").read_text())
     assert event["text"] == "input_bound at step 9: rows"
     assert (tmp_path / "b").read_text() == "input_bound\n"
+
+
+def test_a_command_that_leaves_something_in_the_background_has_ended(
+    tmp_path, capfd, monkeypatch
+):
+    monkeypatch.setattr(hooks, "TRY_SECS", 1.0)
+    tell(f"echo x >> {tmp_path}/tries; sleep 2 && echo x > {tmp_path}/late &")
+    assert capfd.readouterr().err == ""
+    jobs.wait_for("what it left", (tmp_path / "late").exists)
+    assert (tmp_path / "tries").read_text() == "x\n"
 
 
 def test_a_command_that_fails_is_tried_three_times(tmp_path, capfd):

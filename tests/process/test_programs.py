@@ -1,5 +1,6 @@
 """Programs that do not answer."""
 
+import os
 import signal
 
 import pytest
@@ -29,6 +30,19 @@ def test_one_that_does_not_answer_ends_with_all_that_it_started(tmp_path):
     assert done.stderr == "sh did not answer in 0.5 s"
     pid = int((tmp_path / "pid").read_text())
     jobs.wait_for("its end", lambda: not is_alive(pid))
+
+
+def test_what_it_leaves_in_the_background_goes_on_and_is_not_waited_for(
+    tmp_path,
+):
+    script = f"cat; sleep 600 & echo $! > {tmp_path}/pid; exit 3"
+    done = finish(["sh", "-c", script], 30, text="yes")
+    pid = int((tmp_path / "pid").read_text())
+    try:
+        assert (done.returncode, done.stdout, done.stderr) == (3, "yes", "")
+        assert is_alive(pid)
+    finally:
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_an_interruption_ends_it(tmp_path):

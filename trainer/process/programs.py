@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -28,14 +29,14 @@ def finish(
     limit_secs: float,
     *,
     text: str | None = None,
-    stdout: int | IO[bytes] = subprocess.PIPE,
+    stdout: IO[bytes] | None = None,
     before: Callable[[], None] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Runs a program to its end, or ends it.
 
     It is in a session of its own: Ctrl-C at the terminal is for this process
-    alone.
+    alone. What it leaves in the background goes on, and is not waited for.
 
     Args:
       words: of its command line.
@@ -52,26 +53,36 @@ def finish(
     Raises:
       FileNotFoundError: there is no such program.
     """
-    process = subprocess.Popen(
-        words,
-        stdin=subprocess.DEVNULL if text is None else subprocess.PIPE,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-        preexec_fn=before,
-        env=environment,
-    )
-    try:
-        said, complaint = process.communicate(text, timeout=limit_secs)
-        code = process.returncode
-    except subprocess.TimeoutExpired:
-        code, said = LATE, ""
-        complaint = f"{words[0]} did not answer in {limit_secs:g} s"
-    finally:
-        _end(process)
-    return subprocess.CompletedProcess(list(words), code, said, complaint)
+    # Not pipes: what is left in the background would hold them open.
+    with _output() as own, _output() as complaints:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL if text is None else subprocess.PIPE,
+            stdout=stdout or own,
+            stderr=complaints,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+            preexec_fn=before,
+            env=environment,
+        )
+        try:
+            process.communicate(text, timeout=limit_secs)
+        except subprocess.TimeoutExpired:
+            late = f"{words[0]} did not answer in {limit_secs:g} s"
+            return subprocess.CompletedProcess(list(words), LATE, "", late)
+        finally:
+            _end(process)
+        for file in (own, complaints):
+            file.seek(0)
+        return subprocess.CompletedProcess(
+            list(words), process.returncode, own.read(), complaints.read()
+        )
+
+
+def _output() -> IO[str]:
+    """Makes a file, which no other process finds, for what a program says."""
+    return tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
 
 
 def complaint(done: subprocess.CompletedProcess[str]) -> str:
@@ -87,7 +98,6 @@ def _end(process: subprocess.Popen[str]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_KILL_SECS)
-    for stream in (process.stdin, process.stdout, process.stderr):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.close()
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
