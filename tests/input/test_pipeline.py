@@ -307,3 +307,22 @@ def test_whole_epochs_are_shuffled_as_their_steps_are():
         ).numpy()
         np.testing.assert_array_equal(order, rows[rows >= 0])
     assert sorted(found[0]) == list(range(examples))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "has_weights", "outputs", "batch_size", "fitting"),
+    [
+        (("u1", 28, 28), ("i8",), False, 0, 50, 50),  # MNIST, as it is wanted
+        (("f4", 4), ("f4", 1000), False, 0, 1024, 16),
+        (("f4", 4), ("f4", 1000), False, 1000, 1024, 8),
+        (("u1", 8), ("f4", 2), False, 0, 2**20, 4),
+        (("u1", 8), ("f4", 2), True, 0, 2**20, 3),
+    ],
+)
+def test_a_chunk_is_bounded_by_all_that_it_holds(
+    x, y, has_weights, outputs, batch_size, fitting
+):
+    of_x, of_y = (np.zeros((3, *shape), dtype) for dtype, *shape in (x, y))
+    split = Split(of_x, of_y, weights=np.ones(3) if has_weights else None)
+    found = pipeline.steps_that_fit(split, batch_size, 50, outputs)
+    assert found == fitting

@@ -51,7 +51,7 @@ def streamed(array, block_rows, cache_bytes, asked=None):
 def test_windows_grow_up_to_the_bound(
     monkeypatch, block_rows, chunks, first, most
 ):
-    monkeypatch.setattr(windows, "WINDOW_BYTES", 10 * 64 * 3)
+    monkeypatch.setattr(windows, "WINDOW_BYTES", 10 * 64 * (3 + 8))
     rows = streamed(np.zeros((50_000, 3), np.uint8), block_rows, 0)
     assert windows.sizes(rows, 64, chunks) == (first, most)
 

@@ -25,3 +25,21 @@ def test_the_first_scoring_of_a_split_makes_its_pipeline(monkeypatch):
     assert evaluator("test") == evaluator("test")
     assert len(made) == 1
     assert made[0] is dataset.splits["test"]
+
+
+def test_outputs_that_are_kept_count_among_what_a_chunk_holds(monkeypatch):
+    config = stepping.config_of({"problem": "multiclass"})
+    problem, dataset = stepping.load(config)
+    strategy = tf.distribute.get_strategy()
+    network = networks.build(config, problem, dataset, strategy, 1)
+    counted, steps_that_fit = [], pipeline.steps_that_fit
+
+    def noted(split, batch_size, most_steps, outputs):
+        counted.append(outputs)
+        return steps_that_fit(split, batch_size, most_steps, outputs)
+
+    monkeypatch.setattr(pipeline, "steps_that_fit", noted)
+    only_test = dataset.without("validation")
+    Evaluator(strategy, network, config, only_test)
+    Evaluator(strategy, network, config, only_test, most_outputs=9)
+    assert counted == [problem.outputs, 0]

@@ -86,12 +86,20 @@ class Plan(Epochs):
 
 
 def steps_that_fit(
-    split: Split, global_batch_size: int, most_steps: int
+    split: Split, global_batch_size: int, most_steps: int, outputs: int = 0
 ) -> int:
-    """Returns how many steps' rows stay below MOST_CHUNK_BYTES, 1 at least."""
-    fitting = MOST_CHUNK_BYTES // max(
-        1, row_bytes_of(split) * global_batch_size
-    )
+    """Returns how many steps' rows stay below MOST_CHUNK_BYTES, 1 at least.
+
+    Args:
+      split: whose features, labels and weights a chunk holds.
+      global_batch_size: rows of a step.
+      most_steps: that are wanted.
+      outputs: float32 values a row that a chunk gives back.
+    """
+    labels = split.y[:1].nbytes
+    floats = outputs + (split.weights is not None)
+    row_bytes = row_bytes_of(split) + labels + floats * np.float32().nbytes
+    fitting = MOST_CHUNK_BYTES // max(1, row_bytes * global_batch_size)
     return max(1, min(most_steps, fitting))
 
 

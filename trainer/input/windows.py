@@ -32,7 +32,7 @@ def sizes(
       does not wait long; and that of all others. Windows of more rows than
       there are blocks all take as long, and begin at once.
     """
-    row_bytes = max(1, array.nbytes // len(array))
+    row_bytes = array.nbytes // len(array) + np.int64().nbytes  # its number
     most = max(1, min(WINDOW_BYTES // (chunk_rows * row_bytes), chunks))
     first, size = [], 1
     while size < most and size * chunk_rows < array.block_count:

@@ -54,7 +54,12 @@ class Evaluator:
             for kept in (False, True)
         }
         plans = {
-            name: plan_of(strategy, split, config)
+            name: plan_of(
+                strategy,
+                split,
+                config,
+                outputs=self._kept_outputs(split.examples),
+            )
             for name, split in dataset.splits.items()
             if name != "train"
         }
@@ -83,8 +88,7 @@ class Evaluator:
         names = self._problem.sum_names
         total = np.zeros(len(names))
         scores = None
-        values = plan.examples * self._problem.outputs
-        is_kept, parts = values <= self._most_outputs, []
+        is_kept, parts = self._kept_outputs(plan.examples) > 0, []
         while step < plan.total_steps:
             end = plan.chunk_end(step)
             sums, counts, outputs = self._loops[is_kept](
@@ -108,6 +112,11 @@ class Evaluator:
             **self._problem.values(sums, plan.examples, scores),
         }
 
+    def _kept_outputs(self, examples: int) -> int:
+        """Returns how many outputs of each row are kept: all, or 0."""
+        outputs = self._problem.outputs
+        return outputs if examples * outputs <= self._most_outputs else 0
+
     def outputs(self, split: str) -> np.ndarray | None:
         """Returns each row's output at the last scoring.
 
@@ -122,9 +131,20 @@ class Evaluator:
 
 
 def plan_of(
-    strategy: tf.distribute.Strategy, split: Split, config: Config
+    strategy: tf.distribute.Strategy,
+    split: Split,
+    config: Config,
+    *,
+    outputs: int,
 ) -> pipeline.Plan:
-    """Settles the batches in which a split is scored, in its stored order."""
+    """Settles the batches in which a split is scored, in its stored order.
+
+    Args:
+      strategy: that the batches are spread by.
+      split: that is scored.
+      config: the size of a batch, and of a chunk.
+      outputs: of each row that a chunk gives back.
+    """
     batch_size = config.evaluation.global_batch_size
     batches = -(-split.examples // batch_size)
     return pipeline.Plan(
@@ -132,7 +152,10 @@ def plan_of(
         global_batch_size=batch_size,
         replicas=strategy.num_replicas_in_sync,
         most_steps=pipeline.steps_that_fit(
-            split, batch_size, min(batches, config.steps_per_execution)
+            split,
+            batch_size,
+            min(batches, config.steps_per_execution),
+            outputs,
         ),
         total_steps=batches,
         virtual_replicas=_shares(strategy, config),
