@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import json
+import os
 import socket
 import time
 
@@ -41,6 +42,15 @@ def meet(workers, workdir, *, facts=None, folders=None, secs=20.0):
 def test_workers_that_agree_part_without_a_trace(tmp_path):
     assert meet(places(3), tmp_path / "new" / "run") == [None] * 3
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_chief_left_that_was_killed_is_removed(tmp_path):
+    old, of_another = (tmp_path / f".strata_probe_{n}" for n in (1, 2))
+    for path in (old, of_another):
+        path.touch()
+    os.utime(old, (0, 0))
+    assert meet(places(2), tmp_path) == [None, None]
+    assert os.listdir(tmp_path) == [of_another.name]
 
 
 def test_one_worker_meets_nobody(tmp_path):

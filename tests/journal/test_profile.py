@@ -7,6 +7,7 @@ import pytest
 
 from trainer import task
 from trainer.journal import profile
+from trainer.workdir.folder import PROFILE_FILE
 
 FLAGS = ("--config=digits", "--config.steps=60", "--config.log.report=false")
 
@@ -20,7 +21,7 @@ def profiled(tmp_path_factory):
 
 
 def test_ten_lines_tell_of_the_very_steps(profiled):
-    lines = (profiled / profile.PROFILE_FILE).read_text().splitlines()
+    lines = (profiled / PROFILE_FILE).read_text().splitlines()
     assert len(lines) == 10
     assert lines[0].startswith("profile: steps 13 to 33 took ")
     shares = [float(m) for m in re.findall(r"([\d.]+)%  ", "\n".join(lines))]

@@ -34,6 +34,15 @@ def test_a_new_workdir_is_not_made_by_looking(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_its_holder_removes_what_was_left_half_written(tmp_path):
+    left = [".result.json.0123abcd", ".metrics.jsonl.ffffffff"]
+    others = [".result.json.bak", ".mine.0123abcd", "first_images.png"]
+    for name in left + others:
+        (tmp_path / name).touch()
+    with Workdir(os.fspath(tmp_path)).lock():
+        assert sorted(os.listdir(tmp_path)) == sorted([".lock", *others])
+
+
 def test_a_start_notes_the_config_and_drops_an_old_result(tmp_path):
     there = started(tmp_path, status="done", step=3)
     there.start(CONFIG, RECORD | {"version": "2"})

@@ -38,6 +38,9 @@ MOST_UNPROVEN = 64
 TOLD_STRANGERS = 3
 # How long a network file system may take to show a new file.
 SEE_SECS = 10.0
+_PROBE = ".strata_probe_"
+# No job forms for so long: one that old is of a chief that was killed.
+_OLD_PROBE_SECS = 3600.0
 RETRY_SECS = 0.2
 SAY_SECS = 30.0
 CLOCKS_APART_SECS = 5.0
@@ -340,9 +343,10 @@ class _Chief:
             return None
         folders = [self._workdir, *self._workdir.parents]
         height = [folder.is_dir() for folder in folders].index(True)
-        probe = folders[height] / f".strata_probe_{secrets.token_hex(8)}"
+        probe = folders[height] / f"{_PROBE}{secrets.token_hex(8)}"
         try:
             probe.touch(exist_ok=False)
+            _remove_old_probes(probe)
             self._tell({"probe": probe.name, "height": height})
             for index, peer in sorted(self._peers.items()):
                 limit_secs = SEE_SECS + ANSWER_SECS
@@ -367,6 +371,15 @@ class _Chief:
                 peer.channel.send(dict(answer))
             except OSError:
                 continue  # It has left; what follows tells.
+
+
+def _remove_old_probes(probe: pathlib.Path) -> None:
+    """Removes those beside a new one, by the clock that dates them all."""
+    oldest_secs = probe.stat().st_mtime - _OLD_PROBE_SECS
+    for other in probe.parent.glob(f"{_PROBE}*"):
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            if other.stat().st_mtime < oldest_secs:
+                other.unlink()
 
 
 def _come(

@@ -9,6 +9,8 @@ from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
 from trainer.sources import Dataset
 from trainer.sources.pixels import to_pixels
+from trainer.storage.files import write_atomically
+from trainer.workdir.folder import FIRST_IMAGES_FILE
 
 IMAGES_SHOWN = 4
 
@@ -18,7 +20,7 @@ class FirstImages(Writer):
 
     def __init__(self, subject: Subject) -> None:
         self._dataset = subject.dataset
-        self._path = subject.workdir / "first_images.png"
+        self._path = subject.workdir / FIRST_IMAGES_FILE
 
     def introduce(self) -> None:
         shown = first_images(self._dataset)
@@ -62,4 +64,4 @@ def save_grid(path: pathlib.Path, pictures: np.ndarray) -> None:
     grid = np.concatenate(rows, axis=0)
     zoom = max(1, 224 // grid.shape[0])
     grid = grid.repeat(zoom, axis=0).repeat(zoom, axis=1)
-    path.write_bytes(tf.io.encode_png(grid).numpy())
+    write_atomically(path, tf.io.encode_png(grid).numpy())

@@ -9,9 +9,10 @@ import tensorflow as tf
 from trainer.model.network import Network
 from trainer.process.clock import Clock
 from trainer.process.clock import Since
+from trainer.storage.files import write_atomically
+from trainer.workdir.folder import PROFILE_FILE
 from trainer.workdir.folder import Workdir
 
-PROFILE_FILE = "profile.txt"
 _WORDS = {
     "input_wait": "waiting for the next rows",
     "dispatch": "calling the compiled steps; on CPUs, which are not"
@@ -103,7 +104,7 @@ class Profile:
                 (secs["dispatch"] + secs["device"]) / (step - first)
             )
         )
-        (self._workdir / PROFILE_FILE).write_text(text)
+        write_atomically(self._workdir / PROFILE_FILE, text.encode())
         print(text, end="", flush=True)
 
     def _estimate(self, step_secs: float) -> str:

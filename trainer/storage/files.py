@@ -49,6 +49,15 @@ def new_file(path: pathlib.Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
+def remove_left_aside(path: pathlib.Path) -> None:
+    """Removes what `new_file` left of a file's writers that were killed.
+
+    None may be writing it.
+    """
+    for left in path.parent.glob(f".{path.name}.{'[0-9a-f]' * 8}"):
+        left.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Makes a folder that takes its name when all in it is on the disk.

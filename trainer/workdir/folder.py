@@ -9,6 +9,7 @@ import dataclasses
 import errno
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from trainer.config import Config
@@ -18,6 +19,7 @@ from trainer.config.values import from_dict
 from trainer.process.exits import note_unsealed
 from trainer.process.exits import UserError
 from trainer.storage import json_files
+from trainer.storage.files import remove_left_aside
 from trainer.storage.files import sync_folder
 from trainer.storage.files import to_json
 from trainer.storage.files import write_atomically
@@ -33,9 +35,14 @@ from trainer.workdir.schemas import SCHEMAS
 
 RESULT_FILE = "result.json"
 SKETCH_FILE = "sketch.json"
+FIRST_IMAGES_FILE = "first_images.png"
+PROFILE_FILE = "profile.txt"
 # A user puts these there: for a checkpoint now, and for an end with one.
 SAVE_FILE = "SAVE"
 STOP_FILE = "STOP"
+# What the holder alone writes, each whole or not at all.
+_LINES = (lines.METRICS, lines.TIMING, lines.SUMS)
+_WHOLE = (*SCHEMAS, *_LINES, FIRST_IMAGES_FILE, PROFILE_FILE)
 
 
 class Workdir:
@@ -166,13 +173,13 @@ class Workdir:
                 " writable folder); name another"
             )
 
-    def lock(
-        self, on_lost: OnLost = leave
-    ) -> contextlib.AbstractContextManager[float | None]:
+    @contextlib.contextmanager
+    def lock(self, on_lost: OnLost = leave) -> Iterator[float | None]:
         """Holds the workdir for this process, however it ends.
 
         It gives when the process that held it before this one last was seen
-        alive, in Unix seconds; None where there was none.
+        alive, in Unix seconds; None where there was none. What that one left
+        half written is removed.
 
         Args:
           on_lost: is told where it is lost.
@@ -180,7 +187,10 @@ class Workdir:
         Raises:
           UserError: another live process holds it, on this machine or another.
         """
-        return Lease(LockFile(self.path), on_lost).held()
+        with Lease(LockFile(self.path), on_lost).held() as last_alive:
+            for name in _WHOLE:
+                remove_left_aside(self.path / name)
+            yield last_alive
 
     def check_unlocked(self) -> None:
         """Raises UserError where another live process holds the workdir."""
