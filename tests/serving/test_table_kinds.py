@@ -213,6 +213,29 @@ def test_what_cannot_be_kept_is_one_line(
     assert words in err
 
 
+def test_a_column_of_no_single_values_is_refused_where_it_is_read(
+    flowers, tmp_path
+):
+    workdir, _ = flowers
+    columns = {"size": ["2"], "colour": ["red"], "id": [1]}
+    for name, cells in {
+        "colour": pa.array([b"red"]),
+        "id": pa.array([[1]]),
+        "more": pa.array([{"a": 1}]),
+    }.items():
+        path = tmp_path / f"{name}.parquet"
+        parquet.write_table(pa.table(columns | {name: cells}), path)
+        code, out, err = strata(
+            "predict", f"--workdir={workdir}", f"--input={path}", "--keep=id"
+        )
+        if name == "more":  # which nothing reads
+            assert (code, err) == (0, "")
+            continue
+        assert (code, out) == (MISTAKE, "")
+        assert f"{path}: column {name!r} holds " in err
+        assert "no number, text or time" in err
+
+
 @pytest.mark.slow  # trains a run
 def test_rows_of_arrays_are_told_from_what_is_kept(trained, tmp_path):
     workdir = trained("regression")

@@ -126,7 +126,8 @@ def _count(
         return
     marks = {bins.name: bins.marks_missing for bins in now.bins}
     # Cells tell of each missing one, features where training rows had some.
-    for block in open_table(path).blocks():
+    names = {column.name for column in encoding.inputs}
+    for block in open_table(path).blocks(names=names):
         # First, as it names the cell that cannot be read.
         features = encoding.encode(
             block.columns, where=str(path), places=block.places

@@ -237,14 +237,16 @@ def _some_rows(data: ScoredData) -> np.ndarray:
 def _some_cells(
     data: ScoredData, given: Given | None
 ) -> dict[str, tuple[str, ...]]:
-    """Cells of the first rows of a table, up to 1,000, by column."""
+    """Cells of the first rows of a table, up to 1,000, by the run's columns."""
+    assert data.dataset.encoding is not None
+    names = {column.name for column in data.dataset.encoding.inputs}
     if given is not None:
         table = given.tables.get("test", given.tables["train"])
     else:
         assert data.dataset.folder is not None
         paths = find_tables(staging.localize(data.dataset.folder))
         table = open_table(paths.get("test", paths["train"]))
-    return next(table.blocks(COMPARED_ROWS)).columns
+    return next(table.blocks(COMPARED_ROWS, names)).columns
 
 
 @contextlib.contextmanager

@@ -77,6 +77,7 @@ def of_file(file: TableFile, layout: Layout, keep: str | None) -> Rows:
     """Takes the rows of a table whose header was read; see `open_rows`."""
     encoding = layout.encoding
     name, kept = str(file.path), _kept_names(file, keep)
+    file.asked(kept)  # told before a row is answered
     if encoding is None:
         names = _features(file, layout, kept)
         rows = Rows(name, None, lambda count: _numbers(file, names, count))
@@ -124,7 +125,7 @@ def _kept_names(file: TableFile, keep: str | None) -> tuple[str, ...]:
 def _cells(
     file: TableFile, names: tuple[str, ...]
 ) -> Iterator[tuple[str, ...]]:
-    for block in file.blocks():
+    for block in file.blocks(names=names):
         yield from zip(*(block.columns[name] for name in names), strict=True)
 
 
@@ -147,7 +148,7 @@ def _features(
 def _numbers(
     file: TableFile, names: tuple[str, ...], block_rows: int
 ) -> Iterator[np.ndarray]:
-    for block in file.blocks(block_rows):
+    for block in file.blocks(block_rows, names):
         yield np.column_stack([_column(file, block, name) for name in names])
 
 

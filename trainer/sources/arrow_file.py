@@ -10,6 +10,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,15 @@ class ArrowFile(TableFile):
     def how_parted(self) -> str:
         return "by its schema"
 
-    def blocks(self, block_rows: int | None = None) -> Iterator[Block]:
+    def blocks(
+        self,
+        block_rows: int | None = None,
+        names: Collection[str] | None = None,
+    ) -> Iterator[Block]:
         """Yields as `TableFile.blocks`."""
-        columns = self.columns
-        size = block_rows or max(BLOCK_CELLS // len(columns), 1)
+        places = {name: place for place, name in enumerate(self.columns)}
+        asked = self.asked(names)
+        size = block_rows or max(BLOCK_CELLS // len(places), 1)
         first = 1
         with told(self.path):
             for batch in self.batches(self.path, size):
@@ -55,16 +61,14 @@ class ArrowFile(TableFile):
                 yield Block(
                     Places(range(first, first + len(batch)), "row"),
                     {
-                        name: self._texts(batch, place, name)
-                        for place, name in enumerate(columns)
+                        name: self._texts(batch, places[name], name)
+                        for name in asked
                     },
                 )
                 first += len(batch)
 
     def _texts(self, batch: Any, place: int, name: str) -> tuple[str, ...]:
         """Returns a column's cells as a CSV file would hold them."""
-        if name in self.unfit:
-            return ("",) * len(batch)
         column = batch.column(place)
         if _is_category(column.type):
             column = column.dictionary_decode()

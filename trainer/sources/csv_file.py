@@ -9,6 +9,7 @@ import csv
 import dataclasses
 import itertools
 import re
+from collections.abc import Collection
 from collections.abc import Generator
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -59,19 +60,24 @@ class CsvFile(TableFile):
     def how_parted(self) -> str:
         return f"parted by {self.delimiter!r}"
 
-    def blocks(self, block_rows: int | None = None) -> Iterator[Block]:
+    def blocks(
+        self,
+        block_rows: int | None = None,
+        names: Collection[str] | None = None,
+    ) -> Iterator[Block]:
         """Yields as `TableFile.blocks`; leaves lines without a cell out.
 
         In a file of one column such a line above a row is a missing cell.
         """
+        asked = self.asked(names)
         size = block_rows or max(BLOCK_CELLS // len(self.cells), 1)
         with contextlib.closing(
             _records(self.path, self.delimiter, self.skipped_lines)
         ) as records:
-            _, names = next(records, (0, []))
-            rows = self._rows(self._checked(names, records))
+            _, header_cells = next(records, (0, []))
+            rows = self._rows(self._checked(header_cells, records))
             while block := list(itertools.islice(rows, size)):
-                yield self._named(block)
+                yield self._named(block, asked)
 
     def _rows(
         self, records: Iterator[tuple[int, list[str]]]
@@ -132,8 +138,10 @@ class CsvFile(TableFile):
             f" {names}; each row must have as many; {remedy}"
         )
 
-    def _named(self, rows: list[tuple[int, list[str]]]) -> Block:
-        """Returns rows of (line, cells) as a block."""
+    def _named(
+        self, rows: list[tuple[int, list[str]]], asked: Collection[str]
+    ) -> Block:
+        """Returns rows of (line, cells) as a block of some columns."""
         nameless = self.cells.count(None)
         for line, cells in rows:
             if len(cells) != len(self.cells):
@@ -147,10 +155,10 @@ class CsvFile(TableFile):
                         " column in the header, or empty it"
                     )
         columns = zip(*(cells for _, cells in rows), strict=True)
-        named = zip(self.cells, columns, strict=True)
+        named = dict(zip(self.cells, columns, strict=True))
         return Block(
             Places([line for line, _ in rows]),
-            {name: texts for name, texts in named if name is not None},
+            {name: named[name] for name in asked},
         )
 
 

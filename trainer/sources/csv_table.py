@@ -207,10 +207,13 @@ def _gather(
 ) -> int:
     """Adds a file's cells to its columns; returns how many rows it has."""
     rows = 0
-    for block in itertools.islice(file.blocks(), most_blocks):
-        rows += len(block.places.numbers)
+    fit = columns.keys() - file.unfit.keys()
+    for block in itertools.islice(file.blocks(names=fit), most_blocks):
+        count = len(block.places.numbers)
+        rows += count
         for name, column in columns.items():
-            column.add(block.columns[name], block.places)
+            # What is unfit is told with all else that forbids to train.
+            column.add(block.columns.get(name, ("",) * count), block.places)
     return rows
 
 

@@ -264,10 +264,11 @@ def file_blocks(
       block_rows: rows of a block.
 
     Raises:
-      UserError: a row cannot be taken, after the blocks before.
+      UserError: a column cannot be read; or a row, after the blocks before.
     """
     where, held = str(file.path), list[np.ndarray]()
-    for block in file.blocks():
+    names = {column.name for column in encoding.inputs}
+    for block in file.blocks(names=names):
         held.append(
             encoding.encode(block.columns, where=where, places=block.places)
         )

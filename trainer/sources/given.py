@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import reprlib
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -58,8 +59,13 @@ class FrameTable(TableFile):
     def how_parted(self) -> str:
         return "by its columns"
 
-    def blocks(self, block_rows: int | None = None) -> Iterator[Block]:
+    def blocks(
+        self,
+        block_rows: int | None = None,
+        names: Collection[str] | None = None,
+    ) -> Iterator[Block]:
         """Yields as `TableFile.blocks`; rows are counted from 0."""
+        asked = self.asked(names)
         rows = len(self.values[self.columns[0]])
         size = block_rows or max(BLOCK_CELLS // len(self.columns), 1)
         for start in range(0, rows, size):
@@ -67,8 +73,8 @@ class FrameTable(TableFile):
             yield Block(
                 Places(range(start, stop), "row"),
                 {
-                    name: tuple(map(text_of, values[start:stop]))
-                    for name, values in self.values.items()
+                    name: tuple(map(text_of, self.values[name][start:stop]))
+                    for name in asked
                 },
             )
 

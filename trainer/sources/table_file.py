@@ -2,11 +2,14 @@
 
 import abc
 import dataclasses
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from trainer.process.exits import UserError
 
 # Cells of a block: enough to work on a column at a time, and soon freed.
 BLOCK_CELLS = 2**14
@@ -78,13 +81,37 @@ class TableFile(abc.ABC):
         """Says what parts the columns, for messages."""
 
     @abc.abstractmethod
-    def blocks(self, block_rows: int | None = None) -> Iterator[Block]:
+    def blocks(
+        self,
+        block_rows: int | None = None,
+        names: Collection[str] | None = None,
+    ) -> Iterator[Block]:
         """Yields the file's rows in order.
 
         Args:
           block_rows: rows of each block but the last; None for a number that
             keeps a block small.
+          names: of the columns to read, of which those are read that there are;
+            None for all but the unfit ones.
 
         Raises:
-          UserError: naming the row, after the blocks before it.
+          UserError: naming the row, after the blocks before it; or naming a
+            column that is asked for and is unfit.
         """
+
+    def asked(self, names: Collection[str] | None) -> list[str]:
+        """Returns the columns that `blocks` reads, in their order.
+
+        Raises:
+          UserError: one that is asked for by name is unfit.
+        """
+        if names is None:
+            return [name for name in self.columns if name not in self.unfit]
+        found = [name for name in self.columns if name in names]
+        for name in found:
+            if name in self.unfit:
+                raise UserError(
+                    f"{self.path}: column {name!r} {self.unfit[name]}; write"
+                    " its cells as such"
+                )
+        return found
