@@ -115,13 +115,14 @@ def test_a_cell_that_is_no_number_is_an_error(monkeypatch):
 
 @pytest.mark.parametrize("name", ["c", "many"])
 def test_floats_are_the_categories_of_whole_numbers(name, monkeypatch):
-    texts = ["1", "x", "10", "10.0", "y", ""] * 9 + ["1", "x", *"abcd"]
+    texts = ["1", "x", "2.0", "10", "y", ""] * 9 + ["1.0", "x", *"abcd"]
     encoding, _ = encoded(name, texts, monkeypatch)
-    asked = ["1.0", "10.0", "10", "1.00", "-1.0", "x.0", ""]
+    asked = ["1.0", "10.0", "10", "1.00", "-1.0", "x.0", "", "2", "2.0"]
     served = column_graphs.encode(encoding, tf.constant([[t] for t in asked]))
     x = encoding.encode({"c": asked})
     assert served.numpy().tobytes() == x.tobytes()
     assert x[0, encoding.features.index("c=1")] == 1
+    assert x[7:, encoding.features.index("c=2")].tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("name", ["c", "many"])

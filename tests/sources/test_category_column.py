@@ -1,6 +1,7 @@
 """Texts of many kinds: rare ones are grouped, names are left out."""
 
 import dataclasses
+import datetime
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from trainer.sources import category_column
 from trainer.sources.category_column import CategoryColumn
 from trainer.sources.cell_text import text_of
 from trainer.sources.cells import BadCellError
+from trainer.sources.column_gatherers import Cells
 from trainer.sources.table_column import TableColumn
+from trainer.sources.table_file import Places
 
 
 def fit(texts, rare_rows=1, **known):
@@ -79,17 +82,42 @@ def test_a_text_of_no_training_row_is_shown_as_unknown():
 
 
 def test_a_float_of_a_data_frame_is_the_whole_number_it_is():
-    column = fit(["1", "2", "x", "10", "10.0"] * 2)
+    column = fit(["1", "2.0", "x", "10", "10.0"] * 2)
     assert isinstance(column, CategoryColumn)
-    texts = ["1.0", " 2.0", "10.0", "10", "3.0", "1.00", "1.5", "x.0"]
+    assert column.categories == ("1", "10", "2", "x")
+    texts = ["1.0", " 2.0", "10.0", "10", "2", "3.0", "1.00", "1.5", "x.0"]
     found = column.read(texts).tolist()
-    told = [column.categories[index] for index in found[:4]]
-    assert told == ["1", "2", "10.0", "10"]
-    assert set(found[4:]) == {category_column.UNKNOWN}
+    told = [column.categories[index] for index in found[:5]]
+    assert told == ["1", "2", "10", "10", "2"]
+    assert set(found[5:]) == {category_column.UNKNOWN}
+    # A run of an earlier version had both.
+    earlier = dataclasses.replace(column, categories=("1", "10", "10.0"))
+    assert earlier.read(["10.0", "10", "1.0"]).tolist() == [2, 1, 0]
     typed = TableColumn(np.arange(2, dtype=np.int32), ("1.0", "3.0"))
     assert column.values_of(typed).tolist() == [
         *(found[0], category_column.UNKNOWN)
     ]
+
+
+MIDNIGHT = datetime.datetime(2024, 1, 2)
+NOON = datetime.datetime(2024, 1, 2, 12)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [["2024-01-02", "2024-01-02 12:00:00"], [*map(str, (MIDNIGHT, NOON))]],
+)
+def test_a_typed_date_is_the_text_of_it(written):
+    column = fit([*written, "never"])
+    assert isinstance(column, CategoryColumn)
+    typed = tuple(map(text_of, (MIDNIGHT, NOON)))
+    assert column.read(typed).tolist() == column.read(written).tolist()
+    # In a file, too, of which all that is typed stays so.
+    gathered = Cells(False, "", known=column.reading)
+    gathered.add(typed, Places(range(2)))
+    found = column.values_of(gathered.finish())
+    assert found.tolist() == column.read(written).tolist()
+    assert fit([*typed, "never"]).categories[0] == "2024-01-02"
 
 
 ALIKE = ["dark red", "dark\xa0red", "dark  red", "\u200bdark red\ufeff"]

@@ -467,6 +467,7 @@ def test_numbers_and_categories_are_kept_as_the_first_versions_did(tmp_path):
         "target": "kind",
         "is_text_target": True,
         "reads_alike": True,
+        "spells_alike": True,
     }
 
 

@@ -1,5 +1,7 @@
 """The tables of all splits are read as the training file says."""
 
+import dataclasses
+
 import pytest
 
 from tests.sources.loading import HEADER
@@ -8,6 +10,7 @@ from tests.sources.loading import refusal
 from tests.sources.loading import ROWS
 from tests.sources.loading import write
 from trainer import sources
+from trainer.sources import Encoding
 
 
 def test_splits_of_their_own_are_kept(tmp_path):
@@ -146,3 +149,23 @@ def test_groups_in_files_of_two_splits_are_told(tmp_path):
     assert note.startswith("WARNING") and "such as 'c3'" in note
     write(tmp_path, head + "d4,1,x\ne5,1,y\n", "test.csv")
     assert not load("files", tmp_path, group="patient").notes
+    # pandas writes whole numbers so where one of them is missing.
+    write(tmp_path, head + rows.replace("c3", "7.0"), "train.csv")
+    write(tmp_path, head + "d4,1,x\n7,1,y\n", "test.csv")
+    (note,) = load("files", tmp_path, group="patient").notes
+    assert "such as '7'" in note
+
+
+def test_floats_are_the_groups_and_labels_of_whole_numbers(tmp_path):
+    cells = [("7", "1"), ("7.0", "1.0"), ("8", "x"), ("8.0", "x")] * 20
+    rows = (f"{g},{i % 7},{y}\n" for i, (g, y) in enumerate(cells))
+    path = write(tmp_path, "patient,size,kind\n" + "".join(rows))
+    found = load("files", path, group="patient")
+    assert found.class_names == ("1", "x")
+    sides = [{cells[i][0][0] for i in s.rows} for s in found.splits.values()]
+    assert sides[0].isdisjoint(sides[1])
+    # A run of an earlier version has them apart.
+    earlier = dataclasses.replace(found.encoding, spells_alike=False)
+    again = Encoding.from_json(earlier.to_json())
+    found = load("files", path, group="patient", encoding=again)
+    assert found.class_names == ("1", "1.0", "x")

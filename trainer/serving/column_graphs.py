@@ -14,7 +14,6 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.sources import calendar_arithmetic
-from trainer.sources import category_column
 from trainer.sources import cells as cells_lib
 from trainer.sources import Encoding
 from trainer.sources import time_form
@@ -102,7 +101,7 @@ class CategoryGraph(ColumnGraph[CategoryColumn]):
         # No category is a word for what is missing.
         same = self._same(text)
         if self._column.reads_alike:
-            form = category_column.WHOLE_FLOAT
+            form = cells_lib.WHOLE_FLOAT
             whole = self._same(tf.strings.regex_replace(text, form, r"\1"))
             same = tf.where(tf.reduce_any(same, axis=1)[:, None], same, whole)
             categories = self._column.categories

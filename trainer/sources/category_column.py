@@ -1,7 +1,6 @@
 """A column of texts: a feature for each that training rows have."""
 
 import dataclasses
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from trainer.sources import cells
 from trainer.sources.cell_text import TypedBool
 from trainer.sources.column import Column
 from trainer.sources.readings import EARLIER_TEXTS
-from trainer.sources.readings import TEXTS
+from trainer.sources.readings import PLAIN_TEXTS
 from trainer.sources.readings import Texts
 from trainer.sources.table_column import TableColumn
 
@@ -25,8 +24,6 @@ RARE_ROWS = 10
 MOST_FREQUENT = 1000
 # Of few texts each is a category, however rare.
 FEW_TEXTS = 20
-# A whole number's text in a data frame, whose column one gap makes floats.
-WHOLE_FLOAT = "^(-?[0-9]+)[.]0$"
 
 # Categories that a message names.
 _MOST_SHOWN = 3
@@ -65,7 +62,8 @@ class CategoryColumn(Column):
 
     @property
     def reading(self) -> Texts:
-        return TEXTS if self.reads_alike else EARLIER_TEXTS
+        # It tells texts from each other itself.
+        return PLAIN_TEXTS if self.reads_alike else EARLIER_TEXTS
 
     @property
     def values_features(self) -> tuple[str, ...]:
@@ -117,7 +115,8 @@ class CategoryColumn(Column):
                 found.append(MISSING)
                 continue
             if is_alike and text not in place:
-                text = re.sub(WHOLE_FLOAT, r"\1", text)
+                found_as = (s for s in cells.spellings(cell) if s in place)
+                text = next(found_as, text)
             index = place.get(text, UNKNOWN)
             is_typed = isinstance(cell, TypedBool)
             if index == UNKNOWN and (is_alike or is_typed):
@@ -198,7 +197,7 @@ def fit(
       The column; or why it is left out.
     """
     assert column.categories is not None
-    plain = [cells.plain(text) for text in column.categories]
+    plain = [cells.usual(text) for text in column.categories]
     alike = sorted({t for t in plain if t.casefold() not in cells.MISSING})
     place = {text: index for index, text in enumerate(alike)}
     lookup = [*(place.get(text, MISSING) for text in plain), MISSING]

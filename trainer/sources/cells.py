@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from trainer.sources.cell_patterns import NO_WIDTH
+from trainer.sources.cell_text import TypedDate
 
 # All that runs of earlier versions took for no value among texts.
 EARLIER_MISSING = frozenset(("", "?", "na", "n/a", "nan", "null", "none"))
@@ -36,6 +37,8 @@ MISSING_NUMBER = MISSING | frozenset(
         *("0000-00-00", "0000-00-00 00:00:00"),
     )
 )
+# A whole number's text in a data frame, whose column one gap makes floats.
+WHOLE_FLOAT = "^(-?[0-9]+)[.]0$"
 # Truths, which R and spreadsheets write as TRUE, JSON as true, pandas as True.
 TRUTHS = ("false", "true")
 LARGEST = float(np.finfo(np.float32).max)
@@ -55,7 +58,26 @@ class BadCellError(Exception):
 
 def plain(text: str) -> str:
     """Returns a text as it looks: single blanks, and none at its ends."""
+    if isinstance(text, TypedDate):  # has none, and stays typed
+        return text
     return " ".join(re.sub(NO_WIDTH, "", text).split())
+
+
+def spellings(cell: str) -> tuple[str, ...]:
+    """Returns a text as other programs write the same value, the usual first.
+
+    pandas writes whole numbers with a point where one of the column is
+    missing, and a typed time of midnight as a date or not, by the others.
+    """
+    if isinstance(cell, TypedDate):
+        day = cell.removesuffix("T00:00:00")
+        return tuple(text.replace("T", " ") for text in (day, cell))
+    return (re.sub(WHOLE_FLOAT, r"\1", plain(cell)),)
+
+
+def usual(cell: str) -> str:
+    """Returns the text that stands for all spellings of a value."""
+    return spellings(cell)[0]
 
 
 def truths(texts: Sequence[str]) -> dict[str, int]:

@@ -13,7 +13,6 @@ from trainer.sources import cells
 from trainer.sources import readings
 from trainer.sources.cell_text import TypedBool
 from trainer.sources.number_style import NumberStyle
-from trainer.sources.readings import EARLIER_TEXTS
 from trainer.sources.readings import PlainNumbers
 from trainer.sources.readings import TEXTS
 from trainer.sources.readings import Texts
@@ -345,8 +344,7 @@ class Cells:
         # A truth that came typed stays one, and has no blanks.
         if isinstance(text, TypedBool):
             return text
-        is_earlier = self._texts_reading == EARLIER_TEXTS
-        return text.strip() if is_earlier else cells.plain(text)
+        return self._texts_reading.look(text)
 
     def _too_many(self, categories: Sequence[str]) -> str | None:
         if not self._is_target or len(categories) <= MAX_CLASSES:

@@ -24,6 +24,7 @@ from trainer.sources.number_column import NumberColumn
 from trainer.sources.number_style import NumberStyle
 from trainer.sources.readings import EARLIER_TEXTS
 from trainer.sources.readings import PLAIN
+from trainer.sources.readings import PLAIN_TEXTS
 from trainer.sources.readings import Reading
 from trainer.sources.readings import TEXTS
 from trainer.sources.readings import Texts
@@ -52,6 +53,8 @@ class Encoding:
       left_out: (name, why) of columns that nothing is learnt from.
       others: of the same table by other training rows; their features follow.
       reads_alike: as of `CategoryColumn`, of labels and groups that are texts.
+      spells_alike: whether of these 1.0 is 1 wherever it stands, and a typed
+        date the text of it; not so in runs of earlier versions.
     """
 
     columns: tuple[Column, ...]
@@ -61,6 +64,7 @@ class Encoding:
     left_out: tuple[tuple[str, str], ...] = ()
     others: tuple["Encoding", ...] = ()
     reads_alike: bool = False
+    spells_alike: bool = False
 
     @property
     def all_columns(self) -> tuple[Column, ...]:
@@ -91,7 +95,9 @@ class Encoding:
     @property
     def texts(self) -> Texts:
         """How texts are read that are no features."""
-        return TEXTS if self.reads_alike else EARLIER_TEXTS
+        if self.spells_alike:
+            return TEXTS
+        return PLAIN_TEXTS if self.reads_alike else EARLIER_TEXTS
 
     @property
     def wide(self) -> frozenset[str]:
@@ -118,6 +124,8 @@ class Encoding:
         }
         if self.reads_alike:
             found["reads_alike"] = True
+        if self.spells_alike:
+            found["spells_alike"] = True
         if self.target_style is not None:
             found["target_style"] = self.target_style.to_json()
         if self.left_out:
@@ -145,6 +153,7 @@ class Encoding:
                 tuple((str(n), str(w)) for n, w in value.get("left_out", ())),
                 tuple(map(cls.from_json, value.get("others", ()))),
                 bool(value.get("reads_alike", False)),
+                bool(value.get("spells_alike", False)),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(

@@ -57,6 +57,7 @@ def fit(
         style if isinstance(style, NumberStyle) else None,
         tuple(left_out),
         reads_alike=True,
+        spells_alike=True,
     )
 
 

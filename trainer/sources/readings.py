@@ -6,6 +6,7 @@ with the field that says which.
 
 import dataclasses
 import re
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
 
@@ -35,14 +36,18 @@ class Texts:
 
     Attributes:
       missing: words for no value, casefolded.
+      look: from a cell to the text as which it counts.
     """
 
     missing: frozenset[str] = cells.MISSING
+    look: Callable[[str], str] = cells.usual
 
 
 PLAIN = PlainNumbers()
 TEXTS = Texts()
-EARLIER_TEXTS = Texts(cells.EARLIER_MISSING)
+# Of runs of earlier versions, the latest first.
+PLAIN_TEXTS = Texts(look=cells.plain)
+EARLIER_TEXTS = Texts(cells.EARLIER_MISSING, str.strip)
 Reading = PlainNumbers | NumberStyle | TimeForm | Texts
 
 
