@@ -34,6 +34,15 @@ def test_a_threshold_is_nearly_the_best_of_many_rows(metric, score):
     assert own > max(others) - 0.01
 
 
+@pytest.mark.parametrize(("shift", "threshold"), [(0, 0.5), (0.4, 0.7)])
+def test_no_row_is_positive_where_that_is_most_accurate(shift, threshold):
+    marks = np.repeat([0, 1, 0, 1], [95, 5, 70, 30])
+    chances = np.repeat([0.05, 0.3], 100).astype(np.float32) + np.float32(shift)
+    found = best_threshold(marks, chances, "accuracy")
+    assert found == pytest.approx(threshold)
+    assert not (found < chances).any()
+
+
 def drawn(
     rows: int, seed: int = 0, shift: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -39,7 +39,9 @@ def best_threshold(
         return USUAL_THRESHOLD
     levels, found, _ = rank(marks, chances)
     shares = _expected(marks, chances, levels)
-    hits = np.cumsum(shares * np.diff(found, prepend=0))
+    # The first threshold is one that no chance is above.
+    hits = np.append(0, np.cumsum(shares * np.diff(found, prepend=0)))
+    found = np.append(0, found)
     positives = hits[-1]
     negatives = len(marks) - positives
     true_negatives = negatives - (found - hits)
@@ -51,6 +53,8 @@ def best_threshold(
     below = np.append(levels[1:], 0).astype(np.float32)
     middle = ((levels + below) / 2).astype(np.float32)
     thresholds = np.where(middle < levels, middle, below)
+    highest = np.maximum(levels[0], np.float32(USUAL_THRESHOLD))
+    thresholds = np.append(highest, thresholds)
     best = thresholds[values == values.max()]
     return float(best[np.argmin(np.abs(best - USUAL_THRESHOLD))])
 
