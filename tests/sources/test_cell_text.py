@@ -186,6 +186,45 @@ def test_numpys_days_have_no_hours():
     assert table.columns["day"].categories == ("2024-01-31",)
 
 
+NUMBERS = np.arange(3.0)
+TENSOR = type("Tensor", (), {"__array__": lambda *_: NUMBERS})()
+
+
+@pytest.mark.parametrize(
+    ("column", "texts"),
+    [
+        (NUMBERS.reshape(3, 1), ("0.0", "1.0", "2.0")),
+        (pd.DataFrame({"a": ["x", "y"]}), ("x", "y")),
+        (TENSOR, ("0.0", "1.0", "2.0")),
+        ([np.array(1), np.array("a")], ("1", "a")),
+        (np.array(["blue", "grün".encode()], object), ("blue", "grün")),
+        (np.array(["blue", "red"], "S"), ("blue", "red")),
+        (pd.Categorical(pd.cut([1, 3], [0, 2, 4])), ("(0, 2]", "(2, 4]")),
+    ],
+)
+def test_what_holds_a_value_is_the_cell_of_it(column, texts):
+    (block,) = of_frame("frame", {"a": [0] * len(texts)}, label=column).blocks()
+    assert block.columns["target"] == texts
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ([1, 2], "[1, 2] (list)"),
+        (np.arange(2), "array([0, 1]) (ndarray)"),
+        ({"a": 1}, "{'a': 1} (dict)"),
+        (b"\xff", r"b'\xff' (bytes)"),
+    ],
+)
+def test_what_is_no_single_value_is_refused_with_its_column(value, told):
+    file = of_frame("frame", {"a": [1, 2], "b": [1, value], "y": [0, 1]})
+    with pytest.raises(UserError) as error:
+        list(file.blocks())
+    assert f"frame: row 1, column 'b' has {told}" in str(error.value)
+    (block,) = file.blocks(names=["a", "y"])  # which asks for others
+    assert block.columns["a"] == ("1", "2")
+
+
 ARROW = pa.table(
     {
         "a": [1.5, None, 3],

@@ -6,6 +6,7 @@ value that comes typed: its text says that it is one, by its class.
 
 import datetime
 import decimal
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,12 @@ class TypedBool(str):
 
 
 def text_of(value: Any) -> str:
-    """Returns a value's text, "" of one that is missing."""
+    """Returns a value's text, "" of one that is missing.
+
+    Raises:
+      TypeError: it is several values, or what they are of.
+      UnicodeDecodeError: it is bytes that are no UTF-8.
+    """
     if isinstance(value, str):
         return str(value)
     if isinstance(value, (bool, np.bool_)):
@@ -50,4 +56,13 @@ def text_of(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
         return TypedNumber(value.total_seconds())
+    if isinstance(value, bytes):
+        return value.decode()
+    # Of NumPy's own, whose times may be finer than Python's.
+    if hasattr(value, "__array__") and not isinstance(value, np.generic):
+        array = np.asarray(value)
+        if not array.ndim:
+            return text_of(array.item())
+    if isinstance(value, Iterable):
+        raise TypeError(type(value).__name__)
     return str(value)

@@ -26,6 +26,8 @@ from trainer.sources.table_file import TableFile
 # How pandas, polars and pyarrow call a column of categories.
 _CATEGORIES = ("category", "Categorical", "Enum", "dictionary")
 TARGET = "target"
+# How columns list their own cells.
+_OWN_LISTS = ("to_pylist", "tolist", "to_list")
 # They can be listed: as letters, as names, or in any order.
 _NO_LISTS = (str, bytes, Mapping, set, frozenset)
 
@@ -72,11 +74,24 @@ class FrameTable(TableFile):
             stop = min(start + size, rows)
             yield Block(
                 Places(range(start, stop), "row"),
-                {
-                    name: tuple(map(text_of, self.values[name][start:stop]))
-                    for name in asked
-                },
+                {name: self._texts(name, start, stop) for name in asked},
             )
+
+    def _texts(self, name: str, start: int, stop: int) -> tuple[str, ...]:
+        """Returns a column's cells as a CSV file would hold them."""
+        found = []
+        for row, value in enumerate(self.values[name][start:stop], start):
+            try:
+                found.append(text_of(value))
+            except (TypeError, UnicodeDecodeError):
+                kind = type(value).__name__
+                raise UserError(
+                    f"{self.path}: row {row}, column {name!r} has"
+                    f" {reprlib.repr(value)[:40]} ({kind}) and must have one"
+                    " number, text (bytes in UTF-8) or time; write it as such,"
+                    " or leave the column out"
+                ) from None
+        return tuple(found)
 
 
 def as_array(name: str, values: Any) -> np.ndarray:
@@ -199,6 +214,7 @@ def _listed(name: str, key: str, column: Any) -> list[Any]:
     Raises:
       UserError: it is no list of cells.
     """
+    column = _flat(column)
     if isinstance(column, np.ndarray) and column.dtype.kind in "mM":
         unit, _ = np.datetime_data(column.dtype)
         if unit in ("ns", "ps", "fs", "as"):
@@ -207,7 +223,8 @@ def _listed(name: str, key: str, column: Any) -> list[Any]:
     if hasattr(column, "to_pylist"):  # pyarrow's
         where = f"{name}: column {key!r}"
         return arrow_file.values(where, arrow_file.whole_times(column))
-    tolist = getattr(column, "tolist", None) or getattr(column, "to_list", None)
+    own = [getattr(column, name, None) for name in _OWN_LISTS]
+    tolist = next(filter(None, own), None)
     found = column if tolist is None else tolist()
     if isinstance(found, _NO_LISTS) or not isinstance(found, Iterable):
         raise UserError(
@@ -216,6 +233,17 @@ def _listed(name: str, key: str, column: Any) -> list[Any]:
             " for each"
         )
     return list(found)
+
+
+def _flat(column: Any) -> Any:
+    """Returns a column of an array [rows, 1], and a tensor as an array."""
+    if not hasattr(column, "__array__"):
+        return column
+    shape: tuple[int, ...] = getattr(column, "shape", ())
+    if len(shape) == 2 and shape[1] == 1:
+        return np.asarray(column)[:, 0]
+    is_listed = any(hasattr(column, name) for name in _OWN_LISTS)
+    return column if is_listed else np.asarray(column)
 
 
 def _is_category(column: Any) -> bool:
