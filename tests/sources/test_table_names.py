@@ -11,10 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import zstandard
+from pyarrow import feather
+from pyarrow import parquet
 
 from tests.sources.loading import refusal
 from trainer import sources
 from trainer.config import DataConfig
+from trainer.sources import text_file
+from trainer.sources.opening import holds_text
 from trainer.sources.opening import open_table
 
 
@@ -413,6 +417,30 @@ def test_what_a_file_holds_is_named(tmp_path, kind, is_packed):
     elif kind == "packed":
         content = bz2.compress(content)
     assert words in refusal(load, write(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    "name", ["FEA1", "PAR1", "BZh91", "ARROW1", "SQLite f"]
+)
+def test_a_column_called_as_a_format_begins_is_one(tmp_path, name):
+    path = write(tmp_path, f"{name},y\n".encode() + b"1,0\n2,1\n" * 5)
+    assert load(path).encoding.features == (name,)
+    assert holds_text(path)
+    assert not text_file.is_packed(path.read_bytes())
+
+
+def test_a_torn_file_is_told_as_one_of_its_format(tmp_path):
+    table = pa.table({"a": [1, 2], "y": [0, 1]})
+    for suffix, write_table in (
+        (".parquet", parquet.write_table),
+        (".feather", feather.write_feather),
+    ):
+        path = tmp_path / f"t{suffix}"
+        write_table(table, str(path))
+        path.write_bytes(path.read_bytes()[:100])
+        assert "cannot be read" in refusal(load, path)
+    assert bz2.compress(b"")[:4] == b"BZh9"
+    assert text_file.is_packed(bz2.compress(b""))
 
 
 def test_a_long_comment_is_no_arff_and_takes_no_time(tmp_path):

@@ -111,7 +111,7 @@ def csv_rows(body: bytes, layout: Layout, most_rows: int) -> np.ndarray:
     """
     if text_file.is_packed(body):
         raise RefusedError(415, "the body is packed; send it as it is")
-    if body.startswith(tuple(arrow_file.OPENERS)):
+    if arrow_file.opener(body):
         raise RefusedError(
             415, "the body is Parquet, Feather or Arrow; send its rows as CSV"
         )

@@ -19,6 +19,7 @@ from trainer.process.columns import some
 from trainer.process.exits import UserError
 from trainer.process.extras import missing_package
 from trainer.sources import header
+from trainer.sources import signatures
 from trainer.sources.cell_text import text_of
 from trainer.sources.table_file import Block
 from trainer.sources.table_file import BLOCK_CELLS
@@ -110,11 +111,16 @@ def open_first_feather(path: Path) -> TableFile:
 
 
 # How each kind of file begins.
-OPENERS: dict[bytes, Callable[[Path], TableFile]] = {
-    b"PAR1": open_parquet,
-    b"ARROW1": open_arrow,
-    b"FEA1": open_first_feather,
+_OPENERS: dict[bytes, Callable[[Path], TableFile]] = {
+    rb"PAR1" + signatures.NO_TEXT: open_parquet,
+    rb"ARROW1" + signatures.NO_TEXT: open_arrow,
+    rb"FEA1" + signatures.NO_TEXT: open_first_feather,
 }
+
+
+def opener(begin: bytes) -> Callable[[Path], TableFile] | None:
+    """Returns what opens a file that begins so; None of another kind."""
+    return signatures.find(begin, _OPENERS)
 
 
 @contextlib.contextmanager

@@ -1,12 +1,12 @@
 """The one place that opens a table by its file's name and first bytes."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from trainer.process.exits import UserError
 from trainer.sources import arrow_file
 from trainer.sources import csv_file
+from trainer.sources import signatures
 from trainer.sources import text_file
 from trainer.sources.table_file import TableFile
 
@@ -69,7 +69,7 @@ _FOREIGN = {
     b"%PDF": ("a PDF", "name a table"),
     b"\x93NUMPY": ("a NumPy array", "give its file's name the ending .npy"),
     b"\x89HDF": ("HDF5", "save its arrays as .npy files"),
-    b"SQLite f": ("a database", _HEADED),
+    b"SQLite format 3\0": ("a database", _HEADED),
     b"\xff\xff\xff\xff": (
         "an Arrow stream",
         "write it as a file, by pyarrow's ipc.new_file",
@@ -84,7 +84,6 @@ _FOREIGN = {
         ("a picture", _PIXELS),
     ),
 }
-_LONGEST_MAGIC = 8
 # Texts that are no table, whatever their name: a pattern of how each begins.
 _TEXTS = {
     rb"(?i)(?:%[^\n]*\n\s*)*@relation\s": ("ARFF", _HEADED),
@@ -160,7 +159,7 @@ def _refuse_content(path: Path) -> None:
     found += [told for p, told in _TEXTS.items() if re.match(p, text)]
     if begin[_TAR_PLACE:].startswith(_TAR):
         found.append(("an archive", _UNPACK))
-    if text_file.is_packed(begin) or begin.startswith((*arrow_file.OPENERS,)):
+    if text_file.is_packed(begin) or arrow_file.opener(begin):
         found.append(("packed twice", "unpack it once"))
     for what, remedy in found[:1]:
         raise UserError(f"{path} is {what} and no table; {remedy}")
@@ -178,15 +177,15 @@ def open_table(path: Path) -> TableFile:
     if not path.is_file():
         found = "is no regular file" if path.exists() else "does not exist"
         raise UserError(f"{path} {found}; name a file of rows")
-    begin = text_file.first_bytes(path, _LONGEST_MAGIC)
+    begin = text_file.first_bytes(path, signatures.BYTES)
     for magic, (what, remedy) in _FOREIGN.items():
         if begin.startswith(magic):
             refuse_kind(path)
             raise UserError(f"{path} is {what} and no table; {remedy}")
-    opener = _opener(begin)
-    if opener is csv_file.open_csv:
-        _refuse_content(path)
-    return opener(path)
+    if opener := arrow_file.opener(begin):
+        return opener(path)
+    _refuse_content(path)
+    return csv_file.open_csv(path)
 
 
 def holds_text(path: Path) -> bool:
@@ -195,12 +194,5 @@ def holds_text(path: Path) -> bool:
     Raises:
       UserError: it cannot be read.
     """
-    begin = text_file.first_bytes(path, _LONGEST_MAGIC)
-    return not begin.startswith((*_FOREIGN, *arrow_file.OPENERS))
-
-
-def _opener(begin: bytes) -> Callable[[Path], TableFile]:
-    for magic, opener in arrow_file.OPENERS.items():
-        if begin.startswith(magic):
-            return opener
-    return csv_file.open_csv
+    begin = text_file.first_bytes(path, signatures.BYTES)
+    return not (begin.startswith((*_FOREIGN,)) or arrow_file.opener(begin))

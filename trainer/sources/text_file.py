@@ -20,6 +20,7 @@ from typing import TextIO
 
 from trainer.process.exits import UserError
 from trainer.process.extras import missing_package
+from trainer.sources import signatures
 from trainer.sources import zstd_file
 
 # A longer line is no row of a person's own table.
@@ -30,10 +31,11 @@ _CONTROL = re.compile(rb"[\x01-\x08\x0e-\x19\x1b-\x1f]")
 _DELIMITERS = b",;\t|\r\n"
 
 _PACKED: dict[bytes, Callable[[Path], Any]] = {
-    b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ\0": lzma.open,
-    **dict.fromkeys(zstd_file.MAGICS, zstd_file.open_zstd),
+    rb"\x1f\x8b": gzip.open,
+    # A block's first bytes, or those of an end without one.
+    rb"BZh[1-9](?:1AY&SY|\x17\x72\x45\x38\x50\x90)": bz2.open,
+    rb"\xfd7zXZ\x00": lzma.open,
+    **dict.fromkeys(map(re.escape, zstd_file.MAGICS), zstd_file.open_zstd),
 }
 # What a damaged file raises, besides OSError.
 _DAMAGED = (EOFError, zlib.error, lzma.LZMAError)
@@ -73,7 +75,7 @@ def lines(
 
 def is_packed(begin: bytes) -> bool:
     """Whether what begins so is packed."""
-    return begin.startswith(tuple(_PACKED))
+    return signatures.find(begin, _PACKED) is not None
 
 
 def first_bytes(path: Path, count: int) -> bytes:
@@ -117,11 +119,8 @@ def _open(path: Path) -> Iterator[TextIO]:
 
 
 def _opener(path: Path) -> Callable[[Path], Any]:
-    begin = first_bytes(path, max(map(len, _PACKED)))
-    for magic, opener in _PACKED.items():
-        if begin.startswith(magic):
-            return opener
-    return lambda path: open(path, "rb", buffering=0)
+    opener = signatures.find(first_bytes(path, signatures.BYTES), _PACKED)
+    return opener or (lambda path: open(path, "rb", buffering=0))
 
 
 def _encoding(begin: bytes) -> str:
