@@ -124,6 +124,39 @@ def test_a_year_of_two_digits_may_be_a_day(texts, words, remedies):
         assert isinstance(readings.settle(texts, wish), TimeForm)
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [f"{visit}-{month:02}" for visit in (1001, 1600) for month in (1, 2)],
+        ["4821-123", "2024-031"],
+        ["2001/02", "2002/03", "2010/11"],
+        ["1999-2000", "2000-01"],
+        ["9999-01 10:00"],
+    ],
+)
+def test_codes_and_seasons_are_no_times(texts):
+    assert readings.settle(texts) is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "form"),
+    [
+        (["1500-01", "2200-12"], "year_month"),
+        (["2001/02", "2002/04"], "year_month"),
+        (["2000-001", "2001-002"], "ordinal"),
+    ],
+)
+def test_months_and_days_of_likely_years_are_times(texts, form):
+    assert readings.settle(texts) == TimeForm(form)
+
+
+@pytest.mark.parametrize("text", ["1001-01", "2001/02", "1001-123"])
+def test_a_field_makes_times_of_unlikely_years(text):
+    found = readings.settle([text], "year_first")
+    assert isinstance(found, TimeForm)
+    assert found.matches(text)
+
+
 def test_a_year_of_two_digits_is_told_by_a_cell_or_by_points():
     year_first = TimeForm("short_year_first")
     assert readings.settle(["22-01-01", "99-12-31"]) == year_first

@@ -93,6 +93,10 @@ _BEGINNINGS = {
     "short_year_first": "the year",
 }
 _PARTED = re.compile(r"[^0-9]*([0-9]+)[-/][0-9]+[-/]([0-9]+)")
+# Codes and seasons are written as these, too: 4821-123, 2001/02.
+_BARE_FORMS = ("year_month", "ordinal")
+_BARE = re.compile(r"[^0-9]*([0-9]{4})[-/]([0-9]+)(.*)", re.DOTALL)
+_YEARS = range(1500, 2201)
 _DOTTED = re.compile(r".*?[0-9]\.[0-9]{1,2}\.[0-9].*", re.DOTALL)
 
 
@@ -115,15 +119,16 @@ def settle(
     if wish in decimals:
         return _number(texts, decimals[wish]) or _unfit(wish)
     if wish == "year_first":
-        forms = (wish, "basic", "short_year_first")
+        forms = (wish, "basic", "short_year_first", *_BARE_FORMS)
         return _time(texts, forms) or _unfit(wish)
     if wish is not None:
         return _time(texts, (wish,)) or _unfit(wish)
-    return (
+    found = (
         _number(texts, None)
         or _time(texts, tuple(FORMS))
         or _time_with_a_word(texts)
     )
+    return None if _are_codes(texts, found) else found
 
 
 def _unfit(wish: str) -> Unclear:
@@ -260,7 +265,29 @@ def _is_body(body: str) -> bool:
 
 def looks_like_time(text: str) -> bool:
     """Tells whether a text alone is a time to a person."""
-    return any(TimeForm(name).matches(text) for name in FORMS)
+    name = next((n for n in FORMS if TimeForm(n).matches(text)), None)
+    if name not in _BARE_FORMS or isinstance(text, TypedDate):
+        return name is not None
+    bare = _BARE.fullmatch(text)
+    return bare is None or int(bare[1]) in _YEARS
+
+
+def _are_codes(
+    texts: Collection[str], found: NumberStyle | TimeForm | Unclear | None
+) -> bool:
+    """Tells whether texts in a form of times are codes or seasons."""
+    if not isinstance(found, TimeForm) or found.name not in _BARE_FORMS:
+        return False
+    are_times = all(map(looks_like_time, texts))
+    return not are_times or all(map(_is_season, texts))
+
+
+def _is_season(text: str) -> bool:
+    """Tells whether a text is two years that follow each other, as 2001/02."""
+    bare = _BARE.fullmatch(text)
+    if bare is None or len(bare[2]) > 2 or bare[3].strip():
+        return False
+    return int(bare[2]) == (int(bare[1]) + 1) % 100
 
 
 def _number(
