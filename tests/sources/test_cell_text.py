@@ -194,7 +194,7 @@ TENSOR = type("Tensor", (), {"__array__": lambda *_: NUMBERS})()
     ("column", "texts"),
     [
         (NUMBERS.reshape(3, 1), ("0.0", "1.0", "2.0")),
-        (pd.DataFrame({"a": ["x", "y"]}), ("x", "y")),
+        (pd.DataFrame({"target": ["x", "y"]}), ("x", "y")),
         (TENSOR, ("0.0", "1.0", "2.0")),
         ([np.array(1), np.array("a")], ("1", "a")),
         (np.array(["blue", "grün".encode()], object), ("blue", "grün")),

@@ -146,12 +146,19 @@ def of_frame(name: str, frame: Any, label: Any = None) -> FrameTable:
         of one; None for none.
 
     Raises:
-      UserError: it has no columns, columns that are no lists, or columns of
-        several lengths; or label has several columns.
+      UserError: it has no columns, columns that are no lists, columns of
+        several lengths, or one that is called as the label is; or label has
+        several columns.
     """
     columns = [(str(key), frame[key]) for key in _keys(name, frame)]
     if label is not None:
-        columns.append(_label(name, label))
+        own, cells = _label(name, label)
+        if any(key == own for key, _ in columns):
+            raise UserError(
+                f"{name}: x has the column {own!r}, as which y is called, too;"
+                " drop it from x, or give y another name"
+            )
+        columns.append((TARGET if own is None else own, cells))
     settled = header.settle(Path(name), [key for key, _ in columns], None)
     named = dict(
         zip(
@@ -172,8 +179,8 @@ def of_frame(name: str, frame: Any, label: Any = None) -> FrameTable:
     )
 
 
-def _label(name: str, label: Any) -> tuple[str, Any]:
-    """Returns the name and the cells of a label, of a frame's one column.
+def _label(name: str, label: Any) -> tuple[str | None, Any]:
+    """Returns the name, if any, and the cells of a label or a frame's column.
 
     Raises:
       UserError: the frame has several.
@@ -188,7 +195,7 @@ def _label(name: str, label: Any) -> tuple[str, Any]:
             )
         return str(key), label[key]
     own = getattr(label, "name", None)
-    return TARGET if own is None else str(own), label
+    return None if own is None else str(own), label
 
 
 def _keys(name: str, frame: Any) -> list[Any]:
