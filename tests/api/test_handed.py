@@ -31,3 +31,11 @@ def test_labels_without_a_name_get_a_free_one():
     found = load(X.assign(target=X["a"]), Y.to_numpy())
     assert found.encoding.target == "target.1"
     assert any("'target.1'" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("y", [Y.to_numpy(), Y.rename("other"), Y])
+@pytest.mark.parametrize("train_y", [Y, Y.to_numpy()])
+def test_labels_of_test_rows_are_labels_whatever_they_are_called(train_y, y):
+    found = load(X, train_y, test=(X[:8], y[:8]))
+    assert found.splits["test"].examples == 8
+    assert found.class_names == ("u", "v")

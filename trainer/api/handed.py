@@ -9,6 +9,7 @@ from trainer.process.exits import UserError
 from trainer.sources.given import as_array
 from trainer.sources.given import Given
 from trainer.sources.given import is_frame
+from trainer.sources.given import label_of
 from trainer.sources.given import of_frame
 from trainer.storage.names import check_place
 from trainer.storage.names import place
@@ -88,9 +89,11 @@ def _frames(data: Any, more: dict[str, Any]) -> Given:
 
 
 def _labelled(parts: dict[str, tuple[Any, Any]]) -> Given:
+    # Labels of other splits are called as the training rows' are.
+    called, _ = label_of(_name("train"), parts["train"][1])
     return Given(
         tables={
-            split: of_frame(_name(split), rows, label=labels)
+            split: of_frame(_name(split), rows, labels, called)
             for split, (rows, labels) in parts.items()
         }
     )

@@ -136,14 +136,16 @@ def is_frame(data: Any) -> bool:
     )
 
 
-def of_frame(name: str, frame: Any, label: Any = None) -> FrameTable:
+def of_frame(
+    name: str, frame: Any, label: Any = None, called: str | None = None
+) -> FrameTable:
     """Takes a frame of pandas or polars, pyarrow's table, or a dict of columns.
 
     Args:
       name: of it, for messages.
       frame: whose columns are taken by their names; an index is left aside.
-      label: a column more, called by its own name or else "target", or a frame
-        of one; None for none.
+      label: a column more, or a frame of one; None for none.
+      called: the label's name; None for "target", numbered where there is one.
 
     Raises:
       UserError: it has no columns, columns that are no lists, columns of
@@ -152,13 +154,13 @@ def of_frame(name: str, frame: Any, label: Any = None) -> FrameTable:
     """
     columns = [(str(key), frame[key]) for key in _keys(name, frame)]
     if label is not None:
-        own, cells = _label(name, label)
-        if any(key == own for key, _ in columns):
+        _, cells = label_of(name, label)
+        if any(key == called for key, _ in columns):
             raise UserError(
-                f"{name}: x has the column {own!r}, as which y is called, too;"
-                " drop it from x, or give y another name"
+                f"{name}: x has the column {called!r}, as which y is called,"
+                " too; drop it from x, or give y another name"
             )
-        columns.append((TARGET if own is None else own, cells))
+        columns.append((TARGET if called is None else called, cells))
     settled = header.settle(Path(name), [key for key, _ in columns], None)
     named = dict(
         zip(
@@ -179,8 +181,12 @@ def of_frame(name: str, frame: Any, label: Any = None) -> FrameTable:
     )
 
 
-def _label(name: str, label: Any) -> tuple[str | None, Any]:
-    """Returns the name, if any, and the cells of a label or a frame's column.
+def label_of(name: str, label: Any) -> tuple[str | None, Any]:
+    """Returns a label's own name, if any, and its cells.
+
+    Args:
+      name: of the rows, for messages.
+      label: values of a row each, or a frame of one column.
 
     Raises:
       UserError: the frame has several.
