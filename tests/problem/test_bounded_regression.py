@@ -8,6 +8,7 @@ from tests.problem.scored import dataset_of
 from tests.problem.scored import evaluated
 from tests.problem.scored import row_of
 from tests.problem.scored import scale_of
+from tests.problem.scored import values_of
 from trainer.config import Config
 from trainer.problem.problems import settle
 from trainer.process.exits import UserError
@@ -47,3 +48,13 @@ def test_figures_are_scikit_learns():
         scores.mean_absolute_error(y, p), rel=1e-6
     )
     assert values["r2"] == pytest.approx(scores.r2_score(y, p), abs=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-6, 1e-12])
+def test_the_share_that_is_explained_is_the_same_in_any_unit(unit):
+    y = np.float32(unit * np.random.RandomState(0).rand(200, 1))
+    config = Config(problem="bounded_regression")
+    problem, _ = settle(config, dataset_of(y))
+    p = np.float32(0.9 * y)
+    exact = sklearn.metrics.r2_score(np.float64(y), np.float64(p))
+    assert values_of(problem, y, p)["r2"] == pytest.approx(exact, rel=1e-5)

@@ -186,7 +186,7 @@ class Values(Problem):
         figures = (
             self.mean(left, examples, self.power),
             self.mean(absolute, examples),
-            explained(left, spread, examples),
+            explained(left, spread, around),
         )
         return dict(zip(self.metrics, figures, strict=False))
 
@@ -245,21 +245,24 @@ class Values(Problem):
         return [f"value_{i}" for i in range(self.outputs)]
 
 
-def explained(left: list[float], spread: list[float], examples: int) -> float:
+def explained(
+    left: list[float], spread: list[float], around: list[float]
+) -> float:
     """Returns the share of the spread that is explained, outputs alike.
 
     Args:
       left: what the network leaves of each output's spread.
       spread: what the mean alone would leave.
-      examples: rows that were summed.
+      around: what the center would, of which the spread is a part: of sums in
+        float32 a smaller one is none but rounding.
 
     Returns:
       1 where nothing is left. As scikit-learn's r2_score: a constant target
       scores 1 if met, else 0.
     """
     shares = [
-        1 - part / whole if whole > 1e-12 * examples else float(part == 0)
-        for part, whole in zip(left, spread, strict=True)
+        1 - part / whole if whole > 1e-6 * most else float(part == 0)
+        for part, whole, most in zip(left, spread, around, strict=True)
     ]
     return sum(shares) / len(shares)
 
