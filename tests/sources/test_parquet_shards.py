@@ -134,6 +134,23 @@ def ragged(folder):
     parquet.write_table(table, folder / "train-0.parquet")
 
 
+def no_numbers(folder):
+    table = pa.table(
+        {"y": [0, 1], "x": pa.array([[], []], pa.list_(pa.int8()))}
+    )
+    parquet.write_table(table, folder / "train-0.parquet")
+
+
+def other_labels(folder):
+    table = pa.table({"y": [*"abc"] * 3, "x": lists(X[:9])})
+    parquet.write_table(table, folder / "train-9.parquet")
+
+
+def labels_of_more_outputs(folder):
+    table = pa.table({"y": [[0.5, 1.0]] * 9, "x": lists(X[:9])})
+    parquet.write_table(table, folder / "train-9.parquet")
+
+
 def gaps(folder):
     table = pa.table({"y": [0, None], "x": lists(X[:2])})
     parquet.write_table(table, folder / "train-0.parquet")
@@ -171,6 +188,12 @@ def empty(folder):
         ),
         (another_column, "has the columns y, x, z; shards must have x"),
         (ragged, "x has lists of 1 and of 2 numbers"),
+        (no_numbers, "train-0.parquet: x has lists of 0 numbers; each row"),
+        (other_labels, "train-9.parquet has labels of texts (), and train-0"),
+        (
+            labels_of_more_outputs,
+            "train-9.parquet has labels of float64 (2,), and",
+        ),
         (gaps, "y has rows without a value"),
         (no_texts, "train-0.parquet: y holds bytes that are no UTF-8"),
         (texts, "x is of string; it must be numbers"),

@@ -87,7 +87,7 @@ def open_shards(
             x = StreamedRows(_blocks(data_dir, opener, groups), cache_bytes)
             arrays[f"x_{split}"] = x[:] if x.nbytes <= WHOLE_BYTES else x
             labels = readers.map(lambda g: _read(opener, g, "y"), groups)
-            arrays[f"y_{split}"] = np.concatenate([*labels])
+            arrays[f"y_{split}"] = _joined(groups, [*labels])
     return arrays
 
 
@@ -119,10 +119,39 @@ def _groups(opener: Opener, shard: str) -> list[Group]:
     return [Group(shard, n, count) for n, count in enumerate(rows) if count]
 
 
+def _joined(groups: list[Group], labels: list[np.ndarray]) -> np.ndarray:
+    """Returns the labels of all row groups.
+
+    Raises:
+      UserError: some are texts and some are numbers, or of another shape.
+    """
+    first, *_ = labels
+    for group, part in zip(groups, labels, strict=True):
+        is_text = part.dtype.kind == "U"
+        alike = is_text == (first.dtype.kind == "U")
+        if not alike or part.shape[1:] != first.shape[1:]:
+            raise UserError(
+                f"{group.shard} has labels of {_kind(part)}, and"
+                f" {groups[0].shard} of {_kind(first)}; all must be alike;"
+                " write it again"
+            )
+    return np.concatenate(labels)
+
+
+def _kind(labels: np.ndarray) -> str:
+    kind = "texts" if labels.dtype.kind == "U" else labels.dtype.name
+    return f"{kind} {labels.shape[1:]}"
+
+
 def _blocks(data_dir: str, opener: Opener, groups: list[Group]) -> Blocks:
     first = _read(opener, groups[0], "x")
     row, dtype = first.shape[1:], first.dtype
-    row_bytes = max(1, first[:1].nbytes)
+    row_bytes = first[:1].nbytes
+    if not row_bytes:
+        raise UserError(
+            f"{groups[0].shard}: x has lists of 0 numbers; each row must have"
+            " one or more; write them again"
+        )
     largest = max(groups, key=lambda group: group.rows)
     if largest.rows * row_bytes > MOST_GROUP_BYTES:
         raise UserError(
