@@ -1,5 +1,6 @@
 """Which files are tables: one, one a split, or a refusal."""
 
+import errno
 import os
 
 import numpy as np
@@ -57,6 +58,27 @@ def test_what_stands_beside_a_table_in_a_bucket_is_not_looked_at(monkeypatch):
     monkeypatch.setattr(streaming, "_names", lambda _: beside)
     line = refusal(streaming.open_arrays, "gs://bucket/data")
     assert "source.tar.gz is an archive, which is not read" in line
+
+
+@pytest.mark.parametrize("call", ["listdir", "stat"])
+@pytest.mark.parametrize("name", [None, "train-0.parquet"])
+def test_a_folder_that_may_not_be_read_is_refused(
+    tmp_path, monkeypatch, call, name
+):
+    write(tmp_path, HEADER + ROWS, name or "train.csv")
+    # root may read all, and tests may be root's: the folder is asked as it is
+    # listed, and as names in it are looked up.
+    asked = {"listdir": str(tmp_path), "stat": os.path.join(tmp_path, ".")}
+    plain = getattr(os, call)
+
+    def denied(path, *words, **named):
+        if str(path) == asked[call]:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return plain(path, *words, **named)
+
+    monkeypatch.setattr(os, call, denied)
+    line = refusal(load, "files", tmp_path)
+    assert f"--data_dir={tmp_path} cannot be read (Permission denied)" in line
 
 
 def test_a_pipe_is_refused(tmp_path):

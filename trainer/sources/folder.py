@@ -71,6 +71,8 @@ def list_folder(data_dir: str) -> dict[str, Path]:
     folder = path_of(data_dir)
     try:
         paths = sorted(folder.iterdir())
+        # Names may be told of a folder whose files must not be looked at.
+        os.stat(os.path.join(folder, os.curdir))
     except FileNotFoundError:
         raise UserError(
             f"--data_dir={data_dir} does not exist; give a folder of this"

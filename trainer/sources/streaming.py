@@ -1,6 +1,5 @@
 """Folders whose rows are read as they are asked for, in part or from afar."""
 
-import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -8,6 +7,8 @@ from trainer.sources import bucket_arrays
 from trainer.sources import opening
 from trainer.sources import parquet_shards
 from trainer.sources.dataset import Rows
+from trainer.sources.folder import list_folder
+from trainer.sources.folder import path_of
 from trainer.storage.bucket import Folder
 from trainer.storage.names import is_remote
 from trainer.storage.staging import CACHE_GIB
@@ -50,8 +51,7 @@ def _names(data_dir: str) -> list[str]:
     if is_remote(data_dir):
         found = Folder(data_dir).list()
         return sorted(n for n in found if "/" not in n and not is_hidden(n))
-    path = os.path.expanduser(data_dir)
-    return sorted(os.listdir(path)) if os.path.isdir(path) else []
+    return [*list_folder(data_dir)] if path_of(data_dir).is_dir() else []
 
 
 def _holds_npy_alone(names: Collection[str]) -> bool:
