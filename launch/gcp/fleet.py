@@ -28,8 +28,6 @@ _ENDED = (
     "FAILED",
     "DELETING",
 )
-# Of a custom job of Vertex AI, which keeps it for ever.
-_OVER = ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "CANCELLING")
 DELETIONS = 5
 
 
@@ -160,7 +158,7 @@ def _custom_job(row: dict[str, Any]) -> Machine | None:
     state = row.get("state", "?").removeprefix("JOB_STATE_")
     return (
         None
-        if state in _OVER
+        if state in gcloud.OVER
         else Machine(
             kind=gcloud.VERTEX,
             name=row["displayName"],

@@ -8,6 +8,8 @@ from trainer.launch.gcp.request import Request
 
 Words = list[str]
 GPU, TPU, VERTEX = "gpu", "tpu", "vertex"
+# Of a custom job of Vertex AI, which keeps it for ever.
+OVER = ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "CANCELLING")
 # Where the provider's prices stand; ours would be wrong tomorrow.
 PRICES = {
     GPU: "https://cloud.google.com/compute/gpus-pricing",
@@ -47,11 +49,7 @@ def list_tpus(project: str | None) -> Words:
 
 
 def list_custom_jobs(
-    project: str | None,
-    region: str,
-    name: str | None,
-    form: str = "json(name,displayName,state,labels,error,createTime)",
-    label: str = LABEL,
+    project: str | None, region: str, name: str | None, label: str = LABEL
 ) -> Words:
     """Returns the command that lists custom jobs, the newest first.
 
@@ -63,8 +61,36 @@ def list_custom_jobs(
         *("ai", "custom-jobs", "list", f"--region={region}"),
         f"--filter={wanted}",
         "--sort-by=~createTime",
-        f"--format={form}",
+        "--format=json(name,displayName,state,labels,error,createTime)",
     )
+
+
+def list_names(
+    request: Request, label: str, value: str, zone: str | None = None
+) -> Words:
+    """Returns the command that names what has a label, one a line.
+
+    Args:
+      request: for machines of its kind; of Vertex AI, jobs that go on.
+      label: that they have.
+      value: of it.
+      zone: or None for all of them; of Vertex AI the request's region.
+    """
+    wanted = f"labels.{label}={value}"
+    if request.kind == GPU:
+        zones = [f"--zones={zone}"] if zone else []
+        words = ["compute", "instances", "list", *zones]
+    elif request.kind == TPU:
+        where = f"--zone={zone or '-'}"
+        words = ["compute", "tpus", "queued-resources", "list", where]
+        wanted = f"tpu.nodeSpec[0].node.{wanted}"
+    else:
+        region = f"--region={request.zones[0]}"
+        words = ["ai", "custom-jobs", "list", region]
+        over = " ".join(f"JOB_STATE_{state}" for state in OVER)
+        wanted = f"{wanted} AND NOT state=({over})"
+    form = "--format=value(name.basename())"
+    return gcloud(request.project, *words, f"--filter={wanted}", form)
 
 
 def cancel_custom_job(project: str | None, region: str, number: str) -> Words:

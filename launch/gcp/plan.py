@@ -12,6 +12,7 @@ from trainer.launch.gcp import gcloud
 from trainer.launch.gcp import vertex
 from trainer.launch.gcp.machine import startup
 from trainer.launch.gcp.request import FOLDER_LABEL
+from trainer.launch.gcp.request import LABEL
 from trainer.launch.gcp.request import Request
 from trainer.launch.gcp.revision import ROOT
 
@@ -19,7 +20,12 @@ SCRIPT = """\
 #!/usr/bin/env bash
 # Runs a Strata job on Google Cloud, and removes its machines however it ends.
 set -euo pipefail
-{project}mkdir -p {folder}
+{project}there="$({there})"
+if [ -n "$there" ]; then
+  echo "--name={name} has machines already:" $there >&2
+  exit 2
+fi
+mkdir -p {folder}
 cat > {folder}/{handed} <<'STRATA_STARTUP'
 {startup}STRATA_STARTUP
 cat > {folder}/request.json <<'STRATA_REQUEST'
@@ -27,10 +33,11 @@ cat > {folder}/request.json <<'STRATA_REQUEST'
 STRATA_REQUEST
 {archive}{secret}{uploads}
 {forget} || ! {outcome} > /dev/null 2>&1
-trap {delete} EXIT
+delete() {{ {deletion}; }}
+trap delete EXIT
 {create}
 until {outcome} 2> /dev/null; do sleep 15; done
-{deletion} && trap - EXIT
+delete && trap - EXIT
 mkdir -p {results}
 {fetch}
 """
@@ -108,9 +115,10 @@ def script(request: Request) -> str:
         request, zone, request.machines, f"{folder}/{file}"
     )
     packed = f"{folder}/{name_of(request.package)}"
-    delete = deletion(request, zone)
     return SCRIPT.format(
         project="" if project else OWN_PROJECT,
+        name=request.name,
+        there=shlex.join(gcloud.list_names(request, LABEL, request.name)),
         folder=folder,
         handed=file,
         startup=text,
@@ -123,8 +131,7 @@ def script(request: Request) -> str:
             for name in secrets_of(request)
         ),
         uploads="\n".join(shlex.join(w) for w in uploads(request, folder)),
-        delete=shlex.quote(delete),
-        deletion=delete,
+        deletion=deletion(request, zone),
         create=" \\\n  ".join(map(shlex.quote, create)),
         forget=shlex.join(gcloud.forget(request)),
         outcome=shlex.join(gcloud.read(project, outcome)),
@@ -136,16 +143,20 @@ def script(request: Request) -> str:
 
 
 def deletion(request: Request, zone: str) -> str:
-    """Returns what deletes all that a job has, for a shell."""
-    if request.kind != gcloud.VERTEX:
-        return shlex.join(gcloud.delete(request, zone))
-    # Its number is known once it is made, and others may have its name.
-    numbers = gcloud.list_custom_jobs(
-        *(request.project, zone, request.folder, "value(name.basename())"),
-        label=FOLDER_LABEL,
-    )
-    cancel = gcloud.cancel_custom_job(request.project, zone, "JOB")
-    return f"{shlex.join(numbers)} | xargs -r -I JOB {shlex.join(cancel)}"
+    """Returns what deletes all that a job has in a zone, for a shell.
+
+    By the label of its folder, since others may have its name.
+    """
+    project = request.project
+    names = gcloud.list_names(request, FOLDER_LABEL, request.folder, zone)
+    if request.kind == gcloud.GPU:
+        # All at once, their names last.
+        words = gcloud.delete_gpus(project, zone, [])
+    elif request.kind == gcloud.TPU:
+        words = ["-I", "NAME", *gcloud.delete_tpu(project, zone, "NAME")]
+    else:
+        words = ["-I", "NAME", *gcloud.cancel_custom_job(project, zone, "NAME")]
+    return f"{shlex.join(names)} | xargs -r {shlex.join(words)}"
 
 
 def describe(request: Request) -> str:

@@ -423,6 +423,29 @@ def test_a_job_of_another_folder_is_neither_taken_up_nor_removed(cloud, capsys):
     assert cloud.names() == ["job-0"]
 
 
+@pytest.mark.parametrize("words", [GPU, TPU, VERTEX])
+def test_the_printed_script_removes_what_it_made(words, cloud, capsys):
+    other = [*replaced(words, name="other"), "--detach", *TRAINER]
+    assert command.main(other) == 0
+    before = cloud.names()
+    capsys.readouterr()
+    assert command.main([*words, "--dry_run", *TRAINER]) == 0
+
+    def hook(call):
+        if len(cloud.made()) == 2 and "outcome.json" in call.path:
+            assert len(cloud.names()) == 2
+            finish(cloud)
+
+    cloud.hook = hook
+    script = capsys.readouterr().out
+    done = subprocess.run(
+        ["bash"], input=script, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert cloud.names() == before
+    assert pathlib.Path("runs/job/result.json").is_file()
+
+
 DRIVER = f"""
 import sys
 from trainer.launch.gcp import __main__ as command, flags, launcher

@@ -3,6 +3,11 @@
 set -euo pipefail
 CLOUDSDK_CORE_PROJECT="$(gcloud config get-value project)"
 export CLOUDSDK_CORE_PROJECT
+there="$(gcloud compute instances list --filter=labels.strata-job=mnist '--format=value(name.basename())' --quiet)"
+if [ -n "$there" ]; then
+  echo "--name=mnist has machines already:" $there >&2
+  exit 2
+fi
 mkdir -p .strata/gcp/mnist
 cat > .strata/gcp/mnist/startup.sh <<'STRATA_STARTUP'
 #!/usr/bin/env bash
@@ -68,7 +73,8 @@ git -C /home/me/strata archive --format=tar.gz 000000000000000000000000000000000
 gcloud storage cp .strata/gcp/mnist/code.tar.gz gs://mine/.strata/mnist/code.tar.gz --quiet
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/.strata/mnist/request.json --quiet
 gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet || ! gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet > /dev/null 2>&1
-trap 'gcloud compute instances delete mnist-0 --zone=us-central1-a --quiet' EXIT
+delete() { gcloud compute instances list --zones=us-central1-a --filter=labels.strata-folder=b9d8494489b1595e '--format=value(name.basename())' --quiet | xargs -r gcloud compute instances delete --zone=us-central1-a --quiet; }
+trap delete EXIT
 gcloud \
   compute \
   instances \
@@ -90,6 +96,6 @@ gcloud \
   --metadata-from-file=startup-script=.strata/gcp/mnist/startup.sh \
   --quiet
 until gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet 2> /dev/null; do sleep 15; done
-gcloud compute instances delete mnist-0 --zone=us-central1-a --quiet && trap - EXIT
+delete && trap - EXIT
 mkdir -p runs/mnist
 gcloud storage rsync --recursive gs://mine/mnist runs/mnist --quiet

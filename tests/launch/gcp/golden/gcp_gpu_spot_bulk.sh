@@ -1,6 +1,11 @@
 #!/usr/bin/env bash
 # Runs a Strata job on Google Cloud, and removes its machines however it ends.
 set -euo pipefail
+there="$(gcloud compute instances list --filter=labels.strata-job=mnist '--format=value(name.basename())' --quiet --project=our-project)"
+if [ -n "$there" ]; then
+  echo "--name=mnist has machines already:" $there >&2
+  exit 2
+fi
 mkdir -p .strata/gcp/mnist
 cat > .strata/gcp/mnist/startup.sh <<'STRATA_STARTUP'
 #!/usr/bin/env bash
@@ -68,7 +73,8 @@ gcloud storage cp .strata/gcp/mnist/code.tar.gz gs://mine/team/.strata/mnist/cod
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/team/.strata/mnist/request.json --quiet --project=our-project
 gcloud storage cp .strata/gcp/mnist/secret gs://mine/team/.strata/mnist/secret --quiet --project=our-project
 gcloud storage rm gs://mine/team/.strata/mnist/outcome.json gs://mine/team/.strata/mnist/setup.log gs://mine/team/mnist/STOP --quiet --project=our-project || ! gcloud storage cat gs://mine/team/.strata/mnist/outcome.json --quiet --project=our-project > /dev/null 2>&1
-trap 'gcloud compute instances delete mnist-0 mnist-1 --zone=us-central1-a --quiet --project=our-project' EXIT
+delete() { gcloud compute instances list --zones=us-central1-a --filter=labels.strata-folder=c9b5f11dfca97948 '--format=value(name.basename())' --quiet --project=our-project | xargs -r gcloud compute instances delete --zone=us-central1-a --quiet --project=our-project; }
+trap delete EXIT
 gcloud \
   compute \
   instances \
@@ -96,6 +102,6 @@ gcloud \
   --quiet \
   --project=our-project
 until gcloud storage cat gs://mine/team/.strata/mnist/outcome.json --quiet --project=our-project 2> /dev/null; do sleep 15; done
-gcloud compute instances delete mnist-0 mnist-1 --zone=us-central1-a --quiet --project=our-project && trap - EXIT
+delete && trap - EXIT
 mkdir -p runs/mnist
 gcloud storage rsync --recursive gs://mine/team/mnist runs/mnist --quiet --project=our-project

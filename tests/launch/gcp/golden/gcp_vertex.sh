@@ -3,6 +3,11 @@
 set -euo pipefail
 CLOUDSDK_CORE_PROJECT="$(gcloud config get-value project)"
 export CLOUDSDK_CORE_PROJECT
+there="$(gcloud ai custom-jobs list --region=us-central1 '--filter=labels.strata-job=mnist AND NOT state=(JOB_STATE_SUCCEEDED JOB_STATE_FAILED JOB_STATE_CANCELLED JOB_STATE_EXPIRED JOB_STATE_CANCELLING)' '--format=value(name.basename())' --quiet)"
+if [ -n "$there" ]; then
+  echo "--name=mnist has machines already:" $there >&2
+  exit 2
+fi
 mkdir -p .strata/gcp/mnist
 cat > .strata/gcp/mnist/job.json <<'STRATA_STARTUP'
 {
@@ -102,7 +107,8 @@ STRATA_REQUEST
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/.strata/mnist/request.json --quiet
 gcloud storage cp .strata/gcp/mnist/secret gs://mine/.strata/mnist/secret --quiet
 gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet || ! gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet > /dev/null 2>&1
-trap 'gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-folder=b9d8494489b1595e '"'"'--sort-by=~createTime'"'"' '"'"'--format=value(name.basename())'"'"' --quiet | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet' EXIT
+delete() { gcloud ai custom-jobs list --region=us-central1 '--filter=labels.strata-folder=b9d8494489b1595e AND NOT state=(JOB_STATE_SUCCEEDED JOB_STATE_FAILED JOB_STATE_CANCELLED JOB_STATE_EXPIRED JOB_STATE_CANCELLING)' '--format=value(name.basename())' --quiet | xargs -r -I NAME gcloud ai custom-jobs cancel NAME --region=us-central1 --quiet; }
+trap delete EXIT
 gcloud \
   ai \
   custom-jobs \
@@ -113,6 +119,6 @@ gcloud \
   --labels=strata-job=mnist,strata-owner=me,strata-folder=b9d8494489b1595e \
   --quiet
 until gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet 2> /dev/null; do sleep 15; done
-gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-folder=b9d8494489b1595e '--sort-by=~createTime' '--format=value(name.basename())' --quiet | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet && trap - EXIT
+delete && trap - EXIT
 mkdir -p runs/mnist
 gcloud storage rsync --recursive gs://mine/mnist runs/mnist --quiet

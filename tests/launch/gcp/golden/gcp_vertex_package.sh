@@ -1,6 +1,11 @@
 #!/usr/bin/env bash
 # Runs a Strata job on Google Cloud, and removes its machines however it ends.
 set -euo pipefail
+there="$(gcloud ai custom-jobs list --region=us-central1 '--filter=labels.strata-job=mnist AND NOT state=(JOB_STATE_SUCCEEDED JOB_STATE_FAILED JOB_STATE_CANCELLED JOB_STATE_EXPIRED JOB_STATE_CANCELLING)' '--format=value(name.basename())' --quiet --project=our-project)"
+if [ -n "$there" ]; then
+  echo "--name=mnist has machines already:" $there >&2
+  exit 2
+fi
 mkdir -p .strata/gcp/mnist
 cat > .strata/gcp/mnist/job.json <<'STRATA_STARTUP'
 {
@@ -58,7 +63,8 @@ git -C /home/me/strata archive --format=tar.gz --prefix=strata-mlp-0.1.0/ 000000
 gcloud storage cp .strata/gcp/mnist/strata-mlp-0.1.0.tar.gz gs://mine/.strata/mnist/strata-mlp-0.1.0.tar.gz --quiet --project=our-project
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/.strata/mnist/request.json --quiet --project=our-project
 gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet --project=our-project || ! gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet --project=our-project > /dev/null 2>&1
-trap 'gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-folder=b9d8494489b1595e '"'"'--sort-by=~createTime'"'"' '"'"'--format=value(name.basename())'"'"' --quiet --project=our-project | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet --project=our-project' EXIT
+delete() { gcloud ai custom-jobs list --region=us-central1 '--filter=labels.strata-folder=b9d8494489b1595e AND NOT state=(JOB_STATE_SUCCEEDED JOB_STATE_FAILED JOB_STATE_CANCELLED JOB_STATE_EXPIRED JOB_STATE_CANCELLING)' '--format=value(name.basename())' --quiet --project=our-project | xargs -r -I NAME gcloud ai custom-jobs cancel NAME --region=us-central1 --quiet --project=our-project; }
+trap delete EXIT
 gcloud \
   ai \
   custom-jobs \
@@ -70,6 +76,6 @@ gcloud \
   --quiet \
   --project=our-project
 until gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet --project=our-project 2> /dev/null; do sleep 15; done
-gcloud ai custom-jobs list --region=us-central1 --filter=labels.strata-folder=b9d8494489b1595e '--sort-by=~createTime' '--format=value(name.basename())' --quiet --project=our-project | xargs -r -I JOB gcloud ai custom-jobs cancel JOB --region=us-central1 --quiet --project=our-project && trap - EXIT
+delete && trap - EXIT
 mkdir -p runs/mnist
 gcloud storage rsync --recursive gs://mine/mnist runs/mnist --quiet --project=our-project
