@@ -18,7 +18,8 @@ from trainer.launch.gcp.revision import ROOT
 
 SCRIPT = """\
 #!/usr/bin/env bash
-# Runs a Strata job on Google Cloud, and removes its machines however it ends.
+# Runs a Strata job on Google Cloud, and removes its machines however it ends;
+# leaves with the job's code.
 set -euo pipefail
 {project}there="$({there})"
 if [ -n "$there" ]; then
@@ -32,14 +33,19 @@ cat > {folder}/request.json <<'STRATA_REQUEST'
 {request}
 STRATA_REQUEST
 {archive}{secret}{uploads}
-{forget} || ! {outcome} > /dev/null 2>&1
+if ! {forget} && {outcome} > /dev/null 2>&1; then
+  echo "what an earlier start left cannot be removed" >&2
+  exit 1
+fi
 delete() {{ {deletion}; }}
 trap delete EXIT
 {create}
-until {outcome} 2> /dev/null; do sleep 15; done
+until outcome="$({outcome} 2> /dev/null)"; do sleep 15; done
+echo "$outcome"
 delete && trap - EXIT
 mkdir -p {results}
-{fetch}
+{fetch} || echo results stay in {workdir} >&2
+exit "$(sed -E 's/.*"code": ([0-9]+).*/\\1/' <<< "$outcome")"
 """
 
 
@@ -136,6 +142,7 @@ def script(request: Request) -> str:
         forget=shlex.join(gcloud.forget(request)),
         outcome=shlex.join(gcloud.read(project, outcome)),
         results=results_folder(request.name),
+        workdir=shlex.quote(request.workdir),
         fetch=shlex.join(
             gcloud.fetch(project, request.workdir, results_folder(request.name))
         ),

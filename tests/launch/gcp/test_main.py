@@ -32,7 +32,7 @@ def test_a_dry_run_makes_no_process_and_no_connection(words):
         "trainer.launch.gcp.__main__", *words, "--dry_run", "--", *TRAINER
     )
     assert shown.out.startswith("#!/usr/bin/env bash\n")
-    assert shlex.split(shown.out.splitlines()[-1])[:3] == [
+    assert shlex.split(shown.out.splitlines()[-2])[:3] == [
         "gcloud",
         "storage",
         "rsync",

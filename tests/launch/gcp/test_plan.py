@@ -112,16 +112,24 @@ patiently apt-get -qq update
     assert (tmp_path / "asked").read_text() == "-qq update\n" * 3
 
 
+# Of gcloud, as patterns of a shell.
+LIST = "instances\\ list*strata-"
+OUTCOME = "storage\\ cat*outcome.json"
+
+
 @pytest.fixture
 def shell(tmp_path):
     """Runs a script with a gcloud and a git that note their words.
 
-    Of gcloud's answers to some words, others may take the place.
+    Of gcloud's answers to some words, others may take the place. Of what an
+    earlier start left nothing stays, and the job ends with 0.
     """
+    usual = {OUTCOME: """echo '{"code": 0}'"""}
     note = 'printf "%s\\0" "$@" END >> "$NOTES"\n'
 
     def run(text, code=0, answers=()):
-        cases = "".join(f"  *{k}*) {v} ;;\n" for k, v in dict(answers).items())
+        told = {**usual, **dict(answers)}
+        cases = "".join(f"  *{k}*) {v} ;;\n" for k, v in told.items())
         for name in ("gcloud", "git"):
             (tmp_path / name).write_text(
                 f'#!/bin/sh\n{note}case "$*" in\n{cases}esac\n'
@@ -168,9 +176,6 @@ def test_the_trainers_arguments_arrive_intact(words, shell, tmp_path, capsys):
     assert from_json(request).arguments == tuple(arguments)
 
 
-LIST = "instances\\ list*strata-"
-
-
 def test_the_script_removes_what_has_the_jobs_label_alone(shell, capsys):
     """Where it fails, too: another's may have the machines' names."""
     _, shown = show(capsys, GPU)
@@ -183,6 +188,25 @@ def test_the_script_removes_what_has_the_jobs_label_alone(shell, capsys):
         deleted = [c for c in calls if c[2] == "delete"]
         assert [c[-1:] for c in deleted] == ([ours] if ours else [])
         assert all("--zone=us-central1-a" in c for c in deleted)
+
+
+@pytest.mark.parametrize("fetched", ["exit 0", "exit 1"])
+def test_the_script_leaves_with_the_jobs_code(fetched, shell, capsys):
+    """Where the results cannot be fetched, too."""
+    _, shown = show(capsys, GPU)
+    outcome = json.dumps({"code": 43, "machine": 0})
+    shell(
+        shown.out,
+        43,
+        {OUTCOME: f"echo '{outcome}'", "storage\\ rsync": fetched},
+    )
+
+
+def test_the_script_makes_nothing_beside_an_earlier_outcome(shell, capsys):
+    """Of what is to be forgotten some is missing, as a rule."""
+    _, shown = show(capsys, GPU)
+    calls = shell(shown.out, 1, {"storage\\ rm": "exit 1"})
+    assert calls[-1][:2] == ["storage", "cat"]
 
 
 @pytest.mark.parametrize("words", [GPU, TPU, VERTEX])

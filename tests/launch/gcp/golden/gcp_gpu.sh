@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs a Strata job on Google Cloud, and removes its machines however it ends.
+# Runs a Strata job on Google Cloud, and removes its machines however it ends;
+# leaves with the job's code.
 set -euo pipefail
 CLOUDSDK_CORE_PROJECT="$(gcloud config get-value project)"
 export CLOUDSDK_CORE_PROJECT
@@ -72,7 +73,10 @@ STRATA_REQUEST
 git -C /home/me/strata archive --format=tar.gz 0000000000000000000000000000000000000000 > .strata/gcp/mnist/code.tar.gz
 gcloud storage cp .strata/gcp/mnist/code.tar.gz gs://mine/.strata/mnist/code.tar.gz --quiet
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/.strata/mnist/request.json --quiet
-gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet || ! gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet > /dev/null 2>&1
+if ! gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet && gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet > /dev/null 2>&1; then
+  echo "what an earlier start left cannot be removed" >&2
+  exit 1
+fi
 delete() { gcloud compute instances list --zones=us-central1-a --filter=labels.strata-folder=b9d8494489b1595e '--format=value(name.basename())' --quiet | xargs -r gcloud compute instances delete --zone=us-central1-a --quiet; }
 trap delete EXIT
 gcloud \
@@ -95,7 +99,9 @@ gcloud \
   --labels=strata-job=mnist,strata-owner=me,strata-folder=b9d8494489b1595e \
   --metadata-from-file=startup-script=.strata/gcp/mnist/startup.sh \
   --quiet
-until gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet 2> /dev/null; do sleep 15; done
+until outcome="$(gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet 2> /dev/null)"; do sleep 15; done
+echo "$outcome"
 delete && trap - EXIT
 mkdir -p runs/mnist
-gcloud storage rsync --recursive gs://mine/mnist runs/mnist --quiet
+gcloud storage rsync --recursive gs://mine/mnist runs/mnist --quiet || echo results stay in gs://mine/mnist >&2
+exit "$(sed -E 's/.*"code": ([0-9]+).*/\1/' <<< "$outcome")"

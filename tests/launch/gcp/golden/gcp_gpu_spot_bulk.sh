@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs a Strata job on Google Cloud, and removes its machines however it ends.
+# Runs a Strata job on Google Cloud, and removes its machines however it ends;
+# leaves with the job's code.
 set -euo pipefail
 there="$(gcloud compute instances list --filter=labels.strata-job=mnist '--format=value(name.basename())' --quiet --project=our-project)"
 if [ -n "$there" ]; then
@@ -72,7 +73,10 @@ git -C /home/me/strata archive --format=tar.gz 000000000000000000000000000000000
 gcloud storage cp .strata/gcp/mnist/code.tar.gz gs://mine/team/.strata/mnist/code.tar.gz --quiet --project=our-project
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/team/.strata/mnist/request.json --quiet --project=our-project
 gcloud storage cp .strata/gcp/mnist/secret gs://mine/team/.strata/mnist/secret --quiet --project=our-project
-gcloud storage rm gs://mine/team/.strata/mnist/outcome.json gs://mine/team/.strata/mnist/setup.log gs://mine/team/mnist/STOP --quiet --project=our-project || ! gcloud storage cat gs://mine/team/.strata/mnist/outcome.json --quiet --project=our-project > /dev/null 2>&1
+if ! gcloud storage rm gs://mine/team/.strata/mnist/outcome.json gs://mine/team/.strata/mnist/setup.log gs://mine/team/mnist/STOP --quiet --project=our-project && gcloud storage cat gs://mine/team/.strata/mnist/outcome.json --quiet --project=our-project > /dev/null 2>&1; then
+  echo "what an earlier start left cannot be removed" >&2
+  exit 1
+fi
 delete() { gcloud compute instances list --zones=us-central1-a --filter=labels.strata-folder=c9b5f11dfca97948 '--format=value(name.basename())' --quiet --project=our-project | xargs -r gcloud compute instances delete --zone=us-central1-a --quiet --project=our-project; }
 trap delete EXIT
 gcloud \
@@ -101,7 +105,9 @@ gcloud \
   --metadata-from-file=startup-script=.strata/gcp/mnist/startup.sh \
   --quiet \
   --project=our-project
-until gcloud storage cat gs://mine/team/.strata/mnist/outcome.json --quiet --project=our-project 2> /dev/null; do sleep 15; done
+until outcome="$(gcloud storage cat gs://mine/team/.strata/mnist/outcome.json --quiet --project=our-project 2> /dev/null)"; do sleep 15; done
+echo "$outcome"
 delete && trap - EXIT
 mkdir -p runs/mnist
-gcloud storage rsync --recursive gs://mine/team/mnist runs/mnist --quiet --project=our-project
+gcloud storage rsync --recursive gs://mine/team/mnist runs/mnist --quiet --project=our-project || echo results stay in gs://mine/team/mnist >&2
+exit "$(sed -E 's/.*"code": ([0-9]+).*/\1/' <<< "$outcome")"

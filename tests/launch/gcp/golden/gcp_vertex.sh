@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs a Strata job on Google Cloud, and removes its machines however it ends.
+# Runs a Strata job on Google Cloud, and removes its machines however it ends;
+# leaves with the job's code.
 set -euo pipefail
 CLOUDSDK_CORE_PROJECT="$(gcloud config get-value project)"
 export CLOUDSDK_CORE_PROJECT
@@ -106,7 +107,10 @@ STRATA_REQUEST
 (umask 077 && openssl rand -hex 32 > .strata/gcp/mnist/secret)
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/.strata/mnist/request.json --quiet
 gcloud storage cp .strata/gcp/mnist/secret gs://mine/.strata/mnist/secret --quiet
-gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet || ! gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet > /dev/null 2>&1
+if ! gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet && gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet > /dev/null 2>&1; then
+  echo "what an earlier start left cannot be removed" >&2
+  exit 1
+fi
 delete() { gcloud ai custom-jobs list --region=us-central1 '--filter=labels.strata-folder=b9d8494489b1595e AND NOT state=(JOB_STATE_SUCCEEDED JOB_STATE_FAILED JOB_STATE_CANCELLED JOB_STATE_EXPIRED JOB_STATE_CANCELLING)' '--format=value(name.basename())' --quiet | xargs -r -I NAME gcloud ai custom-jobs cancel NAME --region=us-central1 --quiet; }
 trap delete EXIT
 gcloud \
@@ -118,7 +122,9 @@ gcloud \
   --config=.strata/gcp/mnist/job.json \
   --labels=strata-job=mnist,strata-owner=me,strata-folder=b9d8494489b1595e \
   --quiet
-until gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet 2> /dev/null; do sleep 15; done
+until outcome="$(gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet 2> /dev/null)"; do sleep 15; done
+echo "$outcome"
 delete && trap - EXIT
 mkdir -p runs/mnist
-gcloud storage rsync --recursive gs://mine/mnist runs/mnist --quiet
+gcloud storage rsync --recursive gs://mine/mnist runs/mnist --quiet || echo results stay in gs://mine/mnist >&2
+exit "$(sed -E 's/.*"code": ([0-9]+).*/\1/' <<< "$outcome")"

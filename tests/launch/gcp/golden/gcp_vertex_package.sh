@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs a Strata job on Google Cloud, and removes its machines however it ends.
+# Runs a Strata job on Google Cloud, and removes its machines however it ends;
+# leaves with the job's code.
 set -euo pipefail
 there="$(gcloud ai custom-jobs list --region=us-central1 '--filter=labels.strata-job=mnist AND NOT state=(JOB_STATE_SUCCEEDED JOB_STATE_FAILED JOB_STATE_CANCELLED JOB_STATE_EXPIRED JOB_STATE_CANCELLING)' '--format=value(name.basename())' --quiet --project=our-project)"
 if [ -n "$there" ]; then
@@ -62,7 +63,10 @@ STRATA_REQUEST
 git -C /home/me/strata archive --format=tar.gz --prefix=strata-mlp-0.1.0/ 0000000000000000000000000000000000000000 setup.py pyproject.toml README.md LICENSE configs launch trainer > .strata/gcp/mnist/strata-mlp-0.1.0.tar.gz
 gcloud storage cp .strata/gcp/mnist/strata-mlp-0.1.0.tar.gz gs://mine/.strata/mnist/strata-mlp-0.1.0.tar.gz --quiet --project=our-project
 gcloud storage cp .strata/gcp/mnist/request.json gs://mine/.strata/mnist/request.json --quiet --project=our-project
-gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet --project=our-project || ! gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet --project=our-project > /dev/null 2>&1
+if ! gcloud storage rm gs://mine/.strata/mnist/outcome.json gs://mine/.strata/mnist/setup.log gs://mine/mnist/STOP --quiet --project=our-project && gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet --project=our-project > /dev/null 2>&1; then
+  echo "what an earlier start left cannot be removed" >&2
+  exit 1
+fi
 delete() { gcloud ai custom-jobs list --region=us-central1 '--filter=labels.strata-folder=b9d8494489b1595e AND NOT state=(JOB_STATE_SUCCEEDED JOB_STATE_FAILED JOB_STATE_CANCELLED JOB_STATE_EXPIRED JOB_STATE_CANCELLING)' '--format=value(name.basename())' --quiet --project=our-project | xargs -r -I NAME gcloud ai custom-jobs cancel NAME --region=us-central1 --quiet --project=our-project; }
 trap delete EXIT
 gcloud \
@@ -75,7 +79,9 @@ gcloud \
   --labels=strata-job=mnist,strata-owner=me,strata-folder=b9d8494489b1595e \
   --quiet \
   --project=our-project
-until gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet --project=our-project 2> /dev/null; do sleep 15; done
+until outcome="$(gcloud storage cat gs://mine/.strata/mnist/outcome.json --quiet --project=our-project 2> /dev/null)"; do sleep 15; done
+echo "$outcome"
 delete && trap - EXIT
 mkdir -p runs/mnist
-gcloud storage rsync --recursive gs://mine/mnist runs/mnist --quiet --project=our-project
+gcloud storage rsync --recursive gs://mine/mnist runs/mnist --quiet --project=our-project || echo results stay in gs://mine/mnist >&2
+exit "$(sed -E 's/.*"code": ([0-9]+).*/\1/' <<< "$outcome")"
