@@ -112,6 +112,15 @@ class Control:
         )
         return True
 
+    def tell_deletion(self) -> None:
+        """Has whoever follows the job make no machine again.
+
+        Raises:
+          GcloudError: the bucket refuses the word, or this machine's disk.
+        """
+        file = self.keep("deleted.json", plan.deleted() + "\n")
+        self._client.need(gcloud.tell_end(self._request, file))
+
     @property
     def has_log(self) -> bool:
         """Whether the chief said anything by now."""

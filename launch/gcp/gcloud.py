@@ -158,6 +158,12 @@ def forget(request: Request) -> Words:
     return gcloud(request.project, "storage", "rm", *told)
 
 
+def tell_end(request: Request, file: str) -> Words:
+    """Returns the command that notes how a job ended; the first word stands."""
+    address = f"{request.control}/outcome.json"
+    return [*upload(request.project, file, address), "--no-clobber"]
+
+
 def read(project: str | None, address: str, first_byte: int = 0) -> Words:
     """Returns the command that prints an object from a byte on."""
     wanted = [f"--range={first_byte}-"] if first_byte else []

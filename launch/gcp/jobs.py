@@ -1,6 +1,7 @@
 """`strata launch gcp status|logs|tensorboard|stop|delete|resume|list`."""
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from trainer.launch.gcp import launcher
 from trainer.launch.gcp import plan
 from trainer.launch.gcp import tunnel
 from trainer.launch.gcp.client import Client
+from trainer.launch.gcp.client import GcloudError
 from trainer.launch.gcp.request import LABEL
 from trainer.launch.gcp.request import owner
 from trainer.launch.gcp.request import Request
@@ -19,6 +21,7 @@ from trainer.launch.gcp.target import add_region
 from trainer.launch.gcp.target import KINDS
 from trainer.launch.gcp.target import parser_of
 from trainer.launch.gcp.target import show
+from trainer.launch.gcp.target import Target
 from trainer.launch.gcp.target import target_of
 from trainer.launch.supervise.policy import FAILED
 from trainer.launch.supervise.signals import Signals
@@ -117,6 +120,8 @@ def delete(argv: list[str]) -> int:
     if target.flags.dry_run:
         show(*target.listings())
         if target.request:
+            words = gcloud.tell_end(target.request, "-")
+            print(f"echo {shlex.quote(plan.deleted())} | {shlex.join(words)}")
             for zone in target.request.zones:
                 print(plan.deletion(target.request, zone))
         return 0
@@ -132,12 +137,29 @@ def delete(argv: list[str]) -> int:
     if machines and not target.flags.yes and not _agreed(name, machines):
         print("nothing was deleted", file=sys.stderr)
         return FAILED
+    _tell_launcher(target, machines)
     remaining = crew.remove()
     for line in remaining:
         tell(f"LEFT BEHIND, and paid for: {line}")
     if not remaining:
         print(f"no machine of {name} is left")
     return FAILED if remaining else 0
+
+
+def _tell_launcher(target: Target, machines: list[fleet.Machine]) -> None:
+    """Has a launcher that follows the job not take this for a loss."""
+    request = target.request
+    if request and all(m.is_of(request) for m in machines):
+        try:
+            target.control().tell_deletion()
+            return
+        except GcloudError as error:
+            tell(str(error))
+    print(
+        "note: a launcher that follows the job is not told, and makes its"
+        " machines again; end it, too, or add the --bucket=gs://... of the job",
+        file=sys.stderr,
+    )
 
 
 def _agreed(name: str, machines: list[fleet.Machine]) -> bool:

@@ -155,11 +155,14 @@ class Launcher:
         Raises:
           GcloudError: a call failed before the job had machines; later it is
             tried again, as where there is no room.
-          GivenUpError: there are none after all tries.
+          GivenUpError: there are none after all tries, or the job ended.
           LeavingError: this process was told to leave.
         """
         delay_secs = FIRST_DELAY_SECS
         for turn in range(ROUNDS):
+            if turn and (outcome := self._try(self.control.outcome)):
+                code = self._explain(outcome)
+                raise GivenUpError(f"the job ended meanwhile, with code {code}")
             try:
                 words = self._make_once()
             except GcloudError as error:
@@ -301,6 +304,8 @@ class Launcher:
         if log := outcome.get("log"):
             address = f"{self._request.control}/{log}"
             say(f"{outcome.get('place')} failed; its log is {address}")
+        if who := outcome.get("deleted_by"):
+            say(f"{self._request.name} was deleted by {who}")
         return code
 
     def _end(self, code: int) -> int:

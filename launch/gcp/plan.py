@@ -13,8 +13,10 @@ from trainer.launch.gcp import vertex
 from trainer.launch.gcp.machine import startup
 from trainer.launch.gcp.request import FOLDER_LABEL
 from trainer.launch.gcp.request import LABEL
+from trainer.launch.gcp.request import owner
 from trainer.launch.gcp.request import Request
 from trainer.launch.gcp.revision import ROOT
+from trainer.process.exits import INTERRUPTED
 
 SCRIPT = """\
 #!/usr/bin/env bash
@@ -147,6 +149,11 @@ def script(request: Request) -> str:
             gcloud.fetch(project, request.workdir, results_folder(request.name))
         ),
     )
+
+
+def deleted() -> str:
+    """Returns what is noted of a job's end where it is deleted."""
+    return json.dumps({"code": INTERRUPTED, "deleted_by": owner()})
 
 
 def deletion(request: Request, zone: str) -> str:

@@ -1,5 +1,6 @@
 """What a launcher does where a bucket or its own disk fails it."""
 
+import json
 import pathlib
 import signal
 
@@ -131,6 +132,27 @@ def test_an_earlier_outcome_that_stays_ends_the_start(
         return
     with pytest.raises(GcloudError, match="earlier start"):
         launcher.control.prepare(has_code=True)
+
+
+def test_a_launcher_that_waits_for_room_makes_none_of_a_deleted_job(
+    launcher, removals, monkeypatch, capsys
+):
+    made, told = [], json.loads(plan.deleted())
+
+    def make():
+        made.append("one")
+        return "stockout"
+
+    monkeypatch.setattr(launchers, "FIRST_DELAY_SECS", 0.0)
+    monkeypatch.setattr(launcher._fleet, "there", lambda: [])
+    monkeypatch.setattr(launcher.control, "prepare", lambda _: None)
+    monkeypatch.setattr(launcher._progress, "begin", lambda: None)
+    monkeypatch.setattr(launcher, "_make_once", make)
+    monkeypatch.setattr(launcher.control, "outcome", lambda: told)
+    monkeypatch.setattr(launcher.control, "fetch", lambda: None)
+    assert launcher.run(detach=False, has_code=False) == 1
+    assert made == ["one"]
+    assert "mnist was deleted by me" in capsys.readouterr().err
 
 
 def test_machines_made_again_are_handed_the_rest_of_the_time(

@@ -101,6 +101,35 @@ def test_machines_of_others_are_shown_and_asked_about(monkeypatch, capsys):
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("is_noted", [True, False])
+def test_a_launcher_is_told_of_a_deletion_before_it(
+    is_noted, refused, tmp_path, monkeypatch, capsys
+):
+    """Machines that are gone would be made again; they cost where they stay."""
+    monkeypatch.chdir(tmp_path)
+    if is_noted:
+        note(tmp_path, GPU)
+    there = [fleet.Machine("gpu", "mnist-0", "z", "mnist", "RUNNING", "g2")]
+    monkeypatch.setattr(fleet, "find", lambda *_: [*there])
+    asked = []
+
+    def ask(_, words):
+        asked.append(words[1:4])
+        if words[1] == "storage":
+            return Answer(int(refused), "", "ERROR: 403")
+        there.clear()
+        return Answer(0, "", "")
+
+    monkeypatch.setattr(Client, "ask", ask)
+    assert command.main(["delete", "--name=mnist", "--yes"]) == 0
+    *told, deletion = asked
+    assert deletion == ["compute", "instances", "delete"]
+    assert [words[:2] for words in told] == [["storage", "cp"]] * is_noted
+    is_told = is_noted and not refused
+    assert ("is not told" in capsys.readouterr().err) != is_told
+
+
 @pytest.mark.parametrize(
     ("owner", "folder", "is_ours"),
     [

@@ -423,6 +423,28 @@ def test_a_job_of_another_folder_is_neither_taken_up_nor_removed(cloud, capsys):
     assert cloud.names() == ["job-0"]
 
 
+@pytest.mark.parametrize("words", [GPU, VERTEX])
+def test_a_job_that_is_deleted_elsewhere_is_not_made_again(
+    words, cloud, capsys, tmp_path, monkeypatch
+):
+    def delete():
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        delete = ["delete", "--name=job", "--bucket=gs://mine", "--yes"]
+        subprocess.run(
+            [sys.executable, "-m", "trainer.launch.gcp", *delete],
+            cwd=elsewhere,
+            env={**os.environ, "PYTHONPATH": ROOT},
+            check=True,
+        )
+
+    at_look(cloud, delete)
+    assert command.main([*words, *TRAINER]) == 130
+    assert "job was deleted by me" in capsys.readouterr().err
+    assert len(cloud.made()) == 1
+    assert cloud.names() == []
+
+
 @pytest.mark.parametrize("words", [GPU, TPU, VERTEX])
 def test_the_printed_script_removes_what_it_made(words, cloud, capsys):
     other = [*replaced(words, name="other"), "--detach", *TRAINER]
