@@ -1,5 +1,6 @@
 """What launcher and machines tell each other, by a folder of the bucket."""
 
+import contextlib
 import json
 import pathlib
 import secrets
@@ -12,6 +13,7 @@ from trainer.launch.gcp.client import Client
 from trainer.launch.gcp.client import GcloudError
 from trainer.launch.gcp.request import from_json
 from trainer.launch.gcp.request import Request
+from trainer.process.exits import UserError
 from trainer.process.programs import CHANGE_SECS
 from trainer.process.programs import COPY_SECS
 from trainer.process.programs import finish
@@ -41,9 +43,32 @@ class Control:
         self.log = self._folder / "logs" / "launcher.log"
         self._shown_bytes = 0
 
+    def check_results(self) -> None:
+        """Checks that results are not fetched over another run.
+
+        Raises:
+          UserError: their folder is there, and not noted as this job's.
+        """
+        name = self._request.name
+        if not pathlib.Path(plan.results_folder(name)).exists():
+            return
+        with contextlib.suppress(OSError, ValueError):
+            noted = from_json((self._folder / "request.json").read_text())
+            if noted.control == self._request.control:
+                return
+        raise UserError(plan.taken(name))
+
+    def note(self) -> None:
+        """Notes the job here, with all that is fetched of it.
+
+        Raises:
+          GcloudError: this machine's disk refuses it.
+        """
+        self.keep("request.json", self._request.to_json() + "\n")
+
     def prepare(self, has_code: bool) -> None:
         """Puts into the bucket what the machines read."""
-        self.keep("request.json", self._request.to_json() + "\n")
+        self.note()
         if not has_code:
             if self._request.revision:
                 self._pack()
@@ -141,6 +166,7 @@ class Control:
 
     def fetch(self) -> None:
         """Copies the results to this machine."""
+        self.note()
         folder = pathlib.Path(plan.results_folder(self._request.name))
         folder.mkdir(parents=True, exist_ok=True)
         words = gcloud.fetch(

@@ -1,6 +1,5 @@
 """The launcher at work: makes a job's machines, follows it, removes them."""
 
-import contextlib
 import dataclasses
 import math
 import sys
@@ -77,8 +76,9 @@ class Launcher:
         """Lists the job's machines.
 
         Raises:
-          UserError: another job has its name.
+          UserError: another job has its name, or another run here.
         """
+        self.control.check_results()
         machines = self._fleet.named()
         others = [m for m in machines if not m.is_of(self._request)]
         if others:
@@ -317,8 +317,7 @@ class Launcher:
         if not remaining:
             say("no machine is left")
         try:
-            with contextlib.suppress(GcloudError, UserError):
-                self.control.fetch()
-        except OSError as error:
+            self.control.fetch()
+        except (OSError, GcloudError, UserError) as error:
             say(f"results stay in {self._request.workdir}: {error}")
         return code or FAILED if remaining else code

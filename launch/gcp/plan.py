@@ -23,6 +23,10 @@ SCRIPT = """\
 # Runs a Strata job on Google Cloud, and removes its machines however it ends;
 # leaves with the job's code.
 set -euo pipefail
+if [ -e {results} ] && ! grep -qsF {bucket} {folder}/request.json; then
+  echo {taken} >&2
+  exit 2
+fi
 {project}there="$({there})"
 if [ -n "$there" ]; then
   echo "--name={name} has machines already:" $there >&2
@@ -66,6 +70,15 @@ def local_folder(name: str) -> str:
 def results_folder(name: str) -> str:
     """Names the folder here that gets a job's results."""
     return f"runs/{name}"
+
+
+def taken(name: str) -> str:
+    """Says that the folder here that a job's results would go to is not its."""
+    return (
+        f"--name={name}: the results would be written over what is in"
+        f" {results_folder(name)}, which is not noted as this job's in"
+        f" {local_folder(name)}; name another, or move that folder away"
+    )
 
 
 # What pip needs of the code, in the folder that an sdist has.
@@ -126,6 +139,9 @@ def script(request: Request) -> str:
     return SCRIPT.format(
         project="" if project else OWN_PROJECT,
         name=request.name,
+        # As request.json has it.
+        bucket=shlex.quote(json.dumps({"bucket": request.bucket})[1:-1]),
+        taken=shlex.quote(taken(request.name)),
         there=shlex.join(gcloud.list_names(request, LABEL, request.name)),
         folder=folder,
         handed=file,

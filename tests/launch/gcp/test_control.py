@@ -8,6 +8,7 @@ import pytest
 
 from tests.launch.gcp.example import GPU
 from tests.launch.gcp.example import TRAINER
+from trainer.launch.gcp import __main__ as command
 from trainer.launch.gcp import flags
 from trainer.launch.gcp import launcher as launchers
 from trainer.launch.gcp import plan
@@ -132,6 +133,25 @@ def test_an_earlier_outcome_that_stays_ends_the_start(
         return
     with pytest.raises(GcloudError, match="earlier start"):
         launcher.control.prepare(has_code=True)
+
+
+def test_results_are_not_fetched_over_another_run(
+    launcher, removals, monkeypatch, capsys
+):
+    monkeypatch.setattr(Client, "json", lambda *_: [])
+    monkeypatch.setattr(Client, "ask", lambda *_: Answer(0, "", ""))
+    pathlib.Path("runs/mnist").mkdir(parents=True)
+    words = [*GPU, "--project=our-project", "--yes", "--", *TRAINER]
+    monkeypatch.setattr(command, "_check_tools", lambda: None)
+    assert command.main(words) == 2
+    told = capsys.readouterr().err
+    assert "over what is in runs/mnist, which is not noted as this" in told
+    assert not pathlib.Path(".strata/gcp/mnist/request.json").exists()
+    # What it fetched itself is its own, also where another started the job.
+    pathlib.Path("runs/mnist").rmdir()
+    launcher._end(0)
+    assert pathlib.Path("runs/mnist").is_dir()
+    assert launcher.there() == []
 
 
 def test_a_launcher_that_waits_for_room_makes_none_of_a_deleted_job(

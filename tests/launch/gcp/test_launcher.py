@@ -395,6 +395,7 @@ def test_a_detached_job_is_taken_up_by_its_name(cloud, capsys):
     assert cloud.names() == []
     # From its bucket, on new machines.
     shutil.rmtree(".strata")
+    shutil.rmtree("runs")
     at_look(cloud, lambda: finish(cloud))
     words = ["resume", "--name=job", "--bucket=gs://mine", "--yes"]
     assert command.main(words) == 0

@@ -3,6 +3,7 @@
 import io
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -17,6 +18,7 @@ from tests.launch.gcp.example import show
 from tests.launch.gcp.example import TPU
 from tests.launch.gcp.example import TRAINER
 from tests.launch.gcp.example import VERTEX
+from tests.launch.gcp.test_flags import replaced
 from tests.launch.words import WORDS
 from tests.processes import ROOT
 from trainer.launch.gcp import flags
@@ -215,6 +217,17 @@ def test_the_script_leaves_a_job_of_its_name_alone(words, shell, capsys):
     calls = shell(shown.out, 2, {"list*strata-job": "echo mnist-0"})
     # After gcloud's own project was asked for.
     assert ["list" in call for call in calls] == [False, True]
+
+
+def test_the_script_fetches_nothing_over_another_run(shell, tmp_path, capsys):
+    _, shown = show(capsys, GPU)
+    shell(shown.out)
+    shell(shown.out)  # into the same folder
+    _, shown = show(capsys, replaced(GPU, bucket="gs://theirs"))
+    assert shell(shown.out, 2) == []
+    shutil.rmtree(tmp_path / ".strata")
+    _, shown = show(capsys, GPU)
+    assert shell(shown.out, 2) == []
 
 
 @pytest.mark.parametrize(

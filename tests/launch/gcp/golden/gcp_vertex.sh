@@ -2,6 +2,10 @@
 # Runs a Strata job on Google Cloud, and removes its machines however it ends;
 # leaves with the job's code.
 set -euo pipefail
+if [ -e runs/mnist ] && ! grep -qsF '"bucket": "gs://mine"' .strata/gcp/mnist/request.json; then
+  echo '--name=mnist: the results would be written over what is in runs/mnist, which is not noted as this job'"'"'s in .strata/gcp/mnist; name another, or move that folder away' >&2
+  exit 2
+fi
 CLOUDSDK_CORE_PROJECT="$(gcloud config get-value project)"
 export CLOUDSDK_CORE_PROJECT
 there="$(gcloud ai custom-jobs list --region=us-central1 '--filter=labels.strata-job=mnist AND NOT state=(JOB_STATE_SUCCEEDED JOB_STATE_FAILED JOB_STATE_CANCELLED JOB_STATE_EXPIRED JOB_STATE_CANCELLING)' '--format=value(name.basename())' --quiet)"
