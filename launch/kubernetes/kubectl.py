@@ -8,8 +8,8 @@ from trainer.launch.confirmation import confirmed
 from trainer.launch.kubernetes.manifest import objects
 from trainer.launch.kubernetes.manifest import to_yaml
 from trainer.launch.kubernetes.request import CHIEF
-from trainer.launch.kubernetes.request import INSTANCE_LABEL
 from trainer.launch.kubernetes.request import Request
+from trainer.launch.kubernetes.request import selector
 from trainer.launch.supervise.policy import FAILED
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
@@ -48,8 +48,7 @@ def removal(name: str, namespace: str | None, *, is_job_set: bool) -> str:
     """
     where = f" --namespace={namespace}" if namespace else ""
     own = "jobset" if is_job_set else "job,service"
-    instance = f"-l {INSTANCE_LABEL}={name}"
-    return f"kubectl delete {own},networkpolicy{where} {instance}"
+    return f"kubectl delete {own},networkpolicy{where} -l {selector(name)}"
 
 
 def _removal_of(request: Request) -> str:
@@ -100,7 +99,7 @@ def create(request: Request, *, ask: bool) -> int:
 def _create(request: Request) -> int:
     text = to_yaml(objects(request))
     where = f" --namespace={request.namespace}" if request.namespace else ""
-    instance = f"-l {INSTANCE_LABEL}={request.name}"
+    own = f"-l {selector(request.name)}"
     remove = _removal_of(request)
     # The cluster checks all of it before it makes any of it. Not `apply`,
     # which would change a job of the same name.
@@ -120,8 +119,8 @@ def _create(request: Request) -> int:
         )
         return FAILED
     print(
-        f"watch:   kubectl get pods{where} {instance}\n"
-        f"log:     kubectl logs{where} --follow {instance},{CHIEF}\n"
+        f"watch:   kubectl get pods{where} {own}\n"
+        f"log:     kubectl logs{where} --follow {own},{CHIEF}\n"
         f"remove:  {remove}"
     )
     return 0

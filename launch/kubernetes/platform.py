@@ -22,6 +22,7 @@ from trainer.launch.kubernetes.request import CHIEF
 from trainer.launch.kubernetes.request import INSTANCE_LABEL
 from trainer.launch.kubernetes.request import NAME_LABEL
 from trainer.launch.kubernetes.request import OURS
+from trainer.launch.kubernetes.request import selector
 from trainer.process.exits import UserError
 from trainer.process.programs import ASK_SECS
 from trainer.process.programs import complaint
@@ -132,11 +133,13 @@ def _is_chief(pod: dict[str, Any]) -> bool:
 
 
 def _is_of_sweep(pod: dict[str, Any]) -> bool:
-    return "--" not in _arguments(pod)
+    words = _arguments(pod)
+    return bool(words) and "--" not in words
 
 
 def _arguments(pod: dict[str, Any]) -> list[str]:
-    return [unescaped(each) for each in pod["spec"]["containers"][0]["args"]]
+    words = pod["spec"]["containers"][0].get("args", [])
+    return [unescaped(each) for each in words]
 
 
 def _workdir(pod: dict[str, Any]) -> str | None:
@@ -151,9 +154,9 @@ def _workdir(pod: dict[str, Any]) -> str | None:
 
 def _of_pods(job: Job, *words: str) -> subprocess.CompletedProcess[str]:
     """Asks of a job's pods."""
-    selector = f"--selector={INSTANCE_LABEL}={job.name}"
+    own = f"--selector={selector(job.name)}"
     namespace = job.place.partition("/")[0]
-    return _kubectl(*words, selector, f"--namespace={namespace}")
+    return _kubectl(*words, own, f"--namespace={namespace}")
 
 
 def _kubectl(*words: str) -> subprocess.CompletedProcess[str]:

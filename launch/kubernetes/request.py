@@ -89,6 +89,11 @@ def labels(name: str) -> dict[str, str]:
     return {NAME_LABEL: OURS, INSTANCE_LABEL: name}
 
 
+def selector(name: str) -> str:
+    """Returns what selects all of it, and no release of Helm of that name."""
+    return ",".join(f"{k}={v}" for k, v in labels(name).items())
+
+
 def addresses(request: Request) -> list[str]:
     """Returns host:port of each worker, as its Job's pods are named.
 

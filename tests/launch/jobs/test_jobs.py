@@ -348,6 +348,8 @@ def test_kubernetes_jobs_are_those_of_our_label(tmp_path, capsys):
     assert "kubectl delete job,service,networkpolicy --namespace=team" in told
     asked = (tmp_path / "asked").read_text()
     assert "-- touch /shared/one/STOP" in asked
+    own = "app.kubernetes.io/name=strata,app.kubernetes.io/instance=mnist"
+    assert asked.count(f" --selector={own} ") == 2
     assert "--namespace=team mnist-0-x7k2p --container=trainer" in asked
     of_set = KUBERNETES_JOBS["items"][0]["metadata"]
     owners = {"ownerReferences": [{"kind": "JobSet", "name": "mnist"}]}
@@ -390,6 +392,9 @@ def test_what_kubernetes_was_handed_is_stopped(kind, ended, tmp_path, capsys):
 def test_a_job_without_its_chief_is_not_stopped(tmp_path, capsys):
     """Its next start would remove the file."""
     pods = [pod_of(1, ["--", *OWN]), pod_of(0, ["--", *OWN], "Pending")]
+    # One that somebody made by hand, with the job's labels.
+    pods.append(pod_of(2, []))
+    del pods[-1]["spec"]["containers"][0]["args"]
     (tmp_path / "pods.json").write_text(json.dumps({"items": pods}))
     assert command.main(["stop", "kubernetes/mnist"]) == 2
     assert "no pod of kubernetes/mnist runs that" in capsys.readouterr().err

@@ -53,7 +53,7 @@ def kubectl(tmp_path, monkeypatch):
 FINE = [[0, "my-cluster"], [0, ""], [0, ""]]
 REMOVE = (
     "kubectl delete job,service,networkpolicy --namespace=team -l"
-    " app.kubernetes.io/instance=mnist"
+    " app.kubernetes.io/name=strata,app.kubernetes.io/instance=mnist"
 )
 
 
@@ -70,6 +70,7 @@ def test_apply_creates_what_is_printed_once_the_cluster_agreed(kubectl, capsys):
     for part in ("4 pod(s)", "my-cluster", "namespace team", "at most 24 h"):
         assert part in captured.err
     assert f"remove:  {REMOVE}\n" in captured.out
+    assert captured.out.count(REMOVE.partition("-l ")[2]) == 3
     kubernetes.main(command({"--namespace": "team"}))
     assert calls[1][1] == calls[2][1] == capsys.readouterr().out
 
