@@ -97,14 +97,14 @@ def _adopted(request: Request) -> Launcher | None:
     if before is None:
         raise UserError(
             f"--name={request.name} has machines, but {request.control} knows"
-            f" of no job; name another, or remove them by strata launch gcp"
-            f" delete --name={request.name}"
+            f" of no job; name another, or remove them by"
+            f" {request.command('delete')}"
         )
     if different := jobs.differing(before, request):
         raise UserError(
             f"--name={request.name} is a job already, with another"
-            f" {', '.join(different)}; name another, or remove it by strata"
-            f" launch gcp delete --name={request.name}"
+            f" {', '.join(different)}; name another, or remove it by"
+            f" {request.command('delete')}"
         )
     # With its own code, not with today's.
     project = before.project or request.project

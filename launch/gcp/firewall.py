@@ -82,10 +82,12 @@ def main(argv: list[str]) -> int:
         answer = client.ask(words)
         if answer.code and "already exists" not in answer.complaint:
             raise GcloudError(f"{words[4]} was not made: {answer.words()}")
-    both = " ".join(names_of(wanted.network, wanted.network_tag))
+    both = names_of(wanted.network, wanted.network_tag)
+    delete = gcloud.gcloud(
+        wanted.project, "compute", "firewall-rules", "delete", *both
+    )
     print(
         f"machines with the tag {wanted.network_tag} reach each other, and"
-        f" others reach them by ssh alone; gcloud compute firewall-rules delete"
-        f" {both} takes that back"
+        f" others reach them by ssh alone; {shlex.join(delete)} takes that back"
     )
     return 0

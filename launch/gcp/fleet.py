@@ -12,6 +12,7 @@ from trainer.launch.gcp import gcloud
 from trainer.launch.gcp.client import Answer
 from trainer.launch.gcp.client import Client
 from trainer.launch.gcp.client import GcloudError
+from trainer.launch.gcp.request import command
 from trainer.launch.gcp.request import FOLDER_LABEL
 from trainer.launch.gcp.request import LABEL
 from trainer.launch.gcp.request import owner
@@ -242,16 +243,20 @@ class Fleet:
           What remains, with the command that removes it; [] for nothing.
         """
         remaining: list[str] = []
+        is_region = self._zones and gcloud.VERTEX in self._kinds
+        delete = command(
+            "delete",
+            name=self._name,
+            project=self._project,
+            region=self._zones[0] if is_region else None,
+        )
         for attempt in range(DELETIONS):
             if attempt:
                 self._pause(2.0**attempt)
             try:
                 machines = self.there()
             except GcloudError as error:
-                remaining = [
-                    f"what remains is unknown ({error}); run strata launch gcp"
-                    f" delete --name={self._name}"
-                ]
+                remaining = [f"what remains is unknown ({error}); run {delete}"]
                 continue
             if not machines:
                 return []

@@ -105,7 +105,7 @@ def stop(argv: list[str]) -> int:
         what = "its machines delete themselves"
     print(
         f"{request.name} was told to stop; {what} once its checkpoint is in the"
-        f" bucket: strata launch gcp status --name={request.name}"
+        f" bucket: {request.command('status')}"
     )
     return 0
 

@@ -19,6 +19,7 @@ from trainer.launch.gcp.request import Request
 from trainer.launch.supervise.policy import FAILED
 from trainer.launch.supervise.signals import Signals
 from trainer.process import output
+from trainer.process.columns import lay_out
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
 from trainer.process.moments import boot_secs
@@ -86,7 +87,7 @@ class Launcher:
             raise UserError(
                 f"--name={name} is another job's, of {others[0].owner or '?'}:"
                 f" {', '.join(m.name for m in others)}; name another, or remove"
-                f" it by strata launch gcp delete --name={name}"
+                f" it by {self._request.command('delete')}"
             )
         return machines
 
@@ -139,15 +140,14 @@ class Launcher:
         return found
 
     def _tell_verbs(self) -> None:
-        name = self._request.name
-        for verb, words in (
+        verbs = (
             ("status", "how it stands"),
             ("logs", "what it says"),
             ("stop", "end it with a checkpoint"),
             ("delete", "remove its machines at once"),
-        ):
-            text = f"strata launch gcp {verb} --name={name}"
-            print(f"  {text:44} {words}", file=sys.stderr)
+        )
+        rows = [[f"  {self._request.command(v)}", w] for v, w in verbs]
+        print(lay_out(rows, left=2), file=sys.stderr)
 
     def _make_missing(self) -> None:
         """Makes the machines that are not there, where there is room.
@@ -244,8 +244,7 @@ class Launcher:
 
     def _out_of_time(self) -> GivenUpError:
         return GivenUpError(
-            "its time is up; strata launch gcp resume"
-            f" --name={self._request.name} goes on"
+            f"its time is up; {self._request.command('resume')} goes on"
         )
 
     def _wait(self, secs: float) -> None:

@@ -11,6 +11,7 @@ from trainer.launch.gcp import custom_job
 from trainer.launch.gcp import gcloud
 from trainer.launch.gcp import vertex
 from trainer.launch.gcp.machine import startup
+from trainer.launch.gcp.request import command
 from trainer.launch.gcp.request import FOLDER_LABEL
 from trainer.launch.gcp.request import LABEL
 from trainer.launch.gcp.request import owner
@@ -225,8 +226,8 @@ def ends(request: Request) -> str:
         f"makes: {made[request.kind]}; {request.workdir} and"
         f" {request.control}; {folder} and {results_folder(name)} here\n"
         f"deleted by: the launcher's end, the chief's end,"
-        f" {bound[request.kind]}, or strata launch gcp delete --name={name};"
-        " objects and folders stay"
+        f" {bound[request.kind]}, or {request.command('delete')}; objects and"
+        " folders stay"
     )
 
 
@@ -240,11 +241,16 @@ def remarks(request: Request, detach: bool) -> list[str]:
         )
     if request.num_vms > 1 and request.kind == gcloud.GPU:
         network = request.network or "default"
+        firewall = command(
+            "firewall",
+            network=network,
+            network_tag=request.network_tag,
+            project=request.project,
+        )
         told.append(
             "note: whoever reaches the machines' ports in the network"
             f" {network} can act as the job, unless rules keep them away:"
-            f" strata launch gcp firewall --network={network}"
-            f" --network_tag={request.network_tag}"
+            f" {firewall}"
         )
     if not request.external_ip:
         told.append(
@@ -260,8 +266,7 @@ def remarks(request: Request, detach: bool) -> list[str]:
     if detach and request.spot and request.kind != gcloud.VERTEX:
         told.append(
             "note: --detach with --spot: nothing makes machines again that"
-            " are taken away; strata launch gcp resume"
-            f" --name={request.name} does"
+            f" are taken away; {request.command('resume')} does"
         )
     if request.kind == gcloud.VERTEX:
         told += _vertex_remarks(request)

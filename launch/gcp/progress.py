@@ -68,8 +68,8 @@ class Progress:
         raise GivenUpError(
             f"machines ended {self._barren} times in a row without a newer"
             " checkpoint, so no more are made. May their service account write"
-            f" to {self._request.bucket}? strata launch gcp resume"
-            f" --name={self._request.name} tries again"
+            f" to {self._request.bucket}? {self._request.command('resume')}"
+            " tries again"
         )
 
     def _newest_checkpoint(self) -> str | None:

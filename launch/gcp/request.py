@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from typing import Any
 
 from trainer.process.extras import DISTRIBUTION
@@ -127,8 +128,28 @@ class Request:
         """The folder of a machine that has the chief's copy of the run."""
         return "/".join((STAGING, CHIEF, *split_remote(self.workdir)))
 
+    def command(self, verb: str) -> str:
+        """Returns the command of a verb of this job's, as run from anywhere."""
+        return command(
+            verb,
+            name=self.name,
+            project=self.project,
+            bucket=self.bucket,
+            region=self.zones[0] if self.kind == "vertex" else None,
+        )
+
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
+
+
+def command(verb: str, **flags: str | None) -> str:
+    """Returns a command of this launcher, with those of its flags that are set.
+
+    Its project is told wherever it is known: gcloud's own may be another one
+    by the time that the command is run.
+    """
+    given = [f"--{name}={value}" for name, value in flags.items() if value]
+    return shlex.join(["strata", "launch", "gcp", verb, *given])
 
 
 def owner() -> str:

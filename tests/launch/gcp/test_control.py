@@ -1,5 +1,6 @@
 """What a launcher does where a bucket or its own disk fails it."""
 
+import dataclasses
 import json
 import pathlib
 import signal
@@ -152,6 +153,23 @@ def test_results_are_not_fetched_over_another_run(
     launcher._end(0)
     assert pathlib.Path("runs/mnist").is_dir()
     assert launcher.there() == []
+
+
+def test_what_a_launcher_tells_to_run_names_the_project(
+    launcher, removals, monkeypatch, capsys
+):
+    request = dataclasses.replace(launcher._request, project="our-project")
+    launcher = Launcher(Client(), request, Signals())
+    monkeypatch.setattr(launcher._fleet, "there", failing(0))
+    assert launcher.run(detach=True, has_code=False) == 0
+    where = "--name=mnist --project=our-project"
+    told = capsys.readouterr().err
+    assert told.count(f" {where} --bucket=gs://mine ") == 4
+    assert f"{where} --bucket=gs://mine goes" in str(launcher._out_of_time())
+    monkeypatch.setattr(launcher._fleet, "there", failing(99))
+    monkeypatch.setattr(launcher._fleet, "_pause", lambda _: None)
+    (told,) = launcher._fleet.remove()
+    assert told.endswith(f"run strata launch gcp delete {where}")
 
 
 def test_a_launcher_that_waits_for_room_makes_none_of_a_deleted_job(

@@ -7,6 +7,8 @@ import pytest
 from tests.launch.gcp.example import GPU
 from tests.launch.gcp.example import show
 from trainer.launch.gcp import __main__ as command
+from trainer.launch.gcp.client import Answer
+from trainer.launch.gcp.client import Client
 
 
 def test_the_rules_can_be_seen_alone(capsys, monkeypatch):
@@ -44,6 +46,15 @@ def test_several_machines_have_the_tag_and_one_has_none(capsys):
     _, shown = show(capsys, GPU)
     assert "--tags" not in shown.out
     assert "firewall" not in shown.err
+
+
+def test_what_takes_rules_back_names_their_project(monkeypatch, capsys):
+    monkeypatch.setattr(Client, "ask", lambda *_: Answer(0, "", ""))
+    words = ["firewall", "--project=our-project", "--yes"]
+    assert command.main(words) == 0
+    assert (
+        "others --quiet --project=our-project takes" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.slow

@@ -81,6 +81,22 @@ def test_remarks_go_to_stderr(capsys):
     assert "nothing makes machines again" in shown.err
 
 
+@pytest.mark.parametrize(
+    ("words", "own"),
+    [
+        ((*GPU, "--spot", "--detach"), "--bucket=gs://mine"),
+        ((*GPU, "--num_vms=2"), "--network=default"),
+        (VERTEX, "--bucket=gs://mine --region=us-central1"),
+    ],
+)
+def test_commands_that_are_told_name_the_project(words, own, capsys):
+    """Run from elsewhere, gcloud's own may be another one."""
+    _, shown = show(capsys, [*words, "--project=our-project"])
+    told = shown.err.split("strata launch gcp ")[1:]
+    assert all(" --project=our-project" in each for each in told)
+    assert any(f" {own}" in each for each in told)
+
+
 def test_the_script_is_one_that_bash_reads(capsys):
     for words in CASES.values():
         _, shown = show(capsys, words)
