@@ -23,6 +23,7 @@ from trainer.launch.gcp.target import parser_of
 from trainer.launch.gcp.target import show
 from trainer.launch.gcp.target import Target
 from trainer.launch.gcp.target import target_of
+from trainer.launch.gcp.target import tell_unasked
 from trainer.launch.supervise.policy import FAILED
 from trainer.launch.supervise.signals import Signals
 from trainer.process.columns import lay_out
@@ -43,6 +44,7 @@ def list_jobs(argv: list[str]) -> int:
     parser = parser_of("list", "Lists the machines of all jobs.")
     add_region(parser, "in which jobs of Vertex AI are looked for, too")
     flags = parser.parse_args(argv)
+    tell_unasked(KINDS, flags.region)
     if flags.dry_run:
         listings = fleet.listings(flags.project, KINDS, None, flags.region)
         return show(*(words for _, words in listings))
@@ -57,6 +59,7 @@ def list_jobs(argv: list[str]) -> int:
 def status(argv: list[str]) -> int:
     """Shows a job's machines, and how it ended."""
     target = target_of("status", "Shows how a job stands.", argv)
+    tell_unasked(target.kinds, target.regions)
     if target.flags.dry_run:
         return show(*target.listings())
     machines = target.machines()
@@ -117,6 +120,7 @@ def delete(argv: list[str]) -> int:
     """
     target = target_of("delete", "Deletes a job's machines at once.", argv)
     name = target.flags.name
+    tell_unasked(target.kinds, target.regions)
     if target.flags.dry_run:
         show(*target.listings())
         if target.request:

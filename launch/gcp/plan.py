@@ -30,7 +30,8 @@ if [ -e {results} ] && ! grep -qsF {bucket} {folder}/request.json; then
 fi
 {project}there="$({there})"
 if [ -n "$there" ]; then
-  echo "--name={name} has machines already:" $there >&2
+  echo "--name={name} has machines:" $there"; name another, or remove" \\
+    "them by {remove}" >&2
   exit 2
 fi
 mkdir -p {folder}
@@ -140,6 +141,7 @@ def script(request: Request) -> str:
     return SCRIPT.format(
         project="" if project else OWN_PROJECT,
         name=request.name,
+        remove=request.command("delete"),
         # As request.json has it.
         bucket=shlex.quote(json.dumps({"bucket": request.bucket})[1:-1]),
         taken=shlex.quote(taken(request.name)),

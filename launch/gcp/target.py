@@ -4,6 +4,8 @@ import argparse
 import dataclasses
 import pathlib
 import shlex
+import sys
+from collections.abc import Sequence
 
 from trainer.launch.command_line import check_name
 from trainer.launch.gcp import fleet
@@ -81,6 +83,15 @@ class Target:
 
     def launcher(self) -> Launcher:
         return Launcher(self.client, self.known(), Signals(hears_hangup=False))
+
+
+def tell_unasked(kinds: Sequence[str], regions: Sequence[str]) -> None:
+    """Says so where jobs of Vertex AI are not looked for; each has a region."""
+    if gcloud.VERTEX in kinds and not regions:
+        print(
+            "note: jobs of Vertex AI are not looked for; add --region=REGION",
+            file=sys.stderr,
+        )
 
 
 def show(*words: gcloud.Words) -> int:

@@ -83,6 +83,23 @@ def test_a_verbs_commands_can_be_seen_alone(capsys, monkeypatch, tmp_path):
         assert "gcloud " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("verb", ["status", "delete", "list"])
+def test_what_is_not_looked_for_is_told(verb, tmp_path, monkeypatch, capsys):
+    """Such as a job of Vertex AI, of which nothing is noted here."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Client, "ask", lambda *_: Answer(0, "", ""))
+    named = [] if verb == "list" else ["--name=mnist"]
+    told = "jobs of Vertex AI are not looked for; add --region=REGION"
+    assert command.main([verb, *named]) == 0
+    assert told in capsys.readouterr().err
+    assert command.main([verb, *named, "--region=us-central1"]) == 0
+    assert told not in capsys.readouterr().err
+    note(tmp_path, GPU)
+    if named:
+        assert command.main([verb, *named]) == 0
+        assert told not in capsys.readouterr().err
+
+
 def test_machines_of_others_are_shown_and_asked_about(monkeypatch, capsys):
     asked = []
 

@@ -10,7 +10,8 @@ CLOUDSDK_CORE_PROJECT="$(gcloud config get-value project)"
 export CLOUDSDK_CORE_PROJECT
 there="$(gcloud compute instances list --filter=labels.strata-job=mnist '--format=value(name.basename())' --quiet)"
 if [ -n "$there" ]; then
-  echo "--name=mnist has machines already:" $there >&2
+  echo "--name=mnist has machines:" $there"; name another, or remove" \
+    "them by strata launch gcp delete --name=mnist --bucket=gs://mine" >&2
   exit 2
 fi
 mkdir -p .strata/gcp/mnist

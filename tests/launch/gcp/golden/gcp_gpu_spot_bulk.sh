@@ -8,7 +8,8 @@ if [ -e runs/mnist ] && ! grep -qsF '"bucket": "gs://mine/team"' .strata/gcp/mni
 fi
 there="$(gcloud compute instances list --filter=labels.strata-job=mnist '--format=value(name.basename())' --quiet --project=our-project)"
 if [ -n "$there" ]; then
-  echo "--name=mnist has machines already:" $there >&2
+  echo "--name=mnist has machines:" $there"; name another, or remove" \
+    "them by strata launch gcp delete --name=mnist --project=our-project --bucket=gs://mine/team" >&2
   exit 2
 fi
 mkdir -p .strata/gcp/mnist

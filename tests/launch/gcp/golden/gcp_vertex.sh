@@ -10,7 +10,8 @@ CLOUDSDK_CORE_PROJECT="$(gcloud config get-value project)"
 export CLOUDSDK_CORE_PROJECT
 there="$(gcloud ai custom-jobs list --region=us-central1 '--filter=labels.strata-job=mnist AND NOT state=(JOB_STATE_SUCCEEDED JOB_STATE_FAILED JOB_STATE_CANCELLED JOB_STATE_EXPIRED JOB_STATE_CANCELLING)' '--format=value(name.basename())' --quiet)"
 if [ -n "$there" ]; then
-  echo "--name=mnist has machines already:" $there >&2
+  echo "--name=mnist has machines:" $there"; name another, or remove" \
+    "them by strata launch gcp delete --name=mnist --bucket=gs://mine --region=us-central1" >&2
   exit 2
 fi
 mkdir -p .strata/gcp/mnist
