@@ -1,8 +1,10 @@
 """What the launchers' command lines have in common."""
 
 import argparse
+import contextlib
 import os
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from trainer import flags
@@ -98,6 +100,9 @@ class LauncherParser(Parser):
     def read(self, argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         """Returns the launcher's own flags, and the trainer's arguments.
 
+        Those are a word each, and files of flags are read: who is handed them
+        may be on another machine.
+
         Raises:
           UserError: a flag is unknown or has no value of its kind.
         """
@@ -105,16 +110,28 @@ class LauncherParser(Parser):
         own, rest = self.parse_known_args(argv[:place])
         if rest:
             self.refuse(rest[0], "; the trainer's arguments follow a lone --")
-        return own, argv[place + 1 :]
+        with _trainers():
+            return own, flags.joined(argv[place + 1 :])
 
 
 def without_flag(arguments: list[str], name: str) -> list[str]:
     """Takes a flag that has a value out of the trainer's arguments."""
     return [
         word
-        for word in flags.joined(arguments)
+        for word in arguments
         if word.partition("=")[0] not in (f"--{name}", f"-{name}")
     ]
+
+
+@contextlib.contextmanager
+def _trainers() -> Iterator[None]:
+    """Says of a mistake whose arguments have it."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(
+            f"{error}; the trainer's arguments follow a lone --"
+        ) from error
 
 
 def trainer_flags(arguments: list[str]) -> flags.Flags:
@@ -123,12 +140,8 @@ def trainer_flags(arguments: list[str]) -> flags.Flags:
     Raises:
       UserError: it would refuse them, or only print its help.
     """
-    try:
+    with _trainers():
         found = flags.read(arguments)
-    except UserError as error:
-        raise UserError(
-            f"{error}; the trainer's arguments follow a lone --"
-        ) from error
     if found.help:
         raise UserError(
             "--help, after the lone --, has the trainer do nothing else; see"

@@ -5,7 +5,6 @@ import re
 from typing import Any
 
 from trainer.flags import Flags
-from trainer.flags import joined
 from trainer.flags import PLACES
 from trainer.launch.command_line import check_cluster
 from trainer.launch.command_line import check_name
@@ -205,7 +204,7 @@ def _handed(arguments: list[str], config: str) -> list[str]:
       config: as it is named where the job runs.
     """
     own = re.compile("--?(config|workdir)=")
-    found = ((own.match(word), word) for word in joined(arguments))
+    found = ((own.match(word), word) for word in arguments)
     return [
         f"--config={config}" if match else word
         for match, word in found

@@ -3,6 +3,7 @@
 import pytest
 
 from trainer.launch.command_line import checked_flags
+from trainer.launch.command_line import LauncherParser
 from trainer.launch.slurm.array import first_task
 from trainer.launch.slurm.array import own_arguments
 from trainer.process.exits import UserError
@@ -35,6 +36,20 @@ def test_a_file_that_is_here_is_read(tmp_path):
     (tmp_path / "x.yaml").write_text("epochs: 0")
     with pytest.raises(UserError, match=r"nothing was started"):
         checked_flags([f"--config={tmp_path}/x.yaml"], files_are_here=False)
+
+
+def test_a_file_of_flags_is_read_where_its_launcher_is(tmp_path):
+    file = tmp_path / "my.flags"
+    file.write_text("--config=digits\n--config.seed\n4\n")
+    parser = LauncherParser("strata launch yours", "")
+    _, arguments = parser.read(["--", "--flagfile", str(file), "runs/x"])
+    assert arguments == [
+        "--config=digits",
+        "--config.seed=4",
+        "--workdir=runs/x",
+    ]
+    with pytest.raises(UserError, match=r"here/no.*; the trainer's arguments"):
+        parser.read(["--", "--flagfile=here/no"])
 
 
 def test_the_first_task_of_an_array_stands_for_all():

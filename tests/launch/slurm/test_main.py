@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.launch.watched import run_watched
 from tests.launch.words import as_flags
 from tests.launch.words import WORDS
+from trainer.flags import joined
 from trainer.launch.slurm import __main__ as slurm
 
 TRAINER = ["--config=digits", "--workdir=run"]
@@ -108,7 +109,7 @@ def test_the_trainers_arguments_arrive_intact(words, capsys):
         f"exec {shlex.quote(sys.executable)}", "printf '%s\\0'"
     )
     done = subprocess.run(["bash"], input=text.encode(), capture_output=True)
-    assert done.stdout.decode().split("\0")[4:-1] == arguments
+    assert done.stdout.decode().split("\0")[4:-1] == joined(arguments)
 
 
 @pytest.mark.parametrize(
