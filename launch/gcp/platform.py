@@ -5,6 +5,7 @@ import contextlib
 import json
 import pathlib
 import shutil
+from collections.abc import Iterator
 from collections.abc import Sequence
 
 from trainer.launch.gcp import fleet
@@ -100,8 +101,13 @@ def _began(client: Client, request: Request) -> float | None:
 
 
 def show_log(job: Job) -> int:
-    """Prints the chief's log, and follows it while there are machines."""
-    return jobs.logs([f"--name={job.name}"])
+    """Prints the chief's log, and follows it while there are machines.
+
+    Raises:
+      UserError: gcloud's own complaint.
+    """
+    with _told():
+        return jobs.logs([f"--name={job.name}"])
 
 
 def stop(job: Job) -> str:
@@ -110,8 +116,15 @@ def stop(job: Job) -> str:
     Raises:
       UserError: the bucket refuses it.
     """
-    try:
+    with _told():
         jobs.stop([f"--name={job.name}"])
+    return "its machines go with it"
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Has a failure of gcloud be one line."""
+    try:
+        yield
     except GcloudError as error:
         raise UserError(str(error)) from None
-    return "its machines go with it"

@@ -485,3 +485,5 @@ def test_a_job_that_cannot_be_asked_about_hides_no_other(
     ]
     assert command.main(["cost"]) == 0
     assert capsys.readouterr().out.splitlines()[1].split()[-2:] == ["?", "?"]
+    assert command.main(["logs", "gcp/mnist"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "strata: 403"
