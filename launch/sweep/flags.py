@@ -38,6 +38,10 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """
     parser = Parser("strata sweep", DESCRIPTION)
     _add_flags(parser)
+    argv = [*argv]
+    if "--" in argv:
+        # As the launchers' commands have it; here all flags stand together.
+        argv.remove("--")
     return _settled(*parser.parse_known_args(argv))
 
 

@@ -15,6 +15,10 @@ from trainer.process.exits import UserError
             *("--workdir=runs/x", "--trials=2", "--config=wine"),
             "--config.epochs=3",
         ],
+        [
+            *("--config=wine", "--workdir=runs/x", "--"),
+            *("--config.epochs=3", "--trials=2"),
+        ],
     ],
 )
 def test_its_folder_is_named_by_the_word_or_by_the_flag(words):
