@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,8 @@ from trainer.cluster import discovery
 from trainer.launch.supervise.policy import START_SECS
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
+from trainer.storage.names import is_remote
+from trainer.workdir.folder import STOP_FILE
 
 LABEL_CHARS = 63
 _LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -132,6 +135,12 @@ def _trainers() -> Iterator[None]:
         raise UserError(
             f"{error}; the trainer's arguments follow a lone --"
         ) from error
+
+
+def stop_command(workdir: str) -> str:
+    """Returns the command that has a run write a checkpoint and end."""
+    tool = "gcloud storage cp /dev/null" if is_remote(workdir) else "touch"
+    return f"{tool} {shlex.quote(os.path.join(workdir, STOP_FILE))}"
 
 
 def trainer_flags(arguments: list[str]) -> flags.Flags:

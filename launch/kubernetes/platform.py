@@ -2,12 +2,12 @@
 
 import datetime
 import json
-import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
 from typing import Any
 
+from trainer.launch.command_line import stop_command
 from trainer.launch.command_line import trainer_flags
 from trainer.launch.jobs.job import ENDED
 from trainer.launch.jobs.job import Job
@@ -114,9 +114,8 @@ def stop(job: Job) -> str:
         )
     workdir = _workdir(pods[0])
     if not workdir or is_remote(workdir):
-        stop = shlex.quote(f"{workdir or 'WORKDIR'}/STOP")
         raise UserError(
-            f"{job.title} is stopped by gcloud storage cp /dev/null {stop}"
+            f"{job.title} is stopped by {stop_command(workdir or 'WORKDIR')}"
         )
     done = _kubectl(
         *("exec", f"--namespace={namespace}", pods[0]["metadata"]["name"]),

@@ -141,7 +141,8 @@ def main(argv: list[str]) -> int:
       UserError: a flag that is unknown or of the wrong kind.
     """
     wanted, arguments = read_flags(argv)
-    checked_flags(own_arguments(arguments, first_task(wanted.option)))
+    own = own_arguments(arguments, first_task(wanted.option))
+    first = checked_flags(own).run_workdir
     given = trainer_flags(arguments)
     if wanted.name is None:
         name = re.sub(r"[^\w.-]", "_", given.config_name)
@@ -159,7 +160,7 @@ def main(argv: list[str]) -> int:
             file=sys.stderr,
         )
         return 0
-    print(told(wanted, submit(text), given.run_workdir))
+    print(told(wanted, submit(text), given.run_workdir, first))
     return 0
 
 

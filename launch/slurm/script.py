@@ -3,6 +3,8 @@
 import argparse
 import shlex
 
+from trainer.launch.command_line import stop_command
+from trainer.launch.slurm.array import first_task
 from trainer.process.columns import lay_out
 from trainer.process.exits import UserError
 from trainer.process.programs import CHANGE_SECS
@@ -126,30 +128,47 @@ def submit(text: str) -> str:
 
 
 def stop(number: str) -> list[str]:
-    """Returns the command that has a job write a checkpoint and end.
+    """Returns the command that has a job write a checkpoint and leave.
 
-    It tells the batch script, which alone stands between two starts of the
-    workers, and which is all that a task of a sweep has.
+    With --requeue it waits again. It tells the batch script, which alone stands
+    between two starts of the workers, and which is all that a task of a sweep
+    has.
     """
     return ["scancel", "--batch", "--signal=TERM", number]
 
 
-def told(wanted: argparse.Namespace, number: str, workdir: str) -> str:
+def told(
+    wanted: argparse.Namespace, number: str, workdir: str, first: str
+) -> str:
     """Returns how a job that was submitted is followed and ended.
 
     Args:
       wanted: its flags.
       number: that Slurm gave it.
       workdir: of the job.
+      first: workdir of an array's first task; of all that share one, that.
     """
-    log = log_of(wanted, f"{number}_*" if is_array(wanted) else number)
+    log, says, which = log_of(wanted, number), "what it says", "it"
+    for task in first_task(wanted.option).values():
+        log = log_of(wanted, f"{number}_{task}")
+        each = log_of(wanted, f"{number}_N")
+        says = f"what task {task} says; {each} is of task N"
+        if first != workdir:
+            which = f"task {task}, and others by their workdirs,"
+    signal = " ".join(stop(number))
+    stops = [[signal, "stop it with a checkpoint"]]
+    if wanted.requeue:
+        stops = [
+            [stop_command(first), f"stop {which} with a checkpoint"],
+            [signal, "have it write a checkpoint and wait again"],
+        ]
     rows = [
         [f"squeue --jobs={number}", "how it stands"],
-        [f"tail -F {log}", "what it says"],
-        [" ".join(stop(number)), "stop it with a checkpoint"],
+        [f"tail -F {log}", says],
+        *stops,
         [f"scancel {number}", "end it"],
     ]
-    lines = lay_out([[f"  {first}", words] for first, words in rows], left=2)
+    lines = lay_out([[f"  {row[0]}", row[1]] for row in rows], left=2)
     return (
         f"job {number}, {wanted.name}, is submitted; workdir {workdir}\n{lines}"
     )

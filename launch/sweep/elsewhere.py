@@ -77,7 +77,7 @@ def on_slurm(
         return DONE
     stored.begin(workdir, plan)
     (workdir / STOP_FILE).unlink(missing_ok=True)
-    print(told(asked, submit(text), str(workdir)))
+    print(told(asked, submit(text), str(workdir), str(workdir)))
     return DONE
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from trainer.launch.command_line import checked_flags
 from trainer.launch.command_line import LauncherParser
+from trainer.launch.command_line import stop_command
 from trainer.launch.slurm.array import first_task
 from trainer.launch.slurm.array import own_arguments
 from trainer.process.exits import UserError
@@ -50,6 +51,12 @@ def test_a_file_of_flags_is_read_where_its_launcher_is(tmp_path):
     ]
     with pytest.raises(UserError, match=r"here/no.*; the trainer's arguments"):
         parser.read(["--", "--flagfile=here/no"])
+
+
+def test_a_run_is_stopped_where_its_workdir_is():
+    assert stop_command("runs/a b") == "touch 'runs/a b/STOP'"
+    told = "gcloud storage cp /dev/null gs://mine/x/STOP"
+    assert stop_command("gs://mine/x/") == told
 
 
 def test_the_first_task_of_an_array_stands_for_all():

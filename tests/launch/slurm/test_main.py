@@ -179,22 +179,39 @@ def test_without_sbatch_a_job_cannot_be_submitted(capsys, monkeypatch):
     assert "sbatch is not on this machine" in capsys.readouterr().err
 
 
+STOP = ["scancel --batch --signal=TERM 4711"]
+BY_FILE = ["touch run/STOP", *STOP]
+ARRAY = "--option=--array=2-3"
+
+
+@pytest.mark.parametrize(
+    ("words", "log", "stops"),
+    [
+        ([], "4711", STOP),
+        (["--requeue"], "4711", BY_FILE),
+        ([ARRAY], "4711_2", STOP),
+        ([ARRAY, "--requeue"], "4711_2", ["touch run/task_2/STOP", *STOP]),
+    ],
+)
 def test_a_job_that_was_submitted_is_followed_by_its_number(
-    tmp_path, capsys, monkeypatch
+    words, log, stops, tmp_path, capsys, monkeypatch
 ):
+    """The signal ends none that is queued again."""
     tool = tmp_path / "sbatch"
     tool.write_text("#!/bin/sh\necho '4711;cluster'\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert slurm.main(["--option=--array=0-3", "--", *TRAINER]) == 0
+    assert slurm.main([*words, "--", *TRAINER]) == 0
     told, *lines = capsys.readouterr().out.splitlines()
     assert told == "job 4711, strata-digits, is submitted; workdir run"
     assert [line.strip().split("  ")[0] for line in lines] == [
         "squeue --jobs=4711",
-        "tail -F strata-digits-4711_*.log",
-        "scancel --batch --signal=TERM 4711",
+        f"tail -F strata-digits-{log}.log",
+        *stops,
         "scancel 4711",
     ]
+    (told,) = [line for line in lines if line.endswith("with a checkpoint")]
+    assert stops[0] in told
 
 
 def test_what_sbatch_says_is_told(tmp_path, capsys, monkeypatch):

@@ -76,6 +76,18 @@ def test_a_stop_is_forgotten_by_all_but_tasks(
     assert (tmp_path / "STOP").exists() == stays
 
 
+def test_an_array_is_stopped_by_the_workdir_of_all(tmp_path, monkeypatch):
+    """The signal has its tasks wait again."""
+    monkeypatch.setattr(elsewhere, "submit", lambda _: "1200")
+    code, out, _ = strata(
+        *("sweep", "--config=digits", "--launcher=slurm"),
+        f"--workdir={tmp_path}",
+    )
+    assert code == 0
+    assert f"  touch {tmp_path}/STOP  " in out
+    assert "-1200_0.log  " in out
+
+
 def test_a_launchers_mistake_leaves_no_workdir(tmp_path):
     code, out, err = strata(
         *("sweep", "--config=digits", "--launcher=slurm"),
