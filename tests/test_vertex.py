@@ -3,6 +3,8 @@
 import json
 
 import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing import event_accumulator
 
 from trainer import task
 
@@ -53,6 +55,43 @@ def test_a_trial_keeps_its_run_where_vertex_ai_wants_it(
     capsys.readouterr()
     assert task.main(flags) == 0
     assert f"{trial} is finished at step" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("test_each_time", [False, True])
+def test_what_is_told_last_is_the_score_of_the_chosen_weights(
+    trial, tmp_path, test_each_time
+):
+    flags = (
+        "--config=wine",
+        "--config.epochs=3",
+        "--config.log.report=False",
+        "--config.evaluation.select_by=loss",
+        # No evaluation is better than the first by so much.
+        "--config.evaluation.min_delta=100",
+        f"--config.evaluation.test_each_time={test_each_time}",
+    )
+    assert task.main([*flags]) == 0
+    result = json.loads((trial / "result.json").read_text())
+    assert result["best_step"] < result["step"]
+    lines = (trial / "metrics.jsonl").read_text().splitlines()
+    told = [json.loads(line) for line in lines]
+    tuned = (tmp_path / "hypertune/output.metrics").read_text().splitlines()
+    final = event_accumulator.EventAccumulator(str(trial / "logs"))
+    final.Reload()
+    for split, scores in result["evaluation"].items():
+        at = {
+            line["step"]: line["loss"]
+            for line in told
+            if line["split"] == split
+        }
+        assert at[result["best_step"]] == scores["loss"]
+        is_each = split == "validation" or test_each_time
+        assert len(at) == (3 if is_each else 1)
+        values = [json.loads(line).get(f"{split}_loss") for line in tuned]
+        assert [float(v) for v in values if v][-1] == scores["loss"]
+        (event,) = final.Tensors(f"final/{split}/loss")
+        shown = tf.make_ndarray(event.tensor_proto)
+        assert shown == pytest.approx(scores["loss"])
 
 
 def test_an_evaluator_has_nothing_to_do(trial, monkeypatch, capsys):

@@ -73,6 +73,19 @@ def test_lines_of_steps_that_run_again_are_dropped(log, tmp_path):
     assert lines.read(tmp_path, lines.METRICS, is_over=True).wrong == []
 
 
+def test_sums_that_are_older_than_the_final_scores_are_no_damage(log, tmp_path):
+    """As a bucket's may be; the scores are of an earlier step, the best."""
+    opened = log(0)
+    for each in (line(10), line(20)):
+        opened.line(each)
+    sums = (tmp_path / "sums.jsonl").read_bytes()
+    opened.line(line(10, "test"))
+    (tmp_path / "sums.jsonl").write_bytes(sums)
+    found = lines.read(tmp_path, lines.METRICS)
+    assert [*found.by_key] == [(10, "train"), (20, "train")]
+    assert found.wrong == []
+
+
 def test_a_torn_last_line_is_dropped_and_written_again(log, tmp_path, capsys):
     opened = log(0)
     opened.line(line(10))

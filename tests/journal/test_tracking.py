@@ -16,6 +16,9 @@ from trainer.journal.writer import Ending
 from trainer.journal.writer import Line
 from trainer.process.exits import UserError
 
+SCORES = {"test": {"examples": 9, "loss": 0.25}}
+FINAL = (20, "final")
+
 
 class Service(Tracker):
     """Keeps what it is told, and fails as often as it is asked to."""
@@ -66,7 +69,8 @@ def told(service, subject, *steps, status="done"):
             writer.line(line(step))
     log.close()
     if status:
-        writer.end(Ending({"status": status}, 0.1, stopped_early=False))
+        result = {"status": status, "step": steps[-1], "evaluation": SCORES}
+        writer.end(Ending(result, 0.1, stopped_early=False))
     thread.close()
 
 
@@ -78,7 +82,8 @@ def test_it_is_told_the_run_its_lines_and_its_end(tmp_path):
     assert service.run.params["optimizer.name"] == "rmsprop"
     assert service.run.params["model.hidden_units"] == "[128]"
     assert service.run.tags["strata.problem"] == "binary"
-    assert service.keys() == [(10, "train"), (20, "train")]
+    assert service.keys() == [(10, "train"), (20, "train"), FINAL]
+    assert service.lines[-1].named == {"final/test/loss": 0.25}
     assert service.lines[0].named == {"train/loss": 0.1, "train/replicas": 1}
     assert service.end == ("done", ["result.json"])
 
@@ -90,7 +95,7 @@ def test_each_line_is_told_once_whatever_a_kill_left_untold(tmp_path):
     # It goes on from step 20; of what was told the service lost step 10.
     again = Service(held=[(20, "train"), (30, "train")])
     told(again, subject_of(tmp_path, first_step=20), 30, 40)
-    assert again.keys() == [(10, "train"), (40, "train")]
+    assert again.keys() == [(10, "train"), (40, "train"), (40, "final")]
     earlier = again.lines[0]
     assert earlier.values == {"loss": 0.1, "replicas": 1}
     assert earlier.unix_secs == pytest.approx(first.lines[0].unix_secs, abs=1)
@@ -99,7 +104,7 @@ def test_each_line_is_told_once_whatever_a_kill_left_untold(tmp_path):
 def test_a_service_that_is_gone_for_a_while_is_told_later(tmp_path, capfd):
     service = Service(failures=2)
     told(service, subject_of(tmp_path, first_step=0), 10, 20)
-    assert service.keys() == [(10, "train"), (20, "train")]
+    assert service.keys() == [(10, "train"), (20, "train"), FINAL]
     assert service.end == ("done", [])
     (words,) = capfd.readouterr().err.splitlines()
     assert words == (
@@ -113,14 +118,17 @@ def test_what_a_service_took_before_it_failed_is_not_told_again(tmp_path):
     before = Service()
     told(before, subject_of(tmp_path, first_step=0), 10, 20, status=None)
     told(service, subject_of(tmp_path, first_step=20), 30)
-    assert service.keys() == [(step, "train") for step in (10, 20, 30)]
+    assert service.keys() == [
+        *((step, "train") for step in (10, 20, 30)),
+        (30, "final"),
+    ]
 
 
 def test_a_service_that_stays_away_is_given_up(tmp_path, capfd, monkeypatch):
     monkeypatch.setattr(tracking, "LAST_SECS", 0.05)
     told(Service(failures=10_000), subject_of(tmp_path, first_step=0), 10, 20)
     last = capfd.readouterr().err.splitlines()[-1]
-    assert last.endswith("was not told the end, and 2 lines")
+    assert last.endswith("was not told the end, and 3 lines")
 
 
 def test_a_service_that_does_not_answer_holds_up_nobody(

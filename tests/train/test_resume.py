@@ -354,8 +354,11 @@ def test_an_early_stop_is_an_end_like_any_other(tmp_path, capsys):
     assert run(tmp_path / "run", *flags) == 0
     assert "(stopped early)" in capsys.readouterr().out
     lines = metrics_of(tmp_path / "run")
-    at_end = {line["split"] for line in lines if line["step"] == 14}
-    assert at_end == {"train", "validation", "test"}
+    assert [(line["step"], line["split"]) for line in lines][-3:] == [
+        (14, "validation"),
+        (14, "train"),
+        (7, "test"),  # of the best weights, not the last
+    ]
     assert run(tmp_path / "run", *flags) == 0
 
 

@@ -78,8 +78,15 @@ class EventFiles:
         }
         self._raw(hparams.session_start_pb(plain))
 
-    def end(self) -> None:
-        """Tells the HParams tab that the run is done."""
+    def end(self, step: int, scores: dict[str, float]) -> None:
+        """Tells the HParams tab that the run is done, and how well.
+
+        Args:
+          step: at which it ends.
+          scores: the final ones, by names that hold the split.
+        """
+        final = {f"final/{name}": value for name, value in scores.items()}
+        self.scalars(RUN, step, final)
         self._raw(hparams.session_end_pb(hparams.api_pb2.STATUS_SUCCESS))
 
     def layout(self, categories: dict[str, list[str]]) -> None:

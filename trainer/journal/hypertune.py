@@ -9,6 +9,7 @@ import os
 import pathlib
 import time
 
+from trainer.journal.writer import Ending
 from trainer.journal.writer import Line
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
@@ -21,7 +22,10 @@ KEPT_LINES = 100
 
 
 class Hypertune(Writer):
-    """Says each score of validation and test, by the tag SPLIT_METRIC."""
+    """Says each score of validation and test, by the tag SPLIT_METRIC.
+
+    The tuning compares trials by the last of a tag, so the final scores end it.
+    """
 
     def __init__(self, subject: Subject) -> None:
         self._file = pathlib.Path(os.environ[FILE])
@@ -30,14 +34,20 @@ class Hypertune(Writer):
         )
 
     def line(self, line: Line) -> None:
-        if line.split == "train":
-            return
-        for name, value in line.values.items():
+        if line.split != "train":
+            self._add(line.split, line.step, line.values)
+
+    def end(self, told: Ending) -> None:
+        for split, values in told.scores.items():
+            self._add(split, told.result["step"], values)
+
+    def _add(self, split: str, step: int, values: dict[str, float]) -> None:
+        for name, value in values.items():
             told = {
                 "timestamp": time.time(),
                 "trial": os.environ.get(TRIAL, "0"),
-                f"{line.split}_{name}": str(float(value)),
-                "global_step": str(line.step),
+                f"{split}_{name}": str(float(value)),
+                "global_step": str(step),
                 "checkpoint_path": "",
             }
             self._lines.append(json.dumps(told, sort_keys=True))

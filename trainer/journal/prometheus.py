@@ -117,11 +117,7 @@ class Prometheus(Writer):
         self._show_step(step)
 
     def line(self, line: Line) -> None:
-        for name, value in line.values.items():
-            if name == "loss":
-                self._loss.labels(line.split).set(value)
-            else:
-                self._score.labels(line.split, name).set(value)
+        self._show_scores(line.split, line.values)
         for name, value in line.extra.items():
             if name.startswith(_WORKER):
                 worker = name.removeprefix(_WORKER)
@@ -142,7 +138,16 @@ class Prometheus(Writer):
         self._show("checkpoint_write_seconds", secs)
 
     def end(self, told: Ending) -> None:
+        for split, values in told.scores.items():
+            self._show_scores(split, values)
         self._show_secs(told.result["goodput"])
+
+    def _show_scores(self, split: str, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            if name == "loss":
+                self._loss.labels(split).set(value)
+            else:
+                self._score.labels(split, name).set(value)
 
     def _show_secs(self, secs: dict[str, float]) -> None:
         self._show("goodput_ratio", clock.share(secs))

@@ -107,7 +107,7 @@ class TensorBoard(Writer):
 
     def end(self, told: Ending) -> None:
         if told.result["status"] == "done":
-            self._files.end()
+            self._files.end(told.result["step"], told.named_scores)
 
     def close(self) -> None:
         self._files.close()

@@ -37,6 +37,8 @@ AGAIN_SECS = 2.0
 CALL_SECS = 10.0
 # What is kept with a run at its end, where it is there.
 FILES = (RESULT_FILE, "report.html")
+# Stands before the names of the final scores.
+FINAL = "final"
 
 
 class Kept(NamedTuple):
@@ -44,7 +46,7 @@ class Kept(NamedTuple):
 
     Attributes:
       step: global steps done.
-      split: whose rows were scored.
+      split: whose rows were scored; FINAL for the final scores of all.
       values: by name; those of training have the speed beside them.
       unix_secs: when it was said.
     """
@@ -253,6 +255,9 @@ class TrackerWriter(Writer):
         self._tracking.add(Kept(line.step, line.split, values, time.time()))
 
     def end(self, told: Ending) -> None:
+        if scores := told.named_scores:
+            step = told.result["step"]
+            self._tracking.add(Kept(step, FINAL, scores, time.time()))
         self._tracking.end(told.result["status"])
 
 

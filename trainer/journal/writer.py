@@ -86,6 +86,26 @@ class Ending(NamedTuple):
     step_secs: float
     stopped_early: bool
 
+    @property
+    def scores(self) -> dict[str, dict[str, float]]:
+        """The final {split: {metric: value}}: the chosen weights'.
+
+        A line of the step where the run ends is of the last weights.
+        """
+        return {
+            split: {k: v for k, v in values.items() if k != "examples"}
+            for split, values in self.result["evaluation"].items()
+        }
+
+    @property
+    def named_scores(self) -> dict[str, float]:
+        """The same by names such as "test/loss"."""
+        return {
+            f"{split}/{name}": value
+            for split, values in self.scores.items()
+            for name, value in values.items()
+        }
+
 
 class Writer:
     """Tells of a run in one place; each event does nothing until it is said.

@@ -94,9 +94,9 @@ class Scoring:
                 and (split == "validation" or self._config.test_each_time)
             }
         for split, values in self.scores.items():
-            self._tell(split, values)
+            self._writers.line(self._line(split, values, self._state.step))
             with self._clock.count("evaluate"):
-                self._tell_outputs(split)
+                self._tell_outputs(split, self._state.step)
         if not self._config.select_by:
             return False
         # "auc" is left out where the split has one class alone.
@@ -122,6 +122,12 @@ class Scoring:
         if best_step is not None and best_step != self._state.step:
             self._restore_best(best_step)
             self.forget()
+
+    @property
+    def _chosen_step(self) -> int:
+        """The step of the weights that are the run's answer so far."""
+        best_step = self._state.best_step
+        return self._state.step if best_step is None else best_step
 
     def decide(self) -> None:
         """Fits temperature and threshold on validation rows, where asked to.
@@ -160,10 +166,8 @@ class Scoring:
         told = ", ".join(f"{n} {v:.4g}" for n, v in fitted.items())
         some = "" if split is whole else f"{split.examples:,} of the "
         print(f"fitted on {some}validation rows: {told}", flush=True)
-        best_step = self._state.best_step
-        step = self._state.step if best_step is None else best_step
         rows = {} if split is whole else {"rows": split.examples}
-        self.decision = {**fitted, "step": step, **rows}
+        self.decision = {**fitted, "step": self._chosen_step, **rows}
 
     def _outputs_now(self, split: Split) -> np.ndarray:
         """Returns the outputs of the validation split, or of some of it."""
@@ -181,6 +185,8 @@ class Scoring:
     def final(self) -> Scores:
         """Scores all splits that were not just scored, and tells of mistakes.
 
+        Their lines are of the step of the chosen weights.
+
         Raises:
           DivergedError: a split's loss is not finite.
         """
@@ -190,9 +196,15 @@ class Scoring:
             if split in self._evaluate
         }
         for split, values in scores.items():
-            self._tell(split, values)
-            if split not in self.scores:
-                self._tell_outputs(split)
+            line = self._line(split, values, self._chosen_step)
+            # TensorBoard would drop what it was told of later steps.
+            is_last = line.step == self._state.step
+            is_told = split in self.scores or not (
+                is_last or self._writers.is_new(line)
+            )
+            self._writers.line(line)
+            if not is_told:
+                self._tell_outputs(split, line.step)
         if scores:
             last = next(reversed(scores))
             self._tell_mistakes(last)
@@ -208,25 +220,22 @@ class Scoring:
             )
         return values
 
-    def _tell(self, split: str, values: dict[str, float]) -> None:
-        step = self._state.step
-        self._writers.line(
-            Line(
-                step,
-                self._epochs.epoch_of(step),
-                split,
-                values={k: v for k, v in values.items() if k != "examples"},
-                extra={},
-                secs=self._clock.goodput(),
-            )
+    def _line(self, split: str, values: dict[str, float], step: int) -> Line:
+        return Line(
+            step,
+            self._epochs.epoch_of(step),
+            split,
+            values={k: v for k, v in values.items() if k != "examples"},
+            extra={},
+            secs=self._clock.goodput(),
         )
 
-    def _tell_outputs(self, split: str) -> None:
+    def _tell_outputs(self, split: str, step: int) -> None:
         outputs = self._evaluate.outputs(split)
         if outputs is not None:
             with self._watchdog.patience():
                 self._writers.outputs(
-                    split, self._state.step, outputs, self._network.problem
+                    split, step, outputs, self._network.problem
                 )
 
     def _hold_against_guessing(self, split: str) -> None:
