@@ -4,6 +4,7 @@ import pytest
 
 from trainer.journal import alerts
 from trainer.journal.alerts import Alerts
+from trainer.journal.alerts import Memory
 
 CHUNK = {"secs": 1.0, "wait_secs": 0.0, "own_secs": 0.0}
 
@@ -15,13 +16,13 @@ def of_chunks(watch, count, **changed):
 
 
 def test_a_loss_that_falls_or_wavers_is_no_alert():
-    watch = Alerts()
+    watch = Alerts(Memory())
     for step, loss in enumerate([2.3, 1.0, 0.5, 1.9, 0.4, 2.2]):
         assert watch.of_loss(step, loss) == []
 
 
 def test_a_loss_that_leaves_where_it_began_is_told_once():
-    watch = Alerts()
+    watch = Alerts(Memory())
     assert watch.of_loss(100, 2.3) == []
     assert watch.of_loss(200, 1.0) == []
     (line,) = watch.of_loss(300, 2.5)
@@ -32,7 +33,7 @@ def test_a_loss_that_leaves_where_it_began_is_told_once():
 
 
 def test_a_gradient_explodes_against_its_own_past():
-    watch = Alerts()
+    watch = Alerts(Memory())
     for step in range(alerts.LEAST_GRADIENTS):
         assert watch.of_gradient(step, 0.5) == []
     assert watch.of_gradient(8, 49.0) == []
@@ -42,31 +43,31 @@ def test_a_gradient_explodes_against_its_own_past():
 
 
 def test_the_first_gradients_are_no_measure():
-    watch = Alerts()
+    watch = Alerts(Memory())
     assert watch.of_gradient(0, 1e-9) == []
     assert watch.of_gradient(1, 1.0) == []
 
 
 def test_a_long_wait_is_told_at_once():
-    (line,) = Alerts().of_chunk(
+    (line,) = Alerts(Memory()).of_chunk(
         7, secs=12.0, wait_secs=11.0, own_secs=0.0, global_batch_size=8
     )[:1]
     assert line.startswith("stalled_input at step 7: the next rows took 11 s")
 
 
 def test_input_that_holds_training_up_is_told_once():
-    watch = Alerts()
+    watch = Alerts(Memory())
     (line,) = of_chunks(watch, 9, wait_secs=0.5)
     assert line.startswith("input_bound at step 2: 50% of the time")
-    assert of_chunks(Alerts(), 9, wait_secs=0.2) == []
+    assert of_chunks(Alerts(Memory()), 9, wait_secs=0.2) == []
 
 
 def test_replicas_that_mostly_wait_are_told_a_batch_size():
-    (line,) = of_chunks(Alerts(), 9, own_secs=0.2)
+    (line,) = of_chunks(Alerts(Memory()), 9, own_secs=0.2)
     assert line.startswith("small_replicas at step 2: a replica works for 20%")
     assert "config.global_batch_size=1024 on" in line
-    assert of_chunks(Alerts(), 9, own_secs=0.6) == []
-    assert of_chunks(Alerts(), 9, own_secs=0.0) == []
+    assert of_chunks(Alerts(Memory()), 9, own_secs=0.6) == []
+    assert of_chunks(Alerts(Memory()), 9, own_secs=0.0) == []
 
 
 @pytest.mark.parametrize("working", [0.05, 0.2, 0.49])
@@ -78,7 +79,7 @@ def test_at_the_wanted_batch_a_replica_works_as_long_as_is_said(working):
 
 
 def test_a_second_trace_is_told():
-    watch = Alerts()
+    watch = Alerts(Memory())
     assert watch.of_traces(5, 1) == []
     (line,) = watch.of_traces(6, 2)
     assert line.startswith("recompilation at step 6: ")
@@ -86,7 +87,7 @@ def test_a_second_trace_is_told():
 
 
 def test_a_run_at_chance_for_epochs_is_told_once():
-    watch = Alerts()
+    watch = Alerts(Memory())
     assert watch.of_guess(100, 1.0, 2.31, 2.3) == []
     (line,) = watch.of_guess(300, 3.0, 2.3, 2.3)
     assert line.startswith("learns_nothing at step 300: after 3 epochs the")
@@ -95,7 +96,7 @@ def test_a_run_at_chance_for_epochs_is_told_once():
 
 
 def test_a_small_tables_first_steps_are_not_taken_for_its_end():
-    watch = Alerts()
+    watch = Alerts(Memory())
     assert watch.of_guess(6, 3.0, 1.93, 1.78) == []
     assert watch.of_guess(50, 25.0, 1.78, 1.78) == []
     (line,) = watch.of_guess(100, 50.0, 1.78, 1.78)
@@ -103,13 +104,13 @@ def test_a_small_tables_first_steps_are_not_taken_for_its_end():
 
 
 def test_a_run_that_learnt_once_is_not_at_chance():
-    watch = Alerts()
+    watch = Alerts(Memory())
     assert watch.of_guess(100, 1.0, 2.2, 2.3) == []
     assert watch.of_guess(900, 9.0, 2.4, 2.3) == []
 
 
 def test_a_loss_below_zero_that_wavers_is_none_that_diverges():
-    watch = Alerts()
+    watch = Alerts(Memory())
     for step, loss in enumerate((-145.0, -145.1, -144.9, -150.0, -120.0)):
         assert watch.of_loss(step, loss) == []
     (line,) = watch.of_loss(9, 10.0)

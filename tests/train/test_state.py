@@ -14,5 +14,16 @@ def test_all_of_it_is_checked_as_it_is_read():
     assert parse(to_json(scalars), schemas.State) == scalars
 
 
+def test_what_alerts_know_goes_on_with_it():
+    state = State(step=7)
+    state.alerts.told.append("diverging")
+    state.alerts.first_loss = 2.5
+    scalars = dataclasses.asdict(state)
+    assert parse(to_json(scalars), schemas.State) == scalars
+    assert State.of(scalars) == state
+    scalars["alerts"]["later"] = 1
+    assert State.of(scalars) == state
+
+
 def test_what_a_later_version_adds_is_passed_over():
     assert State.of({"step": 7, "later": 1}) == State(step=7)

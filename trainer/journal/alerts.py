@@ -3,6 +3,7 @@
 Pure: numbers in, lines out.
 """
 
+import dataclasses
 import statistics
 
 # The loss of an interval counts as diverging at so many times the least so
@@ -27,6 +28,8 @@ LEAST_SHARE = 0.5
 WANTED_SHARE = 0.8
 # Shares are looked at over so many seconds of training.
 WINDOW_SECS = 3.0
+# Of the longest interval's rows, in one whose loss is looked at.
+LEAST_EXAMPLES_SHARE = 0.1
 # Where training goes astray.
 REMEDY = (
     "lower config.optimizer.learning_rate or set config.optimizer.clip_norm"
@@ -38,32 +41,62 @@ def name_of(line: str) -> str:
     return line.partition(" ")[0]
 
 
+@dataclasses.dataclass
+class Memory:
+    """What alerts know of a run; its checkpoints hold it, as JSON.
+
+    Attributes:
+      told: names of the alerts that were.
+      first_loss: of the first interval; None before it.
+      least_loss, least_step: the least so far, and at which step it was.
+      has_learnt: whether an interval's loss was below that of guessing.
+      most_examples: rows of the longest interval.
+    """
+
+    told: list[str] = dataclasses.field(default_factory=list)
+    first_loss: float | None = None
+    least_loss: float | None = None
+    least_step: int = 0
+    has_learnt: bool = False
+    most_examples: int = 0
+
+
 class Alerts:
     """Remembers what was seen, and what was told."""
 
-    def __init__(self) -> None:
-        self._told: set[str] = set()
-        self._first_loss: float | None = None
-        self._least_loss, self._least_step = float("inf"), 0
-        self._has_learnt = False
+    def __init__(self, memory: Memory) -> None:
+        """Goes on from what is known of the run; it is added to."""
+        self._memory = memory
         self._norms: list[float] = []
         self._secs = self._wait_secs = self._own_secs = 0.0
 
     def _once(self, name: str, step: int, words: str) -> list[str]:
-        if name in self._told:
+        if name in self._memory.told:
             return []
-        self._told.add(name)
+        self._memory.told.append(name)
         return [f"{name} at step {step}: {words}"]
+
+    def is_short(self, examples: int) -> bool:
+        """Whether an interval has too few rows beside others to be looked at.
+
+        Args:
+          examples: its rows. An epoch's last interval may be of a single one.
+        """
+        memory = self._memory
+        memory.most_examples = max(memory.most_examples, examples)
+        return examples < LEAST_EXAMPLES_SHARE * memory.most_examples
 
     def of_loss(self, step: int, loss: float) -> list[str]:
         """Looks at the mean training loss of an interval of steps."""
-        if self._first_loss is None:
-            self._first_loss = loss
-        least, least_step = self._least_loss, self._least_step
+        memory = self._memory
+        if memory.first_loss is None or memory.least_loss is None:
+            memory.first_loss = memory.least_loss = loss
+            memory.least_step = step
+        least, least_step = memory.least_loss, memory.least_step
         if loss < least:
-            self._least_loss, self._least_step = loss, step
+            memory.least_loss, memory.least_step = loss, step
         # By distances: a loss may be below 0.
-        allowed = max((LOSS_RATIO - 1) * abs(least), self._first_loss - least)
+        allowed = max((LOSS_RATIO - 1) * abs(least), memory.first_loss - least)
         if not loss - least > allowed:
             return []
         return self._once(
@@ -85,9 +118,9 @@ class Alerts:
           guess_loss: of the answer that looks at no row.
         """
         if loss < guess_loss - LEAST_GAIN * abs(guess_loss):
-            self._has_learnt = True
+            self._memory.has_learnt = True
         is_early = epochs < LEAST_EPOCHS or step < LEAST_STEPS
-        if self._has_learnt or is_early:
+        if self._memory.has_learnt or is_early:
             return []
         return self._once(
             "learns_nothing",

@@ -8,10 +8,8 @@ import numpy as np
 from trainer.cluster.place import Cluster
 from trainer.cluster.stragglers import Stragglers
 from trainer.journal.alerts import Alerts
+from trainer.journal.alerts import Memory
 from trainer.journal.writers import Writers
-
-# Of the longest interval's rows, in one whose loss is looked at.
-LEAST_EXAMPLES_SHARE = 0.1
 
 
 class Health:
@@ -21,17 +19,19 @@ class Health:
         self,
         writers: Writers,
         place: Cluster,
+        memory: Memory,
         *,
         replicas: int,
         global_batch_size: int,
         steps_per_epoch: int,
         guess_loss: Callable[[], float],
     ) -> None:
-        """Has seen nothing yet.
+        """Goes on from what is known of the run.
 
         Args:
           writers: that are told.
           place: that knows the workers' names.
+          memory: of what was seen and told; it is added to.
           replicas: of the job.
           global_batch_size: of the run.
           steps_per_epoch: of the run.
@@ -39,12 +39,11 @@ class Health:
         """
         self._writers = writers
         self._stragglers = Stragglers(place)
-        self._alerts = Alerts()
+        self._alerts = Alerts(memory)
         self._replicas = replicas
         self._global_batch_size = global_batch_size
         self._steps_per_epoch = steps_per_epoch
         self._guess_loss = functools.cache(guess_loss)
-        self._most_examples = 0
 
     def of_chunk(
         self,
@@ -82,11 +81,9 @@ class Health:
         Args:
           step: global steps done.
           loss: of the interval.
-          examples: rows that it is the mean of. An interval of few beside
-            others is left out: an epoch's last one may be of a single row.
+          examples: rows that it is the mean of.
         """
-        self._most_examples = max(self._most_examples, examples)
-        if examples < LEAST_EXAMPLES_SHARE * self._most_examples:
+        if self._alerts.is_short(examples):
             return
         self._warn(step, self._alerts.of_loss(step, loss))
         epochs = step / self._steps_per_epoch

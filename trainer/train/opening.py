@@ -60,7 +60,7 @@ def opened(
             accounts=Accounts(
                 job.problem, epochs, clock, state, job.place.workers
             ),
-            health=_health(job, writers),
+            health=_health(job, writers, state),
             scoring=_scoring(job, network, state, clock, writers, watchdog),
             keeping=keeping,
             writers=writers,
@@ -71,10 +71,11 @@ def opened(
         )
 
 
-def _health(job: Job, writers: Writers) -> Health:
+def _health(job: Job, writers: Writers, state: State) -> Health:
     return Health(
         writers,
         job.place,
+        state.alerts,
         replicas=job.strategy.num_replicas_in_sync,
         global_batch_size=job.config.global_batch_size,
         steps_per_epoch=job.epochs.steps_per_epoch,

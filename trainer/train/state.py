@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from trainer.journal.alerts import Memory
 from trainer.process.moments import Moment
 
 
@@ -14,6 +15,7 @@ class State:
       step: global steps done.
       sums: `Problem.sum_names` of the rows since the last train line.
       examples: how many rows those were.
+      alerts: what they know of the run.
       best, best_step: value and step of the best `select_by` so far.
       worse: evaluations since then.
       stopped_early: whether `patience` has run out.
@@ -25,6 +27,7 @@ class State:
     step: int = 0
     sums: list[float] = dataclasses.field(default_factory=list)
     examples: int = 0
+    alerts: Memory = dataclasses.field(default_factory=Memory)
     best: float | None = None
     best_step: int | None = None
     worse: int = 0
@@ -37,8 +40,11 @@ class State:
     @classmethod
     def of(cls, scalars: dict[str, Any]) -> "State":
         """Returns what a checkpoint holds, less what is its writer's own."""
-        names = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{n: v for n, v in scalars.items() if n in names})
+        state = cls(**_known(cls, scalars))
+        # Earlier versions' checkpoints hold none.
+        memory = scalars.get("alerts", {})
+        state.alerts = Memory(**_known(Memory, memory))
+        return state
 
     @property
     def saved(self) -> Moment | None:
@@ -57,3 +63,9 @@ class State:
     def is_over(self, total_steps: int) -> bool:
         """Returns whether no step of so many is left to take."""
         return self.stopped_early or self.step >= total_steps
+
+
+def _known(kind: type, values: dict[str, Any]) -> dict[str, Any]:
+    """Returns those values that are of a dataclass's fields."""
+    names = {field.name for field in dataclasses.fields(kind)}
+    return {n: v for n, v in values.items() if n in names}

@@ -377,12 +377,24 @@ class Manifest(Files):
     step: Count
 
 
+class Alerts(TypedDict, total=False):
+    """What alerts know of a run."""
+
+    told: list[str]
+    first_loss: float | None
+    least_loss: float | None
+    least_step: Count
+    has_learnt: bool
+    most_examples: Count
+
+
 class State(TypedDict):
     """state.json of a checkpoint: where the run stands."""
 
     step: Count
     sums: NotRequired[list[float]]
     examples: NotRequired[Count]
+    alerts: NotRequired[Alerts]
     best: NotRequired[float | None]
     best_step: NotRequired[Count | None]
     worse: NotRequired[Count]
