@@ -63,6 +63,31 @@ def test_the_limit_follows_the_median_chunk():
     assert hands.watched._limit_secs == 200
 
 
+def test_other_chunks_have_a_limit_of_their_own():
+    """As those of a scoring have, that are larger than training's."""
+    hands = Hands()
+    hands.work(1)
+    hands.watched.beat(1)
+    # The first one is compiled.
+    with hands.watched.chunks("test") as end_chunk:
+        hands.work(800)
+        assert not hands.watched.is_overdue()
+        end_chunk()
+        for _ in range(3):
+            hands.work(10)
+            end_chunk()
+    hands.work(61)
+    assert hands.watched.is_overdue()
+    hands.watched.beat(2)
+    with hands.watched.chunks("test"):
+        hands.work(190)
+        assert not hands.watched.is_overdue()
+        with hands.watched.patience():
+            pass
+        hands.work(201)
+        assert hands.watched.is_overdue()
+
+
 def test_what_a_process_slept_through_is_not_held_against_it():
     hands = Hands()
     hands.work(1)

@@ -78,7 +78,7 @@ class Scored:
         return self._outputs
 
 
-def test_what_is_fitted_on_many_rows_is_no_hang(monkeypatch):
+def test_what_is_scored_and_fitted_on_many_rows_is_no_hang(monkeypatch):
     """As 50 million values are, whose every loss takes seconds."""
     now = 0.0
     clock = AwakeClock(lambda: now)
@@ -99,6 +99,7 @@ def test_what_is_fitted_on_many_rows_is_no_hang(monkeypatch):
     loss, threshold = binary.Binary.tempered_loss, binary.best_threshold
     monkeypatch.setattr(binary.Binary, "tempered_loss", slowly(loss, 40))
     monkeypatch.setattr(binary, "best_threshold", slowly(threshold, 600))
+    monkeypatch.setattr(Scored, "__call__", slowly(Scored.__call__, 800))
     monkeypatch.setattr(Network, "temper", lambda self, temperature: None)
     y = np.tile([0, 1, 1], 20)
     outputs = np.float32(0.3 + 0.2 * y)[:, None]

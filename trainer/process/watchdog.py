@@ -2,11 +2,15 @@
 
 import contextlib
 import faulthandler
+import functools
 import os
 import statistics
 import sys
 import threading
+from collections import defaultdict
 from collections import deque
+from collections.abc import Callable
+from collections.abc import Hashable
 from collections.abc import Iterator
 from types import TracebackType
 
@@ -18,6 +22,8 @@ LEAST_SECS = 60.0
 # The first chunk traces and compiles, and waits for peers that still start.
 FIRST_SECS = 900.0
 MEDIAN_CHUNKS = 20
+# The kind of a chunk of training.
+_TRAINING = "training"
 
 
 class Watchdog:
@@ -42,15 +48,17 @@ class Watchdog:
 
         Args:
           least_secs: the shortest time that counts as too long; the limit is
-            the larger of this and 20 median chunks.
-          first_secs: the limit until the first chunk has ended.
+            the larger of this and 20 median chunks of the kind.
+          first_secs: the limit until the first chunk of a kind has ended.
           clock: to measure by; one of its own by default.
         """
         self.clock = AwakeClock() if clock is None else clock
         self._least_secs = least_secs
         self._first_secs = first_secs
         self._limit_secs = first_secs
-        self._chunk_secs: deque[float] = deque(maxlen=101)
+        self._chunk_secs: dict[Hashable, deque[float]] = defaultdict(
+            lambda: deque(maxlen=101)
+        )
         self._step = 0
         self._closed = threading.Event()
         self._last = self.clock.secs()
@@ -62,23 +70,48 @@ class Watchdog:
         Args:
           step: global steps done.
         """
-        self._chunk_secs.append(self.clock.secs() - self._last)
         self._step = step
-        median_secs = statistics.median(self._chunk_secs)
-        self._limit_secs = max(self._least_secs, MEDIAN_CHUNKS * median_secs)
-        self.touch()
-
-    def touch(self) -> None:
-        """Says that something else has ended, such as a part of scoring."""
-        self._last = self.clock.secs()
+        self._end_chunk(_TRAINING)
 
     @contextlib.contextmanager
-    def patience(self) -> Iterator[None]:
+    def chunks(self, kind: Hashable) -> Iterator[Callable[[], None]]:
+        """Holds chunks that are no training against others of their kind.
+
+        Args:
+          kind: of work that takes as long and is compiled as one, such as the
+            scoring of a split.
+
+        Yields:
+          What says that one has ended.
+        """
+        with self._limited(self._limit_of(kind)):
+            yield functools.partial(self._end_chunk, kind)
+
+    def _end_chunk(self, kind: Hashable) -> None:
+        self._chunk_secs[kind].append(self.clock.secs() - self._last)
+        self._limit_secs = self._limit_of(kind)
+        self.touch()
+
+    def _limit_of(self, kind: Hashable) -> float:
+        if kind not in self._chunk_secs:
+            return self._first_secs
+        median_secs = statistics.median(self._chunk_secs[kind])
+        return max(self._least_secs, MEDIAN_CHUNKS * median_secs)
+
+    def touch(self) -> None:
+        """Says that something else has ended."""
+        self._last = self.clock.secs()
+
+    def patience(self) -> contextlib.AbstractContextManager[None]:
         """Allows for what no peer is in, such as a disk that is slow.
 
         The first chunk's limit holds.
         """
-        before, self._limit_secs = self._limit_secs, self._first_secs
+        return self._limited(self._first_secs)
+
+    @contextlib.contextmanager
+    def _limited(self, secs: float) -> Iterator[None]:
+        before, self._limit_secs = self._limit_secs, secs
         self.touch()
         try:
             yield

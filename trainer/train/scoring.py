@@ -212,7 +212,8 @@ class Scoring:
         return scores
 
     def _score(self, split: str, evaluate: Evaluator) -> dict[str, float]:
-        values = evaluate(split, self._watchdog.touch)
+        with self._watchdog.chunks((evaluate, split)) as end_chunk:
+            values = evaluate(split, end_chunk)
         if not math.isfinite(values["loss"]):
             raise DivergedError(
                 f"the {split} loss is not finite after step {self._state.step};"
