@@ -39,6 +39,9 @@ with ending(f"cat > {told}", "runs/a"), stop.listening():
 """
 
 
+SAVED = "stopping: the steps taken are saved first\n"
+
+
 def leave(ignored, phase, *names, folder):
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, ignored, phase, folder / "STOP", *names],
@@ -62,7 +65,7 @@ def test_a_request_is_heard(name, expected, tmp_path):
         assert said == (
             "left as asked, before a step was taken\n"
             if phase == "starting"
-            else ""
+            else SAVED
         )
         if phase == "starting":
             assert told(tmp_path) == (expected, "stopped")
@@ -84,7 +87,7 @@ def test_a_second_ctrl_c_leaves_without_a_checkpoint(tmp_path):
     code, said = leave(*words, folder=tmp_path)
     assert (code, said) == (
         130,
-        "left at once; the newest checkpoint stands\n",
+        f"{SAVED}left at once; the newest checkpoint stands\n",
     )
     assert told(tmp_path) == (130, "interrupted")
 
@@ -95,7 +98,7 @@ def test_a_first_ctrl_c_waits_for_the_checkpoint_asked_for_before(
 ):
     if phase == "training":
         (tmp_path / "STOP").touch()
-    assert leave("", phase, "SIGINT", folder=tmp_path) == (43, "")
+    assert leave("", phase, "SIGINT", folder=tmp_path) == (43, SAVED)
     code, _ = leave("", phase, "SIGINT", "SIGINT", "wait", folder=tmp_path)
     assert code == 130
 

@@ -63,13 +63,13 @@ def test_the_bar_and_the_line_begin_anew_by_themselves():
     take(accounts, state, 2, loss=1.0)
     clock.train_secs = 1.0
     assert accounts.bar_values()["loss"] == pytest.approx(1.0)
-    values, *_ = accounts.take_line()
+    values = accounts.take_metrics()
     assert values["loss"] == pytest.approx(1.0)
     assert (state.sums, state.examples) == ([], 0)
     take(accounts, state, 2, loss=3.0)
     clock.train_secs = 2.0
     assert accounts.bar_values()["loss"] == pytest.approx(2.0)
-    values, *_ = accounts.take_line()
+    values = accounts.take_metrics()
     assert values["loss"] == pytest.approx(3.0)
     accounts.begin_bar()
     take(accounts, state, 1, loss=5.0)
@@ -85,7 +85,7 @@ def test_a_run_goes_on_with_the_sums_of_its_checkpoint():
     clock.train_secs = 1.0
     # The bar begins with the process, the line with the one before.
     assert other.bar_values()["loss"] == pytest.approx(2.0)
-    values, speed, _ = other.take_line()
+    values, (speed, _) = other.take_metrics(), other.take_speed()
     assert values["loss"] == pytest.approx(1.5)
     assert speed["examples_per_sec"] == pytest.approx(20.0)
 
@@ -111,7 +111,7 @@ def test_speed_is_that_since_the_last_line():
     assert accounts.add_secs(own_secs, 1) == spent
     take(accounts, state, 1)
     clock.train_secs = 10.0
-    _, speed, own = accounts.take_line()
+    speed, own = accounts.take_speed()
     assert speed == {
         "examples_per_sec": 2.0,
         "step_secs": 5.0,
@@ -126,7 +126,7 @@ def test_speed_is_that_since_the_last_line():
     }
     take(accounts, state, 2)
     clock.train_secs = 12.0
-    _, speed, own = accounts.take_line()
+    speed, own = accounts.take_speed()
     assert speed == {
         "examples_per_sec": 10.0,
         "step_secs": 1.0,

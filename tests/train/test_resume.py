@@ -13,7 +13,9 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import (
 
 from tests import processes
 from trainer import task
+from trainer.journal.writers import Writers
 from trainer.process.stopping import Stop
+from trainer.steps.evaluation import Evaluator
 from trainer.train import preparation
 from trainer.workdir import checkpoints
 
@@ -144,6 +146,47 @@ def test_a_stop_file_stops_the_run_once(tmp_path, undisturbed):
     assert not (tmp_path / "run" / "STOP").exists()
     assert run(tmp_path / "run") == 0
     assert_same_run(tmp_path / "run", undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked_in", ["steps", "scoring"])
+def test_a_stop_waits_for_no_scoring(
+    tmp_path, undisturbed, monkeypatch, capsys, asked_in
+):
+    """What is due where it stops is the next start's, and the same."""
+    workdir = tmp_path / "run"
+    due = read(undisturbed)["steps_per_epoch"]
+    last_chunk = max(s for s in range(due) if s % 10 == 0 or s % 17 == 0)
+
+    def asked(self, *given):
+        (workdir / "STOP").touch()
+        return do(self, *given)
+
+    def asked_in_last_chunk(self, step):
+        if step == last_chunk:
+            (workdir / "STOP").touch()
+
+    with monkeypatch.context() as patched:
+        if asked_in == "scoring":
+            do = Evaluator.__call__
+            patched.setattr(Evaluator, "__call__", asked)
+        else:
+            patched.setattr(Writers, "begin_chunk", asked_in_last_chunk)
+        assert run(workdir) == 43
+    assert "stopping: the steps taken are saved" in capsys.readouterr().out
+    _, _, state = checkpoints.load(workdir / "checkpoints")
+    assert state["step"] == due
+    assert due not in {line["step"] for line in metrics_of(workdir)}
+    # Asked again before it is done.
+    (workdir / "STOP").touch()
+    assert run(workdir) == 43
+    assert read(workdir)["step"] == due
+    assert run(workdir) == 0
+    assert_same_run(workdir, undisturbed)
+    timing = (workdir / "timing.jsonl").read_text().splitlines()
+    told = map(json.loads, timing)
+    (owed,) = (t for t in told if (t["step"], t["split"]) == (due, "train"))
+    assert owed.keys() >= {"learning_rate", "step_secs"}
 
 
 def test_a_finished_run_says_so(undisturbed, capsys):

@@ -29,6 +29,18 @@ _SIGNALS = {
 _CODES = (STOPPED, STOPPED_BY_USER)
 
 
+class StopAskedError(Exception):
+    """What is being done is to be left, and done by the next start.
+
+    Attributes:
+      code: by which the process is to leave.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 class Stop:
     """What this process was asked to do.
 
@@ -99,7 +111,6 @@ class Stop:
         def hear(number: int, frame: FrameType | None) -> None:
             if not self._has_begun or self._is_interrupted:
                 raise KeyboardInterrupt
-            print("stopping: the steps taken are saved first", flush=True)
             self._interrupt()
 
         signal.signal(signal.SIGINT, hear)
@@ -165,6 +176,8 @@ class Stop:
         self._ask(STOPPED_BY_USER)
 
     def _ask(self, code: int) -> None:
+        if not self.flags.any():
+            print("stopping: the steps taken are saved first", flush=True)
         self.flags[_CODES.index(code)] = 1
 
     def poll(self) -> np.ndarray:

@@ -100,16 +100,20 @@ class Accounts:
     def begin_bar(self) -> None:
         self._bar_sums, self._bar_examples = np.zeros(0), 0
 
-    def take_line(
-        self,
-    ) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
-        """Ends what a train line tells of, and begins the next.
+    def take_metrics(self) -> dict[str, float]:
+        """Returns a train line's metrics, and begins the next line's."""
+        state = self._state
+        values = self._values(state.sums, state.examples)
+        state.sums, state.examples = [], 0
+        return values
+
+    def take_speed(self) -> tuple[dict[str, float], dict[str, float]]:
+        """Returns a train line's speed, and begins the next line's.
 
         Returns:
-          Of the steps since the last train line: the metrics; the speed; and
+          Of the steps since the last train line: the speed; and
           "worker_secs/INDEX", each worker's own work a step.
         """
-        state = self._state
         grown = self._since_line.take(
             {
                 "examples": self.examples,
@@ -129,10 +133,8 @@ class Accounts:
             for i, own_secs in enumerate(self._worker_secs.tolist())
             if own_secs
         }
-        values = self._values(state.sums, state.examples)
         self._worker_secs[:], self._timed_steps = 0, 0
-        state.sums, state.examples = [], 0
-        return values, speed, own
+        return speed, own
 
     def _values(self, sums: list[float], examples: int) -> dict[str, float]:
         names = self._problem.sum_names

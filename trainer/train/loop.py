@@ -63,10 +63,12 @@ def train_and_evaluate(
         worker=job.place.index,
         workers=job.place.workers,
     )
-    with opened(job, network, state, watchdog) as run:
+    with opened(job, network, state, watchdog, stop) as run:
         if ends_process and strategy.num_replicas_in_sync > 1:
             _kept.extend((network, chunks, train_chunk, preview_step, run))
         try:
+            if code := run.settle():
+                return run.finish("stopped", code)
             while not run.is_over:
                 chunk = run.next_chunk(chunks)
                 run.preview_where_due(preview_step, chunk)
@@ -80,11 +82,8 @@ def train_and_evaluate(
                 traces = training.traces(train_chunk)
                 run.account(told.sums[:steps_done], told.own_secs, traces)
                 watchdog.beat(state.step)
-                is_best = run.evaluate_where_due()
-                run.log(float(told.learning_rate))
                 code = stopping.code_of(told.flags)
-                run.save_where_due(is_wanted=is_best or code is not None)
-                if code and not run.is_over:
+                if code := run.end_chunk(float(told.learning_rate), code):
                     return run.finish("stopped", code)
             return run.finish("done", DONE)
         except DivergedError as reason:

@@ -2,13 +2,16 @@
 
 import contextlib
 import functools
+from collections.abc import Callable
 from collections.abc import Iterator
 
 from trainer.journal.profile import Profile
 from trainer.journal.writers import Writers
 from trainer.model.network import Network
 from trainer.problem import mistakes
+from trainer.process import stopping
 from trainer.process.clock import Clock
+from trainer.process.stopping import Stop
 from trainer.process.watchdog import Watchdog
 from trainer.sources.streamed_rows import StreamedRows
 from trainer.steps import meeting
@@ -26,7 +29,7 @@ from trainer.train.state import State
 
 @contextlib.contextmanager
 def opened(
-    job: Job, network: Network, state: State, watchdog: Watchdog
+    job: Job, network: Network, state: State, watchdog: Watchdog, stop: Stop
 ) -> Iterator[Run]:
     """Opens the workdir's files, and closes them whatever happens.
 
@@ -35,6 +38,7 @@ def opened(
       network: that is trained.
       state: where the run stands.
       watchdog: told of what ends.
+      stop: asked while splits are scored.
     """
     epochs, replicas = job.epochs, job.strategy.num_replicas_in_sync
     is_chief = job.place.is_chief
@@ -68,7 +72,15 @@ def opened(
             is_streamed=isinstance(job.dataset.splits["train"].x, StreamedRows),
             workdir=job.workdir,
             meet=meeting.barrier(job.strategy),
+            asked=_asked(job, stop),
         )
+
+
+def _asked(job: Job, stop: Stop) -> Callable[[], int | None]:
+    if job.place.workers > 1:
+        # They agree on a request in the steps of a chunk, and nowhere else.
+        return lambda: None
+    return lambda: stopping.code_of(stop.poll())
 
 
 def _health(job: Job, writers: Writers, state: State) -> Health:

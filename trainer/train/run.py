@@ -15,6 +15,7 @@ from trainer.journal.writer import Line
 from trainer.journal.writers import Writers
 from trainer.process.clock import Clock
 from trainer.process.facts import peak_memory_bytes
+from trainer.process.stopping import StopAskedError
 from trainer.process.watchdog import Watchdog
 from trainer.steps.preview import Preview
 from trainer.train.accounts import Accounts
@@ -52,6 +53,7 @@ class Run:
       is_streamed: whether its rows come from afar.
       workdir: that its files stand in.
       meet: returns once all workers have called it.
+      asked: returns the code by which to leave, where that is asked.
     """
 
     epochs: Epochs
@@ -69,6 +71,7 @@ class Run:
     is_streamed: bool
     workdir: Workdir
     meet: Callable[[], None]
+    asked: Callable[[], int | None]
 
     @property
     def is_over(self) -> bool:
@@ -130,25 +133,76 @@ class Run:
         if self.epochs.is_epoch_end(step):
             self.clock.end_epoch()
 
-    def evaluate_where_due(self) -> bool:
-        """Scores the splits that are due; returns whether one is the best.
+    def end_chunk(self, learning_rate: float, code: int | None) -> int | None:
+        """Scores, tells and saves what is due; a stop comes before a score.
+
+        Args:
+          learning_rate: of the step that comes.
+          code: by which to leave, where that was asked during the chunk.
+
+        Returns:
+          The code, where the run stops here, with a checkpoint.
 
         Raises:
           DivergedError: a split's loss is not finite.
         """
-        if self.due.evaluation.is_due(self.state):
-            return self.scoring.evaluate()
-        self.scoring.forget()
-        return False
+        try:
+            is_best = self._evaluate_where_due(code)
+        except StopAskedError as asked:
+            self.state.owed = self._beside_line(learning_rate)
+            self._save_where_due(is_wanted=True)
+            return asked.code
+        self._log(learning_rate)
+        self._save_where_due(is_wanted=is_best or code is not None)
+        return None if self.is_over else code
 
-    def log(self, learning_rate: float) -> None:
+    def settle(self) -> int | None:
+        """Scores and tells what the start before this one owed.
+
+        Its checkpoint stands as it is: who goes on from it does this again.
+
+        Returns:
+          The code, where the run is asked to stop meanwhile.
+
+        Raises:
+          DivergedError: a split's loss is not finite.
+        """
+        owed = self.state.owed
+        if owed is None:
+            return None
+        try:
+            self._evaluate_where_due(None)
+        except StopAskedError as asked:
+            return asked.code
+        self.state.owed = None
+        if self.due.train_line.is_due(self.state):
+            self._tell_train_line(owed)
+        return None
+
+    def _evaluate_where_due(self, code: int | None) -> bool:
+        """Scores the splits that are due; returns whether one is the best."""
+        if not self.due.evaluation.is_due(self.state):
+            self.scoring.forget()
+            return False
+        if self.is_over:
+            # Its checkpoint, the last one, is to say which is the best.
+            return self.scoring.evaluate()
+        if code is not None:
+            raise StopAskedError(code)
+        return self.scoring.evaluate(self._heed)
+
+    def _heed(self) -> None:
+        if (code := self.asked()) is not None:
+            raise StopAskedError(code)
+
+    def _log(self, learning_rate: float) -> None:
         """Tells a train line where one is due, and moves the bar.
 
         Args:
           learning_rate: of the step that comes.
         """
         if self.due.train_line.is_due(self.state):
-            self._tell_train_line(learning_rate)
+            self._tell_train_line(self._beside_line(learning_rate))
         values = self.accounts.bar_values()
         if self.due.epoch_end.is_due(self.state):
             values |= {
@@ -162,12 +216,10 @@ class Run:
         if is_last:
             self.accounts.begin_bar()
 
-    def _tell_train_line(self, learning_rate: float) -> None:
-        step = self.state.step
-        examples = self.state.examples
-        values, speed, worker_secs = self.accounts.take_line()
-        self.health.of_loss(step, values["loss"], examples)
-        extra = {
+    def _beside_line(self, learning_rate: float) -> dict[str, float]:
+        """Returns what a train line says beside its metrics."""
+        speed, worker_secs = self.accounts.take_speed()
+        return {
             "learning_rate": learning_rate,
             **speed,
             "host_peak_memory_bytes": peak_memory_bytes(),
@@ -175,10 +227,15 @@ class Run:
             **worker_secs,
             **_device_memory(),
         }
+
+    def _tell_train_line(self, extra: dict[str, float]) -> None:
+        step, examples = self.state.step, self.state.examples
+        values = self.accounts.take_metrics()
+        self.health.of_loss(step, values["loss"], examples)
         epoch, secs = self.epochs.epoch_of(step), self.clock.goodput()
         self.writers.line(Line(step, epoch, "train", values, extra, secs))
 
-    def save_where_due(self, *, is_wanted: bool) -> None:
+    def _save_where_due(self, *, is_wanted: bool) -> None:
         """Saves where it is wanted, or due by steps, by time or by a user."""
         if not is_wanted and not self.keeping.is_due(self.state):
             return

@@ -80,15 +80,19 @@ class Scoring:
         self.beside: dict[str, dict[str, Any]] = {}
         self.decision: dict[str, float] = {}
 
-    def evaluate(self) -> bool:
+    def evaluate(self, on_chunk: Callable[[], None] = lambda: None) -> bool:
         """Scores the splits; returns whether these weights are the best so far.
+
+        Args:
+          on_chunk: called after each chunk of batches. What it raises ends the
+            scoring, of which nothing is noted or told.
 
         Raises:
           DivergedError: a split's loss is not finite.
         """
         with self._clock.count("evaluate"):
             self.scores = {
-                split: self._score(split, self._evaluate)
+                split: self._score(split, self._evaluate, on_chunk)
                 for split in SPLITS
                 if split in self._evaluate
                 and (split == "validation" or self._config.test_each_time)
@@ -211,9 +215,19 @@ class Scoring:
             self._hold_against_guessing(last)
         return scores
 
-    def _score(self, split: str, evaluate: Evaluator) -> dict[str, float]:
+    def _score(
+        self,
+        split: str,
+        evaluate: Evaluator,
+        on_chunk: Callable[[], None] = lambda: None,
+    ) -> dict[str, float]:
         with self._watchdog.chunks((evaluate, split)) as end_chunk:
-            values = evaluate(split, end_chunk)
+
+            def after_chunk() -> None:
+                end_chunk()
+                on_chunk()
+
+            values = evaluate(split, after_chunk)
         if not math.isfinite(values["loss"]):
             raise DivergedError(
                 f"the {split} loss is not finite after step {self._state.step};"

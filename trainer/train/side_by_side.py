@@ -79,11 +79,15 @@ class _Member:
             code = STOPPED_BY_USER
         with self._or_diverged():
             run.account(sums[:steps], np.zeros(1), traces)
-            is_best = run.evaluate_where_due()
-            run.log(rate)
-            run.save_where_due(is_wanted=is_best or code is not None)
-            if code is not None and not run.is_over:
+            if code := run.end_chunk(rate, code):
                 self.code = run.finish("stopped", code)
+        self.end_where_over()
+
+    def settle(self) -> None:
+        """Does what an earlier start left, and ends it where it is over."""
+        with self._or_diverged():
+            if code := self.run.settle():
+                self.code = self.run.finish("stopped", code)
         self.end_where_over()
 
     def end_where_over(self) -> None:
@@ -126,14 +130,14 @@ def train_and_evaluate(
       OSError: the disk is full or gone.
     """
     with contextlib.ExitStack() as held:
-        members = [_member(job, watchdog, held) for job in jobs]
+        members = [_member(job, watchdog, stop, held) for job in jobs]
         train_chunk = stacked.training_loop(
             [member.network for member in members],
             [job.config for job in jobs],
             plan_lib.step_options(jobs[0]),
         )
         for member in members:
-            member.end_where_over()
+            member.settle()
         while left := [m for m in members if m.code is None]:
             step = min(member.step for member in left)
             _train(members, step, train_chunk, stop, watchdog)
@@ -141,7 +145,7 @@ def train_and_evaluate(
 
 
 def _member(
-    job: Job, watchdog: Watchdog, held: contextlib.ExitStack
+    job: Job, watchdog: Watchdog, stop: Stop, held: contextlib.ExitStack
 ) -> _Member:
     """Builds a network, and opens its run until `held` is closed."""
     train, plan = job.dataset.splits["train"], plan_lib.training_plan(job)
@@ -157,7 +161,7 @@ def _member(
     chunks = pipeline.distribute(
         job.strategy, train, plan, first_step=state.step
     )
-    run = held.enter_context(opened(job, network, state, watchdog))
+    run = held.enter_context(opened(job, network, state, watchdog, stop))
     return _Member(job, network, plan, chunks, run)
 
 

@@ -15,6 +15,8 @@ class State:
       step: global steps done.
       sums: `Problem.sum_names` of the rows since the last train line.
       examples: how many rows those were.
+      owed: what a train line of the step says beside its metrics, where that
+        line and the scores are left to the next start; else None.
       alerts: what they know of the run.
       best, best_step: value and step of the best `select_by` so far.
       worse: evaluations since then.
@@ -27,6 +29,7 @@ class State:
     step: int = 0
     sums: list[float] = dataclasses.field(default_factory=list)
     examples: int = 0
+    owed: dict[str, float] | None = None
     alerts: Memory = dataclasses.field(default_factory=Memory)
     best: float | None = None
     best_step: int | None = None

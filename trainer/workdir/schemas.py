@@ -394,6 +394,7 @@ class State(TypedDict):
     step: Count
     sums: NotRequired[list[float]]
     examples: NotRequired[Count]
+    owed: NotRequired[dict[str, float] | None]
     alerts: NotRequired[Alerts]
     best: NotRequired[float | None]
     best_step: NotRequired[Count | None]
