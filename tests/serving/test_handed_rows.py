@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from trainer import load
+from trainer.finished.trained_run import Layout
 from trainer.process.exits import UserError
+from trainer.serving import handed_rows
+from trainer.serving import rows
+from trainer.sources.encoding import Encoding
+from trainer.sources.number_column import NumberColumn
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +58,43 @@ def test_features_stay_features(model):
     np.testing.assert_array_equal(model.predict(rows.tolist()), found)
 
 
+def numbers_alone(tmp_path):
+    """Rows of two numbers that are as many features, in several forms."""
+    wide = NumberColumn("stamp", False, fill=1.7e9, origin=1.7e9)
+    encoding = Encoding((wide, NumberColumn("size", False)), "y", False)
+    layout = Layout((2,), np.dtype(np.float32), encoding)
+    array = np.array([[1.7e9 + 3, 1.5], [1.7e9 + 9, 2.5], [1.7e9, np.nan]])
+    np.save(tmp_path / "x.npy", array)
+    np.savez(tmp_path / "x.npz", array)
+    handed = {
+        "array": array,
+        "list": array.tolist(),
+        "integers": array[:2].astype(int),
+        "frame": pd.DataFrame(array, columns=["stamp", "size"]),
+    }
+    return layout, {
+        **{k: handed_rows.taken("x", x, layout) for k, x in handed.items()},
+        **{
+            name: rows.open_file(tmp_path / name, layout)
+            for name in ("x.npy", "x.npz")
+        },
+    }
+
+
+def test_as_many_numbers_as_columns_are_cells(tmp_path):
+    layout, forms = numbers_alone(tmp_path)
+    for name, form in forms.items():
+        features = np.concatenate(list(form.blocks(2)))
+        wanted = [[3, 1.5], [9, 2.5], [0, 0]]
+        if name == "integers":
+            wanted = [[3, 1], [9, 2]]
+        assert features.dtype == np.float32
+        assert features.tolist() == wanted, name
+    bad = rows.of_array("x", np.array([[1.7e9, 1], [1.7e9, np.inf]]), layout)
+    with pytest.raises(UserError, match="x: row 1, column 'size' has 'inf'"):
+        list(bad.blocks(1))
+
+
 def test_a_run_on_arrays_takes_a_frame_of_its_columns(trained):
     model = load(trained("binary"))
     rows = np.random.RandomState(0).rand(5, 30)
@@ -75,6 +117,7 @@ def test_a_run_on_arrays_takes_a_frame_of_its_columns(trained):
         ({"size": [1, 2], "colour": "ab"}, "column 'colour' is 'ab' and must"),
         ([[1.0], [1.0, 2.0]], "is no array"),
         (np.ma.masked_equal([[-9.0, 1.0]], -9), "x has masked values"),
+        (np.zeros((1, 3)), "[rows, 6] of features or [rows, 2] of its table's"),
         ({}, "has no columns"),
         ({"size": [], "colour": []}, "has no rows"),
     ],

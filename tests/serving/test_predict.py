@@ -426,6 +426,16 @@ def test_a_new_table_is_scored_by_the_runs_encoding(flowers, tmp_path, capsys):
     assert "not the run's own data" in text
 
 
+def test_arrays_are_no_data_of_a_run_on_a_table(flowers, tmp_path, capsys):
+    workdir, _ = flowers
+    width = load(workdir).stored.layout.features
+    x = np.zeros((20, width), np.float32)
+    np.savez(tmp_path / "own.npz", x_train=x, y_train=np.arange(20) % 2)
+    flags = [f"--data_dir={tmp_path}", "--split=all"]
+    assert evaluate.main([f"--workdir={workdir}", *flags]) == 2
+    assert "score it on a table" in capsys.readouterr().err
+
+
 def test_a_row_of_three_counts_is_no_header(tmp_path):
     (tmp_path / "t.csv").write_text("0,1,2\n3,4,5\n")
     (rows,) = csv_numbers.blocks(tmp_path / "t.csv", 3, 10)

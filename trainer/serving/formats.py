@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from trainer.process.exits import is_of_disk
 from trainer.process.exits import UserError
+from trainer.serving import rows
 from trainer.serving.load import TrainedModel
 from trainer.serving.model_card import FORMATS
 from trainer.serving.portable import portable
@@ -245,7 +246,10 @@ def compare(
       x: stored rows, [rows, *shape].
       batch_rows: that the format gets at once.
     """
-    ours = model.predict(x)
+    # Encoded already: no cells, even where they are as many.
+    layout = model.stored.layout._replace(encoding=None)
+    stored = rows.of_array("x", x, layout)
+    ours = np.concatenate(list(model.predict_blocks(stored)))
     starts = range(0, len(x), batch_rows)
     parts = [predict(x[s : s + batch_rows]) for s in starts]
     theirs = np.concatenate(parts).reshape(ours.shape)

@@ -115,9 +115,10 @@ class TrainedModel:
         Args:
           x: numbers [rows, *shape] or [rows, features]; whatever their dtype,
             their values are such as the run's stored dtype holds. Of a run on
-            a table also a data frame or a dict of columns, in any order; a
-            list of dicts, or of cells in the order of the columns; or a dict
-            of cells, for one row.
+            a table a data frame or a dict of columns, in any order; a list of
+            dicts; a list or an array of cells, as wide as there are columns
+            and in their order; a dict of cells, for one row; or features that
+            were encoded, where they are not as many as the columns.
           batch_size: rows worked off at once. At the batch size of the run's
             evaluation, the default, the numbers are those that were scored.
 

@@ -6,6 +6,7 @@ finite. TensorFlow is not needed: a bad file is told of before it is imported.
 
 import numbers
 import re
+from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,10 +19,13 @@ from trainer.serving import table_rows
 from trainer.serving.table_rows import Rows
 from trainer.sources import idx
 from trainer.sources import npy
+from trainer.sources.cell_text import text_of
 from trainer.sources.checks import check_dtype
+from trainer.sources.encoding import Encoding
 from trainer.sources.opening import is_table
 from trainer.sources.opening import KINDS
 from trainer.sources.opening import refuse_kind
+from trainer.sources.table_file import Places
 from trainer.sources.table_file import TableFile
 from trainer.storage.names import local_place
 
@@ -89,19 +93,18 @@ def open_file(
 def of_array(name: str, array: np.ndarray, layout: Layout) -> Rows:
     """Takes rows from an array, which may be a memory map.
 
+    Of a run on a table an array as wide as its columns holds their cells, and
+    any other features that were encoded.
+
     Raises:
       UserError: it is not numbers, or not of the layout's shape.
     """
-    if array.dtype == bool:
-        array = array.view(np.uint8)
-    check_dtype(name, array)
-    _check_shape(name, array.shape, layout)
 
     def blocks(block_rows: int) -> Iterator[np.ndarray]:
         starts = range(0, len(array), block_rows)
         return (np.asarray(array[s : s + block_rows]) for s in starts)
 
-    return _checked(Rows(name, len(array), blocks), layout)
+    return _of_arrays(name, blocks, array.shape, array.dtype, layout)
 
 
 def of_table(file: TableFile, layout: Layout) -> Rows:
@@ -164,14 +167,11 @@ def _of_npz(path: Path, layout: Layout, array: str | None) -> Rows:
             " which of them holds the rows"
         )
     shape, dtype = npy.npz_shape(path, name)
-    where = f"{path}: {name}"
-    check_dtype(where, np.empty(0, np.uint8 if dtype.kind == "b" else dtype))
-    _check_shape(where, shape, layout)
 
     def blocks(block_rows: int) -> Iterator[np.ndarray]:
         return npy.npz_blocks(path, name, block_rows)
 
-    return _checked(Rows(where, shape[0], blocks), layout)
+    return _of_arrays(f"{path}: {name}", blocks, shape, dtype, layout)
 
 
 def _of_table(path: Path, layout: Layout, keep: str | None) -> Rows:
@@ -190,23 +190,60 @@ def _of_idx(path: Path, layout: Layout) -> Rows:
         raise UserError(
             f"{error}; files of rows are .npy, .npz, IDX and tables: {KINDS}"
         ) from None
-    _check_shape(str(path), shape, layout)
 
     def blocks(block_rows: int) -> Iterator[np.ndarray]:
         return idx.idx_blocks(path, block_rows)
 
-    return _checked(Rows(str(path), shape[0], blocks), layout)
+    return _of_arrays(str(path), blocks, shape, np.dtype(np.uint8), layout)
+
+
+def _of_arrays(
+    name: str,
+    blocks: Callable[[int], Iterator[np.ndarray]],
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    layout: Layout,
+) -> Rows:
+    """Makes checked rows of arrays, in which a table's cells are encoded."""
+    check_dtype(name, np.empty(0, np.uint8 if dtype.kind == "b" else dtype))
+    _check_shape(name, shape, layout)
+    rows, encoding = Rows(name, shape[0], blocks), layout.encoding
+    if encoding is not None and shape[1] == len(encoding.inputs):
+        return _checked(
+            rows._replace(blocks=lambda n: _encoded(rows, encoding, n)), layout
+        )
+    return _checked(rows, layout)
+
+
+def _encoded(
+    rows: Rows, encoding: Encoding, block_rows: int
+) -> Iterator[np.ndarray]:
+    """Yields the features of cells that stand in the order of the columns."""
+    names, first = [column.name for column in encoding.inputs], 0
+    for block in rows.blocks(block_rows):
+        columns = zip(names, block.T, strict=True)
+        yield encoding.encode(
+            {name: [*map(text_of, cells.tolist())] for name, cells in columns},
+            where=rows.name,
+            places=Places(range(first, first + len(block)), "row"),
+        )
+        first += len(block)
 
 
 def _check_shape(name: str, shape: tuple[int, ...], layout: Layout) -> None:
-    if shape[1:] not in (layout.shape, (layout.features,)) or not shape:
-        flat = (
-            "" if len(layout.shape) == 1 else f" or [rows, {layout.features}]"
+    wanted = {layout.shape: "", (layout.features,): ""}
+    if layout.encoding is not None:
+        wanted = {
+            layout.shape: " of features",
+            (len(layout.encoding.inputs),): " of its table's cells",
+        }
+    if shape[1:] not in wanted or not shape:
+        told = " or ".join(
+            f"[{', '.join(map(str, ('rows', *one)))}]{what}"
+            for one, what in wanted.items()
         )
-        wanted = ", ".join(map(str, ("rows", *layout.shape)))
         raise UserError(
-            f"{name} has shape {shape}; the run takes [{wanted}]{flat}; reshape"
-            " it"
+            f"{name} has shape {shape}; the run takes {told}; reshape it"
         )
     if not shape[0]:
         raise UserError(f"{name} has no rows; it must have 1 or more")

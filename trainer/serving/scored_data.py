@@ -120,6 +120,11 @@ def _loaded(
 
 
 def _check_rows(run: TrainedRun, dataset: Dataset) -> None:
+    if run.encoding is not None and dataset.encoding is None:
+        raise UserError(
+            f"{dataset.name} holds arrays, and the run was trained on a table;"
+            " score it on a table of the same columns"
+        )
     x = dataset.splits["train"].x
     if x.shape[1:] != run.shape or x.dtype != run.dtype:
         raise UserError(
