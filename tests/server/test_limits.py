@@ -15,6 +15,7 @@ import pytest
 import zstandard
 from pyarrow import feather
 from pyarrow import parquet
+from starlette.requests import Request
 
 from tests import asking
 from trainer.server import app
@@ -89,6 +90,33 @@ def test_bodies_together_hold_no_more_than_a_few(exported, monkeypatch):
             assert "ask again" in told.error
         while server.ask(PREDICT, {"instances": [ROW]}).status != 200:
             pass
+
+
+def test_a_body_is_held_until_its_thread_has_ended():
+    may_end, ended = threading.Event(), threading.Event()
+    held = bodies.Bodies(100)
+    scope = {"type": "http", "headers": []}
+
+    async def received():
+        return {"type": "http.request", "body": b" " * 7}
+
+    async def ask():
+        with held.held() as body:
+            async with asyncio.timeout(0.01):
+                await body.receive(Request(scope, received))
+                await body.aside(lambda: may_end.wait(60) and ended.set())
+
+    async def given_up():
+        with pytest.raises(TimeoutError):
+            await ask()
+        before = held.held_bytes
+        may_end.set()
+        while held.held_bytes:
+            await asyncio.sleep(0)
+        return before
+
+    assert asyncio.run(given_up()) == 7
+    assert ended.is_set()
 
 
 def test_a_body_that_is_packed_is_told_so(server):

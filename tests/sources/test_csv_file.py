@@ -8,6 +8,7 @@ import pytest
 from tests.sources.loading import refusal
 from tests.sources.loading import write
 from trainer.process.exits import UserError
+from trainer.sources import text_file
 from trainer.sources.csv_file import CsvFile
 from trainer.sources.csv_file import open_csv
 from trainer.sources.opening import open_table
@@ -82,6 +83,45 @@ def test_an_empty_line_between_rows_of_one_column_is_a_row(
 
 
 TWO_FILES = "a,b,y\n" + "1,2,x\n" * 40
+
+
+EMPTY = [
+    pytest.param("a,b\n1,2\n" + "\n" * 30 + "3,4\n", id="delimiters"),
+    pytest.param("\n" * 30, id="nothing else"),
+    pytest.param("a\n" + "\n" * 30 + "1\n", id="a column"),
+    pytest.param("a b\n1 2\n" + "  \n" * 30, id="blanks"),
+]
+
+
+@pytest.mark.parametrize("text", EMPTY)
+def test_lines_are_not_read_on_of_which_far_more_are_empty(
+    tmp_path, monkeypatch, text
+):
+    monkeypatch.setattr(text_file, "MOST_EMPTY_LINES", 20)
+    path = write(tmp_path, text)
+    with pytest.raises(UserError, match=r"line 2\d is empty, as 2\d lines ab"):
+        list(open_csv(path).blocks())
+    # As a program writes them that ends each line twice.
+    path = write(tmp_path, "a,b\n\n" + "1,2\n\n" * 50)
+    (block,) = open_csv(path).blocks()
+    assert len(block.columns["a"]) == 50
+
+
+def test_what_parts_columns_is_told_by_a_files_first_lines(
+    tmp_path, monkeypatch
+):
+    path = write(tmp_path, '"' + "x\n" * 50_000 + '",b\n1,2\n')
+    lines, read = [], text_file.lines
+
+    def counted(path):
+        for line in read(path):
+            lines.append(line)
+            yield line
+
+    monkeypatch.setattr(text_file, "lines", counted)
+    with pytest.raises(UserError, match="close each quote"):
+        open_csv(path)
+    assert len(lines) < 60_000
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from trainer.server import tf_serving
 from trainer.server.answers import Asked
 from trainer.server.batching import Outputs
 from trainer.server.bodies import Bodies
+from trainer.server.bodies import Held
 from trainer.server.catalogue import Catalogue
 from trainer.server.catalogue import Model
 from trainer.server.guard import Guard
@@ -154,12 +155,14 @@ class Api:
                     body = await held.receive(request)
                     has_body = True
                     asked = await _here_or_aside(
+                        held,
                         len(body) <= SHORT_BYTES and reader is not _of_csv,
                         lambda: reader(model, body, limits.request_rows),
                     )
                     outputs = await model.batcher.outputs_of(asked.rows)
                     check_outputs("the request", outputs.values)
                     answer = await _here_or_aside(
+                        held,
                         outputs.values.size <= FEW_VALUES,
                         lambda: asked.answer(outputs.values),
                     )
@@ -213,9 +216,11 @@ class Api:
         return Response(page.BODY, 200, page.HEADERS, "text/html")
 
 
-async def _here_or_aside(is_short: bool, work: Callable[[], Any]) -> Any:
+async def _here_or_aside(
+    held: Held, is_short: bool, work: Callable[[], Any]
+) -> Any:
     """Does what takes a moment at once, and other work in a thread."""
-    return work() if is_short else await asyncio.to_thread(work)
+    return work() if is_short else await held.aside(work)
 
 
 def _of_csv(model: Model, body: bytes, most_rows: int) -> Asked:

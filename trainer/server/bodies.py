@@ -1,4 +1,9 @@
-"""Bodies of requests, held against limits while they come."""
+"""Bodies of requests, held against limits until nothing reads them."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from starlette.requests import Request
 
@@ -25,9 +30,10 @@ class Bodies:
         """
         self.most_bytes = most_bytes
         self.held_bytes = 0
+        self.threads = ThreadPoolExecutor()
 
     def held(self) -> "Held":
-        """Returns what holds a body for as long as it is entered."""
+        """Returns what holds a body while it is entered, or read aside."""
         return Held(self)
 
 
@@ -37,12 +43,33 @@ class Held:
     def __init__(self, bodies: Bodies) -> None:
         self._bodies = bodies
         self._size = 0
+        self._aside: asyncio.Future[Any] | None = None
 
     def __enter__(self) -> "Held":
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._aside is None:
+            self._let_go()
+        else:
+            # A thread goes on with a body whose request was given up.
+            self._aside.add_done_callback(self._let_go)
+
+    def _let_go(self, *_: object) -> None:
         self._bodies.held_bytes -= self._size
+
+    async def aside(self, work: Callable[[], Any]) -> Any:
+        """Does work on the body in a thread, and returns what it does.
+
+        Given up before its turn it is not done.
+        """
+        job = self._bodies.threads.submit(work)
+        self._aside = asyncio.wrap_future(job)
+        try:
+            return await asyncio.shield(self._aside)
+        except asyncio.CancelledError:
+            job.cancel()
+            raise
 
     async def receive(self, request: Request) -> bytes:
         """Returns the body of a request, once it is there.

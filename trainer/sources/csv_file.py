@@ -42,6 +42,8 @@ _TYPE = re.compile(
 )
 # Rows that tell what parts the columns, where the header alone does not.
 SAMPLE_ROWS = 20
+# Enough for them, breaks within cells included; each delimiter reads its own.
+_SAMPLE_LINES = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -232,7 +234,7 @@ def _sample(path: Path, delimiter: str, skipped: int) -> _Sample:
     found: list[list[str]] = []
     refusal = None
     try:
-        for _, cells in _records(path, delimiter, skipped):
+        for _, cells in _records(path, delimiter, skipped, _SAMPLE_LINES):
             if not cells and found:
                 continue
             found.append(cells)
@@ -302,14 +304,14 @@ def _check_title(path: Path, first: str, samples: Sequence[_Sample]) -> None:
 
 
 def _records(
-    path: Path, delimiter: str, skipped: int
+    path: Path, delimiter: str, skipped: int, stop: int | None = None
 ) -> Generator[tuple[int, list[str]]]:
-    """Yields (line, cells) of every record, the header first."""
+    """Yields (line, cells) of the records above the stop-th line, or of all."""
     # A cell may fill the longest line; a program may have allowed more.
     limit = max(text_file.MAX_LINE_CHARACTERS, csv.field_size_limit())
     csv.field_size_limit(limit)
     with contextlib.closing(text_file.lines(path)) as every:
-        lines = itertools.islice(every, skipped, None)
+        lines = itertools.islice(every, skipped, stop)
         reader = csv.reader(
             map(_squeezed, lines) if delimiter == BLANKS else lines,
             delimiter="\t" if delimiter == BLANKS else delimiter,

@@ -25,6 +25,9 @@ from trainer.sources import zstd_file
 
 # A longer line is no row of a person's own table.
 MAX_LINE_CHARACTERS = 2**22
+# So many more empty lines than others are no table: reading on costs time, and
+# gives nothing.
+MOST_EMPTY_LINES = 100_000
 # Enough to tell UTF-16 without a byte order mark from other text.
 _SAMPLE_BYTES = 512
 _CONTROL = re.compile(rb"[\x01-\x08\x0e-\x19\x1b-\x1f]")
@@ -55,7 +58,7 @@ def lines(
       UserError: naming the line, after the lines before it.
     """
     with _open(path) as file:
-        number = 0
+        number = empty = 0
         while line := file.readline(most_characters):
             number += 1
             if len(line) == most_characters:
@@ -63,6 +66,14 @@ def lines(
                     f"{path}: line {number} has {most_characters} characters or"
                     " more; write a row a line"
                 )
+            if line.isspace():
+                empty += 1
+                if 2 * empty > number + MOST_EMPTY_LINES:
+                    raise UserError(
+                        f"{path}: line {number} is empty, as {empty - 1:,}"
+                        " lines above it are, far more than hold a row; take"
+                        " them out"
+                    )
             if "\0" in line or not (line.isascii() or _is_text(line)):
                 raise UserError(
                     f"{path}: line {number} is no UTF-8 text; save the file as"
