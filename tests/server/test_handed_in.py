@@ -49,6 +49,13 @@ def test_a_column_may_be_called_as_a_tensor_is():
     assert read([{"cells": "3"}], alone) == [[3]]
 
 
+def test_no_more_lists_are_read_than_may_be(monkeypatch):
+    monkeypatch.setattr(handed_in, "MOST_CONTAINERS", 3)
+    assert handed_in.parsed(b'{"a": [[1]]}') == {"a": [[1]]}
+    with pytest.raises(UserError, match=r"has 4 lists and objects; .* have 3"):
+        handed_in.parsed(b'{"a": [[1], []]}')
+
+
 # As NumPy's own texts they would take more than 64 bits can name.
 LONG_AMONG_SHORT = ["x" * 2**24, *[""] * 2**21]
 IMAGES = Layout((2,), np.dtype(np.float32), None)

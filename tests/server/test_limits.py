@@ -92,19 +92,53 @@ def test_bodies_together_hold_no_more_than_a_few(exported, monkeypatch):
             pass
 
 
+async def work_aside(held, size, work):
+    """Does work on a body of a request."""
+
+    async def received():
+        return {"type": "http.request", "body": b" " * size}
+
+    with held.held() as body:
+        await body.receive(Request({"type": "http", "headers": []}, received))
+        return await body.aside(work)
+
+
+def test_few_long_bodies_are_read_at_once():
+    held = bodies.Bodies(2**20)
+    may_end, begun = threading.Event(), []
+
+    def work():
+        begun.append(threading.get_ident())
+        assert may_end.wait(60)
+
+    async def ask():
+        long = bodies.SHORT_BYTES + 1
+        asked = [work_aside(held, long, work) for _ in range(4)]
+        tasks = [asyncio.create_task(each) for each in asked]
+        while len(begun) < bodies.MOST_LONG:
+            await asyncio.sleep(0)
+        # Short ones are, too, meanwhile.
+        await work_aside(held, 7, lambda: None)
+        before = len(begun)
+        may_end.set()
+        await asyncio.gather(*tasks)
+        return before
+
+    assert asyncio.run(ask()) == bodies.MOST_LONG
+    assert (len(begun), held.held_bytes) == (4, 0)
+
+
 def test_a_body_is_held_until_its_thread_has_ended():
     may_end, ended = threading.Event(), threading.Event()
     held = bodies.Bodies(100)
-    scope = {"type": "http", "headers": []}
 
-    async def received():
-        return {"type": "http.request", "body": b" " * 7}
+    def work():
+        assert may_end.wait(60)
+        ended.set()
 
     async def ask():
-        with held.held() as body:
-            async with asyncio.timeout(0.01):
-                await body.receive(Request(scope, received))
-                await body.aside(lambda: may_end.wait(60) and ended.set())
+        async with asyncio.timeout(0.01):
+            await work_aside(held, 7, work)
 
     async def given_up():
         with pytest.raises(TimeoutError):

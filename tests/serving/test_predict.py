@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import struct
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -440,6 +441,20 @@ def test_a_row_of_three_counts_is_no_header(tmp_path):
     (tmp_path / "t.csv").write_text("0,1,2\n3,4,5\n")
     (rows,) = csv_numbers.blocks(tmp_path / "t.csv", 3, 10)
     assert rows.tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_a_line_of_far_too_many_numbers_is_not_parted(tmp_path):
+    path = tmp_path / "t.csv"
+    for text in ("1," * 2**20, "1,2\n" + "1," * 2**20, "," + "1," * 2**20):
+        path.write_text(text)
+        tracemalloc.start()
+        try:
+            with pytest.raises(UserError, match=r"line . has 1,048,57\d cells"):
+                csv_numbers.has_row_names(path, 2)
+                list(csv_numbers.blocks(path, 2, 10))
+            assert tracemalloc.get_traced_memory()[1] < 10 * len(text)
+        finally:
+            tracemalloc.stop()
 
 
 def test_an_empty_line_among_single_numbers_is_no_row(tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import tracemalloc
 
 import pytest
 
@@ -83,6 +84,26 @@ def test_an_empty_line_between_rows_of_one_column_is_a_row(
 
 
 TWO_FILES = "a,b,y\n" + "1,2,x\n" * 40
+
+
+def test_a_long_cell_takes_few_times_its_size(tmp_path):
+    digits = "1" * 2**20
+    path = write(tmp_path, f"a,b\n{digits},x\n{digits},y\n")
+    tracemalloc.start()
+    try:
+        assert open_csv(path).columns == ("a", "b")
+        assert tracemalloc.get_traced_memory()[1] < 40 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_line_of_far_too_many_cells_is_refused(tmp_path):
+    path = write(tmp_path, "a,b\n1,2\n1" + ",2" * 50_000 + "\n")
+    told = refusal(lambda: list(open_csv(path).blocks()))
+    assert "line 3 has 50,001 cells; a table has 10,000" in told
+    # A spreadsheet ends lines so.
+    path = write(tmp_path, "a,b" + "," * 16_382 + "\n1,2" + "," * 16_382)
+    assert open_csv(path).columns == ("a", "b")
 
 
 EMPTY = [

@@ -27,6 +27,7 @@ from trainer.server.answers import Asked
 from trainer.server.batching import Outputs
 from trainer.server.bodies import Bodies
 from trainer.server.bodies import Held
+from trainer.server.bodies import SHORT_BYTES
 from trainer.server.catalogue import Catalogue
 from trainer.server.catalogue import Model
 from trainer.server.guard import Guard
@@ -40,9 +41,6 @@ from trainer.server.settings import Limits
 from trainer.server.settings import Settings
 from trainer.serving.rows import check_outputs
 
-# A body that is longer, or a table, is read in a thread, so that others are
-# heard.
-SHORT_BYTES = 2**16
 # An answer of more values is written in a thread, too: of few rows it may be as
 # many as of many.
 FEW_VALUES = 2**11
@@ -154,6 +152,7 @@ class Api:
                 async with asyncio.timeout(limits.request_secs):
                     body = await held.receive(request)
                     has_body = True
+                    # A table is read in a thread, so that others are heard.
                     asked = await _here_or_aside(
                         held,
                         len(body) <= SHORT_BYTES and reader is not _of_csv,

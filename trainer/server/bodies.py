@@ -12,6 +12,11 @@ from trainer.server.refusals import RefusedError
 
 # Bodies that may be held at once, as long as one may be.
 MOST_HELD = 8
+# Long bodies that are read at once: what is made of one may take some 20 times
+# its size for a moment.
+MOST_LONG = 2
+# A body that is longer is long.
+SHORT_BYTES = 2**16
 
 
 class Bodies:
@@ -31,6 +36,7 @@ class Bodies:
         self.most_bytes = most_bytes
         self.held_bytes = 0
         self.threads = ThreadPoolExecutor()
+        self.few_threads = ThreadPoolExecutor(MOST_LONG)
 
     def held(self) -> "Held":
         """Returns what holds a body while it is entered, or read aside."""
@@ -63,7 +69,9 @@ class Held:
 
         Given up before its turn it is not done.
         """
-        job = self._bodies.threads.submit(work)
+        bodies = self._bodies
+        is_long = self._size > SHORT_BYTES
+        job = (bodies.few_threads if is_long else bodies.threads).submit(work)
         self._aside = asyncio.wrap_future(job)
         try:
             return await asyncio.shield(self._aside)

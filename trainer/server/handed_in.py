@@ -24,14 +24,23 @@ from trainer.sources import text_file
 B64 = "b64"
 INPUTS = "inputs"
 CELLS = "cells"
+# Lists and objects of a body: each takes more memory than the text of a few
+# numbers, and only bodies of nothing else have so many.
+MOST_CONTAINERS = 2**20
 
 
 def parsed(body: bytes) -> Any:
     """Returns the value of a body of JSON.
 
     Raises:
-      UserError: it is none.
+      UserError: it is none, or has too many lists and objects.
     """
+    count = body.count(b"[") + body.count(b"{")
+    if count > MOST_CONTAINERS:
+        raise UserError(
+            f"the body has {count:,} lists and objects; a request may have"
+            f" {MOST_CONTAINERS:,}: ask by several"
+        )
     try:
         return msgspec.json.decode(body)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:

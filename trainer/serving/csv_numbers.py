@@ -9,6 +9,7 @@ import numpy as np
 from trainer.process.exits import UserError
 from trainer.sources import text_file
 from trainer.sources.csv_file import DELIMITERS
+from trainer.sources.header import MAX_COLUMNS
 
 # From so many columns on a first line of 0, 1, 2 ... is no row by chance.
 LEAST_COUNTED = 4
@@ -39,20 +40,28 @@ def blocks(path: Path, columns: int, block_rows: int) -> Iterator[np.ndarray]:
     if first is None:
         return
     delimiter = _delimiter(first[1])
+    lines = _narrow(path, itertools.chain([first], lines), delimiter, columns)
+    first = next(lines)
     if not _is_header(first[1].split(delimiter)):
         lines = itertools.chain([first], lines)
     while block := list(itertools.islice(lines, block_rows)):
         yield _parse(path, block, delimiter, columns)
 
 
-def has_row_names(path: Path) -> bool:
+def has_row_names(path: Path, columns: int) -> bool:
     """Whether a file has a header that leaves its first column without a name.
+
+    Args:
+      path: of the file.
+      columns: that the run takes.
 
     Raises:
       UserError: it cannot be read.
     """
-    _, first = next(_lines(path), (0, ""))
-    cells = first.split(_delimiter(first))
+    first = next(_lines(path), (1, ""))
+    delimiter = _delimiter(first[1])
+    _, line = next(_narrow(path, iter([first]), delimiter, columns))
+    cells = line.split(delimiter)
     unnamed = len(cells) > 1 and cells[0].strip() in ("", '""')
     return unnamed and _is_header(cells[1:])
 
@@ -73,6 +82,20 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yields (number, line) of a file's lines that are not empty."""
     lines = text_file.lines(path, MAX_LINE_CHARACTERS)
     return (pair for pair in enumerate(lines, 1) if pair[1].strip())
+
+
+def _narrow(
+    path: Path, lines: Iterator[tuple[int, str]], delimiter: str, columns: int
+) -> Iterator[tuple[int, str]]:
+    """Refuses a line of far more cells than a row's, before it is parted."""
+    most = max(columns, MAX_COLUMNS)
+    for number, line in lines:
+        if (count := line.count(delimiter)) > most:
+            raise UserError(
+                f"{path}: line {number} has {count + 1:,} cells; each line must"
+                f" be {columns} numbers, as in the run's data"
+            )
+        yield number, line
 
 
 def _without_gaps(

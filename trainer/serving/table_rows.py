@@ -63,7 +63,7 @@ def open_rows(path: Path, layout: Layout, keep: str | None) -> Rows:
     """
     encoding = layout.encoding
     bare = encoding is None and keep is None and holds_text(path)
-    if bare and not csv_numbers.has_row_names(path):
+    if bare and not csv_numbers.has_row_names(path, layout.features):
         # Rows of arrays need no header, and NumPy reads them quicker.
         return Rows(
             str(path),

@@ -32,7 +32,8 @@ BLANKS = " "
 # The line that tells Excel what parts the columns.
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
 # A number with a decimal comma holds no delimiter.
-_NUMBER = re.compile(r"[^\w,;|\t]*\d(?:[.,'\s]?\d)*[^\d,;|\t]*")
+# Digits are not given back: to keep where each began takes 100 times as much.
+_NUMBER = re.compile(r"[^\w,;|\t]*\d(?:[.,'\s]?\d)*+[^\d,;|\t]*")
 # What some programs write below the names: a rule, or what columns hold.
 _RULE = re.compile(r":?[-=]+:?")
 _TYPE = re.compile(
@@ -44,6 +45,8 @@ _TYPE = re.compile(
 SAMPLE_ROWS = 20
 # Enough for them, breaks within cells included; each delimiter reads its own.
 _SAMPLE_LINES = 10_000
+# A spreadsheet may end a line in a delimiter for each of its 16,384 columns.
+_MOST_CELLS = 4 * header.MAX_COLUMNS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -320,7 +323,14 @@ def _records(
         )
         try:
             for cells in reader:
-                yield skipped + reader.line_num, cells
+                line = skipped + reader.line_num
+                if len(cells) > _MOST_CELLS:
+                    raise UserError(
+                        f"{path}: line {line} has {len(cells):,} cells; a table"
+                        f" has {header.MAX_COLUMNS:,} columns at most; save it"
+                        " as .npy files"
+                    )
+                yield line, cells
         except csv.Error as error:
             remedy = "close each quote, and write a quote within quotes twice"
             if "field limit" in str(error):

@@ -70,6 +70,7 @@ def settle(
             f"{path} is empty or begins with an empty line; its first line must"
             " name the columns; write a header there"
         )
+    _check_count(path, sum(map(bool, given)))
     columns: list[str | None] = [*given]
     notes: list[str] = []
     if sample is not None:
@@ -173,13 +174,16 @@ def free(
     )
 
 
-def _check_names(path: Path, names: Sequence[str | None]) -> None:
-    count = sum(name is not None for name in names)
+def _check_count(path: Path, count: int) -> None:
     if count > MAX_COLUMNS:
         raise UserError(
             f"{path} has {count} columns; the most is {MAX_COLUMNS}; save"
             " the table as .npy files"
         )
+
+
+def _check_names(path: Path, names: Sequence[str | None]) -> None:
+    _check_count(path, sum(name is not None for name in names))
     for number, name in enumerate(names, 1):
         if name and not (
             len(name) <= MAX_NAME_CHARACTERS and name.isprintable()

@@ -46,7 +46,7 @@ _BLANKS = f"{BLANK}*+"
 _CELL = re.compile(
     f"{_BLANKS}(?:\\({_BLANKS})?[+{MINUS}]?{_BLANKS}(?P<before>{_BEFORE})?"
     f"{_BLANKS}\\(?[+{MINUS}]?{_BLANKS}"
-    f"(?P<body>[0-9.,'\u2019]+(?:{BLANK}[0-9.,'\u2019]+)*)(?:{_EXPONENT})?"
+    f"(?P<body>[0-9.,'\u2019]+(?:{BLANK}[0-9.,'\u2019]+)*+)(?:{_EXPONENT})?"
     f"{_BLANKS}(?P<after>{_AFTER})?{_BLANKS}\\)?{_BLANKS}"
 )
 
