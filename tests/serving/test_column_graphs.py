@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from trainer.process.exits import UserError
 from trainer.serving import column_graphs
 from trainer.sources import Encoding
 from trainer.sources import fitting
@@ -107,10 +108,36 @@ def test_heavy_tails_are_bent_alike(kind, monkeypatch):
     np.testing.assert_allclose(served, x, rtol=2e-7)
 
 
-def test_a_cell_that_is_no_number_is_an_error(monkeypatch):
-    encoding, _ = encoded("percent", ["1 %"] * ROWS, monkeypatch)
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        column_graphs.encode(encoding, tf.constant([["1 kg"]]))
+NO_NUMBERS = ("inf", "-Infinity", "+nan", "1e400", "4e38", "0x10", "1_0", "x")
+REFUSED = [
+    *[("1.5", cell) for cell in NO_NUMBERS],
+    *[("1 %", cell) for cell in ("1 kg", "12", "1e99 %", "inf %")],
+    ("2024-01-31", "5"),
+    *[("2024-01-31", f"2024-{day}") for day in ("13-01", "02-30", "00-10")],
+    ("2023-W05-3", "2023-W54-1"),
+    ("31.12.99 10:30 AM", "31.12.99 13:30 AM"),
+    ("10:30:00", "10:60:00"),
+]
+
+
+@pytest.mark.parametrize(("usual", "cell"), REFUSED)
+def test_a_cell_that_is_refused_is_an_error(usual, cell, monkeypatch):
+    encoding, _ = encoded("c", [usual] * ROWS, monkeypatch)
+    served = tf.function(lambda cells: column_graphs.encode(encoding, cells))
+    served(tf.constant([[usual], ["N/A"]]))
+    with pytest.raises(UserError):
+        encoding.encode({"c": [usual, cell]})
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="column c: must be"
+    ):
+        served(tf.constant([[usual], [cell]]))
+
+
+def test_plain_numbers_are_read_as_python_reads_them(monkeypatch):
+    encoding, _ = encoded("c", ["1.5", "2"] * (ROWS // 2), monkeypatch)
+    asked = [" +1.", "-.5", "1E+05", "1e-400", "00012", "3.4e38"]
+    served = column_graphs.encode(encoding, tf.constant([[t] for t in asked]))
+    assert served.numpy().tobytes() == encoding.encode({"c": asked}).tobytes()
 
 
 @pytest.mark.parametrize("name", ["c", "many"])

@@ -1,7 +1,7 @@
 """What each kind of a table's columns does to cells, in TensorFlow.
 
-The same as in `trainer.sources`, to the bit; only a cell that is refused there
-may pass here, such as February 30.
+The same as in `trainer.sources`, to the bit; only few cells that are refused
+there may pass here, such as ids that 64 bits round and week 53 of a short year.
 """
 
 import abc
@@ -26,6 +26,7 @@ from trainer.sources.curves import Curve
 from trainer.sources.curves import SignedLog
 from trainer.sources.number_column import NumberColumn
 from trainer.sources.number_style import NumberStyle
+from trainer.sources.readings import PLAIN_NUMBER
 from trainer.sources.time_column import SINCE
 from trainer.sources.time_column import TimeColumn
 from trainer.sources.time_column import wave
@@ -72,11 +73,21 @@ class NumberGraph(ColumnGraph[NumberColumn]):
 
     def features(self, text: tf.Tensor, missing: tf.Tensor) -> list[tf.Tensor]:
         style, fill = self._column.style, self._column.fill
+        pattern = PLAIN_NUMBER
         if isinstance(style, NumberStyle):
-            text = _plain_number(style, text)
-        text = tf.where(missing, "0", text)
+            pattern = style.pattern
+        is_number = missing | tf.strings.regex_full_match(text, pattern)
+        plain = _held(
+            text, is_number, f"column {self._column.name}: must be a number"
+        )
+        if isinstance(style, NumberStyle):
+            plain = _plain_number(style, plain)
+        plain = tf.where(missing, "0", plain)
         # Rounded once: from decimals to 64 bits, as Python reads them.
-        number = tf.strings.to_number(text, tf.float64)
+        number = tf.strings.to_number(plain, tf.float64)
+        is_finite = tf.abs(number) <= cells_lib.LARGEST
+        rule = f"column {self._column.name}: {cells_lib.TOO_LARGE}"
+        number = _held(number, is_finite, rule)
         number = tf.where(missing, tf.constant(fill, tf.float64), number)
         number = tf.cast(number - self._column.origin, tf.float32)
         if self._column.curve is not None:
@@ -126,7 +137,7 @@ class TimeGraph(ColumnGraph[TimeColumn]):
         instants = tf.where(
             missing,
             tf.constant(column.fill, tf.int64),
-            _instants(column.form, text, missing),
+            _instants(column, text, missing),
         )
         cycles = calendar_arithmetic.cycles_of(instants)
         seconds = tf.cast(instants - column.first, tf.float64)
@@ -165,6 +176,14 @@ def encode(encoding: Encoding, cells: tf.Tensor) -> tf.Tensor:
         for column in encoding.all_columns
     ]
     return tf.concat(parts, axis=1)
+
+
+def _held(values: tf.Tensor, are_good: tf.Tensor, rule: str) -> tf.Tensor:
+    """Returns values, [rows], which must all be good."""
+    bad = tf.boolean_mask(values, ~are_good)[:1]
+    check = tf.debugging.Assert(tf.reduce_all(are_good), [rule, bad])
+    with tf.control_dependencies([check]):
+        return tf.identity(values)
 
 
 def _is_one_of(text: tf.Tensor, words: Collection[str]) -> tf.Tensor:
@@ -207,10 +226,13 @@ def _curved(curve: Curve, x: tf.Tensor) -> tf.Tensor:
 
 
 def _instants(
-    form: time_form.TimeForm, text: tf.Tensor, missing: tf.Tensor
+    column: TimeColumn, text: tf.Tensor, missing: tf.Tensor
 ) -> tf.Tensor:
     """Returns microseconds since 1970, int64 [rows]; any where missing."""
-    pattern = form.pattern
+    form, pattern = column.form, column.form.pattern
+    rule = f"column {column.name}: must be a time such as {form.example}"
+    is_time = missing | tf.strings.regex_full_match(text, pattern)
+    text = _held(text, is_time, rule)
     blank = tf.zeros_like(text)
 
     def written(name: str) -> tf.Tensor:
@@ -244,7 +266,17 @@ def _instants(
     zone = calendar_arithmetic.zone_seconds(part)
     sign = written("zone_sign")
     part["zone_seconds"] = tf.where((sign == "") | (sign == "+"), zone, -zone)
-    return calendar_arithmetic.instant_of(part)
+    within = [
+        (least <= part[name]) & (part[name] <= most)
+        for name, (least, most) in time_form.bounds(part).items()
+    ]
+    date = (time_form.full_year(part), part["month"], part["day"])
+    same = calendar_arithmetic.date_of(calendar_arithmetic.days_of(*date))
+    within += [a == b for a, b in zip(same, date, strict=True)]
+    is_time = missing | tf.reduce_all(tf.stack(within), axis=0)
+    return calendar_arithmetic.instant_of(
+        part | {"year": _held(part["year"], is_time, rule)}
+    )
 
 
 def _mark(condition: tf.Tensor) -> tf.Tensor:

@@ -44,6 +44,8 @@ class Texts:
 
 
 PLAIN = PlainNumbers()
+# What `PlainNumbers` reads, but for what is not finite.
+PLAIN_NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 TEXTS = Texts()
 # Of runs of earlier versions, the latest first.
 PLAIN_TEXTS = Texts(look=cells.plain)

@@ -7,6 +7,7 @@ import functools
 import re
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -222,27 +223,35 @@ class TimeForm:
 _TYPED = TimeForm("year_first")
 
 
-def _check(part: Mapping[str, int]) -> None:
-    """Raises ValueError for what is no time, such as February 30."""
-    bounds = {
+def bounds(part: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Returns (least, most) of a time's parts, which may be tensors."""
+    return {
         "month": (1, 12),
         "day": (1, 31),
         "week": (1, 53),
         "weekday": (1, 7),
         "ordinal": (part["is_ordinal"], 366),
-        "hour": (part["is_half"], 12 if part["is_half"] else 24),
+        "hour": (part["is_half"], 24 - 12 * part["is_half"]),
         "minute": (0, 59),
         "second": (0, 60),
         "zone_seconds": (-24 * 3600, 24 * 3600),
         "year": (1 - part["is_short"], 9999),
     }
-    for name, (least, most) in bounds.items():
+
+
+def full_year(part: Mapping[str, Any]) -> Any:
+    """Returns a time's year; one of two digits leaps as in both centuries."""
+    return part["year"] + 2000 * part["is_short"]
+
+
+def _check(part: Mapping[str, int]) -> None:
+    """Raises ValueError for what is no time, such as February 30."""
+    for name, (least, most) in bounds(part).items():
         if not least <= part[name] <= most:
             raise ValueError(name)
     if part["hour"] == 24 and part["minute"] + part["second"]:
         raise ValueError("hour")
-    # Two digits' leap years are those of both centuries.
-    year = part["year"] + 2000 * part["is_short"]
+    year = full_year(part)
     if part["is_ordinal"] and part["ordinal"] > 365 + calendar.isleap(year):
         raise ValueError("ordinal")
     datetime.date(year, part["month"], part["day"])
