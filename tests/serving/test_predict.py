@@ -81,10 +81,22 @@ def test_a_row_does_not_depend_on_its_neighbours(digits, images):
     )
 
 
-@pytest.mark.parametrize("batch_size", [-1, 0, 2.5])
+@pytest.mark.parametrize("batch_size", [-1, 0, 2.5, True])
 def test_a_batch_has_rows(digits, images, batch_size):
     with pytest.raises(UserError, match=r"batch_size=.* must be 1 or more"):
         digits.predict(images, batch_size=batch_size)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "")]
+)
+def test_a_batch_has_memory(digits, images, monkeypatch, error):
+    def fail(block, batch_size):
+        raise error
+
+    monkeypatch.setattr(digits, "outputs_of", fail)
+    with pytest.raises(UserError, match="batch_size=9 is more than there is"):
+        digits.predict(images, batch_size=9)
 
 
 def test_the_best_weights_are_the_default_where_the_config_selects(trained):
@@ -296,6 +308,7 @@ def test_a_reader_that_has_enough_ends_it_as_cat(digits, images, tmp_path):
         (["--input=x.npy", "--top_k=11"], "from 1 to 10"),
         (["--input=x.npy", "--top_k=0"], "from 1 to 10"),
         (["--input=x.npy", "--batch_size=0"], "must be 1 or more"),
+        (["--input=x.npy", f"--batch_size={10**12}"], "be 8,388,608 or less"),
         (["--input=x.npy", "--array=x"], "is for .npz files"),
         (["--input=x.npy", "--format=npy", "--output=p", "--top_k=1"], "npy"),
         (["--input=flat.npy"], r"\(7,\); the run takes \[rows, 8, 8\]"),

@@ -129,7 +129,8 @@ class TrainedModel:
         Raises:
           UserError: x has another shape, lacks a column, holds NaN or
             infinity, or values that the stored dtype does not hold; or
-            batch_size is below 1.
+            batch_size is below 1, a batch of it above 2 GiB in float32, or
+            more than there is memory for.
         """
         table = handed_rows.taken("x", x, self._layout)
         parts = list(self.predict_blocks(table, batch_size=batch_size))
@@ -173,7 +174,7 @@ class TrainedModel:
         Raises:
           UserError: a row that cannot be taken, or whose outputs overflow.
         """
-        rows.check_batch_size("batch_size", batch_size)
+        rows.check_batch_size("batch_size", batch_size, self._layout)
         batch_size = batch_size or self.batch_size
         return self._predict(
             table.name,
@@ -203,7 +204,13 @@ class TrainedModel:
         first = 0
         for block in blocks:
             look(block)
-            outputs = self.outputs_of(block, batch_size)
+            try:
+                outputs = self.outputs_of(block, batch_size)
+            except (MemoryError, tf.errors.ResourceExhaustedError):
+                raise UserError(
+                    f"batch_size={batch_size} is more than there is memory for;"
+                    " lower it"
+                ) from None
             rows.check_outputs(name, outputs, first)
             yield outputs
             first += len(block)

@@ -83,7 +83,7 @@ def main(argv: list[str]) -> int:
     """
     arguments = _parse(argv)
     stored = trained_run.read(arguments.workdir, arguments.checkpoint)
-    rows.check_batch_size("--batch_size", arguments.batch_size)
+    rows.check_batch_size("--batch_size", arguments.batch_size, stored.layout)
     kind = output.choose_format(arguments.output, arguments.format)
     if kind == "npy" and arguments.top_k:
         raise UserError("--top_k is for CSV and JSON lines; .npy holds all")

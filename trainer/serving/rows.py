@@ -31,6 +31,9 @@ from trainer.storage.names import local_place
 
 # A name that is not a path, and that a terminal shows as it is.
 _PLAIN_NAME = re.compile(r"[^\x00-\x1f\x7f/\\:]+")
+# A batch is whole however few its rows are, as its shape decides on the last
+# bits of each: a larger one ends in no memory, and is no quicker.
+MOST_BATCH_BYTES = 2**31
 
 
 def add_flags(parser: Parser) -> None:
@@ -116,17 +119,27 @@ def of_table(file: TableFile, layout: Layout) -> Rows:
     return _checked(table_rows.of_file(file, layout, None), layout)
 
 
-def check_batch_size(name: str, batch_size: int | None) -> None:
+def check_batch_size(name: str, batch_size: int | None, layout: Layout) -> None:
     """Refuses a number of rows that are worked off at once.
 
     Raises:
-      UserError: it is neither None nor 1 or more.
+      UserError: it is neither None nor 1 or more, or of more than
+        `MOST_BATCH_BYTES` in float32.
     """
+    if batch_size is None:
+        return
     is_whole = isinstance(batch_size, numbers.Integral)
-    if batch_size is not None and not (is_whole and batch_size >= 1):
+    most = max(1, MOST_BATCH_BYTES // (4 * layout.features))
+    if not is_whole or isinstance(batch_size, bool) or batch_size < 1:
         raise UserError(
             f"{name}={batch_size!r} must be 1 or more, a whole number; leave it"
             " out for that of the run's evaluation"
+        )
+    if batch_size > most:
+        raise UserError(
+            f"{name}={batch_size} must be {most:,} or less, of rows of"
+            f" {layout.features:,} values: a batch is whole however few rows"
+            " there are; lower it, or leave it out"
         )
 
 
