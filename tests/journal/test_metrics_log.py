@@ -73,6 +73,19 @@ def test_lines_of_steps_that_run_again_are_dropped(log, tmp_path):
     assert lines.read(tmp_path, lines.METRICS, is_over=True).wrong == []
 
 
+def test_final_scores_are_dropped_with_the_steps_before_them(log, tmp_path):
+    """They are of an earlier step, the best."""
+    opened = log(0)
+    for each in (line(10), line(20), line(10, "test")):
+        opened.line(each)
+    opened = log(10)
+    assert told(tmp_path) == [(10, "train", 1.0)]
+    for each in (line(20), line(10, "test")):
+        opened.line(each)
+    assert [step for step, *_ in told(tmp_path)] == [10, 20, 10]
+    assert lines.read(tmp_path, lines.METRICS, is_over=True).wrong == []
+
+
 def test_sums_that_are_older_than_the_final_scores_are_no_damage(log, tmp_path):
     """As a bucket's may be; the scores are of an earlier step, the best."""
     opened = log(0)

@@ -87,7 +87,8 @@ def read(
       folder: the workdir.
       name: METRICS or TIMING.
       is_over: whether nobody writes there, so that no line is on its way.
-      last_step: lines of later steps are left out without a word.
+      last_step: what stands from a line of a later step on is left out
+        without a word.
     """
     found = _parsed(folder / name, is_over, last_step)
     if not (folder / SUMS).exists():
@@ -137,7 +138,9 @@ def _parsed(path: pathlib.Path, is_over: bool, last_step: int | None) -> Lines:
             continue
         key = (value["step"], value["split"])
         if last_step is not None and key[0] > last_step:
-            continue
+            # What follows was written later, the final scores of an earlier
+            # step with it.
+            break
         if key in found.by_key:
             found.wrong.append(f"line {number} is a second of {_name(key)}")
         else:
