@@ -16,9 +16,7 @@ epochs, as docs/speed.md has it; the length is what two hours hold.
 Data: as in configs/mnist.py.
 Score: 99.58 % of 10,000 test digits, the median of seeds 0 to 2 (99.62, 99.58
   and 99.54 %).
-Time: 50 to 117 min of training on two cores of AMD EPYCs with AVX-512-BF16,
-  beside other work: 50 and 63 on a Zen 5, 117 on a Zen 4, where 118,000 steps
-  alone take 67 min.
+Time: 50 to 117 min of training on two cores with AVX-512-BF16, docs/speed.md.
 """
 
 from trainer.config import AugmentationConfig
