@@ -16,6 +16,7 @@ from tensorboard.plugins.pr_curve import summary as pr_curve
 from tensorboard.plugins.scalar import summary_v2 as scalar
 from tensorflow.core.util import event_pb2
 
+from trainer.journal.writer import FINAL
 from trainer.process.plain_text import plain
 
 # The folder whose parts the splits' folders are: a run's own, to TensorBoard.
@@ -85,7 +86,7 @@ class EventFiles:
           step: at which it ends.
           scores: the final ones, by names that hold the split.
         """
-        final = {f"final/{name}": value for name, value in scores.items()}
+        final = {f"{FINAL}/{name}": value for name, value in scores.items()}
         self.scalars(RUN, step, final)
         self._raw(hparams.session_end_pb(hparams.api_pb2.STATUS_SUCCESS))
 

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from trainer.config.values import flatten
 from trainer.journal.writer import Ending
+from trainer.journal.writer import FINAL
 from trainer.journal.writer import Line
 from trainer.journal.writer import Subject
 from trainer.journal.writer import Writer
@@ -37,8 +38,6 @@ AGAIN_SECS = 2.0
 CALL_SECS = 10.0
 # What is kept with a run at its end, where it is there.
 FILES = (RESULT_FILE, "report.html")
-# Stands before the names of the final scores.
-FINAL = "final"
 
 
 class Kept(NamedTuple):

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from trainer.model.network import Network
 
+# Stands before the names of the final scores.
+FINAL = "final"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Subject:
