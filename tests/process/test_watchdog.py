@@ -1,8 +1,12 @@
 """The watchdog ends what hangs, and leaves alone what is merely slow."""
 
+import functools
+import os
 import subprocess
 import sys
 import threading
+
+import pytest
 
 from tests import processes
 from trainer.process.awake import AwakeClock
@@ -36,7 +40,7 @@ class Hands:
 
     def __init__(self):
         self.now = 0.0
-        self.clock = AwakeClock(lambda: self.now)
+        self.clock = AwakeClock(lambda: self.now, lambda: 0.0)
         self.watched = Watchdog(least_secs=60, first_secs=900, clock=self.clock)
 
     def work(self, secs):
@@ -113,3 +117,59 @@ def test_a_run_that_ends_stops_the_watch():
     with Watchdog(least_secs=60, first_secs=60) as watched:
         watched.beat(1)
     assert threading.active_count() == before
+
+
+def test_what_other_work_took_does_not_count():
+    """As under `nice` on a machine that is busy: ready, without a core."""
+    now = queued = 0.0
+    clock = AwakeClock(lambda: now, lambda: queued)
+    watched = Watchdog(least_secs=60, first_secs=60, clock=clock)
+    for _ in range(100):
+        now += 1.0
+        queued += 0.9
+        clock.tick()
+    assert clock.secs() == pytest.approx(10)
+    # Two threads that wait for one another on one core hang all the same.
+    for _ in range(1000):
+        now += 1.0
+        queued += 2.0
+        clock.tick()
+    assert watched.is_overdue()
+
+
+def test_a_clock_never_goes_back():
+    now = queued = 0.0
+    clock = AwakeClock(lambda: now, lambda: queued)
+    now = queued = 1.0
+    assert clock.secs() == 1.0
+    clock.tick()
+    assert clock.secs() == 1.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone counts it")
+def test_a_process_that_gets_no_core_knows_it():
+    spin = "while True: pass"
+    core = {min(os.sched_getaffinity(0))}
+    script = (
+        "import os, time; from trainer.process.awake import queued_secs\n"
+        "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\n"
+        "began = time.monotonic()\n"
+        "while queued_secs() < 0.5 and time.monotonic() < began + 60: pass\n"
+        "print(queued_secs() >= 0.5)"
+    )
+    others = subprocess.Popen(
+        [sys.executable, "-c", spin],
+        preexec_fn=functools.partial(os.sched_setaffinity, 0, core),
+    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=processes.ROOT,
+            capture_output=True,
+            text=True,
+            preexec_fn=functools.partial(os.sched_setaffinity, 0, core),
+        )
+    finally:
+        others.kill()
+        others.wait()
+    assert done.stdout == "True\n", done.stderr

@@ -81,7 +81,7 @@ class Scored:
 def test_what_is_scored_and_fitted_on_many_rows_is_no_hang(monkeypatch):
     """As 50 million values are, whose every loss takes seconds."""
     now = 0.0
-    clock = AwakeClock(lambda: now)
+    clock = AwakeClock(lambda: now, lambda: 0.0)
     watchdog = Watchdog(least_secs=60, first_secs=900, clock=clock)
     watchdog.beat(1)
 

@@ -3,8 +3,12 @@
 A process sleeps where it is stopped (Ctrl-Z), frozen with its container or
 suspended with its machine. Nobody tells it so, but its own ticks stand still
 meanwhile. CLOCK_MONOTONIC leaves out suspension alone, and that on Linux only.
+So is left out what it was ready to run for and had no core, as under `nice`
+on a machine that others keep busy: its ticks need little and come all the same.
 """
 
+import contextlib
+import glob
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +17,22 @@ TICK_SECS = 1.0
 # The most that may pass between two ticks of a process that is awake and on a
 # machine that has too much to do; of a longer sleep so much is counted.
 STILL_SECS = 3.0
+# Threads that wait for each other by spinning, more of them than cores, have
+# no core at times either: of what passes, so much is counted at least.
+LEAST_SHARE = 0.1
+
+
+def queued_secs() -> float:
+    """Returns how long this process's threads were ready and had no core.
+
+    The sum over those that live: 0 where the system is not Linux.
+    """
+    nanos = 0
+    for path in glob.iglob("/proc/self/task/*/schedstat"):
+        # A thread may have ended, and a kernel may not count.
+        with contextlib.suppress(OSError, IndexError), open(path) as file:
+            nanos += int(file.read().split()[1])
+    return nanos / 1e9
 
 
 class AwakeClock:
@@ -22,26 +42,36 @@ class AwakeClock:
     any number of threads.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float] = time.monotonic,
+        queued: Callable[[], float] = queued_secs,
+    ) -> None:
         """Begins at 0.
 
         Args:
           now: seconds of a clock that cannot be set.
+          queued: seconds for which there was no core.
         """
-        self._now = now
+        self._now, self._queued_secs = now, queued
         self._lock = threading.Lock()
-        self._ticked = now()
-        self._counted = 0.0
+        self._ticked, self._queued = now(), queued()
+        self._counted = self._told = 0.0
 
     def tick(self) -> None:
         """Says that the process is awake."""
         with self._lock:
-            now = self._now()
-            self._counted += min(now - self._ticked, STILL_SECS)
-            self._ticked = now
+            now, queued = self._now(), self._queued_secs()
+            awake = min(now - self._ticked, STILL_SECS)
+            ran = awake - max(queued - self._queued, 0.0)
+            self._counted += max(ran, LEAST_SHARE * awake)
+            self._ticked, self._queued = now, queued
 
     def secs(self) -> float:
         """Returns the seconds awake since the clock was made."""
         with self._lock:
             since = self._now() - self._ticked
-            return self._counted + min(since, STILL_SECS)
+            secs = self._counted + min(since, STILL_SECS)
+            # The next tick may find that of these some had no core.
+            self._told = max(self._told, secs)
+            return self._told
