@@ -128,22 +128,15 @@ def test_what_other_work_took_does_not_count():
         now += 1.0
         queued += 0.9
         clock.tick()
-    assert clock.secs() == pytest.approx(10)
+    assert clock.served_secs() == pytest.approx(10)
+    # How long it took is another question.
+    assert clock.secs() == 100
     # Two threads that wait for one another on one core hang all the same.
     for _ in range(1000):
         now += 1.0
         queued += 2.0
         clock.tick()
     assert watched.is_overdue()
-
-
-def test_a_clock_never_goes_back():
-    now = queued = 0.0
-    clock = AwakeClock(lambda: now, lambda: queued)
-    now = queued = 1.0
-    assert clock.secs() == 1.0
-    clock.tick()
-    assert clock.secs() == 1.0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone counts it")

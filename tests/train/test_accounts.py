@@ -165,3 +165,15 @@ def test_what_was_not_there_has_grown_from_nothing():
     since = Since()
     assert since.take({"a": 2.0}) == {"a": 2.0}
     assert since.take({"a": 2.0, "b": 1.0}) == {"a": 0.0, "b": 1.0}
+
+
+def test_a_clock_that_stood_still_tells_no_speed():
+    """As that of a process does that was stopped for most of a chunk."""
+    accounts, clock, state = begun()
+    take(accounts, state, 3)
+    speed, _ = accounts.take_speed()
+    assert speed == {}
+    clock.train_secs = 2.0
+    take(accounts, state, 4)
+    speed, _ = accounts.take_speed()
+    assert speed["step_secs"] == 0.5

@@ -3,8 +3,10 @@
 A process sleeps where it is stopped (Ctrl-Z), frozen with its container or
 suspended with its machine. Nobody tells it so, but its own ticks stand still
 meanwhile. CLOCK_MONOTONIC leaves out suspension alone, and that on Linux only.
-So is left out what it was ready to run for and had no core, as under `nice`
-on a machine that others keep busy: its ticks need little and come all the same.
+
+Under `nice`, on a machine that others keep busy, it is awake and has no core:
+its ticks need little and come all the same. Who takes silence for a sign that
+it hangs leaves that out, too.
 """
 
 import contextlib
@@ -56,22 +58,27 @@ class AwakeClock:
         self._now, self._queued_secs = now, queued
         self._lock = threading.Lock()
         self._ticked, self._queued = now(), queued()
-        self._counted = self._told = 0.0
+        self._counted = self._starved = 0.0
 
     def tick(self) -> None:
         """Says that the process is awake."""
         with self._lock:
             now, queued = self._now(), self._queued_secs()
             awake = min(now - self._ticked, STILL_SECS)
-            ran = awake - max(queued - self._queued, 0.0)
-            self._counted += max(ran, LEAST_SHARE * awake)
+            starved = max(queued - self._queued, 0.0)
+            self._counted += awake
+            self._starved += min(starved, (1 - LEAST_SHARE) * awake)
             self._ticked, self._queued = now, queued
 
     def secs(self) -> float:
         """Returns the seconds awake since the clock was made."""
         with self._lock:
             since = self._now() - self._ticked
-            secs = self._counted + min(since, STILL_SECS)
-            # The next tick may find that of these some had no core.
-            self._told = max(self._told, secs)
-            return self._told
+            return self._counted + min(since, STILL_SECS)
+
+    def served_secs(self) -> float:
+        """Returns the seconds awake, less those without a core, as ticked.
+
+        A tick may set it back by what it finds, a second or so.
+        """
+        return self.secs() - self._starved

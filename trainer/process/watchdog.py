@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable
 from collections.abc import Hashable
 from collections.abc import Iterator
-from types import TracebackType
 
 from trainer.process.awake import AwakeClock
 from trainer.process.awake import TICK_SECS
@@ -31,7 +30,7 @@ class Watchdog:
 
     It is a thread that leaves by `os._exit`, since the main thread may be
     inside a native call that gives no control back. What the process slept
-    through, stopped or suspended, does not count.
+    through, stopped or suspended, or had no core for, does not count.
 
     Attributes:
       clock: by which it measures, and which it has tick.
@@ -61,7 +60,7 @@ class Watchdog:
         )
         self._step = 0
         self._closed = threading.Event()
-        self._last = self.clock.secs()
+        self._last = self.clock.served_secs()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def beat(self, step: int) -> None:
@@ -88,7 +87,7 @@ class Watchdog:
             yield functools.partial(self._end_chunk, kind)
 
     def _end_chunk(self, kind: Hashable) -> None:
-        self._chunk_secs[kind].append(self.clock.secs() - self._last)
+        self._chunk_secs[kind].append(self.clock.served_secs() - self._last)
         self._limit_secs = self._limit_of(kind)
         self.touch()
 
@@ -100,7 +99,7 @@ class Watchdog:
 
     def touch(self) -> None:
         """Says that something else has ended."""
-        self._last = self.clock.secs()
+        self._last = self.clock.served_secs()
 
     def patience(self) -> contextlib.AbstractContextManager[None]:
         """Allows for what no peer is in, such as a disk that is slow.
@@ -124,18 +123,13 @@ class Watchdog:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._closed.set()
         self._thread.join()
 
     def is_overdue(self) -> bool:
         """Whether nothing has ended for too long."""
-        return self.clock.secs() - self._last > self._limit_secs
+        return self.clock.served_secs() - self._last > self._limit_secs
 
     def _watch(self) -> None:
         while not self.is_overdue():

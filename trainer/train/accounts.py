@@ -111,7 +111,8 @@ class Accounts:
         """Returns a train line's speed, and begins the next line's.
 
         Returns:
-          Of the steps since the last train line: the speed; and
+          Of the steps since the last train line: the speed, which is not
+          known where the process stood still and its clock with it; and
           "worker_secs/INDEX", each worker's own work a step.
         """
         grown = self._since_line.take(
@@ -123,11 +124,13 @@ class Accounts:
             }
         )
         secs, steps = grown["secs"], grown["steps"]
-        speed = {
-            "examples_per_sec": grown["examples"] / secs,
-            "step_secs": secs / steps,
-            "input_wait_share": grown["wait"] / secs,
-        }
+        speed = {}
+        if secs > 0:
+            speed = {
+                "examples_per_sec": grown["examples"] / secs,
+                "step_secs": secs / steps,
+                "input_wait_share": grown["wait"] / secs,
+            }
         own = {
             f"worker_secs/{i}": own_secs / self._timed_steps
             for i, own_secs in enumerate(self._worker_secs.tolist())
