@@ -37,7 +37,8 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
       UserError: a flag that is unknown or cannot be meant, or no config.
     """
     parser = Parser("strata sweep", DESCRIPTION)
-    _add_flags(parser)
+    _add_what(parser)
+    _add_where(parser)
     argv = [*argv]
     if "--" in argv:
         # As the launchers' commands have it; here all flags stand together.
@@ -45,7 +46,8 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     return _settled(*parser.parse_known_args(argv))
 
 
-def _add_flags(parser: Parser) -> None:
+def _add_what(parser: Parser) -> None:
+    """Adds the flags that say which runs there are, and what they leave."""
     add = parser.add_argument
     add("--config", metavar="FILE", help="config file, or a shipped config")
     add(
@@ -106,6 +108,11 @@ def _add_flags(parser: Parser) -> None:
         help="train the winner's config on all rows but the test's, for the"
         " length that did best, in WORKDIR/refit",
     )
+
+
+def _add_where(parser: Parser) -> None:
+    """Adds the flags that say how, where and for how long they run."""
+    add = parser.add_argument
     add(
         "--parallel",
         metavar="P",

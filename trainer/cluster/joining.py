@@ -27,6 +27,7 @@ from trainer.cluster.channel import Channel
 from trainer.cluster.channel import StrangerError
 from trainer.cluster.place import Cluster
 from trainer.cluster.place import split_address
+from trainer.process import ports
 from trainer.process.exits import ClusterError
 from trainer.process.exits import UserError
 
@@ -119,9 +120,7 @@ def _resolved(place: Cluster, deadline_secs: float) -> tuple[Any, Any]:
     start, told = time.monotonic(), False
     while True:
         try:
-            family, *_, address = socket.getaddrinfo(
-                host, port, type=socket.SOCK_STREAM
-            )[0]
+            family, *_, address = ports.resolved(host, port)[0]
             return family, address
         except OSError as error:
             if time.monotonic() - start >= deadline_secs:

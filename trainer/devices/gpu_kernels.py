@@ -15,9 +15,10 @@ def check() -> None:
             print(
                 f"WARNING: {details.get('device_name')} has compute capability"
                 f" {'.'.join(map(str, capability))}, and this TensorFlow"
-                f" kernels for {', '.join(built)}: the driver makes them anew,"
-                " for half an hour, or fails with CUDA_ERROR_INVALID_PTX; see"
-                " docs/launch/README.md for builds that fit",
+                f" has kernels for {', '.join(built)}: the driver makes them"
+                " anew, for half an hour, or fails with"
+                " CUDA_ERROR_INVALID_PTX; see docs/launch/README.md for builds"
+                " that fit",
                 flush=True,
             )
 

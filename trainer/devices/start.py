@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 
-from trainer.devices.packages import is_installed
+from trainer.devices.packages import version_of
 from trainer.process.exits import UserError
 from trainer.process.together import together
 
@@ -40,7 +40,7 @@ _alone = threading.RLock()
 
 def check_packages() -> None:
     """Raises UserError where two packages hold the same files."""
-    if all(map(is_installed, ("tensorflow", "tensorflow-tpu"))):
+    if all(map(version_of, ("tensorflow", "tensorflow-tpu"))):
         raise UserError(
             "both tensorflow and tensorflow-tpu are installed, and hold the"
             " same files; make an environment with one of them"

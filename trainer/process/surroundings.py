@@ -94,9 +94,14 @@ def has_bfloat16() -> bool | None:
 
 def _of_processor(key: str) -> str:
     """Returns what Linux tells of the processor; "" where it does not."""
+    return pairs_in(CPUINFO).get(key, "")
+
+
+def pairs_in(path: pathlib.Path) -> dict[str, str]:
+    """Reads a file of `name: value`; {} where there is none."""
     try:
-        lines = CPUINFO.read_text().splitlines()
+        lines = path.read_text().splitlines()
     except OSError:
-        return ""
+        return {}
     pairs = (line.partition(":") for line in lines)
-    return {k.strip(): value.strip() for k, _, value in pairs}.get(key, "")
+    return {name.strip(): value.strip() for name, _, value in pairs}

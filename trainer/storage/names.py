@@ -10,9 +10,9 @@ REMOTE = "gs://"
 STAGING_VARIABLE = "STRATA_STAGING_DIR"
 # Where the chief's copy of a gs:// workdir stands, and a reader's.
 CHIEF, READER = "worker_0", "reader"
-# Written last into a checkpoint, which is none without it.
 # Without it there is no run in a folder.
 CONFIG_FILE = "config.json"
+# Written last into a checkpoint, which is none without it.
 MANIFEST = "manifest.json"
 _CHECKPOINT = re.compile(r"step_(\d{8,})")
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)://")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import math
 import os
 import pathlib
@@ -15,6 +14,7 @@ import numpy as np
 
 from trainer.config import Config
 from trainer.config.values import flatten
+from trainer.devices.packages import version_of
 from trainer.input.moments import MOST_MOMENT_BYTES
 from trainer.input.moments import row_bytes_of
 from trainer.problem.problem import Problem
@@ -54,7 +54,7 @@ def collect(
         "version": __version__,
         "revision": revision(),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: version_of(name) for name in PACKAGES},
         "machine": platform.platform(),
         "host": platform.node(),
         "processor": processor(),
@@ -138,7 +138,7 @@ def facts(config: Config, fingerprint: str) -> dict[str, Any]:
     fields = {
         f"config.{name}": value for name, value in flatten(config).items()
     }
-    packages = {name: _version(name) for name in ("tensorflow", "keras")}
+    packages = {name: version_of(name) for name in ("tensorflow", "keras")}
     return {**fields, **packages, "code": _code_sha256(), "data": fingerprint}
 
 
@@ -167,10 +167,3 @@ def differences(
     """
     fields = [n for n in BIT_FIELDS if not (is_parted and n == "topology")]
     return [name for name in fields if before.get(name) != now[name]]
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 
 from trainer.process.surroundings import cores
+from trainer.process.surroundings import pairs_in
 from trainer.process.surroundings import processor
 from trainer.workbench.findings import Finding
 from trainer.workbench.findings import gib
@@ -47,7 +48,7 @@ def system() -> Iterator[Finding]:
 
 def _memory() -> str:
     """Says how much memory there is, and how much of it this process may."""
-    told = _pairs("/proc/meminfo")
+    told = pairs_in(pathlib.Path("/proc/meminfo"))
     if "MemTotal" not in told:
         return "not told by this system"
     total, free = (
@@ -59,16 +60,6 @@ def _memory() -> str:
         limit = int(pathlib.Path("/sys/fs/cgroup/memory.max").read_text())
         words += f"; this container may have {gib(limit)}"
     return words
-
-
-def _pairs(path: str) -> dict[str, str]:
-    """Reads a file of `name: value`; {} where there is none."""
-    try:
-        lines = pathlib.Path(path).read_text().splitlines()
-    except OSError:
-        return {}
-    pairs = (line.partition(":") for line in lines)
-    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def disks() -> Iterator[Finding]:
