@@ -147,11 +147,6 @@ def trainers() -> Server:
     return Server(sys.executable, "-m", "tests.fork_server")
 
 
-def keep_compiled() -> dict[str, str]:
-    """Returns the variable by which this process's runs compile once."""
-    return {COMPILED: keeping(os.fspath(trainers().folder))}
-
-
 @functools.cache
 def python() -> str:
     """Returns the path of a Python whose trainers are runs of the server.
@@ -173,6 +168,8 @@ def start(
 ) -> Run:
     """Starts `python -m MODULE ARGUMENTS` in the project's folder.
 
+    What one run compiles, the next one finds.
+
     Args:
       module: to run.
       arguments: of its command line.
@@ -180,7 +177,8 @@ def start(
       stdout: a file for what it prints, on stderr too, or PIPE.
     """
     words = [module, *map(str, arguments)]
-    order = json.dumps([words, dict(environment)]).encode()
+    compiled = {COMPILED: keeping(os.fspath(trainers().folder))}
+    order = json.dumps([words, compiled | dict(environment)]).encode()
     status, theirs = os.pipe()
     given = [theirs]
     output = None

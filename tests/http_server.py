@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -16,6 +17,12 @@ class _Server(http.server.ThreadingHTTPServer):
     """Answers each request in a thread that nothing waits for."""
 
     daemon_threads = True
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Has no body wait 40 ms for the client's word on its headers."""
+        connection, address = super().get_request()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        return connection, address
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Says nothing of a client that is gone.

@@ -12,7 +12,12 @@ import sys
 from tests import forked
 from tests.fork_server import ROOT
 
-FORKED = ("trainer.task", "tests.stepping", "tests.faults.trainer")
+FORKED = (
+    "trainer.task",
+    "trainer.api.side_by_side",
+    "tests.stepping",
+    "tests.faults.trainer",
+)
 
 
 def free_ports(count):
