@@ -192,15 +192,9 @@ def chunks(
       K = plan.most_steps slots are used; and "weight": float32 [K, rows] where
       a split that is trained on has weights.
     """
+    place = context.input_pipeline_id
     local = plan.replicas // context.num_input_pipelines
-    first = context.input_pipeline_id * local
-    replicas = tf.range(first, first + local, dtype=tf.int64)
     rows = None if split.rows is None else tf.constant(split.rows)
-
-    def of_replicas(step: tf.Tensor, steps: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.Dataset.from_tensor_slices(replicas).map(
-            lambda replica: (step, steps, replica)
-        )
 
     def index_of(
         step: tf.Tensor, steps: tf.Tensor, replica: tf.Tensor
@@ -215,7 +209,9 @@ def chunks(
         index = index_of(step, steps, replica)
         return step, steps, replica, _slots(plan, index, steps, unused=-1)
 
-    elements = _starts(plan, first_step, repeat).flat_map(of_replicas)
+    elements = _starts(
+        plan, first_step, range(local * place, local * (place + 1)), repeat
+    )
     if isinstance(split.x, StreamedRows):
         chunk_rows = plan.most_steps * plan.replica_batch_size
         count = local * -(-plan.total_steps // plan.most_steps)
@@ -237,17 +233,22 @@ def chunks(
     return filled.prefetch(ahead).with_options(as_it_stands)
 
 
-def _starts(plan: Plan, first_step: int, repeat: bool) -> tf.data.Dataset:
-    """Makes a stream of (first step, steps) of chunks."""
+def _starts(
+    plan: Plan, first_step: int, replicas: range, repeat: bool
+) -> tf.data.Dataset:
+    """Makes a stream of (first step, steps, replica), chunk by chunk."""
+    local = len(replicas)
 
-    def next_chunk(step: tf.Tensor, _: tf.Tensor) -> tuple:
+    def next_one(step: tf.Tensor, number: tf.Tensor) -> tuple:
+        place = number % local
         end = plan.chunk_end(step, _least)
-        return end, (step, end - step)
+        after = tf.where(place == local - 1, end, step)
+        return after, (step, end - step, replicas.start + place)
 
     starts = tf.data.Dataset.counter().scan(
-        tf.constant(first_step, tf.int64), next_chunk
+        tf.constant(first_step, tf.int64), next_one
     )
-    starts = starts.take_while(lambda step, steps: steps > 0)
+    starts = starts.take_while(lambda step, steps, replica: steps > 0)
     return starts.repeat() if repeat else starts
 
 
