@@ -163,6 +163,13 @@ def test_a_place_is_a_workdir_its_exports_or_one_of_them(exported, tmp_path):
         opening.find(str(exported), "last", "onnx")
 
 
+def test_a_sweeps_workdir_has_its_exports_served(exported, tmp_path):
+    shutil.copytree(exported / "export", tmp_path / "export")
+    (tmp_path / "ensemble.json").write_bytes(to_json({"members": []}))
+    assert opening.exports_of(str(tmp_path)) == tmp_path / "export"
+    assert opening.find(str(tmp_path), None, "auto").version == 1
+
+
 def test_a_decision_threshold_is_the_exports_own(trained, tmp_path):
     workdir = tmp_path / "run"
     shutil.copytree(

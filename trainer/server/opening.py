@@ -20,12 +20,14 @@ import numpy as np
 
 from trainer.devices import start
 from trainer.finished import trained_run
+from trainer.finished.stored_run import ENSEMBLE_FILE
 from trainer.finished.trained_run import TrainedRun
 from trainer.process.exits import UserError
 from trainer.process.extras import missing_package
 from trainer.serving import exported_run
 from trainer.serving.exported_run import ExportedRun
 from trainer.serving.model_card import FORMATS
+from trainer.storage.names import CONFIG_FILE
 from trainer.storage.names import is_remote
 from trainer.storage.staging import local_files
 from trainer.storage.staging import Signature
@@ -33,6 +35,8 @@ from trainer.storage.staging import Signature
 RUNTIMES = ("auto", "onnx", "tensorflow")
 # Of a run that has no export.
 RUN_VERSION = 0
+# One of them a workdir has: a run's, or a sweep's.
+_WORKDIR_FILES = (CONFIG_FILE, ENSEMBLE_FILE)
 # To part the layers of a smaller network among threads, and to wait for each,
 # takes longer than it saves.
 SMALL_BYTES = 16 * 2**20
@@ -96,7 +100,8 @@ def exports_of(place: str) -> pathlib.Path | None:
     path = pathlib.Path(place)
     if is_remote(place) or exported_run.is_export(path):
         return None
-    return path / "export" if (path / "config.json").is_file() else path
+    is_workdir = any((path / name).is_file() for name in _WORKDIR_FILES)
+    return path / "export" if is_workdir else path
 
 
 def versions(folder: pathlib.Path) -> list[int]:
