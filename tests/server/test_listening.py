@@ -21,6 +21,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from uvicorn.server import ServerState
+from uvicorn.supervisors.multiprocess import SIGNALS
 
 from tests import asking
 from tests import processes
@@ -487,6 +488,45 @@ def test_workers_that_start_are_ended_when_asked(monkeypatch, capsys, is_ready):
     assert workers.should_exit.is_set()
     assert waited == [listening.LOOK_SECS]
     assert capsys.readouterr().out == ""
+
+
+@pytest.fixture
+def made():
+    """Leaves each signal as it was; returns a maker of workers."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    config = listening.config_of(heard, Settings((), workers=2), Address())
+    yield lambda: listening._Workers(config, [], "")
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("is_starting", [True, False])
+def test_workers_end_where_the_terminal_is_closed(made, is_starting):
+    workers = made()
+    os.kill(os.getpid(), signal.SIGHUP)
+    if is_starting:
+        assert workers._is_to_end()
+    else:
+        workers.handle_signals()
+    assert workers.should_exit.is_set()
+    assert workers.is_hung_up
+
+
+def test_workers_go_on_under_nohup(made):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    workers = made()
+    os.kill(os.getpid(), signal.SIGHUP)
+    assert not workers._is_to_end()
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+@pytest.mark.slow
+def test_a_server_of_workers_ends_by_sighup(exported):
+    with running(exported, "--workers=2") as (process, _):
+        started = workers_of(process.pid)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(60) == -signal.SIGHUP
+        assert not any(map(command_of, started))
 
 
 def workers_of(pid):

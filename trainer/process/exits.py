@@ -27,7 +27,8 @@ CLUSTER_FAILED = 75
 # loop ends by Ctrl-C only where the command in it was ended by it.
 INTERRUPTED = 128 + signal.SIGINT
 READER_LEFT = 128 + signal.SIGPIPE
-_BY_SIGNAL = (INTERRUPTED, READER_LEFT)
+HUNG_UP = 128 + signal.SIGHUP
+_BY_SIGNAL = (INTERRUPTED, READER_LEFT, HUNG_UP)
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # What a process may have of memory and open files is used up.

@@ -21,9 +21,11 @@ from uvicorn.supervisors.multiprocess import Process
 from trainer.process import ports
 from trainer.process.exits import CLUSTER_FAILED
 from trainer.process.exits import DONE
+from trainer.process.exits import HUNG_UP
 from trainer.process.exits import MISTAKE
 from trainer.process.exits import tell
 from trainer.process.exits import UserError
+from trainer.process.facts import is_ignored
 from trainer.process.parent import die_with_parent
 from trainer.server.patience import PatientProtocol
 from trainer.server.settings import Address
@@ -84,6 +86,8 @@ def _serve_by_workers(
         taken.close()
     if workers.has_failed:
         return CLUSTER_FAILED
+    if workers.is_hung_up:
+        return HUNG_UP
     codes = [process.exitcode for process in workers.processes]
     return MISTAKE if STARTUP_FAILURE in codes else DONE
 
@@ -150,14 +154,19 @@ class _Workers(Multiprocess):
 
     Attributes:
       has_failed: whether they ended again and again before all answered.
+      is_hung_up: whether SIGHUP ended them.
     """
 
     def __init__(
         self, config: uvicorn.Config, sockets: list[socket.socket], url: str
     ) -> None:
+        is_kept = is_ignored(signal.SIGHUP)
         super().__init__(config, sockets)
+        if is_kept:  # as nohup asks; workers inherit it
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._url = url
         self.has_failed = False
+        self.is_hung_up = False
         self._failures = 0
         self._next_look_secs = 0.0
 
@@ -187,6 +196,11 @@ class _Workers(Multiprocess):
             self.has_failed = True
             self.should_exit.set()
 
+    def handle_hup(self) -> None:
+        """Ends, as one process does; uvicorn's own starts all workers anew."""
+        self.is_hung_up = True
+        self.should_exit.set()
+
     def init_processes(self) -> None:
         super().init_processes()
         started = [self._answers(process) for process in self.processes]
@@ -205,6 +219,8 @@ class _Workers(Multiprocess):
 
     def _is_to_end(self) -> bool:
         """Hears of the end alone: other signals are for workers that answer."""
+        if signal.SIGHUP in self.signal_queue:
+            self.handle_hup()
         if not {signal.SIGINT, signal.SIGTERM}.isdisjoint(self.signal_queue):
             self.should_exit.set()
         return self.should_exit.is_set()
