@@ -226,6 +226,7 @@ def test_other_weights_are_not_held_against_the_scores(
     printed = capsys.readouterr().out
     assert "column(s) moved" in printed
     assert ("its accuracy is now" in printed) == is_own
+    assert ("an estimate without labels" in printed) == is_own
 
 
 def test_a_cell_that_cannot_be_read_is_named(flowers, capsys, tmp_path):

@@ -195,10 +195,10 @@ def _lines(
             f" its chances as there, its accuracy is now"
             f" {sure.accuracy_now:.4f}, and was {sure.accuracy_test:.4f}"
         )
-    yield (
-        "an estimate without labels; rows that have theirs are scored by strata"
-        " evaluate --data_dir"
-    )
+        yield (
+            "an estimate without labels; rows that have theirs are scored by"
+            " strata evaluate --data_dir"
+        )
 
 
 def _cells(shift: Shift) -> list[str]:
