@@ -1,7 +1,11 @@
 """The trainer's command line as launchers read it: words, and no config."""
 
+import pathlib
+import re
+
 import pytest
 
+from tests.processes import ROOT
 from trainer import flags
 from trainer.process.exits import UserError
 
@@ -159,3 +163,11 @@ def test_a_document_keeps_the_rules(tmp_path):
 def test_a_workdir_alone_must_hold_a_run(workdir, told):
     with pytest.raises(UserError, match=f"{told} is missing"):
         flags.read([workdir])
+
+
+def test_help_has_each_exit_code_of_the_readme():
+    readme = pathlib.Path(ROOT, "README.md").read_text()
+    rows = re.findall(r"^\| (\d+) \|", readme, re.MULTILINE)
+    told = re.findall(r"^ {1,3}(\d+)  ", flags.help_text(), re.MULTILINE)
+    assert "1" in told
+    assert sorted(told) == sorted(rows)

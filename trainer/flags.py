@@ -73,7 +73,9 @@ flags:
 {flags}
 exit codes:
    0  done
-   2  wrong flags, config or data; nothing was written
+   1  a defect, with a traceback
+   2  wrong flags, config or data; nothing was written, unless data was altered
+      during the run
    3  the loss is no longer finite
   42  stopped by SIGTERM, SIGUSR1, SIGHUP or a scheduler's budget; the steps it
       took are in a checkpoint

@@ -74,7 +74,7 @@ def read_flags(
     add(
         "--max_hours",
         "H",
-        "after which the machines are deleted; 24 by default",
+        "after which the job ends and its machines go; 24 by default",
         type=float,
         default=24.0,
     )

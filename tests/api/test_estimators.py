@@ -321,7 +321,7 @@ def test_a_grid_is_searched_by_two_processes():
     [
         ({"hidden_units": (0,)}, "must be widths of 1 or more"),
         ({"optimizer": "adm"}, "did you mean adam?"),
-        ({"fields": {"data.target": "y"}}, "is no field of an estimator"),
+        ({"fields": {"data.target": "y"}}, "and precision and jit_compile"),
         ({"fields": {"model.l2": 0.1}}, "a parameter of its own"),
         ({"fields": {"optimizer.rate": 0.1}}, "is not a field of the config"),
         ({"fields": {"loss": "poisson"}}, "does not fit problem"),

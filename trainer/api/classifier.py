@@ -30,7 +30,8 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
       random_state: of the initial weights, the order of rows and dropout; a
         number is what a config calls its seed.
       fields: further fields of a config, by their dotted names, such as
-        {"optimizer.schedule.name": "cosine"}.
+        {"optimizer.schedule.name": "cosine"}: those of model., optimizer. and
+        the loss, "precision" and "jit_compile", which is False by default.
 
     Attributes:
       classes_: the classes, sorted.

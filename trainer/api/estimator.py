@@ -95,7 +95,8 @@ class MLPEstimator(BaseEstimator):
                 raise ValueError(
                     f"fields={self.fields!r}: {name!r} is no field of an"
                     " estimator, or a parameter of its own; those of"
-                    " optimizer., model. and the loss are"
+                    " optimizer., model. and the loss are, and precision and"
+                    " jit_compile"
                 )
         # To compile by XLA takes longer than most fits.
         usual = {"jit_compile": False}
