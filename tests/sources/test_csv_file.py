@@ -180,3 +180,41 @@ def test_a_row_may_look_like_one(tmp_path, text):
     file = open_table(write(tmp_path, text))
     rows = sum(len(block.places.numbers) for block in file.blocks())
     assert rows == text.count("\n") - 1
+
+
+FILMS = "".join(f"{i}\tfilm {i % 3}\t{'pq'[i % 2]}\n" for i in range(30))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '30\t"Rome\tp\n31\tfilm 1\tq\n32\tEmpire"\tp\n',
+        '30\t"Rome\tp\n31\tEmpire"\tq\n',
+        '30\t"Rome\tp\r\n31\tfilm 1\tq\r\n32\tEmpire"\tp\r\n',
+    ],
+)
+@pytest.mark.parametrize("mark", ["\t", ","])
+def test_quotes_that_are_text_make_no_row_of_several(tmp_path, rows, mark):
+    text = f"id\ttitle\ty\n{FILMS}{rows}{FILMS}".replace("\t", mark)
+    line = refusal(list, open_table(write(tmp_path, text)).blocks())
+    last = 31 + rows.count("\n")
+    assert f"lines 32 to {last} seem to be rows" in line
+    assert "put quotes around" in line
+
+
+@pytest.mark.parametrize(
+    ("header", "ordinary", "row"),
+    [
+        ("id,where,y", '{i},"Main St {i}",p', '7,"Oak St\nRome, EU",q'),
+        ("id,where,y", "{i},Rome,p", '7,"Oak St, Rome\n10115, EU",p'),
+        ("where,y", "Rome,p", '"Oak St 1, Rome\nEurope",p'),
+        ("where,y", "Rome,{i}", '"Oak St 1, 10115\nBerlin",7'),
+        ("where,y", "Rome,p", '"a, b\n\nc",p'),
+    ],
+)
+def test_an_address_of_several_lines_is_a_cell(tmp_path, header, ordinary, row):
+    rows = [ordinary.format(i=i) for i in range(20)]
+    path = write(tmp_path, "\n".join([header, row, *rows, row]))
+    (block,) = open_table(path).blocks()
+    assert len(block.columns["where"]) == 22
+    assert "\n" in block.columns["where"][-1]

@@ -7,6 +7,7 @@ here: rows of another length, and bytes that are no text.
 import contextlib
 import csv
 import dataclasses
+import functools
 import itertools
 import re
 from collections.abc import Collection
@@ -45,6 +46,9 @@ _TYPE = re.compile(
 SAMPLE_ROWS = 20
 # Enough for them, breaks within cells included; each delimiter reads its own.
 _SAMPLE_LINES = 10_000
+# Records that tell how a column's cells look.
+_USUAL_ROWS = 1_000
+_LINE_END = re.compile(r"\r\n?|\n")
 # A spreadsheet may end a line in a delimiter for each of its 16,384 columns.
 _MOST_CELLS = 4 * header.MAX_COLUMNS
 
@@ -79,8 +83,8 @@ class CsvFile(TableFile):
         with contextlib.closing(
             _records(self.path, self.delimiter, self.skipped_lines)
         ) as records:
-            _, header_cells = next(records, (0, []))
-            rows = self._rows(self._checked(header_cells, records))
+            first = next(records, (0, []))
+            rows = self._rows(self._checked(first, records))
             while block := list(itertools.islice(rows, size)):
                 yield self._named(block, asked)
 
@@ -98,13 +102,17 @@ class CsvFile(TableFile):
                 empty.append((line, [""]))
 
     def _checked(
-        self, names: Sequence[str], records: Iterator[tuple[int, list[str]]]
+        self,
+        first: tuple[int, list[str]],
+        records: Iterator[tuple[int, list[str]]],
     ) -> Iterator[tuple[int, list[str]]]:
         """Yields records; refuses a header among them, as files in one have.
 
         Raises:
-          UserError: a line repeats the names, or rules off or types them.
+          UserError: a line repeats the names, or rules off or types them; or
+            several rows became one by a quote that is text.
         """
+        before, names = first
         header_cells = [*map(plain, names)]
         # Rows of numbers may be those that columns are called by.
         are_names = sum(not is_number(name) for name in header_cells) > 1
@@ -127,7 +135,55 @@ class CsvFile(TableFile):
                     f"{self.path}: line {line} ({shown[:40]!r}) {what}; each"
                     " line below the first must be a row; take it out"
                 )
+            if line > before + 1 and self._are_rows(found):
+                raise UserError(
+                    f"{self.path}: lines {before + 1} to {line} seem to be"
+                    " rows, which a quote that begins a cell makes one; put"
+                    " quotes around such a cell, and write those within twice"
+                )
+            before = line
             yield line, found
+
+    def _are_rows(self, cells: Sequence[str]) -> bool:
+        """Whether the lines that a record spans are rows, by all that tells.
+
+        Each is as wide as the table if no quote holds a delimiter, and has
+        what rows have in columns of numbers or of few texts. Two lines that
+        only a column of numbers speaks for may be an address.
+        """
+        mark = None if self.delimiter == BLANKS else self.delimiter
+        text = self.delimiter.join(cells)
+        rows = [line.split(mark) for line in _LINE_END.split(text)]
+        if any(len(row) != len(self.cells) for row in rows):
+            return False
+        points: list[int] = []
+        for place, usual in self._telling.items():
+            found = [row[place] for row in rows]
+            if not usual:
+                points.append(all(map(is_number, found)))
+            elif not any(map(_LINE_END.search, cells[place : place + 1])):
+                points.append(2 * usual.issuperset(found))
+        return bool(points) and all(points) and len(rows) + sum(points) > 3
+
+    @functools.cached_property
+    def _telling(self) -> dict[int, frozenset[str]]:
+        """By its place, the texts of a column of few; none of numbers."""
+        before, rows = 0, []
+        with contextlib.closing(
+            _records(self.path, self.delimiter, self.skipped_lines)
+        ) as records:
+            for line, cells in itertools.islice(records, _USUAL_ROWS):
+                if line == before + 1 and len(cells) == len(self.cells):
+                    rows.append(cells)
+                before = line
+        found: dict[int, frozenset[str]] = {}
+        for place, column in enumerate(zip(*rows[1:], strict=True)):
+            texts = frozenset(column)
+            if all(map(is_number, texts)):
+                found[place] = frozenset()
+            elif 2 * len(texts) <= len(column):
+                found[place] = texts
+        return found
 
     def _ragged(self, line: int, count: int) -> UserError:
         """Returns the refusal of a line that is no row of the table."""
