@@ -214,6 +214,8 @@ def test_the_delimiter_is_the_one_that_the_rows_have_too(tmp_path):
     [
         ("x (m, s);y\n1,5;0\n2,5;1\n", ";"),
         ("x (m, s);y\n1,5 %;a\n-2,5 %;b\n", ";"),
+        ("temp, C\ty\n1,5\t0\n2,5\t1\n", "\t"),
+        ("time, s\ttemp, C\n1,5\t20,25\n2,5\t21,5\n", "\t"),
         ("a, b;c, d;e, f;y\n1,5;2,5;3,5;0\n", ";"),
         ("last, first;size\nDoe, J;1,5\nRoe, Ann;2,5\n", ";"),
         ("last, first;y\nDoe, Jane;1\nRoe, Ann;0\n", ";"),

@@ -34,7 +34,7 @@ BLANKS = " "
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
 # A number with a decimal comma holds no delimiter.
 # Digits are not given back: to keep where each began takes 100 times as much.
-_NUMBER = re.compile(r"[^\w,;|\t]*\d(?:[.,'\s]?\d)*+[^\d,;|\t]*")
+_NUMBER = re.compile(r"[^\w,;|\t]*\d(?:(?:[.,']|[^\S\t])?\d)*+[^\d,;|\t]*")
 # What some programs write below the names: a rule, or what columns hold.
 _RULE = re.compile(r":?[-=]+:?")
 _TYPE = re.compile(
