@@ -229,6 +229,24 @@ def test_of_delimiters_that_fit_one_parts_all_cells(tmp_path, text, delimiter):
     assert file.how_parted == f"parted by {delimiter!r}"
 
 
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [
+        ('"a" ;"b" ;"y"\n"1" ;"2" ;"p" \n', ";"),
+        ('"a" , "b" , "y"\n1, 2,"p" \n', ","),
+        ('"a" \t"b" \t"y"\n"1" \t"2" \t"p"\n', "\t"),
+        ('a,b,y\n1,2,"p" \n', ","),
+        ('a;"b" ;y\n1;"2";"p"\n', ";"),
+        ('"a" "b" "y"\n"1" "2" "p"\n', " "),
+    ],
+)
+def test_blanks_behind_a_quote_part_nothing(tmp_path, text, delimiter):
+    file = open_table(write(tmp_path, text))
+    assert file.how_parted == f"parted by {delimiter!r}"
+    (block,) = file.blocks()
+    assert block.columns == {"a": ("1",), "b": ("2",), "y": ("p",)}
+
+
 @pytest.mark.parametrize("title", ["My export 2024", "# comment"])
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
 def test_a_line_above_the_header_is_told_as_such(tmp_path, title, mark):

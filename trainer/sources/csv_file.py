@@ -53,17 +53,34 @@ _LINE_END = re.compile(r"\r\n?|\n")
 _MOST_CELLS = 4 * header.MAX_COLUMNS
 
 
+class Form(NamedTuple):
+    """How a text file's lines are parted.
+
+    Attributes:
+      delimiter: one of DELIMITERS, BLANKS, or what a line `sep=` names.
+      skipped_lines: how many stand above the header.
+      is_loose: whether blanks stand between a quote and a delimiter.
+    """
+
+    delimiter: str
+    skipped_lines: int = 0
+    is_loose: bool = False
+
+
+_COMMAS = Form(",")
+
+
 @dataclasses.dataclass(frozen=True)
 class CsvFile(TableFile):
     """A text file whose header was read.
 
     Attributes:
       cells: the name of each cell of a row; None for one that is not read.
-      skipped_lines: how many stand above the header.
+      form: how its lines are parted.
     """
 
     cells: tuple[str | None, ...] = ()
-    skipped_lines: int = 0
+    form: Form = _COMMAS
 
     @property
     def how_parted(self) -> str:
@@ -80,9 +97,7 @@ class CsvFile(TableFile):
         """
         asked = self.asked(names)
         size = block_rows or max(BLOCK_CELLS // len(self.cells), 1)
-        with contextlib.closing(
-            _records(self.path, self.delimiter, self.skipped_lines)
-        ) as records:
+        with contextlib.closing(_records(self.path, self.form)) as records:
             first = next(records, (0, []))
             rows = self._rows(self._checked(first, records))
             while block := list(itertools.islice(rows, size)):
@@ -169,9 +184,7 @@ class CsvFile(TableFile):
     def _telling(self) -> dict[int, frozenset[str]]:
         """By its place, the texts of a column of few; none of numbers."""
         before, rows = 0, []
-        with contextlib.closing(
-            _records(self.path, self.delimiter, self.skipped_lines)
-        ) as records:
+        with contextlib.closing(_records(self.path, self.form)) as records:
             for line, cells in itertools.islice(records, _USUAL_ROWS):
                 if line == before + 1 and len(cells) == len(self.cells):
                     rows.append(cells)
@@ -239,8 +252,9 @@ def open_csv(path: Path) -> CsvFile:
     The delimiter is the one that Excel's line `sep=` names; or the one of
     comma, semicolon, tab and bar that makes as many columns, two or more, of
     the header as of the rows after it, where several do the one that leaves
-    the others in the smallest share of cells; or spaces, where none of these
-    stands in the header; or the one that makes the most columns of the header.
+    the others in the smallest share of cells; the same where blanks stand
+    between quotes and it; or spaces, where none of these stands in the header;
+    or the one that makes the most columns of the header.
 
     Args:
       path: text as `text_file.lines` takes it.
@@ -252,14 +266,20 @@ def open_csv(path: Path) -> CsvFile:
     separator = _SEPARATOR_LINE.fullmatch(first)
     skipped = 1 if separator else 0
     samples = [
-        _sample(path, delimiter, skipped)
+        _sample(path, Form(delimiter, skipped))
         for delimiter in ((separator[1],) if separator else DELIMITERS)
     ]
     best = max(samples, key=_fitness)  # the first of equal ones
+    if not _fits(best) and any(
+        "expected after" in str(sample.refusal) for sample in samples
+    ):
+        forms = [sample.form._replace(is_loose=True) for sample in samples]
+        loose = max((_sample(path, form) for form in forms), key=_fitness)
+        best = loose if _fits(loose) else best
     if not separator and not _fits(best):
         _check_title(path, first.strip(), samples)
     if not separator and len(best.header) < 2:
-        blanks = _sample(path, BLANKS, skipped)
+        blanks = _sample(path, Form(BLANKS, skipped))
         best = blanks if _fits(blanks) else best
     if not best.header and best.refusal is not None:
         raise best.refusal
@@ -273,27 +293,27 @@ def open_csv(path: Path) -> CsvFile:
         ),
         settled.row_names,
         settled.notes,
-        delimiter=best.delimiter,
+        delimiter=best.form.delimiter,
         cells=settled.columns,
         numbered=settled.numbered,
-        skipped_lines=skipped,
+        form=best.form,
     )
 
 
 class _Sample(NamedTuple):
-    """A file's start, as a delimiter parts it; the refusal where it ends."""
+    """A file's start, as a form parts it; the refusal where it ends."""
 
-    delimiter: str
+    form: Form
     header: list[str]
     rows: list[list[str]]
     refusal: UserError | None
 
 
-def _sample(path: Path, delimiter: str, skipped: int) -> _Sample:
+def _sample(path: Path, form: Form) -> _Sample:
     found: list[list[str]] = []
     refusal = None
     try:
-        for _, cells in _records(path, delimiter, skipped, _SAMPLE_LINES):
+        for _, cells in _records(path, form, _SAMPLE_LINES):
             if not cells and found:
                 continue
             found.append(cells)
@@ -302,7 +322,7 @@ def _sample(path: Path, delimiter: str, skipped: int) -> _Sample:
     except UserError as error:
         refusal = error
     cells, *rows = found or [[]]
-    return _Sample(delimiter, cells, rows, refusal)
+    return _Sample(form, cells, rows, refusal)
 
 
 def _fitness(sample: _Sample) -> tuple[bool, bool, float, int, float]:
@@ -363,17 +383,20 @@ def _check_title(path: Path, first: str, samples: Sequence[_Sample]) -> None:
 
 
 def _records(
-    path: Path, delimiter: str, skipped: int, stop: int | None = None
+    path: Path, form: Form, stop: int | None = None
 ) -> Generator[tuple[int, list[str]]]:
     """Yields (line, cells) of the records above the stop-th line, or of all."""
     # A cell may fill the longest line; a program may have allowed more.
     limit = max(text_file.MAX_LINE_CHARACTERS, csv.field_size_limit())
     csv.field_size_limit(limit)
+    skipped, is_blanks = form.skipped_lines, form.delimiter == BLANKS
     with contextlib.closing(text_file.lines(path)) as every:
-        lines = itertools.islice(every, skipped, stop)
+        lines: Iterator[str] = itertools.islice(every, skipped, stop)
+        if is_blanks or form.is_loose:
+            lines = map(_squeezed if is_blanks else _closed_up, lines)
         reader = csv.reader(
-            map(_squeezed, lines) if delimiter == BLANKS else lines,
-            delimiter="\t" if delimiter == BLANKS else delimiter,
+            lines,
+            delimiter="\t" if is_blanks else form.delimiter,
             skipinitialspace=True,
             strict=True,
         )
@@ -395,6 +418,11 @@ def _records(
                 f"{path}: line {skipped + reader.line_num} cannot be read"
                 f" ({error}); {remedy}"
             ) from None
+
+
+def _closed_up(line: str) -> str:
+    """Takes blanks out between a quote that closes a cell and its end."""
+    return re.sub(r'" +(?=[,;|\t]|\s*$)', '"', line)
 
 
 def _squeezed(line: str) -> str:
