@@ -247,6 +247,25 @@ def test_blanks_behind_a_quote_part_nothing(tmp_path, text, delimiter):
     assert block.columns == {"a": ("1",), "b": ("2",), "y": ("p",)}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'a','b','y'\n'5.5','it''s, so','p'\n",
+        "'a' ; 'b' ; 'y'\n5.5;'it''s, so';p\n",
+        "sep=;\n'a';'b';'y'\n5.5;it's, so;p\n",
+    ],
+)
+def test_apostrophes_quote_where_they_quote_every_name(tmp_path, text):
+    (block,) = open_table(write(tmp_path, text)).blocks()
+    assert block.columns == {"a": ("5.5",), "b": ("it's, so",), "y": ("p",)}
+    path = write(tmp_path, "'a','y'\n'x'z,1\n")
+    assert "line 2 cannot be read" in refusal(list, open_table(path).blocks())
+    for name in ("'tis", "it's", "o'"):
+        path = write(tmp_path, f"{name},y\n{name},1\n")
+        (block,) = open_table(path).blocks()
+        assert block.columns == {name: (name,), "y": ("1",)}
+
+
 @pytest.mark.parametrize("title", ["My export 2024", "# comment"])
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
 def test_a_line_above_the_header_is_told_as_such(tmp_path, title, mark):

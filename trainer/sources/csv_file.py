@@ -32,6 +32,8 @@ DELIMITERS = (",", ";", "\t", "|")
 BLANKS = " "
 # The line that tells Excel what parts the columns.
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
+# A header each cell of which stands in apostrophes, as in SQL and ARFF.
+_APOSTROPHES = re.compile(r"'(?:[^']|'')*+'(?: *[,;\t|] *'(?:[^']|'')*+')*\s*")
 # A number with a decimal comma holds no delimiter.
 # Digits are not given back: to keep where each began takes 100 times as much.
 _NUMBER = re.compile(r"[^\w,;|\t]*\d(?:(?:[.,']|[^\S\t])?\d)*+[^\d,;|\t]*")
@@ -60,11 +62,13 @@ class Form(NamedTuple):
       delimiter: one of DELIMITERS, BLANKS, or what a line `sep=` names.
       skipped_lines: how many stand above the header.
       is_loose: whether blanks stand between a quote and a delimiter.
+      quote: what cells are quoted by.
     """
 
     delimiter: str
     skipped_lines: int = 0
     is_loose: bool = False
+    quote: str = '"'
 
 
 _COMMAS = Form(",")
@@ -254,7 +258,8 @@ def open_csv(path: Path) -> CsvFile:
     the header as of the rows after it, where several do the one that leaves
     the others in the smallest share of cells; the same where blanks stand
     between quotes and it; or spaces, where none of these stands in the header;
-    or the one that makes the most columns of the header.
+    or the one that makes the most columns of the header. Apostrophes quote
+    where they quote every name.
 
     Args:
       path: text as `text_file.lines` takes it.
@@ -262,11 +267,14 @@ def open_csv(path: Path) -> CsvFile:
     Raises:
       UserError: it is no such file, or has no header.
     """
-    first = next(text_file.lines(path), "")
-    separator = _SEPARATOR_LINE.fullmatch(first)
+    with contextlib.closing(text_file.lines(path)) as lines:
+        first = next(lines, "")
+        separator = _SEPARATOR_LINE.fullmatch(first)
+        names = next(lines, "") if separator else first
     skipped = 1 if separator else 0
+    quote = "'" if _APOSTROPHES.fullmatch(names) else '"'
     samples = [
-        _sample(path, Form(delimiter, skipped))
+        _sample(path, Form(delimiter, skipped, quote=quote))
         for delimiter in ((separator[1],) if separator else DELIMITERS)
     ]
     best = max(samples, key=_fitness)  # the first of equal ones
@@ -397,6 +405,7 @@ def _records(
         reader = csv.reader(
             lines,
             delimiter="\t" if is_blanks else form.delimiter,
+            quotechar=form.quote,
             skipinitialspace=True,
             strict=True,
         )
@@ -422,7 +431,7 @@ def _records(
 
 def _closed_up(line: str) -> str:
     """Takes blanks out between a quote that closes a cell and its end."""
-    return re.sub(r'" +(?=[,;|\t]|\s*$)', '"', line)
+    return re.sub(r"([\"']) +(?=[,;|\t]|\s*$)", r"\1", line)
 
 
 def _squeezed(line: str) -> str:
