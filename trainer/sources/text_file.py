@@ -49,6 +49,8 @@ def lines(
 ) -> Generator[str]:
     r"""Yields a file's lines with their ends: \n, \r or \r\n.
 
+    One end is \r\r\n, too, which Python writes on Windows of \r\n.
+
     Args:
       path: UTF-8 with or without a byte order mark, or UTF-16; as it is, or
         packed by gzip, bzip2, xz or Zstandard.
@@ -59,7 +61,12 @@ def lines(
     """
     with _open(path) as file:
         number = empty = 0
+        is_returned = False
         while line := file.readline(most_characters):
+            if is_returned and line == "\r\n":  # the rest of \r\r\n
+                is_returned = False
+                continue
+            is_returned = line.endswith("\r")
             number += 1
             if len(line) == most_characters:
                 raise UserError(
