@@ -316,8 +316,8 @@ REFUSALS = {
     "ragged the other way": ("a,y\n1,2,3\n", ("line 2 has 3 cells",)),
     "Latin-1": ("a,y\ncafé,1\n".encode("latin-1"), ("line 2", "UTF-8")),
     "half of UTF-16": ("a,y\n1,2\n".encode("utf-16")[:-1], ("UTF-8",)),
-    "NUL": ("a,y\n1,\0\n", ("line 2", "no UTF-8 text")),
-    "NULs": ("a,y\n1,\0\0\n2,0\n" * 20, ("line 2", "no UTF-8 text")),
+    "NUL": ("a,y\n1,\0\n", ("line 2", "zero bytes")),
+    "NULs": ("a,y\n1,\0\0\n2,0\n" * 20, ("line 2", "zero bytes")),
     "an open quote": ('a,y\n"1,2\n3,4\n', ("cannot be read", "close each")),
     "a quote and more": ('a,y\n"1"2,3\n', ("line 2 cannot be read",)),
     "a huge cell": (

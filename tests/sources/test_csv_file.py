@@ -29,12 +29,13 @@ def is_open(path: pathlib.Path) -> bool:
     [
         ('1,"oak"s\n', "line 32 cannot be read"),
         ("1\n", "line 32 has 1 cells and the header has 2"),
-        ("1,\0\n", "line 32 is no UTF-8 text"),
+        ("1,\0\n", "line 32 holds zero bytes"),
+        ("1,\udcff\n", "line 32 is no UTF-8 text"),
     ],
 )
 def test_a_refused_file_is_closed(tmp_path, line, words):
     path = tmp_path / "data.csv"
-    path.write_text(HEAD + ROWS + line + ROWS)
+    path.write_text(HEAD + ROWS + line + ROWS, errors="surrogateescape")
     file = open_csv(path)
     assert isinstance(file, CsvFile)
     with pytest.raises(UserError, match=words) as held:

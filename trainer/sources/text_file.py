@@ -81,7 +81,13 @@ def lines(
                         " lines above it are, far more than hold a row; take"
                         " them out"
                     )
-            if "\0" in line or not (line.isascii() or _is_text(line)):
+            if "\0" in line:
+                raise UserError(
+                    f"{path}: line {number} holds zero bytes, which no text"
+                    " has; take them out, as at the end of a file that was"
+                    " padded, or put a whole copy in its place"
+                )
+            if not (line.isascii() or _is_text(line)):
                 raise UserError(
                     f"{path}: line {number} is no UTF-8 text; save the file as"
                     " UTF-8 (a spreadsheet calls it CSV UTF-8)"
