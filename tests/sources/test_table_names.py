@@ -37,6 +37,7 @@ HEADERS = {
     "a,b,a,a": ("a", "b", "a.1", "a.2"),
     "a,a.1,a,y": ("a", "a.1", "a.2", "y"),
     "a,a,a.1,y": ("a", "a.2", "a.1", "y"),
+    "\ufeff\ufeffa,b\u200b,\u2764\ufe0f,y": ("a", "b", "\u2764\ufe0f", "y"),
     "a,,y,": ("a", "column 2", "y", "column 4"),
     "a,,column 2,y": ("a", "column 2.1", "column 2", "y"),
     ",a,,y": ("a", "column 3", "y"),
@@ -136,7 +137,7 @@ def test_a_column_without_a_name_of_its_own_gets_one(tmp_path, header):
     file = open_table(path)
     assert file.names == HEADERS[header]
     assert (file.row_names == ()) == (len(file.names) == 4)
-    assert file.notes or "Unnamed" in header
+    assert file.notes or "Unnamed" in header or "\ufeff" in header
     (block,) = file.blocks()
     assert block.columns[file.names[-1]] == ("4", "5")
 

@@ -18,6 +18,7 @@ from trainer.process.columns import some
 from trainer.process.exits import UserError
 from trainer.sources import readings
 from trainer.sources.cells import is_missing_number
+from trainer.sources.cells import plain
 from trainer.sources.number_style import NumberStyle
 from trainer.sources.time_form import TimeForm
 
@@ -64,7 +65,7 @@ def settle(
     Raises:
       UserError: the line names no columns, or one by what is no name.
     """
-    given = [" ".join(cell.split()) for cell in cells]
+    given = [*map(_printed, cells)]
     if not any(given):
         raise UserError(
             f"{path} is empty or begins with an empty line; its first line must"
@@ -89,6 +90,12 @@ def settle(
         row_names = None
     settled = _numbered(columns, row_names)
     return settled._replace(notes=(*notes, *settled.notes))
+
+
+def _printed(name: str) -> str:
+    """Returns a name with single blanks, without marks that none can see."""
+    found = " ".join(name.split())
+    return found if found.isprintable() else plain(found)
 
 
 def _fitted(given: list[str], sample: Sequence[Sequence[str]]) -> Iterable[str]:
