@@ -189,6 +189,26 @@ def test_a_decimal_comma_in_a_lone_column_makes_no_row_names(tmp_path):
     assert open_table(write(tmp_path, "x\na,5\nb,7\n")).row_names == ("",)
 
 
+@pytest.mark.parametrize(
+    ("rows", "are_names"),
+    [
+        ("20,5,0\n21,2,1\n", False),
+        ("7,5,0\n3,2,1\n", False),
+        ("0,5,0\n1,2,1\n", True),
+        ("1,5,0\n2,2,1\n", True),
+        ('"7",5,0\n"3",2,1\n', True),
+        ("a,5,0\nb,2,1\n", True),
+        ("7\t5\t0\n3\t2\t1\n", True),
+    ],
+)
+def test_decimal_commas_make_no_row_names(tmp_path, rows, are_names):
+    mark = "\t" if "\t" in rows else ","
+    file = open_table(write(tmp_path, f"x{mark}y\n{rows}"))
+    assert file.row_names == (("",) if are_names else ())
+    if not are_names:
+        assert "line 2 has 3 cells" in refusal(list, file.blocks())
+
+
 def test_names_of_rows_may_be_named(tmp_path):
     rows = "".join(f"{'ab'[i % 2]},{i},{i % 3}\n" for i in range(12))
     path = write(tmp_path, "Unnamed: 0,size,y\n" + rows)

@@ -291,7 +291,12 @@ def open_csv(path: Path) -> CsvFile:
         best = blanks if _fits(blanks) else best
     if not best.header and best.refusal is not None:
         raise best.refusal
-    settled = header.settle(path, best.header, best.rows)
+    settled = header.settle(
+        path,
+        best.header,
+        best.rows,
+        may_be_decimals=_may_be_decimals(path, best),
+    )
     return CsvFile(
         path,
         tuple(
@@ -315,6 +320,19 @@ class _Sample(NamedTuple):
     header: list[str]
     rows: list[list[str]]
     refusal: UserError | None
+
+
+def _may_be_decimals(path: Path, sample: _Sample) -> bool:
+    """Whether commas that make rows longer than the header may be decimals'.
+
+    Not where the first row begins with a quote, as R quotes names of rows.
+    """
+    is_longer = any(len(row) > len(sample.header) for row in sample.rows[:1])
+    if sample.form.delimiter != "," or not is_longer:
+        return False
+    with contextlib.closing(text_file.lines(path)) as lines:
+        below = itertools.islice(lines, sample.form.skipped_lines + 1, None)
+        return not next(below, "").lstrip().startswith(sample.form.quote)
 
 
 def _sample(path: Path, form: Form) -> _Sample:

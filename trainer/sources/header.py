@@ -52,7 +52,11 @@ class Header(NamedTuple):
 
 
 def settle(
-    path: Path, cells: Sequence[str], sample: Sequence[Sequence[str]] | None
+    path: Path,
+    cells: Sequence[str],
+    sample: Sequence[Sequence[str]] | None,
+    *,
+    may_be_decimals: bool = False,
 ) -> Header:
     """Settles the names of a file's columns.
 
@@ -61,6 +65,7 @@ def settle(
       cells: of its first line.
       sample: cells of the rows after it, a few; None where a file's schema
         tells the names, which no rows can be taken for.
+      may_be_decimals: whether what parts the cells may stand within numbers.
 
     Raises:
       UserError: the line names no columns, or one by what is no name.
@@ -75,7 +80,7 @@ def settle(
     columns: list[str | None] = [*given]
     notes: list[str] = []
     if sample is not None:
-        columns = [*_fitted(given, sample)]
+        columns = [*_fitted(given, sample, may_be_decimals)]
         notes += _of_numbers(path, [name for name in given if name])
         notes += _of_cells(path, [str(name) for name in columns], sample)
     filled = max(map(_filled, sample or ()), default=len(columns))
@@ -98,12 +103,15 @@ def _printed(name: str) -> str:
     return found if found.isprintable() else plain(found)
 
 
-def _fitted(given: list[str], sample: Sequence[Sequence[str]]) -> Iterable[str]:
+def _fitted(
+    given: list[str], sample: Sequence[Sequence[str]], may_be_decimals: bool
+) -> Iterable[str]:
     """Adds the names that a header lacks where every row has cells more.
 
     R's write.table gives row names no name at all; other programs end each row
     in delimiters. Whole numbers under a lone name may be what stands before a
-    decimal comma, and name no rows.
+    decimal comma, and name no rows; so may others that are not counted as R and
+    pandas count rows.
     """
     widths = {len(row) for row in sample or ()}
     if len(widths) != 1 or min(widths) <= len(given):
@@ -115,7 +123,10 @@ def _fitted(given: list[str], sample: Sequence[Sequence[str]]) -> Iterable[str]:
         return given
     first = [row[0].strip() for row in sample]
     whole = [_WHOLE.fullmatch(cell) is not None for cell in first]
+    counts = [[str(row + n) for row in range(len(first))] for n in (0, 1)]
     are_counted = all(whole) and len(given) > 1
+    if may_be_decimals and first not in counts:
+        are_counted = False
     alike = are_counted or not any(map(_is_number, first))
     if 1 < len(first) == len(set(first)) and alike:
         return ["", *given]
