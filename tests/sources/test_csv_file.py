@@ -167,6 +167,7 @@ def test_a_line_that_belongs_to_a_header_is_no_row(tmp_path, text, words):
     line = refusal(list, file.blocks())
     assert words in line
     assert "take it out" in line
+    assert ("where line 1 is data" in line) == ("repeats" in words)
 
 
 @pytest.mark.parametrize(

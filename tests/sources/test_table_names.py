@@ -112,6 +112,17 @@ def test_a_first_line_that_is_written_as_those_below_is_data(tmp_path, rows):
     assert "data and no header" in refusal(open_table, path)
 
 
+def test_a_first_line_of_texts_that_stand_below_it_is_data(tmp_path):
+    rows = [f"{a},{b},{y}" for a in "xob" for b in "xob" for y in "pq"]
+    path = write(tmp_path, lines_of(*rows))
+    assert "'x, x, p', which is data" in refusal(open_table, path)
+    # Names stand in two columns, in too few rows, or in joined files.
+    for some in (["a,x,p", *rows[1:]], rows[:8], [rows[0], *rows[1:2] * 9]):
+        assert len(open_table(write(tmp_path, lines_of(*some))).names) == 3
+    path = write(tmp_path, lines_of("a,b,y", *rows[:9], "a,b,y", *rows[:3]))
+    assert open_table(path).names == ("a", "b", "y")
+
+
 @pytest.mark.parametrize(
     ("rows", "is_noted"),
     [

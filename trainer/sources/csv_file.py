@@ -44,6 +44,10 @@ _TYPE = re.compile(
     r"|str|string|text|object|category|bool|boolean|date|datetime|timestamp"
     r"|(?:var)?char(?:\(\d+\))?"
 )
+_REPEATED = (
+    "take it out, or, where line 1 is data, write a line above it that names"
+    " the columns"
+)
 # Rows that tell what parts the columns, where the header alone does not.
 SAMPLE_ROWS = 20
 # Enough for them, breaks within cells included; each delimiter reads its own.
@@ -137,7 +141,7 @@ class CsvFile(TableFile):
         are_names = sum(not is_number(name) for name in header_cells) > 1
         is_first = True
         for line, found in records:
-            what = None
+            what, remedy = None, "take it out"
             if found and is_first:
                 is_first = False
                 what = _below(found)
@@ -148,11 +152,12 @@ class CsvFile(TableFile):
                 and [*map(plain, found)] == header_cells
             ):
                 what = "repeats the header"
+                remedy = _REPEATED
             if what:
                 shown = self.delimiter.join(map(plain, found))
                 raise UserError(
                     f"{self.path}: line {line} ({shown[:40]!r}) {what}; each"
-                    " line below the first must be a row; take it out"
+                    f" line below the first must be a row; {remedy}"
                 )
             if line > before + 1 and self._are_rows(found):
                 raise UserError(

@@ -32,6 +32,8 @@ _WHOLE = re.compile(r"\d+")
 _DIGIT = re.compile(r"\d")
 # So many values of one kind do not rise by chance: quantiles, hours.
 _FEW_NAMES = 3
+# So many names do not stand among the cells of so many rows by chance.
+_FEW_ROWS = 8
 _PLAIN = "number"
 
 
@@ -260,6 +262,8 @@ def _of_cells(
       UserError: they are data.
     """
     named = [name for name in names if name]
+    if _are_cells(names, sample):
+        raise _no_header(path, named)
     below = [
         [row[place].strip() for row in sample if len(row) > place]
         for place in range(len(names))
@@ -280,6 +284,23 @@ def _of_cells(
         if len(found) < _FEW_NAMES or not _rise(found):
             raise _no_header(path, named)
     return [_rising(named)] if alike else []
+
+
+def _are_cells(names: Sequence[str], sample: Sequence[Sequence[str]]) -> bool:
+    """Whether each name, texts among them, is a cell of its own column, too.
+
+    A line that repeats the names, as files joined in one have, tells nothing.
+    """
+    texts = [name for name in names if name and not _is_number(name)]
+    rows = [[" ".join(cell.split()) for cell in row] for row in sample]
+    others = [row for row in rows if row != [*names]]
+    if len(texts) < _FEW_NAMES or len(others) < _FEW_ROWS:
+        return False
+    return all(
+        any(row[place : place + 1] == [name] for row in others)
+        for place, name in enumerate(names)
+        if name
+    )
 
 
 def _kind(text: str) -> str | tuple[str, str] | None:
