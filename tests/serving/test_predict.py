@@ -470,6 +470,13 @@ def test_a_line_of_far_too_many_numbers_is_not_parted(tmp_path):
             tracemalloc.stop()
 
 
+def test_what_is_no_number_is_told_with_its_quotes_alone(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("1,2\n3,x\n")
+    with pytest.raises(UserError, match=r"'x' to float64\); each line"):
+        list(csv_numbers.blocks(path, 2, 10))
+
+
 def test_an_empty_line_among_single_numbers_is_no_row(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("\nx\n1\n2\n\n")

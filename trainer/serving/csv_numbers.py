@@ -130,9 +130,9 @@ def _parse(
         # Alone, so that the line can be named.
         for number, line in block if len(block) > 1 else ():
             _parse(path, [(number, line)], delimiter, columns)
-        reason = str(error).split(" at row ")[0]
+        reason = ascii(str(error).split(" at row ")[0])[1:-1]
         raise UserError(
-            f"{path}: line {block[0][0]} is no row ({ascii(reason)[1:121]});"
+            f"{path}: line {block[0][0]} is no row ({reason[:120]});"
             f" each line must be {columns} numbers, as in the run's data"
         ) from None
 
