@@ -464,7 +464,13 @@ def stream_of(content):
 TABLE = b"a,y\n1,0\n2,1\n"
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0"
 ARFF = b"% Iris\n%  by Fisher\n\n@RELATION iris\n@ATTRIBUTE a NUMERIC\n"
+SQL = b"-- a dump\n--\n\nINSERT INTO t (a, y) VALUES\n(1, 'p'),\n(2, 'q');\n"
 CONTENTS = {
+    "SQL": (SQL, "is an SQL script and no table"),
+    "dump": (
+        b"/*!40101 SET NAMES utf8 */;\nDROP TABLE IF EXISTS `t`;\n"
+        b"CREATE TABLE `t` (\n `a` int\n);\n", "is an SQL script and no",
+    ),
     "tar": (tar_of(TABLE), "is an archive and no table; unpack it"),
     "stream": (stream_of(TABLE), "is an Arrow stream and no table; write it"),
     "lzma": (
@@ -491,7 +497,7 @@ def test_what_a_file_holds_is_named(tmp_path, kind, is_packed):
 
 
 @pytest.mark.parametrize(
-    "name", ["FEA1", "PAR1", "BZh91", "ARROW1", "SQLite f"]
+    "name", ["FEA1", "PAR1", "BZh91", "ARROW1", "SQLite f", "insert into"]
 )
 def test_a_column_called_as_a_format_begins_is_one(tmp_path, name):
     path = write(tmp_path, f"{name},y\n".encode() + b"1,0\n2,1\n" * 5)

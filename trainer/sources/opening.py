@@ -84,9 +84,16 @@ _FOREIGN = {
         ("a picture", _PIXELS),
     ),
 }
+# A column may be called "insert into"; comments and short commands may precede.
+_SQL = (
+    rb"(?i)(?:--[^\n]*\n\s*|/\*[^*]*\*/;?\s*|(?:drop|use|set)\s[^;\n]*;\s*)*+"
+    rb"(?:insert\s+into\s[^(,;\n]+(?:\([^)]*\)\s*)?values\b"
+    rb"|create\s+table\s[^(,;\n]+\(\s*\n)"
+)
 # Texts that are no table, whatever their name: a pattern of how each begins.
 _TEXTS = {
     rb"(?i)(?:%[^\n]*\n\s*)*@relation\s": ("ARFF", _HEADED),
+    _SQL: ("an SQL script", _HEADED),
     rb"(?i)<(!doctype html|html)\b": ("a web page", _HEADED),
     rb"<\?xml\b": ("XML", _HEADED),
     rb'\{\s*"[^"]*"\s*:|\[\s*(\{\s*"|\[)': ("JSON", _HEADED),
