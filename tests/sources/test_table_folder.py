@@ -39,6 +39,14 @@ def test_bad_folders_are_refused(tmp_path):
     )
 
 
+@pytest.mark.parametrize("place", ["cat", "train/cat", "."])
+def test_pictures_are_told_as_such(tmp_path, place):
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    write(tmp_path / place, "", "1.PNG")
+    line = refusal(load, "files", tmp_path)
+    assert "holds 1.PNG, and pictures are not read; save the pixels" in line
+
+
 @pytest.mark.parametrize("name", ["val.csv", "Valid.tsv", "dev.csv.gz"])
 def test_a_split_by_another_name_is_told(tmp_path, name):
     path = write(tmp_path, HEADER + ROWS, "train.csv")

@@ -1,6 +1,7 @@
 """The user's own arrays: one .npz, or .npy files, in --data_dir."""
 
 import difflib
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from trainer.sources.dataset import evenly_spaced
 from trainer.sources.dataset import Rows
 from trainer.sources.dataset import Split
 from trainer.sources.folder import list_folder
+from trainer.sources.folder import path_of
 from trainer.sources.splits import SPLITS
 
 KEYS = tuple(f"{axis}_{split}" for split in SPLITS for axis in "xy")
@@ -28,6 +30,12 @@ MIN_FLAT_PIXELS = 64
 # Greatest values of black-and-white, 4-bit (scikit-learn's digits) and 8-bit
 # pixels.
 LARGEST_PIXELS = (1, 16, 255)
+_PICTURES = (
+    *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
+    *(".pgm", ".ppm"),
+)
+# Of a folder's files and those of folders in it, looked at to find a picture.
+_MOST_SEEN = 1_000
 
 
 def load_files(data_dir: str | None) -> Dataset:
@@ -100,6 +108,7 @@ def _read(data_dir: str) -> tuple[str, dict[str, np.ndarray]]:
     if not npz and not mapped:
         for path in paths.values():
             opening.refuse_kind(path)
+        _refuse_pictures(data_dir)
     if len(npz) + bool(mapped) != 1:
         found = [path.name for path in npz] + [f"{key}.npy" for key in mapped]
         raise UserError(
@@ -115,6 +124,18 @@ def _read(data_dir: str) -> tuple[str, dict[str, np.ndarray]]:
         key: npy.map_npy(path) for key, path in mapped.items() if key in KEYS
     }
     return Path(data_dir).expanduser().resolve().name, arrays
+
+
+def _refuse_pictures(data_dir: str) -> None:
+    """Refuses pictures, which often stand in folders by their class."""
+    within = itertools.islice(path_of(data_dir).rglob("*"), _MOST_SEEN)
+    for path in within:
+        if path.suffix.lower() in _PICTURES:
+            raise UserError(
+                f"--data_dir={data_dir} holds {path.name}, and pictures are not"
+                " read; save the pixels of all as x_train.npy, [rows, height,"
+                " width, ...], and their classes as y_train.npy"
+            )
 
 
 def _some(names: list[str]) -> str:
