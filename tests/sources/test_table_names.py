@@ -308,6 +308,17 @@ def test_a_line_above_the_header_is_told_as_such(tmp_path, title, mark):
     assert "('name, size, y'); take out what stands above it" in line
 
 
+@pytest.mark.parametrize("text", ["My report,,,\n", "My report,,,\n,,,\n"])
+def test_a_padded_title_is_told_as_such(tmp_path, text):
+    rows = "id,name,price,qty\n1,a,1.5,3\n2,b,2.5,4\n"
+    line = refusal(open_table, write(tmp_path, text + rows))
+    assert "line 1 ('My report') seems to be no header, and a line" in line
+    assert "'id, name, price, qty'" in line
+    for good in ("a,b,c\nd,e,f\n", "a,b,1\nc,d,2\n", "a,NA,c\nd,1,f\n"):
+        file = open_table(write(tmp_path, f"id,,\n{good}"))
+        assert file.names == ("id", "column 2", "column 3")
+
+
 def test_lines_above_the_header_are_told_of(tmp_path):
     path = write(tmp_path, "title\n# comment\na,b,y\n1,2,0\n")
     line = refusal(list, open_table(path).blocks())

@@ -291,6 +291,8 @@ def open_csv(path: Path) -> CsvFile:
         best = loose if _fits(loose) else best
     if not separator and not _fits(best):
         _check_title(path, first.strip(), samples)
+    if not separator and _fits(best):
+        _check_padded(path, best)
     if not separator and len(best.header) < 2:
         blanks = _sample(path, Form(BLANKS, skipped))
         best = blanks if _fits(blanks) else best
@@ -404,13 +406,37 @@ def _check_title(path: Path, first: str, samples: Sequence[_Sample]) -> None:
             continue
         if any(_NUMBER.fullmatch(name) or not name.strip() for name in names):
             continue
-        columns = zip(*rows, strict=True)
-        if any(all(map(_NUMBER.fullmatch, column)) for column in columns):
-            raise UserError(
-                f"{path}: line 1 ({first[:40]!r}) seems to be no header, and"
-                f" the line below it to name {len(names)} columns"
-                f" ({', '.join(names)[:80]!r}); take out what stands above it"
-            )
+        if _have_numbers(rows):
+            raise _title(path, first, "the line", names)
+
+
+def _check_padded(path: Path, sample: _Sample) -> None:
+    """Refuses a title that has as many cells as the rows, empty but for one.
+
+    The first row without an empty cell names columns then.
+    """
+    title = [cell for cell in sample.header if cell.strip()]
+    full = (all(map(str.strip, row)) for row in sample.rows)
+    place = next(itertools.compress(itertools.count(), full), None)
+    if len(title) == 1 and len(sample.header) > 2 and place is not None:
+        names, *rows = sample.rows[place:]
+        are_cells = any(is_number(n) or _NUMBER.fullmatch(n) for n in names)
+        if not are_cells and _have_numbers(rows):
+            raise _title(path, title[0], "a line", names)
+
+
+def _have_numbers(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether one or more columns are numbers."""
+    columns = zip(*rows, strict=True)
+    return any(all(map(_NUMBER.fullmatch, column)) for column in columns)
+
+
+def _title(path: Path, first: str, which: str, names: list[str]) -> UserError:
+    return UserError(
+        f"{path}: line 1 ({first[:40]!r}) seems to be no header, and {which}"
+        f" below it to name {len(names)} columns ({', '.join(names)[:80]!r});"
+        " take out what stands above it"
+    )
 
 
 def _records(
