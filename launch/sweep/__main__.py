@@ -33,7 +33,7 @@ from trainer.launch.sweep.trainers import Trainers
 from trainer.launch.warm import Warm
 from trainer.process import output
 from trainer.process.columns import lay_out
-from trainer.process.columns import number
+from trainer.process.columns import shown
 from trainer.process.exits import ClusterError
 from trainer.process.exits import DONE
 from trainer.process.exits import INTERRUPTED
@@ -192,7 +192,8 @@ def _finish(sweep: Sweep, wanted: argparse.Namespace) -> None:
     print(winner.told(plan, outcome, workdir), flush=True)
     if wanted.refit:
         scores = refit.refit(sweep, outcome)
-        score = number(scores[plan.metric])
+        # None as of one class alone, whose rows have no area.
+        score = shown(scores.get(plan.metric))
         print(
             f"refit on all rows but the test's: test {plan.metric} {score};"
             f" {refit.folder_of(outcome, workdir)}",
