@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 import hypothesis
 import keras
@@ -282,6 +283,17 @@ def test_labels_are_compared_but_for_ties(trained):
     two = np.array([[0.5, 0.5 - 1e-7], [0.6, 0.4]], np.float32)
     differ = model.stored.problem.differ(two, two[:, ::-1], formats.TOLERANCE)
     assert differ.tolist() == [False, True]
+
+
+def test_formats_are_a_text_or_a_sequence():
+    names = ["keras", "saved_model"]
+    assert export.chosen_formats("keras,saved_model,keras") == names
+    assert export.chosen_formats(names) == names
+    assert export.chosen_formats(("keras",)) == ["keras"]
+    wrong: Any
+    for wrong in ([], None, 3, ["keras", 3], [["keras"]], {"keras": 1}):
+        with pytest.raises(UserError, match="is none of saved_model, keras"):
+            export.chosen_formats(wrong)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import functools
 import html
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 from typing import TYPE_CHECKING
 
@@ -124,12 +125,14 @@ class Run:
         report.write(self._stored, path)
         return Page(path)
 
-    def export(self, formats: str = "saved_model,keras") -> pathlib.Path:
+    def export(
+        self, formats: str | Sequence[str] = "saved_model,keras"
+    ) -> pathlib.Path:
         """Writes the network for other programs, as `strata export` does.
 
         Args:
           formats: of "saved_model", "keras", "tflite" and "onnx", parted by
-            commas.
+            commas or in a list.
 
         Returns:
           The folder, of which model_card.md tells what is in it.

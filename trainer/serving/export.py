@@ -152,17 +152,22 @@ def _unmarked(folder: Path) -> Iterator[Path]:
     )
 
 
-def chosen_formats(text: str) -> list[str]:
-    """Returns the names of formats, parted by commas.
+def chosen_formats(wanted: str | Sequence[str]) -> list[str]:
+    """Returns the names of formats, each once.
+
+    Args:
+      wanted: names, parted by commas or in a sequence.
 
     Raises:
       UserError: there is no such format, or its extra is not installed.
     """
-    names = list(dict.fromkeys(text.split(",")))
+    names: Any = wanted.split(",") if isinstance(wanted, str) else wanted
+    if not isinstance(names, list | tuple) or not names:
+        names = [wanted]  # whatever it is, it names none
     for name in names:
-        if name not in FORMATS:
+        if not isinstance(name, str) or name not in FORMATS:
             raise UserError(
-                f"--formats={text}: {name!r} is none of {', '.join(FORMATS)}"
+                f"--formats={wanted}: {name!r} is none of {', '.join(FORMATS)}"
             )
         missing = [
             package
@@ -172,7 +177,7 @@ def chosen_formats(text: str) -> list[str]:
         if missing:
             packages = " ".join(missing)
             raise missing_package(f"--formats={name}", packages, name)
-    return names
+    return list(dict.fromkeys(names))
 
 
 def _write(
