@@ -48,6 +48,7 @@ class Plan:
       study: the search; its space is {} where there is none.
       metric: of the validation rows, that is searched for.
       is_lower_better: whether less of it is better.
+      bounds: the least and the greatest that it can be.
       members: the runs of each trial.
       fingerprint: of the data.
       rows: of the data's splits.
@@ -62,6 +63,7 @@ class Plan:
     study: Study
     metric: str
     is_lower_better: bool
+    bounds: tuple[float, float]
     members: tuple[Member, ...]
     fingerprint: str
     rows: Mapping[str, int]
@@ -180,6 +182,7 @@ def settle(
         study=study,
         metric=metric,
         is_lower_better=metric in problem.lower_is_better,
+        bounds=problem.bounds_of(metric),
         members=members,
         fingerprint=sources.fingerprint(dataset),
         rows=rows,

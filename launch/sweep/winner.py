@@ -101,7 +101,7 @@ def _outcome(
         "test_interval": (
             tests[0]["intervals"].get(plan.metric)
             if len(tests) == 1
-            else interval_of([s for s in scores if s is not None])
+            else interval_of([s for s in scores if s is not None], plan.bounds)
         ),
         "fields": sweep.search.values_of(best),
         "members": [os.fspath(run) for run in runs],
@@ -156,11 +156,14 @@ def _test(sweep: Sweep, run: pathlib.PurePath, stem: str) -> Evaluation:
     return found
 
 
-def interval_of(values: list[float]) -> list[float] | None:
+def interval_of(
+    values: list[float], bounds: tuple[float, float]
+) -> list[float] | None:
     """Returns the interval of a mean by Student's t, at 95 %.
 
     Args:
       values: of independent runs; None is returned for one.
+      bounds: the least and the greatest that a value can be.
     """
     if len(values) < 2:
         return None
@@ -169,7 +172,7 @@ def interval_of(values: list[float]) -> list[float] | None:
     mean = sum(values) / len(values)
     t = float(scipy.stats.t.ppf(0.975, len(values) - 1))
     half = t * deviation_of(values) / math.sqrt(len(values))
-    return [mean - half, mean + half]
+    return [max(bounds[0], mean - half), min(bounds[1], mean + half)]
 
 
 def deviation_of(values: list[float]) -> float:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 
 import pytest
 
@@ -133,3 +134,13 @@ def test_which_metrics_are_better_lower():
     for name in TYPES:
         kind = type_of(name)
         assert set(kind.lower_is_better) == lower & {"loss", *kind.metrics}  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("problem", TYPES)
+def test_what_a_metric_can_be(problem):
+    settled, _ = settle(Config(problem=problem), dataset_of(labels_of(problem)))
+    bounds = {m: settled.bounds_of(m) for m in ("loss", *settled.metrics)}
+    expected = dict.fromkeys(bounds, (0.0, 1.0))
+    expected |= dict.fromkeys(settled.lower_is_better, (0.0, math.inf))
+    expected |= dict.fromkeys(bounds.keys() & {"r2", "d2"}, (-math.inf, 1.0))
+    assert bounds == expected | {"loss": (-math.inf, math.inf)}

@@ -100,6 +100,12 @@ def test_the_interval_of_a_mean_is_the_normal_one():
     assert scores.of_mean(values) == pytest.approx(theirs, rel=1e-9)
 
 
+def test_no_mean_error_is_said_to_be_below_0():
+    found = scores.of_mean(np.array([0.0, 0.0, 9.0]))
+    assert found is not None
+    assert found[0] == 0.0
+
+
 def test_calibration_follows_its_definition():
     confidence = np.array([0.2, 0.2, 0.95, 1.0, 1 / 15], np.float32)
     right = np.array([True, False, True, True, False])

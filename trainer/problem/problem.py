@@ -14,6 +14,7 @@ a row of what `decide` returns, and may be a row of labels.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -220,6 +221,18 @@ class Problem:
     def score(self) -> str:
         """The metric that the last line of a run shows."""
         return self.headline or self.usual_score
+
+    def bounds_of(self, metric: str) -> tuple[float, float]:
+        """Returns the least and the greatest that a metric can be.
+
+        Shares are from 0 to 1, errors 0 or more, and what is explained of a
+        variance at most 1; a loss may be anything, as that of counts is.
+        """
+        if metric == "loss":
+            return (-math.inf, math.inf)
+        if metric in self.lower_is_better:
+            return (0.0, math.inf)
+        return (0.0 if self.has_labels else -math.inf, 1.0)
 
     @functools.cached_property
     def labels(self) -> tuple[str, ...]:

@@ -48,13 +48,14 @@ def of_mean(values: np.ndarray) -> list[float] | None:
     """Returns the interval of a mean by the central limit theorem, at 95 %.
 
     Args:
-      values: [rows]; None is returned for a single row.
+      values: [rows], 0 or more; None is returned for a single row.
     """
     if len(values) < 2:
         return None
     values = values.astype(np.float64)
+    mean = float(values.mean())
     half = _Z * float(values.std(ddof=1)) / math.sqrt(len(values))
-    return [float(values.mean()) - half, float(values.mean()) + half]
+    return [max(0.0, mean - half), mean + half]
 
 
 def of_difference(

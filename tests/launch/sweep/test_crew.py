@@ -4,6 +4,7 @@ import errno
 import fcntl
 import functools
 import json
+import math
 import os
 import pathlib
 import random
@@ -69,6 +70,7 @@ def plan_of(*, pruner="none", members=ONE, sampler="tpe", space=None):
         ),
         metric="loss",
         is_lower_better=True,
+        bounds=(0.0, math.inf),
         members=members,
         fingerprint="",
         rows={},

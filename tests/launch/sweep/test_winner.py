@@ -2,8 +2,11 @@
 
 import argparse
 import json
+import math
 import pathlib
 from typing import Any
+
+import pytest
 
 from tests.launch.sweep.test_crew import crew_of
 from tests.launch.sweep.test_crew import plan_of
@@ -42,6 +45,7 @@ class Trial:
 
 class Planned:
     metric = "accuracy"
+    bounds = (0.0, 1.0)
     data_dir = None
     members = (Member(),)
 
@@ -117,6 +121,13 @@ def test_small_losses_are_told_by_their_digits(tmp_path, monkeypatch, capsys):
     wanted = argparse.Namespace(keep=1, refit=True)
     sweep._finish(crew._sweep, wanted)
     assert "test loss 7e-06; " in capsys.readouterr().out
+
+
+def test_an_interval_ends_where_the_metric_does():
+    share = winner.interval_of([0.6, 0.8, 1.0], (0.0, 1.0))
+    assert share == pytest.approx([0.3032, 1.0], abs=1e-4)
+    free = winner.interval_of([0.6, 0.8, 1.0], (-math.inf, math.inf))
+    assert free == pytest.approx([0.3032, 1.2968], abs=1e-4)
 
 
 def test_another_mean_of_as_many_is_scored_anew(tmp_path, monkeypatch):
