@@ -2,16 +2,22 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from trainer import flags
 from trainer import sources
 from trainer.config import Config
+from trainer.config.values import assign
 from trainer.config.values import flatten
+from trainer.config.values import from_dict
 from trainer.launch.sweep.ranges import Value
 from trainer.launch.sweep.rules import check_metric
+from trainer.launch.sweep.rules import check_scored
 from trainer.launch.sweep.rules import check_space
 from trainer.launch.sweep.space import default_space
 from trainer.launch.sweep.space import Space
@@ -153,10 +159,10 @@ def settle(
         )
     own = [word_of("evaluation.test_at_end", False)]
     notes: list[str] = []
-    whole = _rows(_whole(config, given.data_dir))
+    whole = _whole(config, given.data_dir)
     if folds is not None:
         own.append(word_of("data.folds", folds))
-    elif not ("validation" in whole or config.data.validation_fraction):
+    elif not ("validation" in whole.splits or config.data.validation_fraction):
         own.append(word_of("data.validation_fraction", VALIDATION_FRACTION))
         notes.append(
             f"validation: {VALIDATION_FRACTION:g} of the training rows, as"
@@ -175,6 +181,7 @@ def settle(
     check_metric(metric, problem)
     check_space(study.space or {}, metric, config, dataset.without("test"))
     members = tuple(_members(config.seed, seeds, folds))
+    check_scored(metric, _scored_labels(members, whole, config, problem.type))
     return Plan(
         words=tuple(words),
         config=config,
@@ -186,7 +193,7 @@ def settle(
         members=members,
         fingerprint=sources.fingerprint(dataset),
         rows=rows,
-        whole=whole,
+        whole=_rows(whole),
         notes=tuple(notes),
     )
 
@@ -211,6 +218,24 @@ def _load(config: Config, data_dir: str | None) -> Dataset:
         data_dir=data_dir,
         problem=config.problem,
     )
+
+
+def _scored_labels(
+    members: Iterable[Member], whole: Dataset, config: Config, problem: str
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields each run's name, and the labels of the rows it is scored on.
+
+    Args:
+      members: the runs.
+      whole: the data with no row held out for validation.
+      config: of the sweep.
+      problem: the type that was settled.
+    """
+    for member in members:
+        own = from_dict(flatten(config))
+        assign(own, dict(member.fields))
+        parted = sources.held_out(whole, own.data, own.seed, problem)
+        yield member.name, parted.splits["validation"].labels()
 
 
 def _members(

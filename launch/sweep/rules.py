@@ -1,6 +1,9 @@
 """What may be searched, and for what: held against the config and the data."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping
+
+import numpy as np
 
 from trainer.config import Config
 from trainer.config.validation import validate
@@ -12,6 +15,7 @@ from trainer.launch.sweep.ranges import Value
 from trainer.launch.sweep.space import Space
 from trainer.problem import problems
 from trainer.problem.problem import Problem
+from trainer.problem.roc_area import AREAS
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
 
@@ -53,6 +57,27 @@ def check_metric(metric: str, problem: Problem) -> None:
             f"the study's metric={metric!r} is none of {', '.join(known)}, the"
             f" metrics of problem {problem.type!r}"
         )
+
+
+def check_scored(metric: str, labels: Iterable[tuple[str, np.ndarray]]) -> None:
+    """Checks that each run's validation rows can have a metric.
+
+    Args:
+      metric: that is searched for.
+      labels: each run's name, "" of an only one, and those rows' labels.
+
+    Raises:
+      UserError: some run's are all alike, and the metric is an area.
+    """
+    if metric not in AREAS:
+        return
+    for name, y in labels:
+        if (y == y[:1]).all():
+            raise UserError(
+                f"metric {metric!r} takes rows with the class and without, and"
+                f" the {len(y)} validation rows{name and f' of {name}'} are all"
+                " alike; name another metric in the study, or hold out others"
+            )
 
 
 def check_space(

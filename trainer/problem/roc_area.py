@@ -7,6 +7,8 @@ import numpy as np
 if TYPE_CHECKING:
     import tensorflow as tf
 
+# What `areas` tells of; it takes rows with a label and rows without.
+AREAS = ("auc", "average_precision")
 # Scores are binned by the leading bits of their float32, counted from the
 # nearer end of [0, 1]: 2 ** 7 bins in every factor of 2 of the distance to it,
 # down to 2 ** -31.
@@ -49,8 +51,8 @@ def count(y: "tf.Tensor", p: "tf.Tensor", weight: "tf.Tensor") -> "tf.Tensor":
 
 def areas(counts: np.ndarray) -> dict[str, float]:
     """Returns "auc" and "average_precision"; {} where no label has both."""
-    found = {"auc": area(counts), "average_precision": precision_area(counts)}
-    return {name: value for name, value in found.items() if value is not None}
+    found = zip(AREAS, (area(counts), precision_area(counts)), strict=True)
+    return {name: value for name, value in found if value is not None}
 
 
 def precision_area(counts: np.ndarray) -> float | None:

@@ -121,6 +121,30 @@ def test_a_mistake_is_told_before_anything_runs(words, study, told):
     assert told in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"folds": 5}, "validation rows of fold_3 are all alike"),
+        ({}, "validation rows are all alike"),
+    ],
+)
+def test_a_metric_that_some_validation_rows_cannot_have_is_refused(
+    tmp_path, how, told
+):
+    """As of rows in an order, whose first or last ones are of one class."""
+    table = tmp_path / "rows.csv"
+    kinds = ["yes", "no"] * 7 + ["no"] * 10 + ["yes", "no"] * 3
+    lines = [f"{n % 7},{n},{kind}" for n, kind in enumerate(kinds)]
+    table.write_text("\n".join(["x,when,y", *lines]) + "\n")
+    words = ["--config=your_data", f"--data_dir={table}", "--config.seed=0"]
+    words += ["--config.data.target=y", "--config.data.order=when"]
+    study = Study(metric="auc")
+    with pytest.raises(UserError) as error:
+        settle(words, study, **how)
+    assert told in str(error.value)
+    assert settle(words, Study(metric="accuracy"), **how).metric == "accuracy"
+
+
 def test_a_choice_of_layers_is_one_of_widths():
     space = {"model.hidden_units": Layers(depth=(1, 2), width=(8, 16))}
     assert settle(DIGITS, Study(space=space)).space == space
