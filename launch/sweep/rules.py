@@ -1,6 +1,7 @@
 """What may be searched, and for what: held against the config and the data."""
 
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,6 +13,7 @@ from trainer.config.values import flatten
 from trainer.config.values import from_dict
 from trainer.config.values import unknown_field
 from trainer.launch.sweep.ranges import Value
+from trainer.launch.sweep.space import is_used
 from trainer.launch.sweep.space import Space
 from trainer.problem import problems
 from trainer.problem.problem import Problem
@@ -104,14 +106,70 @@ def check_space(
                 " search is for the loss; name another metric, or leave it out"
             )
         for value in each.ends():
-            changed = from_dict(known)
-            if each.when is not None:
-                assign(changed, {each.when[0]: each.when[1][0]})
-            assign(changed, {field: value})
-            try:
-                problems.settle(validate(changed), dataset)
-            except UserError as error:
-                raise UserError(f"the study's {field}: {error}") from error
+            _check_value(field, value, space, config, dataset)
+
+
+def _check_value(
+    field: str, value: Value, space: Space, config: Config, dataset: Dataset
+) -> None:
+    """Checks that a field may have a value, by itself or beside some others.
+
+    Raises:
+      UserError: what is wrong with it by itself.
+    """
+    first: UserError | None = None
+    for values in settings(field, value, space):
+        changed = from_dict(flatten(config))
+        try:
+            assign(changed, values)
+            problems.settle(validate(changed), dataset)
+            return
+        except UserError as error:
+            first = first or error
+    raise UserError(f"the study's {field}: {first}") from first
+
+
+def settings(
+    field: str, value: Value, space: Space
+) -> Iterator[dict[str, Value]]:
+    """Yields settings in which a field has a value, and its range is used.
+
+    They are few of all that a search may choose: other ranges are left out,
+    then all or one of them are at their first end, their second and so on.
+    """
+    most = max(len(each.ends()) for each in space.values())
+    for chain in _chains(field, space):
+        fixed = {**chain, field: value}
+        yield fixed
+        others = [name for name in space if name not in fixed]
+        for some in (others, *([name] for name in others)):
+            for end in range(most):
+                yield _beside(fixed, some, end, space)
+
+
+def _chains(field: str, space: Space) -> Iterator[dict[str, Value]]:
+    """Yields values of other fields by which a field's range is used."""
+    when = space[field].when
+    if when is None:
+        yield {}
+        return
+    for value in when[1]:
+        for chain in _chains(when[0], space):
+            yield {**chain, when[0]: value}
+
+
+def _beside(
+    fixed: Mapping[str, Value], others: list[str], end: int, space: Space
+) -> dict[str, Value]:
+    """Returns fixed values, and an end of each other range that is used."""
+    values: dict[str, Value] = {}
+    for name, each in space.items():
+        if name in fixed:
+            values[name] = fixed[name]
+        elif name in others and is_used(each, values):
+            ends = each.ends()
+            values[name] = ends[min(end, len(ends) - 1)]
+    return values
 
 
 def broken_rule(values: Mapping[str, Value], config: Config) -> str | None:

@@ -145,6 +145,31 @@ def test_a_metric_that_some_validation_rows_cannot_have_is_refused(
     assert settle(words, Study(metric="accuracy"), **how).metric == "accuracy"
 
 
+SGD = ("optimizer.name", ("sgd",))
+NESTEROV = ("optimizer.nesterov", (True,))
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        {
+            "optimizer.nesterov": Choice((False, True), when=SGD),
+            "optimizer.momentum": Number(0.5, 0.99, when=NESTEROV),
+        },
+        {
+            "optimizer.momentum": Number(0.0, 0.99, when=SGD),
+            "optimizer.nesterov": Choice((False, True), when=SGD),
+        },
+    ],
+)
+def test_what_others_of_its_ranges_allow_is_searched(space):
+    space = {"optimizer.name": Choice(("adam", "sgd")), **space}
+    assert settle(DIGITS, Study(space=space)).space == space
+    space["optimizer.momentum"] = Choice((0.0,), when=SGD)
+    with pytest.raises(UserError, match=r"study's optimizer.nesterov: .*momen"):
+        settle(DIGITS, Study(space=space))
+
+
 def test_a_choice_of_layers_is_one_of_widths():
     space = {"model.hidden_units": Layers(depth=(1, 2), width=(8, 16))}
     assert settle(DIGITS, Study(space=space)).space == space
