@@ -21,6 +21,8 @@ from trainer.launch.sweep.following import outcome_of
 from trainer.launch.sweep.following import Pruning
 from trainer.launch.sweep.plan import trial_folder
 from trainer.launch.sweep.search import END
+from trainer.launch.sweep.search import has_ended
+from trainer.launch.sweep.search import has_failed
 from trainer.launch.sweep.search import REFUSED
 from trainer.launch.sweep.sweep import Sweep
 from trainer.launch.sweep.trainers import LOOK_SECS
@@ -70,6 +72,8 @@ class Crew:
         self._failure: BaseException | None = None
         self._over, self._left = threading.Event(), sweep.trainers.slots
         self.busy: dict[int, tuple[int, ...]] = {}
+        # Trials that an earlier start saw fail, and that are tried again.
+        self._again = {t.number for t in self._search.trials() if has_failed(t)}
         # Trials whose commands were refused since one last was not.
         self._refused: dict[int, str] = {}
 
@@ -154,7 +158,7 @@ class Crew:
         self, slot: int, number: int, held: contextlib.ExitStack
     ) -> bool:
         """Takes a trial, unless it has ended or another has it."""
-        if self._search.trials()[number].state.is_finished():
+        if self._is_over(self._search.trials()[number]):
             return False
         with self._turn:
             if number in self._refused:
@@ -169,7 +173,10 @@ class Crew:
                 claim.enter_context(lease.held())
                 # Another may have ended it meanwhile.
                 trial = self._search.trials()[number]
-                if not trial.state.is_finished():
+                if not self._is_over(trial):
+                    if has_failed(trial):
+                        self._again.discard(number)
+                        self._search.begin_again(number)
                     held.push(claim.pop_all())
                     return True
             except (UserError, ClusterError):
@@ -178,6 +185,11 @@ class Crew:
             others = (n for n in self.busy[slot] if n != number)
             self.busy[slot] = tuple(others)
         return False
+
+    def _is_over(self, trial: "optuna.trial.FrozenTrial") -> bool:
+        """Whether a trial has ended, and is not tried again here."""
+        is_again = has_failed(trial) and trial.number in self._again
+        return has_ended(trial) and not is_again
 
     def _work_off(self, slot: int, numbers: Sequence[int]) -> None:
         """Runs trials to their ends, and notes their scores."""
@@ -207,7 +219,7 @@ class Crew:
         Raises:
           UserError: it is that of all, which the next start tries again.
         """
-        ends = [t.user_attrs.get(END, REFUSED) for t in self._search.trials()]
+        ends = [t.user_attrs.get(END) or REFUSED for t in self._search.trials()]
         is_own = any(not end.startswith(REFUSED) for end in ends)
         if not is_own or len(self._refused) >= MOST_REFUSED:
             number, end = next(iter(self._refused.items()))

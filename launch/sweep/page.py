@@ -170,7 +170,7 @@ def _table(
     fields = list(plan.space)
     for trial in trials:
         values = sweep.search.values_of(trial)
-        end = trial.user_attrs.get(END, "running")
+        end = trial.user_attrs.get(END) or "running"
         score = trial.value if end == "done" else None
         told = [_told(values.get(field)) for field in fields]
         name = os.fspath(plan.folder(trial.number, plan.members[0]).parts[1])

@@ -9,6 +9,7 @@ from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.plan import word_of
 from trainer.launch.sweep.ranges import Value
 from trainer.launch.sweep.search import END
+from trainer.launch.sweep.search import has_ended
 from trainer.launch.sweep.search import Search
 from trainer.process.columns import number
 from trainer.process.plain_text import exact
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 def counts_of(trials: "list[optuna.trial.FrozenTrial]") -> dict[str, int]:
     """Counts trials: those that are done, pruned, diverged, failed, running."""
     counts = dict.fromkeys(("done", "pruned", "diverged", "failed"), 0)
-    counts["running"] = sum(not t.state.is_finished() for t in trials)
+    counts["running"] = sum(not has_ended(t) for t in trials)
     for trial in trials:
-        if trial.state.is_finished():
+        if has_ended(trial):
             end = trial.user_attrs.get(END, "failed")
             counts[end if end in counts else "failed"] += 1
     return counts
@@ -53,7 +54,7 @@ class Progress:
         self._turn = threading.Lock()
         self._began = time.monotonic()
         self._is_live = sys.stdout.isatty()
-        ended = [t.number for t in search.trials() if t.state.is_finished()]
+        ended = [t.number for t in search.trials() if has_ended(t)]
         self._told = set(ended)
         self._before = len(ended)
         if ended:
@@ -63,7 +64,9 @@ class Progress:
         """Prints a line for each trial that has ended, and how all stands."""
         with self._turn:
             for trial in self._search.trials():
-                if trial.state.is_finished() and trial.number not in self._told:
+                if not has_ended(trial):  # It may have failed before.
+                    self._told.discard(trial.number)
+                elif trial.number not in self._told:
                     self._told.add(trial.number)
                     self._print(self._line(trial))
             if self._is_live:
@@ -108,7 +111,7 @@ class Progress:
     def _left_secs(
         self, trials: "list[optuna.trial.FrozenTrial]"
     ) -> float | None:
-        ended = sum(t.state.is_finished() for t in trials)
+        ended = sum(has_ended(t) for t in trials)
         here = ended - self._before
         if here <= 0 or ended >= self._trials:
             return None

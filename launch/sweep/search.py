@@ -36,6 +36,19 @@ STARTUP_TRIALS = 10
 END = "end"
 # By which that begins where its config or its command was refused.
 REFUSED = "refused: "
+# By which it begins where the process failed, by no fault of its values.
+FAILED = "exit code "
+
+
+def has_failed(trial: "optuna.trial.FrozenTrial") -> bool:
+    """Whether a trial has failed, and the next start tries it again."""
+    end = trial.user_attrs.get(END) or ""
+    return not trial.state.is_finished() and end.startswith(FAILED)
+
+
+def has_ended(trial: "optuna.trial.FrozenTrial") -> bool:
+    """Whether nobody is to work on a trial any more, or not by this start."""
+    return trial.state.is_finished() or has_failed(trial)
 
 
 def check_possible() -> None:
@@ -212,6 +225,8 @@ class Search:
         if trial.state.is_finished():
             return
         self._storage.set_trial_user_attr(trial._trial_id, END, end)
+        if end.startswith(FAILED):
+            return  # Optuna takes up no trial that it was told of.
         states = {
             "done": TrialState.COMPLETE,
             "pruned": TrialState.PRUNED,
@@ -220,6 +235,11 @@ class Search:
         }
         state = states.get(end, TrialState.FAIL)
         self._study.tell(number, value, state)
+
+    def begin_again(self, number: int) -> None:
+        """Forgets that a trial has failed."""
+        trial = self.trials()[number]
+        self._storage.set_trial_user_attr(trial._trial_id, END, None)
 
     def importance(self) -> dict[str, float]:
         """Returns the share of the score's variance that each field explains.

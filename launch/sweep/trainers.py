@@ -20,6 +20,7 @@ from trainer.launch.sweep.following import is_done
 from trainer.launch.sweep.following import last_line
 from trainer.launch.sweep.following import never
 from trainer.launch.sweep.following import status_of
+from trainer.launch.sweep.search import FAILED
 from trainer.launch.sweep.search import REFUSED
 from trainer.launch.sweep.slots import Slot
 from trainer.launch.warm import Child
@@ -162,7 +163,7 @@ class Trainers:
             failures = 0 if newest > step else failures
             failures, step = failures + 1, newest
             if failures >= MOST_STARTS:
-                return f"exit code {code}"
+                return f"{FAILED}{code}"
 
     def train_stacked(
         self, slot: int, runs: Sequence[tuple[list[str], pathlib.Path]]

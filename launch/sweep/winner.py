@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from typing import TypedDict
 
 from trainer.finished.stored_run import ENSEMBLE_FILE
+from trainer.launch.sweep.following import is_done
 from trainer.launch.sweep.following import score_of
 from trainer.launch.sweep.plan import Plan
 from trainer.launch.sweep.plan import word_of
 from trainer.launch.sweep.progress import counts_of
 from trainer.launch.sweep.search import END
+from trainer.launch.sweep.search import has_failed
 from trainer.launch.sweep.stored import Outcome
 from trainer.launch.sweep.stored import read
 from trainer.launch.sweep.stored import write_outcome
@@ -51,7 +53,7 @@ def finish(sweep: Sweep, *, keep: int = 1) -> Outcome:
 
     Raises:
       UserError: no trial has a score.
-      ClusterError: it could not be scored.
+      ClusterError: nor has one, as processes failed, or it could not be scored.
       Stopped: that was told to stop.
     """
     best, plan = sweep.search.best(), sweep.plan
@@ -72,8 +74,17 @@ def finish(sweep: Sweep, *, keep: int = 1) -> Outcome:
     return outcome
 
 
-def _none_scored(sweep: Sweep) -> UserError:
+def _none_scored(sweep: Sweep) -> UserError | ClusterError:
     trials = sweep.search.trials()
+    if failed := [t for t in trials if has_failed(t)]:
+        runs = [folder for _, folder in sweep.runs_of(failed[0])]
+        first = next((run for run in runs if not is_done(run)), runs[0])
+        codes = ", ".join(sorted({t.user_attrs[END] for t in failed}))
+        return ClusterError(
+            f"no trial of {sweep.workdir} has a score, and {len(failed)} failed"
+            f" ({codes}); see {first / 'logs'}; the same command tries them"
+            " again"
+        )
     told = ", ".join(
         f"{n} {name}" for name, n in counts_of(trials).items() if n
     )

@@ -33,6 +33,7 @@ from trainer.launch.sweep.sweep import Sweep
 from trainer.launch.sweep.trainers import MOST_STARTS
 from trainer.launch.sweep.trainers import Stopped
 from trainer.launch.sweep.trainers import Trainers
+from trainer.process.exits import ClusterError
 from trainer.process.exits import DIVERGED
 from trainer.process.exits import MISTAKE
 from trainer.process.exits import UserError
@@ -234,6 +235,32 @@ def test_a_trial_that_fails_again_and_again_has_failed(tmp_path):
     crew.work()
     assert search.trials()[0].user_attrs[END] == "exit code 75"
     assert len(warm.started) == 3
+    assert counts_of(search.trials())["failed"] == 1
+    words = r"1 failed \(exit code 75\); see .*trials/0000/logs; the same"
+    with pytest.raises(ClusterError, match=words):
+        winner.finish(crew._sweep)
+
+
+@pytest.mark.parametrize("stack", [1, 4])
+def test_a_trial_that_failed_is_tried_again_by_the_next_start(tmp_path, stack):
+    def code_of(fields):
+        return 1 if float(fields["model.dropout"]) > 0.25 else 0
+
+    def start(warm, folder):
+        search, crew = crew_of(plan, tmp_path / folder, warm, at_once=stack)
+        crew.work()
+        return search, crew
+
+    plan, warm = plan_of(sampler="random"), FakeWarm(scores_of, code_of)
+    search, crew = start(warm, "cut")
+    before = counts_of(search.trials())
+    assert 0 < before["failed"] < 16
+    assert (before["running"], before["done"]) == (0, 16 - before["failed"])
+    assert not crew._take(0)  # once a start
+    again = FakeWarm(scores_of)
+    search, _ = start(again, "cut")
+    assert len(again.finished) == before["failed"]
+    assert told(search) == told(start(FakeWarm(scores_of), "whole")[0])
 
 
 @pytest.mark.parametrize("trials", [1, 16])

@@ -37,3 +37,18 @@ def test_each_trial_is_told_once(tmp_path, monkeypatch, kind):
     assert ("\r\x1b[K" in text) == is_live
     assert text.endswith("\r\x1b[K") == is_live
     assert "\\x1b" not in text
+
+
+def test_a_trial_that_is_tried_again_is_told_again(tmp_path, capsys):
+    plan = plan_of(sampler="random")
+    for code in (1, 0):
+        warm = FakeWarm(scores_of, lambda fields, code=code: code)
+        search, crew = crew_of(plan, tmp_path, warm, trials=2)
+        told = Progress(plan, search, 2)
+        crew._on_change = told.tell
+        crew.work()
+    text = capsys.readouterr().out
+    assert "trial 1 exit code 1, " in text
+    assert "going on after 2 failed of 2" in text
+    assert text.count("trial 1 done: loss ") == 1
+    assert "2 done of 2; best " in text
