@@ -78,6 +78,18 @@ def test_scores_on_other_data_are_not_judged(two, capsys):
     assert ": noise" not in out
 
 
+def test_scores_on_rows_of_other_labels_are_not_judged(two, capsys):
+    """As of another table in a file of the same name."""
+    change(two[1], "record.json", data__labels_sha256__test="0" * 64)
+    _, out, _ = told(capsys, *two)
+    assert "other data" in out
+    assert ": noise" not in out
+    # An earlier version tells its name alone.
+    change(two[1], "record.json", data__labels_sha256=None)
+    _, out, _ = told(capsys, *two)
+    assert ": noise" in out
+
+
 def test_scores_of_other_splits_are_not_judged(two, capsys):
     stored = runs.read_result(two[1])["evaluation"]
     change(

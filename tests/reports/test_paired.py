@@ -1,5 +1,7 @@
 """Sets of runs are compared pair by pair."""
 
+import json
+import shutil
 import types
 from typing import Any
 
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from tests import runs
 from tests.serving.test_ensemble import ensemble_of
 from tests.verbs import strata
 from trainer.config import Config
@@ -76,6 +79,26 @@ def test_sets_are_compared_by_their_validation_rows(sets):
     assert "accuracy, mean of 2" in out
     assert "+0.0000 (+0.0000 to +0.0000), p 1: noise" in out
     assert "Nadeau & Bengio" in out
+
+
+def test_sets_of_the_same_rows_are_compared_however_they_are_encoded(
+    sets, tmp_path
+):
+    other = tmp_path / "other"
+    shutil.copytree(sets[1], other)
+    for record in other.glob("trials/*/record.json"):
+        stored = json.loads(record.read_text())
+        stored["data"]["fingerprint"] = "0" * 64
+        runs.rewrite(record, stored)
+    code, out, _ = strata("compare", sets[0], other)
+    assert code == 0
+    assert "accuracy, mean of 2" in out
+    for labels in ({**stored["data"]["labels_sha256"], "train": "0"}, None):
+        stored["data"]["labels_sha256"] = labels
+        runs.rewrite(record, stored)
+        code, _, err = strata("compare", sets[0], other)
+        assert code == 2
+        assert "was trained on other rows" in err
 
 
 def test_a_set_and_a_run_are_not_compared(sets, trained):

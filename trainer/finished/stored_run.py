@@ -110,6 +110,17 @@ class StoredRun:
         there = {line["split"] for line in self.metrics}
         return [s for s in ("train", "validation", "test") if s in there]
 
+    def same_labels(self, other: "StoredRun", split: str) -> bool | None:
+        """Whether a split's rows have another run's labels, in their order.
+
+        None where one of the two says nothing of them, as earlier versions do.
+        """
+        found = [
+            (run.record["data"].get("labels_sha256") or {}).get(split)
+            for run in (self, other)
+        ]
+        return None if None in found else found[0] == found[1]
+
     @property
     def changed(self) -> dict[str, tuple[Any, Any]]:
         """{field: (its default, its value)} of what differs."""

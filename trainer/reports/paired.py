@@ -172,11 +172,19 @@ def _check_pairs(
             " of the same"
         )
     for key, run in runs.items():
-        ours = (run.problem.type, run.record["data"]["fingerprint"])
         other = first[key]
-        theirs = (other.problem.type, other.record["data"]["fingerprint"])
-        if ours != theirs:
+        if run.problem.type != other.problem.type or not _is_of(run, other):
             raise UserError(
                 f"{run.workdir.path} was trained on other rows or for another"
                 f" problem than {other.workdir.path}; compare sets of the same"
             )
+
+
+def _is_of(run: StoredRun, other: StoredRun) -> bool:
+    """Whether two runs have the same rows, however each encodes them."""
+    ours, theirs = run.record["data"], other.record["data"]
+    if ours["fingerprint"] == theirs["fingerprint"]:
+        return True
+    return ours["name"] == theirs["name"] and all(
+        run.same_labels(other, split) for split in ("train", "validation")
+    )

@@ -91,6 +91,10 @@ def describe_data(
         "origin": dataset.origin,
         "folder": dataset.folder,
         "fingerprint": fingerprint,
+        "labels_sha256": {
+            name: labels_sha256(split.labels(), problem)
+            for name, split in dataset.splits.items()
+        },
         "examples": {
             name: split.examples for name, split in dataset.splits.items()
         },
@@ -105,6 +109,24 @@ def describe_data(
             if name not in arrays
         },
     }
+
+
+def labels_sha256(y: np.ndarray, problem: Problem) -> str:
+    """Tells rows from others by their labels and their order, in hex.
+
+    However a run encodes its rows and numbers its classes.
+
+    Args:
+      y: labels of the rows, converted.
+      problem: of the run.
+    """
+    digest = hashlib.sha256()
+    if problem.has_class:
+        digest.update(repr(sorted(problem.labels)).encode())
+        y = np.argsort(np.argsort(problem.labels))[y]
+    digest.update(f" {y.shape} {y.dtype.str} ".encode())
+    digest.update(np.ascontiguousarray(y).tobytes())
+    return digest.hexdigest()
 
 
 def _ranges(dataset: Dataset) -> dict[str, list[float]] | None:

@@ -72,6 +72,7 @@ class Data(Struct):
     origin: str | UnsetType = UNSET
     folder: str | UnsetType | None = UNSET
     fingerprint: str | UnsetType = UNSET
+    labels_sha256: dict[str, str] | None = None
     examples: dict[str, Count] | UnsetType = UNSET
     kind: str | UnsetType = UNSET
     x: Rows | UnsetType = UNSET
