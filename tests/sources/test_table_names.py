@@ -205,6 +205,7 @@ def test_a_decimal_comma_in_a_lone_column_makes_no_row_names(tmp_path):
     [
         ("20,5,0\n21,2,1\n", False),
         ("7,5,0\n3,2,1\n", False),
+        ("7,5.1,0\n3,4.9,1\n", True),
         ("0,5,0\n1,2,1\n", True),
         ("1,5,0\n2,2,1\n", True),
         ('"7",5,0\n"3",2,1\n', True),

@@ -332,10 +332,14 @@ class _Sample(NamedTuple):
 def _may_be_decimals(path: Path, sample: _Sample) -> bool:
     """Whether commas that make rows longer than the header may be decimals'.
 
-    Not where the first row begins with a quote, as R quotes names of rows.
+    Digits alone follow those. Not where the first row begins with a quote, as
+    R quotes names of rows.
     """
     is_longer = any(len(row) > len(sample.header) for row in sample.rows[:1])
-    if sample.form.delimiter != "," or not is_longer:
+    are_digits = all(
+        row[1].strip().isdecimal() for row in sample.rows if row[1:]
+    )
+    if sample.form.delimiter != "," or not (is_longer and are_digits):
         return False
     with contextlib.closing(text_file.lines(path)) as lines:
         below = itertools.islice(lines, sample.form.skipped_lines + 1, None)
