@@ -14,6 +14,8 @@ from trainer.sources import Encoding
 from trainer.sources import fitting
 from trainer.sources.category_column import CategoryColumn
 from trainer.sources.column_gatherers import Cells
+from trainer.sources.number_column import NumberColumn
+from trainer.sources.number_style import NumberStyle
 from trainer.sources.table_column import TableColumn
 from trainer.sources.table_file import Places
 
@@ -131,6 +133,16 @@ def test_a_cell_that_is_refused_is_an_error(usual, cell, monkeypatch):
         tf.errors.InvalidArgumentError, match="column c: must be"
     ):
         served(tf.constant([[usual], [cell]]))
+
+
+def test_a_point_that_may_part_thousands_is_an_error():
+    column = NumberColumn("c", False, style=NumberStyle(group="?"))
+    encoding = Encoding((column,), "y", False)
+    asked = ["950", "1.5", "0.125", "1234.567", "1.2345", "1e3", "-.125"]
+    served = column_graphs.encode(encoding, tf.constant([[t] for t in asked]))
+    assert served.numpy().tobytes() == encoding.encode({"c": asked}).tobytes()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must be"):
+        column_graphs.encode(encoding, tf.constant([["1.234"]]))
 
 
 def test_plain_numbers_are_read_as_python_reads_them(monkeypatch):

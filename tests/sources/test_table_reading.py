@@ -10,6 +10,7 @@ from tests.sources.loading import refusal
 from tests.sources.loading import ROWS
 from tests.sources.loading import write
 from trainer import sources
+from trainer.process.exits import UserError
 from trainer.sources import Encoding
 
 
@@ -55,6 +56,25 @@ def test_thousands_beside_decimal_commas_are_settled_by_a_field(tmp_path, unit):
             id(split.x): split.x for split in found.splits.values()
         }.values()
         assert x[7].tolist() == pytest.approx([0.25, size])
+
+
+@pytest.mark.parametrize("unit", ["", " €"])
+def test_thousands_that_training_rows_have_none_of_are_refused(tmp_path, unit):
+    rows = [f"{row},5;{row * 150}{unit};{'ab'[row % 2]}" for row in range(6)]
+    write(tmp_path, "\n".join(["len;price;kind", *rows]), "train.csv")
+    test = write(tmp_path, f"len;price;kind\n1,5;1.5{unit};a\n", "test.csv")
+    found = load("files", tmp_path)
+    encoding = Encoding.from_json(found.encoding.to_json())
+    plain = {"len": ["1,5"] * 5}
+    prices = ["0.125", "1.5", "950.0", "1234.567", "1.2345"]
+    x = encoding.encode(plain | {"price": [f"{p}{unit}" for p in prices]})
+    assert x[:, 1].tolist() == pytest.approx([float(p) for p in prices])
+    with pytest.raises(UserError, match=r"may part thousands.*read_as"):
+        encoding.encode({"len": ["2,5"], "price": [f"1.234{unit}"]})
+    test.write_text(f"len;price;kind\n1,5;1.234{unit};a\n")
+    assert "may part thousands" in refusal(load, "files", tmp_path)
+    found = load("files", tmp_path, read_as=("price=decimal_comma",))
+    assert found.splits["test"].x.tolist() == [[1.5, 1234]]
 
 
 def semicolons(*cells, other="1"):

@@ -88,8 +88,9 @@ def _column(column: Any, ends: tuple[float, float] | None) -> dict[str, Any]:
         return found | {"kind": "time", "form": column.form.told}
     assert isinstance(column, NumberColumn)
     found |= {"kind": "number", "median": _own(column.fill)}
-    if isinstance(column.style, NumberStyle):
-        found |= {"kind": "text", "form": column.style.told}
+    style = column.style
+    if isinstance(style, NumberStyle) and not style.is_plain:
+        found |= {"kind": "text", "form": style.told}
     if ends is None or column.curve is not None:
         return found
     return _ranged(found, *(_own(end) + column.origin for end in ends))

@@ -106,6 +106,7 @@ def read(
     found = {name: column.finish() for name, column in columns.items()}
     if known is None:
         found |= _with_thousands(found, wishes, file.delimiter)
+        found |= _without_points(found, wishes)
     for name in file.unfit.keys() & found.keys():
         found[name] = dataclasses.replace(found[name], problem=file.unfit[name])
     return Table(file.path, rows, found, file.notes).with_labels(target)
@@ -145,6 +146,31 @@ def _with_thousands(
         )
         for name, column in likely.items()
         if commas or column.hundreds
+    }
+
+
+def _without_points(
+    columns: Mapping[str, TableColumn], wishes: Mapping[str, str]
+) -> dict[str, TableColumn]:
+    """Returns columns of whole numbers beside decimal commas.
+
+    A point in their next rows may part thousands, of which they have none.
+    """
+    if not any(_has(column, ",") for column in columns.values()):
+        return {}
+    styles = {
+        name: NumberStyle() if column.reading is PLAIN else column.reading
+        for name, column in columns.items()
+        if not column.problem and name not in wishes
+    }
+    return {
+        name: dataclasses.replace(
+            columns[name], reading=dataclasses.replace(style, group="?")
+        )
+        for name, style in styles.items()
+        if isinstance(style, NumberStyle)
+        and (style.decimal, style.group) == (".", "")
+        and not (columns[name].values % 1 > 0).any()
     }
 
 

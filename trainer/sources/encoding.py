@@ -109,8 +109,9 @@ class Encoding:
     def told(self) -> tuple[str, ...]:
         """What a reader should know of how columns are read, a line each."""
         lines = [column.told for column in self.columns]
-        if self.target_style is not None:
-            lines.append(f"{self.target!r} is read as {self.target_style.told}")
+        style = self.target_style
+        if style is not None and not style.is_plain:
+            lines.append(f"{self.target!r} is read as {style.told}")
         lines += [f"{name!r} is left out: {why}" for name, why in self.left_out]
         return tuple(line for line in lines if line is not None)
 

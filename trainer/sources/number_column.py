@@ -50,7 +50,7 @@ class NumberColumn(Column):
     @property
     def told(self) -> str | None:
         words = []
-        if isinstance(self.style, NumberStyle):
+        if isinstance(self.style, NumberStyle) and not self.style.is_plain:
             words.append(f"is read as {self.style.told}")
         if self.origin:
             words.append(

@@ -25,6 +25,8 @@ _GROUPS = {
     ".": r"\.",
     " ": BLANK,
     "'": "['\u2019]",
+    # Not seen: what stands before three digits may be one.
+    "?": "",
 }
 _DECIMALS = {".": r"\.", ",": ","}
 _SYMBOLS = "$€£¥₹₽₩₺₴₫₪₱฿¢"
@@ -64,7 +66,8 @@ class NumberStyle:
 
     Attributes:
       decimal: mark before decimals, a point or a comma.
-      group: mark between thousands, " " for any blank; "" for none.
+      group: mark between thousands, " " for any blank; "" for none; "?" where
+        a point before three digits may be it, and is refused.
       before: unit before each number; "" for none.
       after: unit after each number; "" for none.
     """
@@ -79,6 +82,10 @@ class NumberStyle:
         """Pattern of the digits and their marks."""
         mark, point = _GROUPS[self.group], _DECIMALS[self.decimal]
         whole = "[0-9]+"
+        if self.group == "?":
+            clear = f"{point}(?:[0-9]{{0,2}}|[0-9]{{4,}})"
+            other = f"(?:0[0-9]*|[0-9]{{4,}})?{point}[0-9]+"
+            return f"(?:{whole}(?:{clear})?|{other})"
         if mark:
             whole += f"|[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}})+"
         if mark == ",":  # India's: 12,34,567
@@ -150,7 +157,7 @@ class NumberStyle:
                 values[index] = float(self.plain(text))
             except ValueError:
                 raise cells.BadCellError(
-                    index, f"must be a number such as {self.example}"
+                    index, f"must be a number such as {self.example}{self._why}"
                 ) from None
             if not abs(values[index]) <= cells.LARGEST:
                 raise cells.BadCellError(index, cells.TOO_LARGE)
@@ -159,16 +166,33 @@ class NumberStyle:
     @property
     def example(self) -> str:
         """A number that is written so."""
-        body = f"1{self.group}234{self.decimal}5"
+        body = f"1{self.group.strip('?')}234{self.decimal}5"
         after = f" {self.after}" if self.after else ""
         return repr(self.before + body + after)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether numbers are written as programs do."""
+        return self == NumberStyle(group="?")
+
+    @property
+    def _why(self) -> str:
+        """Adds to a refusal what else may be wrong with a cell."""
+        if self.group != "?":
+            return ""
+        return (
+            ", as its point may part thousands: other columns have decimal"
+            " commas, and no training row has a point here; write 1234 or"
+            " 1234.0, or train by config.data.read_as=COLUMN=decimal_comma or"
+            " decimal_point"
+        )
 
     @property
     def told(self) -> str:
         """Says in words how the column is read."""
         marks = {".": "a point", ",": "a comma", " ": "a blank", "'": "a quote"}
         words = f"numbers, {marks[self.decimal]} before decimals"
-        if self.group:
+        if self.group_mark:
             words += f" and {marks[self.group]} between thousands"
         units = [unit for unit in (self.before, self.after) if unit]
         if units:

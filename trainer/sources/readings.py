@@ -342,6 +342,8 @@ def _number(
             " that tells",
             ("decimal_point", "decimal_comma"),
         )
+    if decimal == "," and (",", ".") in fitting:
+        fitting = [(",", ".")]  # Next rows may have thousands.
     return NumberStyle(*fitting[0], before, after)
 
 
