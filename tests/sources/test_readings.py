@@ -139,6 +139,38 @@ def test_codes_and_seasons_are_no_times(texts):
 
 
 @pytest.mark.parametrize(
+    "texts",
+    [
+        ["09:00-10:00", "10:00-11:00", "11:00-12:00"],
+        ["22:00-06:00", "08:00-10:30", "09:00-11:00"],
+        ["09:00-10:00", "08:30\u201310:00"],
+        ["13:00-17:30"],
+        ["2024-01-05 09:00-10:00", "2024-01-06 9:30-11:00",
+         "2024-01-07 8:00-9:00"],
+        ["2024-01-05 09:00-13:00"],
+    ],
+)  # fmt: skip
+def test_ranges_of_hours_are_no_times(texts):
+    assert readings.settle(texts) is None
+    assert not all(map(readings.looks_like_time, texts))
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["10:15-05:00", "09:00-05:00", "12:15-04:00"],
+        ["2024-01-05 00:00-05:00", "2024-07-05 00:00-04:00"],
+        ["2024-01-05 09:00-05:00", "2024-01-05 07:00-08:00",
+         "2024-01-05 17:00-03:00"],
+        ["2024-01-05T09:00:00-10:00", "2024-01-05T09:00:00-11:00",
+         "2024-01-05T09:00:00-12:00"],
+    ],
+)  # fmt: skip
+def test_offsets_are_no_ranges(texts):
+    assert isinstance(readings.settle(texts), TimeForm)
+
+
+@pytest.mark.parametrize(
     ("texts", "form"),
     [
         (["1500-01", "2200-12"], "year_month"),

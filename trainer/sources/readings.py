@@ -14,6 +14,7 @@ import numpy as np
 
 from trainer.sources import cells
 from trainer.sources.cell_patterns import BLANK
+from trainer.sources.cell_patterns import MINUS
 from trainer.sources.cell_text import TypedDate
 from trainer.sources.cell_text import TypedNumber
 from trainer.sources.number_style import matched
@@ -99,6 +100,12 @@ _PARTED = re.compile(r"[^0-9]*([0-9]+)[-/][0-9]+[-/]([0-9]+)")
 _BARE_FORMS = ("year_month", "ordinal")
 _BARE = re.compile(r"[^0-9]*([0-9]{4})[-/]([0-9]+)(.*)", re.DOTALL)
 _YEARS = range(1500, 2201)
+# Of two clocks the second may be an offset; none is further west than 12 hours.
+_SPAN = re.compile(
+    f"[^:]*?([0-9]{{1,2}}:[0-9]{{2}}){BLANK}*[{MINUS}]"
+    f"([0-9]{{1,2}}:[0-9]{{2}}){BLANK}*"
+)
+_WESTERNMOST = "12:00"
 _DOTTED = re.compile(r".*?[0-9]\.[0-9]{1,2}\.[0-9].*", re.DOTALL)
 
 
@@ -130,7 +137,8 @@ def settle(
         or _time(texts, tuple(FORMS))
         or _time_with_a_word(texts)
     )
-    return None if _are_codes(texts, found) else found
+    are_others = _are_codes(texts, found) or _are_spans(texts, found)
+    return None if are_others else found
 
 
 def _unfit(wish: str) -> Unclear:
@@ -267,6 +275,8 @@ def _is_body(body: str) -> bool:
 
 def looks_like_time(text: str) -> bool:
     """Tells whether a text alone is a time to a person."""
+    if _is_span(text):
+        return False
     name = next((n for n in FORMS if TimeForm(n).matches(text)), None)
     if name not in _BARE_FORMS or isinstance(text, TypedDate):
         return name is not None
@@ -282,6 +292,31 @@ def _are_codes(
         return False
     are_times = all(map(looks_like_time, texts))
     return not are_times or all(map(_is_season, texts))
+
+
+def _are_spans(
+    texts: Collection[str], found: NumberStyle | TimeForm | Unclear | None
+) -> bool:
+    """Tells whether offsets of times are the ends of ranges, as 09:00-10:00.
+
+    Ends are many, later than their beginnings, and seldom have a date: any two
+    of these tell, as a table's offsets may be one of them.
+    """
+    if not isinstance(found, TimeForm):
+        return False
+    ends = {m[2].zfill(5) for m in map(_SPAN.fullmatch, texts) if m}
+    are_later = bool(ends) and all(map(_is_span, texts))
+    signs = (found.name == "time", len(ends) > 2, are_later)
+    return any(end > _WESTERNMOST for end in ends) or sum(signs) > 1
+
+
+def _is_span(text: str) -> bool:
+    """Tells whether a time's offset alone may be the end of a range."""
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        return False
+    begin, end = (clock.zfill(5) for clock in found.groups())
+    return end > _WESTERNMOST or "00:00" < begin < end
 
 
 def _is_season(text: str) -> bool:
