@@ -8,6 +8,7 @@ cells together; a cell that is written otherwise is then a slip.
 import dataclasses
 import functools
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,7 +58,10 @@ def matched(text: str) -> re.Match[str] | None:
     """Returns the parts before, body and after of a number in any style."""
     # "(0,10]" is a range, and no accountant's -0.1.
     is_whole = text.count("(") == text.count(")")
-    return _CELL.fullmatch(text) if is_whole else None
+    found = _CELL.fullmatch(text) if is_whole else None
+    # A fraction or a power, as of 1\xbd and 2\xb2, is no unit.
+    unit = (found and found["after"]) or " "
+    return None if unicodedata.category(unit[0])[0] == "N" else found
 
 
 @dataclasses.dataclass(frozen=True)
