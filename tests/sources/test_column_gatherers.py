@@ -150,6 +150,17 @@ def test_a_slip_among_thousands_of_numbers_is_named(
     assert is_target or "has numbers, and" in found.problem
 
 
+@pytest.mark.parametrize("id_", ["9007199254740993", "9,007,199,254,740,993"])
+def test_ids_after_many_numbers_are_left_out(monkeypatch, id_):
+    monkeypatch.setattr(column_gatherers, "MOST_HELD", 30)
+    column = Cells(False, "'x0' in line 2")
+    for texts in ([f"{n:,}" for n in range(2000)], ["9007199254740992", id_]):
+        column.add(texts, Places(range(len(texts))))
+    found = column.finish()
+    assert (found.problem, len(found.values)) == (None, 2002)
+    assert found.left_out == "has more than 30 different texts"
+
+
 def test_ids_and_numbers_of_many_kinds_are_left_out(monkeypatch):
     monkeypatch.setattr(column_gatherers, "MOST_HELD", 3000)
     column = Cells(False, "'x0' in line 2")

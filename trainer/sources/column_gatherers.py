@@ -33,6 +33,8 @@ MAX_NUMBERS_IN_TEXT = 20
 NUMBERS_A_SLIP = 5
 # The last of some levels, such as 5+, > 5 and "10 or more".
 _OPEN_ENDED = re.compile(r"\d\s*\+|[>\u2265]\s*\d|\d\s+(?:or|and) ")
+# Whole numbers of fewer digits are not rounded in 64 bits.
+_ID_DIGITS = 16
 # Numbers of a narrower spread are held in 64 bits.
 LEAST_STEPS = 1024
 # Of so many texts it is looked whether they are numbers or times.
@@ -210,7 +212,9 @@ class Cells:
     def add(self, texts: Sequence[str], places: Places) -> None:
         """Adds a block's cells, and where each stands."""
         self._rows += len(texts)
-        if self._values is not None:
+        if self._values is not None and any(map(_is_long_id, texts)):
+            self._leave_out()
+        elif self._values is not None:
             self._values.add(texts, places)
         elif not (self._left_out or self._unclear):
             known = self._numbers
@@ -242,8 +246,12 @@ class Cells:
             if problem and not _are_ids(texts):
                 self._unclear = Unclear(problem, ("text",))
             else:
-                self._left_out = f"has more than {self._most:,} different texts"
+                self._leave_out()
         self._numbers, self._indices = {}, array.array("i")
+
+    def _leave_out(self) -> None:
+        self._values = None
+        self._left_out = f"has more than {self._most:,} different texts"
 
     def _settled(self) -> NumberStyle | TimeForm | Unclear | None:
         there = [t for t in self._texts if not cells.is_missing_number(t)]
@@ -492,6 +500,10 @@ def _first(others: Sequence[str], turned: str) -> str:
 
 def _is_number(text: str) -> bool:
     return cells.is_number(text) or readings.unit_of(text) is not None
+
+
+def _is_long_id(text: str) -> bool:
+    return len(text) >= _ID_DIGITS and readings.is_id(text)
 
 
 def short(text: str) -> str:

@@ -77,6 +77,10 @@ _MARKS = tuple(
 _BODIES = {
     marks: re.compile(NumberStyle(*marks).body).fullmatch for marks in _MARKS
 }
+# Two marks or more are thousands', India's too.
+_GROUPED = re.compile(
+    f"[0-9]{{1,3}}([.,'\u2019]|{BLANK})[0-9]{{2,3}}(?:\\1[0-9]{{2,3}})+"
+)
 # Lines of such numbers, or of what is missing.
 _WHOLE = "(?:[0-9]{1,3}|[1-9][0-9]{0,2}\\.[0-9]{3})"
 _THOUSANDS = re.compile(f"(?:[^0-9.\n]*(?:{_WHOLE}[^0-9.\n]*)?(?:\n|$))*+")
@@ -268,9 +272,19 @@ def thousands_by_a_point(texts: Sequence[str]) -> tuple[str, str] | None:
 
 def _is_body(body: str) -> bool:
     """Tells whether digits and their marks are of any style, and no id."""
-    if body.isdecimal() and cells.is_rounded(body, float(body)):
-        return False
-    return any(fits(body) for fits in _BODIES.values())
+    return not _is_rounded(body) and any(f(body) for f in _BODIES.values())
+
+
+def is_id(text: str) -> bool:
+    """Tells whether a cell is a whole number that 64 bits would round."""
+    found = matched(text)
+    return found is not None and _is_rounded(found["body"])
+
+
+def _is_rounded(body: str) -> bool:
+    is_grouped = _GROUPED.fullmatch(body) is not None
+    digits = re.sub("[^0-9]", "", body) if is_grouped else body
+    return digits.isdecimal() and cells.is_rounded(digits, float(digits))
 
 
 def looks_like_time(text: str) -> bool:
