@@ -108,6 +108,29 @@ def test_points_are_before_decimals_where_it_is_likely(tmp_path, text):
     assert found.splits["train"].x[1, 0] == pytest.approx(1.2)
 
 
+def months(*cells):
+    rows = [f"{cell},{n},{n % 2}" for n, cell in enumerate(["NA", *cells] * 5)]
+    return "\n".join(["when,a,y", *rows])
+
+
+@pytest.mark.parametrize(
+    "cells", [("01.2024", "12.2023"), ("1.2023", "2.2023", "12.2024")]
+)
+def test_months_that_may_be_decimals_are_settled_by_a_field(tmp_path, cells):
+    line = refusal(load, "files", write(tmp_path, months(*cells)))
+    assert f"'when' has {cells[0]!r}, which may be a month" in line
+    assert "read_as=when=text" in line
+    found = load("files", tmp_path, read_as=("when=decimal_point",))
+    assert found.encoding.features == ("when", "when missing", "a")
+
+
+@pytest.mark.parametrize(
+    "cells", [("1.2034", "1.1987", "2.2012"), ("01.2024", "1.5"), ("0.2024",)]
+)
+def test_decimals_are_no_months(tmp_path, cells):
+    load("files", write(tmp_path, months(*cells)))
+
+
 TELLING = ["0.125", "1500", "1.5", ".5"]
 
 

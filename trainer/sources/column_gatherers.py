@@ -83,6 +83,8 @@ class Values:
             and (reading.decimal, reading.group) == (".", "")
         )
         self._points: tuple[str, str] | None = ("", "") if has_points else None
+        is_plain = isinstance(reading, PlainNumbers)
+        self._months: dict[str, str] | None = {} if is_plain else None
 
     def add(self, texts: Sequence[str], places: Places) -> None:
         """Adds a block's cells, and where each stands."""
@@ -129,7 +131,10 @@ class Values:
             self._stride *= 2
 
     def note_points(self, texts: Sequence[str]) -> None:
-        """Looks whether points before decimals may part thousands."""
+        """Looks whether points may part thousands, or months from years."""
+        if self._months is not None:
+            months = readings.months_by_a_point(texts)
+            self._months = None if months is None else self._months | months
         if self._points is not None:
             found = readings.thousands_by_a_point(texts)
             self._points = found and (
@@ -164,7 +169,16 @@ class Values:
             reading=self._reading,
             thousands=thousands,
             hundreds=hundreds,
+            month=self._month,
         )
+
+    @property
+    def _month(self) -> str:
+        """A number that is a month; one or two may be decimals by chance."""
+        months = self._months or {}
+        found = [months[month] for month in months if month[0] == "0"]
+        found += months.values() if len(months) > 2 else ()
+        return found[0] if found else ""
 
 
 class Cells:

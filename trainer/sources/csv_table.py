@@ -107,6 +107,7 @@ def read(
     if known is None:
         found |= _with_thousands(found, wishes, file.delimiter)
         found |= _without_points(found, wishes)
+        found |= _with_months(found, wishes)
     for name in file.unfit.keys() & found.keys():
         found[name] = dataclasses.replace(found[name], problem=file.unfit[name])
     return Table(file.path, rows, found, file.notes).with_labels(target)
@@ -171,6 +172,21 @@ def _without_points(
         if isinstance(style, NumberStyle)
         and (style.decimal, style.group) == (".", "")
         and not (columns[name].values % 1 > 0).any()
+    }
+
+
+def _with_months(
+    columns: Mapping[str, TableColumn], wishes: Mapping[str, str]
+) -> dict[str, TableColumn]:
+    """Returns columns of months such as 01.2024, which are decimals, too."""
+    return {
+        name: dataclasses.replace(
+            column,
+            problem=f"has {column.month!r}, which may be a month or a decimal",
+            remedies=("decimal_point", "text"),
+        )
+        for name, column in columns.items()
+        if column.month and name not in wishes
     }
 
 

@@ -85,6 +85,9 @@ _GROUPED = re.compile(
 _WHOLE = "(?:[0-9]{1,3}|[1-9][0-9]{0,2}\\.[0-9]{3})"
 _THOUSANDS = re.compile(f"(?:[^0-9.\n]*(?:{_WHOLE}[^0-9.\n]*)?(?:\n|$))*+")
 _HUNDREDS = re.compile(r"^[^0-9.\n]*[1-9][0-9]{2}[^0-9.\n]*$", re.MULTILINE)
+_MONTH_YEAR = re.compile(
+    f"{BLANK}*(0?[1-9]|1[0-2])[.](?:19|20)[0-9]{{2}}{BLANK}*"
+)
 # Zones by their names, some of which are several; and German's o'clock.
 _ZONE_NAME = re.compile(
     f"{BLANK}+(?P<word>Uhr|[A-Z]{{2,5}}|[A-Za-z]+/[A-Za-z_]+|\\([A-Za-z ]+\\))"
@@ -273,6 +276,22 @@ def thousands_by_a_point(texts: Sequence[str]) -> tuple[str, str] | None:
 def _is_body(body: str) -> bool:
     """Tells whether digits and their marks are of any style, and no id."""
     return not _is_rounded(body) and any(f(body) for f in _BODIES.values())
+
+
+def months_by_a_point(texts: Sequence[str]) -> dict[str, str] | None:
+    """Returns a cell by each month, as 01 of 01.2024; None where one is none.
+
+    Args:
+      texts: numbers, or missing ones.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        month = _MONTH_YEAR.fullmatch(text)
+        if month is not None and not isinstance(text, TypedNumber):
+            found[month[1]] = text
+        elif not cells.is_missing_number(text):
+            return None
+    return found
 
 
 def is_id(text: str) -> bool:

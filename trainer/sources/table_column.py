@@ -29,6 +29,7 @@ class TableColumn:
       thousands: a number such as "1.234" where points may part thousands, and
         no cell tells; "" for none.
       hundreds: a number such as "950" beside it; "" for none.
+      month: a number such as "01.2024" where all are months of years; or "".
       is_named_text: whether config.data.read_as says that it is categories.
     """
 
@@ -41,6 +42,7 @@ class TableColumn:
     left_out: str | None = None
     thousands: str = ""
     hundreds: str = ""
+    month: str = ""
     is_named_text: bool = False
 
     @property
