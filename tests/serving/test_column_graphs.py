@@ -54,6 +54,7 @@ CELLS = {
     "basic": lambda: moment().strftime("%Y%m%dT%H%M%S"),
     "weeks": lambda: moment().strftime("%G-W%V-%u"),
     "ordinal": lambda: moment().strftime("%Y-%j"),
+    "months": lambda: moment().strftime("%m/%Y"),
     "American": lambda: moment().strftime("%m/%d/%Y %I:%M %p"),
     "European": lambda: moment().strftime("%d.%m.%y"),
     "short": lambda: moment().replace(year=1996).strftime("%y-%m-%d"),

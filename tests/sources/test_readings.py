@@ -134,6 +134,7 @@ def test_a_year_of_two_digits_may_be_a_day(texts, words, remedies):
         ["2001/02", "2002/03", "2010/11"],
         ["1999-2000", "2000-01"],
         ["9999-01 10:00"],
+        ["1/2024", "1/5000"],
     ],
 )
 def test_codes_and_seasons_are_no_times(texts):
@@ -178,6 +179,7 @@ def test_offsets_are_no_ranges(texts):
         (["1500-01", "2200-12"], "year_month"),
         (["2001/02", "2002/04"], "year_month"),
         (["2000-001", "2001-002"], "ordinal"),
+        (["01/2024", "12/2023"], "month_year"),
     ],
 )
 def test_months_and_days_of_likely_years_are_times(texts, form):

@@ -104,7 +104,9 @@ _BEGINNINGS = {
 }
 _PARTED = re.compile(r"[^0-9]*([0-9]+)[-/][0-9]+[-/]([0-9]+)")
 # Codes and seasons are written as these, too: 4821-123, 2001/02.
-_BARE_FORMS = ("year_month", "ordinal")
+_BARE_YEAR_FIRST = ("year_month", "ordinal")
+_BARE_FORMS = (*_BARE_YEAR_FIRST, "month_year")
+_FULL_YEAR = re.compile("[0-9]{4}")
 _BARE = re.compile(r"[^0-9]*([0-9]{4})[-/]([0-9]+)(.*)", re.DOTALL)
 _YEARS = range(1500, 2201)
 # Of two clocks the second may be an offset; none is further west than 12 hours.
@@ -135,7 +137,7 @@ def settle(
     if wish in decimals:
         return _number(texts, decimals[wish]) or _unfit(wish)
     if wish == "year_first":
-        forms = (wish, "basic", "short_year_first", *_BARE_FORMS)
+        forms = (wish, "basic", "short_year_first", *_BARE_YEAR_FIRST)
         return _time(texts, forms) or _unfit(wish)
     if wish is not None:
         return _time(texts, (wish,)) or _unfit(wish)
@@ -313,8 +315,8 @@ def looks_like_time(text: str) -> bool:
     name = next((n for n in FORMS if TimeForm(n).matches(text)), None)
     if name not in _BARE_FORMS or isinstance(text, TypedDate):
         return name is not None
-    bare = _BARE.fullmatch(text)
-    return bare is None or int(bare[1]) in _YEARS
+    year = _FULL_YEAR.search(text)
+    return year is not None and int(year[0]) in _YEARS
 
 
 def _are_codes(
