@@ -12,12 +12,14 @@ from trainer.process.exits import UserError
 from trainer.serving import column_graphs
 from trainer.sources import Encoding
 from trainer.sources import fitting
+from trainer.sources import time_column
 from trainer.sources.category_column import CategoryColumn
 from trainer.sources.column_gatherers import Cells
 from trainer.sources.number_column import NumberColumn
 from trainer.sources.number_style import NumberStyle
 from trainer.sources.table_column import TableColumn
 from trainer.sources.table_file import Places
+from trainer.sources.time_form import TimeForm
 
 ROWS = 60
 DRAW = random.Random(0)
@@ -134,6 +136,15 @@ def test_a_cell_that_is_refused_is_an_error(usual, cell, monkeypatch):
         tf.errors.InvalidArgumentError, match="column c: must be"
     ):
         served(tf.constant([[usual], [cell]]))
+
+
+def test_digits_of_a_time_are_read_alike():
+    form = TimeForm("stamp")
+    column = time_column.TimeColumn("c", False, form, ("seconds",), 0, 0)
+    encoding = Encoding((column,), "y", False)
+    asked = ["20240131101500", "202401311015", "20240131101500.25"]
+    served = column_graphs.encode(encoding, tf.constant([[t] for t in asked]))
+    assert served.numpy().tobytes() == encoding.encode({"c": asked}).tobytes()
 
 
 def test_a_point_that_may_part_thousands_is_an_error():

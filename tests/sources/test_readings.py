@@ -186,8 +186,11 @@ def test_months_and_days_of_likely_years_are_times(texts, form):
     assert readings.settle(texts) == TimeForm(form)
 
 
-@pytest.mark.parametrize("text", ["1001-01", "2001/02", "1001-123"])
-def test_a_field_makes_times_of_unlikely_years(text):
+@pytest.mark.parametrize(
+    "text", ["1001-01", "2001/02", "1001-123", "20240131101500", "202401311015"]
+)
+def test_a_field_makes_times_of_what_is_else_none(text):
+    assert not isinstance(readings.settle([text]), TimeForm)
     found = readings.settle([text], "year_first")
     assert isinstance(found, TimeForm)
     assert found.matches(text)

@@ -20,6 +20,7 @@ from trainer.sources.cell_text import TypedNumber
 from trainer.sources.number_style import matched
 from trainer.sources.number_style import NumberStyle
 from trainer.sources.time_form import FORMS
+from trainer.sources.time_form import STAMP
 from trainer.sources.time_form import TimeForm
 
 
@@ -96,6 +97,7 @@ _ZONE_NAME = re.compile(
 _MOST_TIME_CHARACTERS = 100
 # Of numbers it takes hours before AM and PM alone, which are no units.
 _CLOCK = TimeForm("time")
+_TRIED = tuple(name for name in FORMS if name != STAMP)
 # Forms that the same digits may have, by what these begin with.
 _BEGINNINGS = {
     "day_first": "the day",
@@ -137,14 +139,12 @@ def settle(
     if wish in decimals:
         return _number(texts, decimals[wish]) or _unfit(wish)
     if wish == "year_first":
-        forms = (wish, "basic", "short_year_first", *_BARE_YEAR_FIRST)
+        forms = (wish, "basic", STAMP, "short_year_first", *_BARE_YEAR_FIRST)
         return _time(texts, forms) or _unfit(wish)
     if wish is not None:
         return _time(texts, (wish,)) or _unfit(wish)
     found = (
-        _number(texts, None)
-        or _time(texts, tuple(FORMS))
-        or _time_with_a_word(texts)
+        _number(texts, None) or _time(texts, _TRIED) or _time_with_a_word(texts)
     )
     are_others = _are_codes(texts, found) or _are_spans(texts, found)
     return None if are_others else found
@@ -312,7 +312,7 @@ def looks_like_time(text: str) -> bool:
     """Tells whether a text alone is a time to a person."""
     if _is_span(text):
         return False
-    name = next((n for n in FORMS if TimeForm(n).matches(text)), None)
+    name = next((n for n in _TRIED if TimeForm(n).matches(text)), None)
     if name not in _BARE_FORMS or isinstance(text, TypedDate):
         return name is not None
     year = _FULL_YEAR.search(text)

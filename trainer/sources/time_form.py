@@ -86,6 +86,8 @@ _DATES = {
     "name_year": f"{_MONTH}{_GAP}{_YEAR}",
     "year_name_day": f"{_YEAR}{_GAP}{_MONTH}{_GAP}{_DAY}",
 }
+# Digits alone, which are a number where nobody says that they are a time.
+STAMP = "stamp"
 FORMS = {
     **{
         name: f"{BLANK}*{_WEEKDAY}{date}{_TAIL}{BLANK}*"
@@ -96,6 +98,11 @@ FORMS = {
         f"{_YEAR}{BLANK}*"
     ),
     "time": f"{BLANK}*{_TIME}{BLANK}*",
+    STAMP: (
+        f"{BLANK}*{_YEAR}(?P<month>[0-9]{{2}})(?P<day>[0-9]{{2}})"
+        f"(?P<hour>[0-9]{{2}})(?P<minute>[0-9]{{2}})(?:(?P<second>[0-9]{{2}})"
+        f"(?:[.,](?P<fraction>[0-9]+))?)?{_ZONE}{BLANK}*"
+    ),
 }
 _SHOWN = {
     "year_first": "2024-01-31",
@@ -113,6 +120,7 @@ _SHOWN = {
     "year_name_day": "2024 Jan 31",
     "name_day_time_year": "Jan 31 10:00:00 2024",
     "time": "10:00:00",
+    STAMP: "20240131100000",
 }
 # Where nothing is written.
 DEFAULTS = {"year": 1970, "month": 1, "day": 1, "week": 1, "weekday": 1}
