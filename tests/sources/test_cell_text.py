@@ -120,6 +120,23 @@ def test_a_file_of_typed_columns_fits_a_run_on_texts(
     )
 
 
+@pytest.mark.parametrize("kind", ["frame", "parquet"])
+def test_durations_are_refused_by_a_run_on_their_texts(tmp_path, kind):
+    found = {"took": pd.to_timedelta([600, 1200] * 3, "s"), "y": [0, 1] * 3}
+    frame, path = pd.DataFrame(found), tmp_path / "t.parquet"
+    texts = {name: column.astype(str) for name, column in frame.items()}
+    encoding = fitting.fit(read(texts).columns, target="y", rows=None)
+    frame.to_parquet(path)
+    file = of_frame("frame", frame) if kind == "frame" else open_table(path)
+    (block,) = file.blocks()
+    with pytest.raises(UserError, match="must be one of the training rows'"):
+        encoding.encode(block.columns)
+    for known in (encoding.readings, {"took": readings.TEXTS}):
+        table = csv_table.read(file, [*frame], target="y", known=known)
+        with pytest.raises(UserError, match="must be one of the training row"):
+            encoding.encode_columns(table.columns, table.rows)
+
+
 @pytest.mark.parametrize("written", [("FALSE", "TRUE"), ("false", "true")])
 @pytest.mark.parametrize("kind", ["frame", "parquet", "CSV"])
 def test_truths_fit_a_run_on_texts_or_on_truths(tmp_path, written, kind):

@@ -8,6 +8,7 @@ import numpy as np
 
 from trainer.sources import cells
 from trainer.sources.cell_text import TypedBool
+from trainer.sources.cell_text import TypedDuration
 from trainer.sources.column import Column
 from trainer.sources.readings import EARLIER_TEXTS
 from trainer.sources.readings import PLAIN_TEXTS
@@ -102,8 +103,9 @@ class CategoryColumn(Column):
         """Returns texts' categories by number, MISSING or UNKNOWN.
 
         Raises:
-          BadCellError: a truth came typed, and is written by other words, such
-            as yes and no, among which it would be a text that is new.
+          BadCellError: a truth or duration came typed, and is written by other
+            words, such as yes and no, among which it would be a text that is
+            new.
         """
         place = {text: index for index, text in enumerate(self.looks)}
         missing, is_alike = self.reading.missing, self.reads_alike
@@ -121,7 +123,10 @@ class CategoryColumn(Column):
             is_typed = isinstance(cell, TypedBool)
             if index == UNKNOWN and (is_alike or is_typed):
                 index = truths.get(text.lower(), UNKNOWN)
-            if index == UNKNOWN and is_typed and not (truths or takes_others):
+            # Durations may be texts as pandas writes them, 0 days 00:10:00.
+            is_odd = is_typed and not (truths or takes_others)
+            is_odd |= isinstance(cell, TypedDuration)
+            if index == UNKNOWN and is_odd:
                 raise cells.BadCellError(at, self._rule)
             found.append(index)
         return found

@@ -20,6 +20,12 @@ class TypedNumber(str):
     __slots__ = ()
 
 
+class TypedDuration(TypedNumber):
+    """The text of a duration's seconds."""
+
+    __slots__ = ()
+
+
 class TypedDate(str):
     """A date's text, or that of a date and time, as ISO 8601 has it."""
 
@@ -55,7 +61,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, datetime.time):
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
-        return TypedNumber(value.total_seconds())
+        return TypedDuration(value.total_seconds())
     if isinstance(value, bytes):
         return value.decode()
     # Of NumPy's own, whose times may be finer than Python's.

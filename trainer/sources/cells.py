@@ -8,6 +8,7 @@ import numpy as np
 
 from trainer.sources.cell_patterns import NO_WIDTH
 from trainer.sources.cell_text import TypedDate
+from trainer.sources.cell_text import TypedDuration
 
 # All that runs of earlier versions took for no value among texts.
 EARLIER_MISSING = frozenset(("", "?", "na", "n/a", "nan", "null", "none"))
@@ -58,7 +59,7 @@ class BadCellError(Exception):
 
 def plain(text: str) -> str:
     """Returns a text as it looks: single blanks, and none at its ends."""
-    if isinstance(text, TypedDate):  # has none, and stays typed
+    if isinstance(text, TypedDate | TypedDuration):  # has none, stays typed
         return text
     return " ".join(re.sub(NO_WIDTH, "", text).split())
 
@@ -72,7 +73,9 @@ def spellings(cell: str) -> tuple[str, ...]:
     if isinstance(cell, TypedDate):
         day = cell.removesuffix("T00:00:00")
         return tuple(text.replace("T", " ") for text in (day, cell))
-    return (re.sub(WHOLE_FLOAT, r"\1", plain(cell)),)
+    usual = re.sub(WHOLE_FLOAT, r"\1", plain(cell))
+    is_typed = isinstance(cell, TypedDuration)
+    return (TypedDuration(usual) if is_typed else usual,)
 
 
 def usual(cell: str) -> str:
