@@ -47,6 +47,7 @@ CELLS = {
     "quotes": lambda: number(".", "’"),
     "blanks": lambda: "\u2003" + number(",", "\u202f") + "\ufeff",
     "unit": lambda: f"{number()} kg/m^3",
+    "Fortran": lambda: f"{number()}D+01",
     "epoch": lambda: str(1_700_000_000 + DRAW.randrange(60)),
     "colours": lambda: DRAW.choice(["\xa0red\u3000", "blue", "green"]),
     "alike": lambda: DRAW.choice(["a b", "\ufeffa\xa0 b\u200b", "c"]),

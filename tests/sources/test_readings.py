@@ -30,6 +30,13 @@ NUMBERS: dict[str, tuple[list[str], list[float]]] = {
     "no-break blanks": (["\xa05\xa0", "\u20036.5\ufeff"], [5, 6.5]),
     "a unit": (["12 kg", "-3kg", "1e2 kg"], [12, -3, 100]),
     "a unit of signs": (["5 m/s^2", "6.5 m/s^2"], [5, 6.5]),
+    "a code of few people": (["AED 1,200", "AED 950.5"], [1200, 950.5]),
+    "rupiah": (["Rp 1.000.000", "Rp950"], [1000000, 950]),
+    "wide yen": (["￥1,200", "￥ 5"], [1200, 5]),
+    "digits in a unit": (["120 gCO2/kWh", "5gCO2/kWh"], [120, 5]),
+    "a unit of many": (["5,4 l/100 km", "6 l/100 km"], [5.4, 6]),
+    "an equivalent": (["5 tCO2e", "6 tCO2e"], [5, 6]),
+    "Fortran's": (["1.3D+03", "-2.5d-01"], [1300, -0.25]),
     "degrees": (["20°C", "−3 °C"], [20, -3]),
 }
 
@@ -55,6 +62,7 @@ def test_numbers_as_people_write_them(case):
         ["1,2,3"], ["1½", "2½"], ["2²"], ["5１"],
         ["9,007,199,254,740,993", "1"], ["90,07,19,92,54,74,09,93"],
         ["9 007 199 254 740 993"],
+        ["ABC 123"], ["TOP 10"], ["AB 1"], ["5 l/7 km"],
     ],
 )  # fmt: skip
 def test_what_is_no_number_is_none(texts):

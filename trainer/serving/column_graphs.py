@@ -206,6 +206,7 @@ def _plain_number(style: NumberStyle, text: tf.Tensor) -> tf.Tensor:
     minus = _part(style.pattern, "minus", text)
     below_0 = tf.strings.regex_full_match(minus, f"(?s:{style.negative})")
     exponent = _part(style.pattern, "exponent", text)
+    exponent = tf.strings.regex_replace(exponent, "[dD]", "e")
     return tf.strings.join([tf.where(below_0, "-", ""), body, exponent])
 
 

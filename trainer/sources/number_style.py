@@ -30,20 +30,32 @@ _GROUPS = {
     "?": "",
 }
 _DECIMALS = {".": r"\.", ",": ","}
-_SYMBOLS = "$€£¥₹₽₩₺₴₫₪₱฿¢"
+_SYMBOLS = "$€£¥₹₽₩₺₴₫₪₱฿¢￥＄￡￦"
+# ISO 4217's, but for ALL, CUP, SOS and TOP, which are words of other codes.
 _CODES = (
-    "AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN"
-    "|RUB|SEK|SGD|TRY|USD|ZAR|Rs\\.?|kr\\.?|Fr\\.?"
+    "AED AFN AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND"
+    " BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CVE CZK DJF"
+    " DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD"
+    " HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF"
+    " KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT"
+    " MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN"
+    " PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP"
+    " SLE SRD SSP STN SVC SYP SZL THB TJS TMT TND TRY TTD TWD TZS UAH UGX"
+    " USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG"
 )
 # A unit of currency before, or any after: "km/h", "m2", "per cent", "°C".
-_BEFORE = f"(?:[A-Z]{{0,3}}[{_SYMBOLS}]|{_CODES})"
+_BEFORE = f"(?:[A-Z]{{0,3}}[{_SYMBOLS}]|[A-Z]{{3}}|Rs\\.?|Rp\\.?|kr\\.?|Fr\\.?)"
 _LETTER = (
     f"[^0-9.,;:'\u2019()[\\]{{}}+*/^{MINUS}"
     "\t-\r\x1c- \x85\xa0\u2000-\u200f\u202a-\u202f]"
 )
 # Some blanks are letters here: none is tried again, lest it takes a square.
-_AFTER = f"(?:{_LETTER}++(?:[ ./^*\xa0]{_LETTER}++|\\^-?[0-9])*[23]?\\.?)"
-_EXPONENT = "[eE][-+]?[0-9]+"
+_AFTER = (
+    f"(?:{_LETTER}++(?:[ .^*\xa0]{_LETTER}++|[23]?/(?:10+[ \xa0]?)?{_LETTER}++"
+    f"|[23]{_LETTER}++|\\^-?[0-9])*[23]?\\.?)"
+)
+# Fortran's have a D.
+_EXPONENT = "(?:[eE][-+]?|[dD][-+])[0-9]+"
 # Nothing after blanks begins with one: none is tried again.
 _BLANKS = f"{BLANK}*+"
 _CELL = re.compile(
@@ -59,9 +71,13 @@ def matched(text: str) -> re.Match[str] | None:
     # "(0,10]" is a range, and no accountant's -0.1.
     is_whole = text.count("(") == text.count(")")
     found = _CELL.fullmatch(text) if is_whole else None
+    if found is None:
+        return None
+    before, after = found["before"] or "", found["after"] or " "
+    is_word = before.isalpha() and before.isupper() and before not in _CODES
     # A fraction or a power, as of 1\xbd and 2\xb2, is no unit.
-    unit = (found and found["after"]) or " "
-    return None if unicodedata.category(unit[0])[0] == "N" else found
+    is_digit = unicodedata.category(after[0])[0] == "N"
+    return None if is_word or is_digit else found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,8 +159,9 @@ class NumberStyle:
         body = found["body"]
         if self.group_mark:
             body = re.sub(self.group_mark, "", body)
+        exponent = re.sub("[dD]", "e", found["exponent"])
         sign = "-" if self._negative.fullmatch(found["minus"]) else ""
-        return sign + body.replace(",", ".") + found["exponent"]
+        return sign + body.replace(",", ".") + exponent
 
     def read(self, texts: Sequence[str]) -> np.ndarray:
         """Returns cells' numbers, float64 [rows], NaN where missing.
