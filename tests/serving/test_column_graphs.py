@@ -90,7 +90,7 @@ def encoded(name, texts, monkeypatch, heavy_tails="none"):
     return encoding, x
 
 
-@pytest.mark.parametrize("gaps", [(), ("", "n/a", " ", "NULL")])
+@pytest.mark.parametrize("gaps", [(), ("", "n/a", " ", "NULL", "#WERT!")])
 @pytest.mark.parametrize("name", CELLS)
 def test_a_column_is_the_same_to_the_bit(name, gaps, monkeypatch):
     DRAW.seed(name)  # whatever was drawn before

@@ -118,7 +118,8 @@ def test_codes_are_categories(case):
 
 
 @pytest.mark.parametrize(
-    "gap", ["\\N", "(null)", "#NV", "#N/A", "<NA>", "#N/A N/A", " \\n "]
+    "gap",
+    ["\\N", "(null)", "#NV", "#N/A", "<NA>", "#N/A N/A", " \\n ", "\u200b"],
 )
 def test_what_programs_write_for_no_value_is_missing(gap):
     for texts in (["1", "2"], ["2024-01-31", "2024-02-01"], ["a", "b"]):
@@ -128,7 +129,14 @@ def test_what_programs_write_for_no_value_is_missing(gap):
             assert found.missing.tolist() == [False, False, True]
 
 
-@pytest.mark.parametrize("gap", ["1.#QNAN", "-1.#IND", "0000-00-00"])
+GAPS = [
+    *("1.#QNAN", "-1.#IND", "0000-00-00", "#DIV/0!", "#WERT!", "#BEZUG!"),
+    *("#VALEUR!", "#NOMBRE?", "#¡REF!", "#NAME?", "#N/D", "[NULL]", "<null>"),
+    *("(NA)", "N.D.", "\u2212", "...", ".A", ".z", ":"),
+]
+
+
+@pytest.mark.parametrize("gap", GAPS)
 def test_words_for_no_number_and_no_time_are_missing_there(gap):
     for texts in (["1 kg", "2 kg"], ["2024-01-31", "2024-02-01"]):
         assert gathered([*texts, gap]).missing.tolist() == [False, False, True]

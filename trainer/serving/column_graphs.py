@@ -40,15 +40,15 @@ class ColumnGraph(abc.ABC, Generic[C]):
     def __init__(self, column: C) -> None:
         self._column = column
 
-    @property
-    def missing(self) -> frozenset[str]:
-        """Words for no value, in lower case."""
-        return cells_lib.MISSING_NUMBER
+    def missing(self, text: tf.Tensor) -> tf.Tensor:
+        """Tells which stripped texts hold no value: bool [rows]."""
+        is_error = tf.strings.regex_full_match(text, cells_lib.ERROR)
+        return is_error | _is_one_of(text, cells_lib.MISSING_NUMBER)
 
     def __call__(self, cells: tf.Tensor) -> tf.Tensor:
         """Returns float32 [rows, features] of string [rows]."""
         text = self.stripped(cells)
-        missing = _is_one_of(tf.strings.lower(text), self.missing)
+        missing = self.missing(text)
         parts = self.features(text, missing)
         if self._column.marks_missing:
             parts.append(missing)
@@ -98,9 +98,8 @@ class NumberGraph(ColumnGraph[NumberColumn]):
 class CategoryGraph(ColumnGraph[CategoryColumn]):
     """Of texts."""
 
-    @property
-    def missing(self) -> frozenset[str]:
-        return self._column.reading.missing
+    def missing(self, text: tf.Tensor) -> tf.Tensor:
+        return _is_one_of(text, self._column.reading.missing)
 
     def stripped(self, cells: tf.Tensor) -> tf.Tensor:
         if self._column.reads_alike:
@@ -187,6 +186,8 @@ def _held(values: tf.Tensor, are_good: tf.Tensor, rule: str) -> tf.Tensor:
 
 
 def _is_one_of(text: tf.Tensor, words: Collection[str]) -> tf.Tensor:
+    """Tells which texts are words, which stand in lower case."""
+    text = tf.strings.lower(text)
     return tf.reduce_any(
         text[:, None] == tf.constant(sorted(words))[None, :], axis=1
     )

@@ -2,6 +2,7 @@
 
 import math
 import re
+import string
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,16 +33,22 @@ MISSING_NUMBER = MISSING | frozenset(
             "n.a",
             "nil",
         ),
-        *("nat", "#div/0!", "#null!", "#num!", "#ref!", "#value!"),
+        *("\u2212", "...", "\u2026", ":", "\u200b", "\ufeff"),
+        *("[null]", "<null>", "(na)", "n.d.", "n/d", "nat"),
+        # SAS and Stata tell kinds of gaps by letters.
+        *map(".{}".format, string.ascii_lowercase),
         *("-nan", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "missing"),
         # MySQL's date of no day.
         *("0000-00-00", "0000-00-00 00:00:00"),
     )
 )
+# A spreadsheet's errors, in any language: #DIV/0!, #WERT!, #NOMBRE?, #N/D.
+ERROR = r"#(?:[^ 0-9]{2,12}(?:/0)?[!?]|[nN]/[aAbBdD])"
 # A whole number's text in a data frame, whose column one gap makes floats.
 WHOLE_FLOAT = "^(-?[0-9]+)[.]0$"
 # Truths, which R and spreadsheets write as TRUE, JSON as true, pandas as True.
 TRUTHS = ("false", "true")
+_IS_ERROR = re.compile(ERROR).fullmatch
 LARGEST = float(np.finfo(np.float32).max)
 # From here on float64 merges whole numbers.
 EXACT_WHOLE = 2.0**53
@@ -98,7 +105,8 @@ def truths(texts: Sequence[str]) -> dict[str, int]:
 
 def is_missing_number(text: str) -> bool:
     """Tells whether a cell among numbers or times holds no value."""
-    return text.strip().casefold() in MISSING_NUMBER
+    word = text.strip()
+    return word.casefold() in MISSING_NUMBER or bool(_IS_ERROR(word))
 
 
 def numbers(texts: Sequence[str]) -> np.ndarray:
