@@ -127,6 +127,25 @@ def test_zoned_times_before_offsets_were_whole_minutes_are_times(tmp_path):
         )
 
 
+@pytest.mark.parametrize("writer", ["pandas", "Arrow"])
+@pytest.mark.parametrize("named", ["pandas", "ARROW:schema"])
+def test_a_category_whose_numbers_parquet_stores_is_one(
+    tmp_path, writer, named
+):
+    code = pandas.Categorical([10, 20, 30, 10] * 5)
+    frame = pandas.DataFrame({"code": code, "kind": ["a", "b"] * 10})
+    table = pa.Table.from_pandas(frame)
+    if writer == "Arrow":
+        table = table.replace_schema_metadata(None)
+    if named == "pandas":
+        table = table.set_column(0, "code", pa.array(code.tolist()))
+    parquet.write_table(table, tmp_path / "t.parquet")
+    found = load(tmp_path / "t.parquet").encoding.features
+    is_told = (writer, named) != ("Arrow", "pandas")
+    texts = ("code=10", "code=20", "code=30")
+    assert found == (texts if is_told else ("code",))
+
+
 def test_a_category_of_numbers_is_a_category(tmp_path):
     codes = pa.array(["10", "20"] * 10).dictionary_encode()
     parquet.write_table(

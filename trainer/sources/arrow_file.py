@@ -5,6 +5,7 @@ known of cells holds of these files, too, and either kind can be predicted from
 by a run on the other.
 """
 
+import base64
 import contextlib
 import dataclasses
 import json
@@ -12,6 +13,7 @@ import re
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +88,13 @@ def open_parquet(path: Path) -> TableFile:
     with told(path):
         from pyarrow import parquet
 
-        return _of_schema(path, parquet.read_schema(path), _parquet_batches)
+        file = parquet.read_metadata(path)
+        return _of_schema(
+            path,
+            file.schema.to_arrow_schema(),
+            _parquet_batches,
+            _stored_categories(file.metadata or {}),
+        )
 
 
 def open_arrow(path: Path) -> TableFile:
@@ -218,7 +226,10 @@ def _bare(kind: Any) -> Any:
 
 
 def _of_schema(
-    path: Path, schema: Any, batches: Callable[[Path, int], Iterator[Any]]
+    path: Path,
+    schema: Any,
+    batches: Callable[[Path, int], Iterator[Any]],
+    categories: Collection[str] = (),
 ) -> ArrowFile:
     stored = list(schema.names)
     index = _index_of(schema)
@@ -243,7 +254,11 @@ def _of_schema(
         tuple(name for name in columns if name not in row_names),
         row_names,
         notes,
-        frozenset(n for n, kind in types.items() if _is_category(kind)),
+        frozenset(
+            name
+            for name, place in zip(columns, order, strict=True)
+            if stored[place] in categories or _is_category(types[name])
+        ),
         {n: problem for n, kind in types.items() if (problem := _unfit(kind))},
         batches=_in_order(batches, order),
         numbered=settled.numbered,
@@ -274,6 +289,26 @@ def _index_of(schema: Any) -> list[int]:
     names = [n for n in told if isinstance(n, str) and n in schema.names]
     found = [schema.names.index(name) for name in names]
     return found if len(found) < len(schema.names) else []
+
+
+def _stored_categories(metadata: Mapping[bytes, bytes]) -> set[str]:
+    """Returns columns of categories, of whose numbers Parquet has no type.
+
+    Args:
+      metadata: of a Parquet file, in which pandas and Arrow tell them.
+    """
+    import pyarrow as pa
+
+    found: set[str] = set()
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        for column in json.loads(metadata[b"pandas"])["columns"]:
+            if column["pandas_type"] == "categorical":
+                found.add(str(column["field_name"]))
+    with contextlib.suppress(KeyError, ValueError, OSError):
+        told = pa.py_buffer(base64.b64decode(metadata[b"ARROW:schema"]))
+        schema = pa.ipc.read_schema(told)
+        found |= {field.name for field in schema if _is_category(field.type)}
+    return found
 
 
 def _is_category(kind: Any) -> bool:
