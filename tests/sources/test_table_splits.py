@@ -36,6 +36,16 @@ def test_rare_texts_are_grouped_by_the_config(tmp_path):
     assert features == ("letter=a", "letter=b")
 
 
+def test_classes_that_differ_by_case_alone_are_told(tmp_path):
+    names = ["Yes", "no", "yes", "No", "maybe", "Yes"] * 5
+    rows = [f"{row},{name}" for row, name in enumerate(names)]
+    write(tmp_path, "\n".join(["a,y", *rows]))
+    (note,) = load("files", tmp_path).notes
+    assert "case alone: 'No', 'no', 'Yes', 'yes'; write" in note
+    write(tmp_path, HEADER + ROWS)
+    assert not load("files", tmp_path).notes
+
+
 def flagged(line, field):
     """Returns what a shell makes of a refusal's flags of a field."""
     quoted = r"""'[^']*'|"[^"]*\""""

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from trainer.config import DataConfig
+from trainer.process.columns import some
 from trainer.process.exits import UserError
 from trainer.sources import cells
 from trainer.sources import fitting
@@ -63,7 +64,22 @@ class Tables:
                 for note in table.notes
             ),
             *self._leaks(),
+            *self._twins(),
         )
+
+    def _twins(self) -> Iterator[str]:
+        """Yields classes that are called alike but for capitals."""
+        alike: dict[str, set[str]] = {}
+        for table in self.tables.values():
+            for name in table.columns[self.target].categories or ():
+                alike.setdefault(name.casefold(), set()).add(name)
+        several = [sorted(n) for n in alike.values() if len(n) > 1]
+        twins = [repr(name) for names in several for name in names]
+        if twins:
+            yield (
+                f"classes of {self.target!r} differ by case alone:"
+                f" {some(twins, 6)}; write those alike that are one"
+            )
 
     def _leaks(self) -> Iterator[str]:
         """Yields what files of other splits share of the training groups."""
