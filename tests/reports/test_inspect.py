@@ -182,6 +182,14 @@ def test_times_are_told_by_their_ends(tmp_path):
     assert ends[1] in inspect(tmp_path)[1]
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+def test_a_day_that_stands_for_none_is_told(tmp_path, day):
+    days = [f"2024-01-{1 + i:02}" for i in range(20)]
+    rows = "".join(f"{d},{i % 2}\n" for i, d in enumerate([*days, day]))
+    found = found_in(write(tmp_path, "when,y\n" + rows))
+    assert f"'when' has {day}T00:00:00" in finding(found, "no time")
+
+
 def test_a_table_of_names_alone_is_told(tmp_path):
     rows = "".join(f"n{i},{i % 2}\n" for i in range(40))
     found = found_in(write(tmp_path, "who,y\n" + rows))

@@ -38,6 +38,8 @@ FEW_ROWS = 10
 # Columns of a spread that float32 loses that are told one by one.
 MOST_SPREADS = 5
 MANY_TEXTS = 100
+# Years in which databases write that there is no date.
+NO_YEARS = ("0001", "9999")
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
@@ -350,6 +352,14 @@ def _findings(found: dict[str, Any]) -> list[str]:
         if names:
             lines.append(f"{_some(names)}: {words}; nothing is learnt from it")
     lines += [c["spread"] for c in left if c.get("spread")][:MOST_SPREADS]
+    lines += [
+        f"{column['name']!r} has {end}, which often stands for no time, and"
+        " beside which all others are alike; empty such cells"
+        for column in left
+        if column["kind"] == "time" and not column["is_constant"]
+        for end in (column["least"], column["greatest"])
+        if end and end[:4] in NO_YEARS
+    ]
     left = [c for c in left if not c.get("left_out")]
     names = [c["name"] for c in left if c.get("is_id")]
     if names:
