@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 from typing import Any
 
 import hypothesis
@@ -16,8 +17,10 @@ import keras
 import markdown
 import numpy as np
 import onnxruntime
+import pyarrow as pa
 import pytest
 import tensorflow as tf
+from pyarrow import parquet
 
 from tests import processes
 from tests.faults import jobs
@@ -28,7 +31,9 @@ from tests.runs import OF_VALUES
 from tests.runs import read_result
 from tests.runs import TRAINED
 from trainer import load
+from trainer import sources
 from trainer import task
+from trainer.config import DataConfig
 from trainer.finished import trained_run
 from trainer.process.exits import UserError
 from trainer.serving import export
@@ -392,6 +397,41 @@ def test_all_formats_agree_on_all_of_mnists_test_images(
         assert found["rows"] == 10_000
         assert found["greatest_difference"] <= 1e-5
         assert found["labels_that_differ"] == 0
+
+
+@pytest.mark.parametrize(("styles", "first"), [(True, 8), (False, 0)])
+def test_cells_that_nobody_sends_are_not_compared(tmp_path, styles, first):
+    """As those of test rows that are typed, where people wrote the others."""
+    told = [f"{n + 0.5:.2f}".replace(".", ",") for n in range(20)]
+    written: list = told if styles else [n + 0.5 for n in range(20)]
+    kinds = ["oak", "yew"] * 10
+    header, rows = "price,kind", zip(written[:8], kinds, strict=False)
+    lines = [header, *(f'"{price}",{kind}' for price, kind in rows)]
+    (tmp_path / "train.csv").write_text("\n".join(lines) + "\n")
+    prices = [n + 0.5 for n in range(8, 20)]
+    table = pa.table({"price": prices, "kind": kinds[8:]})
+    parquet.write_table(table, str(tmp_path / "test.parquet"))
+    config = DataConfig(source="files", target="kind")
+    found = sources.load(config, seed=0, data_dir=str(tmp_path))
+    data: Any = types.SimpleNamespace(dataset=found)
+    expected = told[:first] or [*map(str, prices)]
+    assert export._some_cells(data, None) == {"price": expected}
+
+
+def test_a_cell_that_the_export_refuses_is_one_line(monkeypatch, tmp_path):
+    def refuse(cells):
+        raise tf.errors.InvalidArgumentError(None, None, "must be a number")
+
+    served = types.SimpleNamespace(
+        columns=lambda: tf.constant([b"price"]), signatures={"table": refuse}
+    )
+    monkeypatch.setattr(tf.saved_model, "load", lambda _: served)
+    model: Any = types.SimpleNamespace(
+        stored=types.SimpleNamespace(encoding="some")
+    )
+    with pytest.raises(UserError, match=r"refuses cells .*must be a number"):
+        formats.check_table(model, tmp_path, {"price": ["9,5"]})
+    assert formats.check_table(model, tmp_path, {"price": []}).rows == 0
 
 
 def test_a_portable_model_is_standard_keras(trained):

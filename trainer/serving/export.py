@@ -35,6 +35,7 @@ from trainer.serving.exported_run import CARD_TEXT
 from trainer.serving.exported_run import SKETCH
 from trainer.serving.model_card import FORMATS
 from trainer.serving.scored_data import ScoredData
+from trainer.serving.sent_cells import as_sent
 from trainer.sources.dataset import evenly_spaced
 from trainer.sources.given import Given
 from trainer.sources.opening import open_table
@@ -239,19 +240,28 @@ def _some_rows(data: ScoredData) -> np.ndarray:
     return np.asarray(split.x[rows])
 
 
-def _some_cells(
-    data: ScoredData, given: Given | None
-) -> dict[str, tuple[str, ...]]:
-    """Cells of the first rows of a table, up to 1,000, by the run's columns."""
-    assert data.dataset.encoding is not None
-    names = {column.name for column in data.dataset.encoding.inputs}
+def _some_cells(data: ScoredData, given: Given | None) -> dict[str, list[str]]:
+    """Cells of a table's first rows, up to 1,000, as a client sends them.
+
+    They are the test table's, where there is one; the training table's where
+    no row of that is as a client would write it.
+    """
+    encoding = data.dataset.encoding
+    assert encoding is not None
     if given is not None:
-        table = given.tables.get("test", given.tables["train"])
+        tables = given.tables
     else:
         assert data.dataset.folder is not None
         paths = find_tables(staging.localize(data.dataset.folder))
-        table = open_table(paths.get("test", paths["train"]))
-    return next(table.blocks(COMPARED_ROWS, names)).columns
+        tables = {name: open_table(path) for name, path in paths.items()}
+    names = {column.name for column in encoding.inputs}
+    for name in ("test", "train"):
+        if name in tables:
+            block = next(tables[name].blocks(COMPARED_ROWS, names))
+            found = as_sent(encoding, block.columns)
+            if any(found.values()):
+                break
+    return found
 
 
 @contextlib.contextmanager

@@ -183,12 +183,17 @@ def write_checked(
     except Exception as error:  # converters raise whatever they like
         if is_of_disk(error):
             raise
-        reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"--formats={name}: this network cannot be written so"
-            f" ({type(error).__name__}: {reason}); leave the format out"
+            f" ({_told(error)}); leave the format out"
         ) from error
     return _held(difference, name)
+
+
+def _told(error: Exception) -> str:
+    """Says in a line what went wrong."""
+    reason = " ".join(str(error).split())[:200]
+    return f"{type(error).__name__}: {reason}"
 
 
 def _held(difference: Difference, name: str) -> Difference:
@@ -211,17 +216,26 @@ def check_table(
     Args:
       model: of a run on a table.
       folder: of the SavedModel.
-      columns: cells [rows] by the column's name.
+      columns: texts [rows] by the column's name, as a client sends them; there
+        may be none.
 
     Raises:
-      UserError: it says something else.
+      UserError: it says something else, or refuses one of them.
     """
     encoding = model.stored.encoding
     assert encoding is not None
     served = tf.saved_model.load(str(folder))
     names = [name.decode() for name in served.columns().numpy()]
-    cells = tf.constant(list(zip(*(columns[n] for n in names), strict=True)))
-    found = served.signatures[TABLE_SIGNATURE](cells=cells)
+    cells = list(zip(*(columns[name] for name in names), strict=True))
+    if not cells:
+        return Difference(0, 0.0, 0)
+    try:
+        found = served.signatures[TABLE_SIGNATURE](cells=tf.constant(cells))
+    except tf.errors.InvalidArgumentError as error:
+        raise UserError(
+            "--formats=saved_model: it refuses cells that the trainer takes"
+            f" ({_told(error)}); leave the format out"
+        ) from error
     outputs = found[model.stored.problem.output_name].numpy()
     difference = compare(
         model,
