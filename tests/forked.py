@@ -147,6 +147,15 @@ def trainers() -> Server:
     return Server(sys.executable, "-m", "tests.fork_server")
 
 
+def keep_compiled() -> dict[str, str]:
+    """Returns the variable by which trainers find what others compiled.
+
+    TensorFlow has a line to say about GPUs then, which other programs' tests
+    would find in what they print.
+    """
+    return {COMPILED: keeping(os.fspath(trainers().folder))}
+
+
 @functools.cache
 def python() -> str:
     """Returns the path of a Python whose trainers are runs of the server.
@@ -168,8 +177,6 @@ def start(
 ) -> Run:
     """Starts `python -m MODULE ARGUMENTS` in the project's folder.
 
-    What one run compiles, the next one finds.
-
     Args:
       module: to run.
       arguments: of its command line.
@@ -177,8 +184,7 @@ def start(
       stdout: a file for what it prints, on stderr too, or PIPE.
     """
     words = [module, *map(str, arguments)]
-    compiled = {COMPILED: keeping(os.fspath(trainers().folder))}
-    order = json.dumps([words, compiled | dict(environment)]).encode()
+    order = json.dumps([words, dict(environment)]).encode()
     status, theirs = os.pipe()
     given = [theirs]
     output = None

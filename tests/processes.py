@@ -50,7 +50,7 @@ def start(module, *arguments, tf_config=None):
     """
     if module not in FORKED:
         return start_python("-m", module, *arguments, tf_config=tf_config)
-    environment = environment_of(tf_config)
+    environment = forked.keep_compiled() | environment_of(tf_config)
     return forked.start(module, *arguments, environment=environment)
 
 

@@ -186,6 +186,7 @@ class Harmed:
         words = [*command, *self.kind.flags, f"--workdir={self.workdir}"]
         with open(self._outputs[-1], "wb") as output:
             if command == [MODULE]:
+                environment |= forked.keep_compiled()
                 return forked.start(
                     *words, environment=environment, stdout=output
                 )
