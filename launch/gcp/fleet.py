@@ -30,6 +30,8 @@ _ENDED = (
     "DELETING",
 )
 DELETIONS = 5
+# From a deletion to the first look at what is left; the next ones wait longer.
+LOOK_SECS = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -252,7 +254,7 @@ class Fleet:
         )
         for attempt in range(DELETIONS):
             if attempt:
-                self._pause(2.0**attempt)
+                self._pause(LOOK_SECS * 2 ** (attempt - 1))
             try:
                 machines = self.there()
             except GcloudError as error:

@@ -139,6 +139,7 @@ class Calls:
                 held.enter_context(mock.patch.object(launcher, name, secs))
             held.enter_context(mock.patch.object(launcher, "ROUNDS", 2))
             held.enter_context(mock.patch.object(fleet, "DELETIONS", 2))
+            held.enter_context(mock.patch.object(fleet, "LOOK_SECS", 0.05))
             held.enter_context(mock.patch.object(flags, "head", lambda: "HEAD"))
             cloud = held.enter_context(clouds.running())
             cloud.hook = _finishing(cloud)

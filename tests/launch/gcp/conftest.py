@@ -50,6 +50,7 @@ def cloud(tmp_path, monkeypatch):
     for name, secs in SPEED.items():
         monkeypatch.setattr(launcher, name, secs)
     monkeypatch.setattr(fleet, "DELETIONS", 2)
+    monkeypatch.setattr(fleet, "LOOK_SECS", 0.05)
     # The code is packed once; what it is does not matter here.
     monkeypatch.setattr(flags, "head", lambda: "HEAD")
     with clouds.running() as running:
