@@ -245,9 +245,9 @@ def _starts(
         after = tf.where(place == local - 1, end, step)
         return after, (step, end - step, replicas.start + place)
 
-    starts = tf.data.Dataset.counter().scan(
-        tf.constant(first_step, tf.int64), next_one
-    )
+    # As many as there could be, if each chunk were a step.
+    numbers = tf.data.Dataset.range(plan.total_steps * local)
+    starts = numbers.scan(tf.constant(first_step, tf.int64), next_one)
     starts = starts.take_while(lambda step, steps, replica: steps > 0)
     return starts.repeat() if repeat else starts
 
