@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from tests import processes
-from trainer.process.awake import AwakeClock
+from trainer.process.awake import ServedClock
 from trainer.process.watchdog import Watchdog
 
 # Blocked in a native call that no signal handler of Python interrupts.
@@ -40,7 +40,7 @@ class Hands:
 
     def __init__(self):
         self.now = 0.0
-        self.clock = AwakeClock(lambda: self.now, lambda: 0.0)
+        self.clock = ServedClock(lambda: self.now, lambda: 0.0)
         self.watched = Watchdog(least_secs=60, first_secs=900, clock=self.clock)
 
     def work(self, secs):
@@ -122,7 +122,7 @@ def test_a_run_that_ends_stops_the_watch():
 def test_what_other_work_took_does_not_count():
     """As under `nice` on a machine that is busy: ready, without a core."""
     now = queued = 0.0
-    clock = AwakeClock(lambda: now, lambda: queued)
+    clock = ServedClock(lambda: now, lambda: queued)
     watched = Watchdog(least_secs=60, first_secs=60, clock=clock)
     for _ in range(100):
         now += 1.0

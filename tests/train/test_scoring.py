@@ -8,7 +8,7 @@ import pytest
 from trainer.config import EvaluationConfig
 from trainer.model.network import Network
 from trainer.problem import binary
-from trainer.process.awake import AwakeClock
+from trainer.process.awake import ServedClock
 from trainer.process.watchdog import Watchdog
 from trainer.sources import Dataset
 from trainer.sources import Split
@@ -81,7 +81,7 @@ class Scored:
 def test_what_is_scored_and_fitted_on_many_rows_is_no_hang(monkeypatch):
     """As 50 million values are, whose every loss takes seconds."""
     now = 0.0
-    clock = AwakeClock(lambda: now, lambda: 0.0)
+    clock = ServedClock(lambda: now, lambda: 0.0)
     watchdog = Watchdog(least_secs=60, first_secs=900, clock=clock)
     watchdog.beat(1)
 

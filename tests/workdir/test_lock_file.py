@@ -110,7 +110,7 @@ def test_what_the_watcher_slept_through_is_no_silence(tmp_path, monkeypatch):
         now[0] += 3600.0
         return next(signs)
 
-    clock = functools.partial(AwakeClock, lambda: now[0], lambda: 0.0)
+    clock = functools.partial(AwakeClock, lambda: now[0])
     monkeypatch.setattr(LockFile, "expiry_secs", 8.0)
     monkeypatch.setattr(lease, "AwakeClock", clock)
     monkeypatch.setattr(LockFile, "sign", look)

@@ -44,6 +44,39 @@ class AwakeClock:
     any number of threads.
     """
 
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        """Begins at 0.
+
+        Args:
+          now: seconds of a clock that cannot be set.
+        """
+        self._now = now
+        self._lock = threading.Lock()
+        self._ticked = now()
+        self._counted = 0.0
+
+    def tick(self) -> float:
+        """Says that the process is awake; returns the seconds that it was."""
+        with self._lock:
+            now = self._now()
+            awake = min(now - self._ticked, STILL_SECS)
+            self._counted += awake
+            self._ticked = now
+            return awake
+
+    def secs(self) -> float:
+        """Returns the seconds awake since the clock was made."""
+        with self._lock:
+            since = self._now() - self._ticked
+            return self._counted + min(since, STILL_SECS)
+
+
+class ServedClock(AwakeClock):
+    """A clock that knows, too, how long the process had a core.
+
+    One thread calls `tick`.
+    """
+
     def __init__(
         self,
         now: Callable[[], float] = time.monotonic,
@@ -55,26 +88,17 @@ class AwakeClock:
           now: seconds of a clock that cannot be set.
           queued: seconds for which there was no core.
         """
-        self._now, self._queued_secs = now, queued
-        self._lock = threading.Lock()
-        self._ticked, self._queued = now(), queued()
-        self._counted = self._starved = 0.0
+        super().__init__(now)
+        self._queued_secs, self._queued = queued, queued()
+        self._starved = 0.0
 
-    def tick(self) -> None:
-        """Says that the process is awake."""
-        with self._lock:
-            now, queued = self._now(), self._queued_secs()
-            awake = min(now - self._ticked, STILL_SECS)
-            starved = max(queued - self._queued, 0.0)
-            self._counted += awake
-            self._starved += min(starved, (1 - LEAST_SHARE) * awake)
-            self._ticked, self._queued = now, queued
-
-    def secs(self) -> float:
-        """Returns the seconds awake since the clock was made."""
-        with self._lock:
-            since = self._now() - self._ticked
-            return self._counted + min(since, STILL_SECS)
+    def tick(self) -> float:
+        """Says that the process is awake, and looks what it had no core for."""
+        awake, queued = super().tick(), self._queued_secs()
+        starved = max(queued - self._queued, 0.0)
+        self._starved += min(starved, (1 - LEAST_SHARE) * awake)
+        self._queued = queued
+        return awake
 
     def served_secs(self) -> float:
         """Returns the seconds awake, less those without a core, as ticked.

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from collections.abc import Hashable
 from collections.abc import Iterator
 
-from trainer.process.awake import AwakeClock
+from trainer.process.awake import ServedClock
 from trainer.process.awake import TICK_SECS
 from trainer.process.exits import CLUSTER_FAILED
 
@@ -41,7 +41,7 @@ class Watchdog:
         *,
         least_secs: float = LEAST_SECS,
         first_secs: float = FIRST_SECS,
-        clock: AwakeClock | None = None,
+        clock: ServedClock | None = None,
     ) -> None:
         """Sets the limits.
 
@@ -51,7 +51,7 @@ class Watchdog:
           first_secs: the limit until the first chunk of a kind has ended.
           clock: to measure by; one of its own by default.
         """
-        self.clock = AwakeClock() if clock is None else clock
+        self.clock = ServedClock() if clock is None else clock
         self._least_secs = least_secs
         self._first_secs = first_secs
         self._limit_secs = first_secs

@@ -64,7 +64,7 @@ class Story(Signals):
         self.group = WorkerGroup(
             [worker],
             start_secs=START_SECS,
-            clock=AwakeClock(lambda: self.now, lambda: 0.0),
+            clock=AwakeClock(lambda: self.now),
         )
 
     def take(self, timeout_secs):
