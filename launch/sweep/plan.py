@@ -12,7 +12,6 @@ import numpy as np
 from trainer import flags
 from trainer import sources
 from trainer.config import Config
-from trainer.config.values import assign
 from trainer.config.values import flatten
 from trainer.config.values import from_dict
 from trainer.launch.sweep.ranges import Value
@@ -232,8 +231,7 @@ def _scored_labels(
       problem: the type that was settled.
     """
     for member in members:
-        own = from_dict(flatten(config))
-        assign(own, dict(member.fields))
+        own = from_dict({**flatten(config), **member.fields})
         parted = sources.held_out(whole, own.data, own.seed, problem)
         yield member.name, parted.splits["validation"].labels()
 

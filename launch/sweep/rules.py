@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from trainer.config import Config
 from trainer.config.validation import validate
-from trainer.config.values import assign
 from trainer.config.values import flatten
 from trainer.config.values import from_dict
 from trainer.config.values import unknown_field
@@ -106,11 +106,15 @@ def check_space(
                 " search is for the loss; name another metric, or leave it out"
             )
         for value in each.ends():
-            _check_value(field, value, space, config, dataset)
+            _check_value(field, value, space, known, dataset)
 
 
 def _check_value(
-    field: str, value: Value, space: Space, config: Config, dataset: Dataset
+    field: str,
+    value: Value,
+    space: Space,
+    known: Mapping[str, Any],
+    dataset: Dataset,
 ) -> None:
     """Checks that a field may have a value, by itself or beside some others.
 
@@ -119,9 +123,8 @@ def _check_value(
     """
     first: UserError | None = None
     for values in settings(field, value, space):
-        changed = from_dict(flatten(config))
         try:
-            assign(changed, values)
+            changed = from_dict({**known, **values})
             problems.settle(validate(changed), dataset)
             return
         except UserError as error:
@@ -179,8 +182,7 @@ def broken_rule(values: Mapping[str, Value], config: Config) -> str | None:
       values: of a trial's fields, each of which alone may be.
       config: that has the other fields.
     """
-    changed = from_dict(flatten(config))
-    assign(changed, dict(values))
+    changed = from_dict({**flatten(config), **values})
     try:
         validate(changed)
     except UserError as error:

@@ -68,32 +68,26 @@ class Scorer:
         return 0
 
 
-def test_the_folder_of_the_run_on_all_rows_is_told(
-    tmp_path, monkeypatch, capsys
+@pytest.mark.parametrize(
+    ("scores", "told"),
+    [
+        ({"accuracy": 0.5}, "{}/refit/0007\n"),
+        # The test rows have no such score.
+        ({"loss": 0.5}, "test accuracy –; "),
+    ],
+)
+def test_the_run_on_all_rows_is_told(
+    tmp_path, monkeypatch, capsys, scores, told
 ):
     monkeypatch.setattr(winner, "finish", lambda *_, **__: {"trial": 7})
     monkeypatch.setattr(winner, "told", lambda *_: "")
     monkeypatch.setattr(sweep.page, "write", lambda *_: None)
-    monkeypatch.setattr(sweep.refit, "refit", lambda *_: {"accuracy": 0.5})
+    monkeypatch.setattr(sweep.refit, "refit", lambda *_: scores)
     wanted = argparse.Namespace(keep=1, refit=True)
     plan: Any = Planned()
     nothing: Any = None
     sweep._finish(Sweep(plan, nothing, tmp_path, nothing), wanted)
-    assert f"{tmp_path}/refit/0007\n" in capsys.readouterr().out
-
-
-def test_test_rows_that_have_no_score_end_no_refit(
-    tmp_path, monkeypatch, capsys
-):
-    monkeypatch.setattr(winner, "finish", lambda *_, **__: {"trial": 7})
-    monkeypatch.setattr(winner, "told", lambda *_: "")
-    monkeypatch.setattr(sweep.page, "write", lambda *_: None)
-    monkeypatch.setattr(sweep.refit, "refit", lambda *_: {"loss": 0.5})
-    wanted = argparse.Namespace(keep=1, refit=True)
-    plan: Any = Planned()
-    nothing: Any = None
-    sweep._finish(Sweep(plan, nothing, tmp_path, nothing), wanted)
-    assert "test accuracy –; " in capsys.readouterr().out
+    assert told.format(tmp_path) in capsys.readouterr().out
 
 
 def test_small_losses_are_told_by_their_digits(tmp_path, monkeypatch, capsys):
