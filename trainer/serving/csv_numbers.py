@@ -8,7 +8,7 @@ import numpy as np
 
 from trainer.process.exits import UserError
 from trainer.sources import text_file
-from trainer.sources.csv_file import DELIMITERS
+from trainer.sources.csv_records import DELIMITERS
 from trainer.sources.header import MAX_COLUMNS
 
 # From so many columns on a first line of 0, 1, 2 ... is no row by chance.
