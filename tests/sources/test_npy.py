@@ -101,13 +101,36 @@ def test_classes_are_called_by_their_plain_names(tmp_path, y, names):
     assert dataset.splits["train"].y.max() == 1
 
 
-def test_truths_beside_other_labels_are_called_so(tmp_path):
+@pytest.mark.parametrize(
+    ("train", "test", "kinds"),
+    [
+        (Y == 1, Y, "int64 and y_train has bool"),
+        (np.array(["n", "y"])[Y], Y, "int64 and y_train has str32"),
+        (Y, np.array(["n", "y"])[Y], "str32 and y_train has int64"),
+    ],
+)
+def test_labels_of_several_kinds_are_called_so(tmp_path, train, test, kinds):
+    arrays = {"x_train": X, "y_train": train, "x_test": X, "y_test": test}
+    line = refusal(load, "files", save(tmp_path, "npz", **arrays))
+    assert f"y_test has dtype {kinds}; all splits must be alike" in line
+
+
+def test_truths_beside_numbers_of_8_bits_are_alike(tmp_path):
     arrays = {"x_train": X, "y_train": Y == 1, "x_test": X}
-    folder = save(tmp_path, "npz", **arrays, y_test=Y)
-    line = refusal(load, "files", folder)
-    assert "y_test has dtype int64 and y_train has bool" in line
     folder = save(tmp_path, "npz", **arrays, y_test=Y.astype(np.uint8))
     assert load("files", folder).splits["test"].y.dtype == np.uint8
+
+
+@pytest.mark.parametrize("columns", [2, 4])
+def test_names_of_several_labels_a_row_are_refused(tmp_path, columns):
+    names = np.array(["n", "y"])[np.stack([Y] * columns, axis=1)]
+    arrays = {"x_train": X, "x_test": X, "y_test": names[:, :1]}
+    folder = save(tmp_path, "npz", **arrays, y_train=names[:, :1])
+    assert load("files", folder).class_names == ("n", "y")
+    line = refusal(
+        load, "files", save(tmp_path, "npz", **arrays, y_train=names)
+    )
+    assert f"y_train has texts in rows of shape ({columns},); labels" in line
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import difflib
 import itertools
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,10 @@ MIN_FLAT_PIXELS = 64
 # Greatest values of black-and-white, 4-bit (scikit-learn's digits) and 8-bit
 # pixels.
 LARGEST_PIXELS = (1, 16, 255)
+# What labels are, by the kind of their dtype.
+_LABELS = dict(b="truths", U="texts", S="texts") | dict.fromkeys(
+    "iuf", "numbers"
+)
 _PICTURES = (
     *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
     *(".pgm", ".ppm"),
@@ -75,11 +80,11 @@ def of_arrays(name: str, arrays: Mapping[str, Rows], where: str) -> Dataset:
       where: they stand.
 
     Raises:
-      UserError: an empty label.
+      UserError: an empty label, or labels of several kinds.
     """
     # What is streamed is no label, and told of truths as numbers.
     stored: dict[str, Any] = dict(arrays)
-    _check_truths(stored)
+    _check_labels(stored)
     class_names = _names_of_truth(stored)
     stored = {
         key: array.view(np.uint8) if array.dtype == bool else array
@@ -164,22 +169,29 @@ def check_keys(where: str, keys: list[str]) -> None:
             )
 
 
-def _check_truths(arrays: dict[str, np.ndarray]) -> None:
-    """Refuses truths beside labels of another kind, by their own name.
+def _check_labels(arrays: dict[str, np.ndarray]) -> None:
+    """Refuses labels of several kinds, by their own name, and wide texts.
 
-    Later they are told as numbers of 8 bits.
+    Later truths are told as numbers of 8 bits, and texts as classes.
 
     Raises:
-      UserError: there are both.
+      UserError: truths, texts and numbers are mixed, or texts have columns.
     """
-    train = arrays["y_train"].dtype.name
-    for key, array in arrays.items():
-        own = array.dtype.name
-        others = {train, own} - {"bool", "uint8"}
-        if key[0] == "y" and "bool" in (train, own) and others:
+    labels = {key: array for key, array in arrays.items() if key[0] == "y"}
+    train = labels["y_train"].dtype
+    for key, array in labels.items():
+        own = array.dtype
+        are_alike = _LABELS.get(own.kind) == _LABELS.get(train.kind)
+        if not are_alike and {own.name, train.name} != {"bool", "uint8"}:
             raise UserError(
-                f"{key} has dtype {own} and y_train has {train}; all splits"
-                f" must be alike; save {key} as y_train is"
+                f"{key} has dtype {own.name} and y_train has {train.name}; all"
+                f" splits must be alike; save {key} as y_train is"
+            )
+        if own.kind in "US" and math.prod(array.shape[1:]) > 1:
+            raise UserError(
+                f"{key} has texts in rows of shape {array.shape[1:]}; labels"
+                " that are names must be [rows], one a row; save several a row"
+                " as 0 and 1, a column each"
             )
 
 
@@ -195,7 +207,7 @@ def _names_of_truth(arrays: dict[str, np.ndarray]) -> tuple[str, ...]:
 def _encode_strings(arrays: dict[str, np.ndarray]) -> tuple[str, ...]:
     """Replaces string labels by int64 classes; returns the classes' names."""
     labels = {key: array for key, array in arrays.items() if key[0] == "y"}
-    if any(array.dtype.kind not in "US" for array in labels.values()):
+    if labels["y_train"].dtype.kind not in "US":
         return ()
     for key, array in labels.items():
         labels[key] = _decoded(key, array)
