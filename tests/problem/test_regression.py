@@ -36,7 +36,7 @@ def test_the_scale_of_targets(chosen, mean, std):
 
 def test_targets_that_float32_would_take_for_one_another_are_refused():
     y = np.arange(100)[:, None]
-    for targets in (1_700_000_000 + y, 1e6 + y * 1e-4):
+    for targets in (1_700_000_000 + y, 1e6 + y * 1e-4, 2**60 + y):
         with pytest.raises(UserError, match="take an offset off them"):
             scale_of("regression", "none", targets)
     # Their steps are small against how far they vary.

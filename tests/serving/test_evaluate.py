@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -21,6 +22,8 @@ from trainer.process.exits import UserError
 from trainer.serving import evaluate
 from trainer.serving import evaluation_text
 from trainer.serving import scored_data
+from trainer.sources.dataset import Dataset
+from trainer.sources.dataset import Split
 from trainer.workdir import checkpoints
 
 
@@ -124,6 +127,18 @@ def test_every_row_of_every_split_is_scored_once(trained, capsys):
     assert every["examples"] == sum(values["examples"] for values in each)
     loss = sum(values["examples"] * values["loss"] for values in each)
     assert every["loss"] == pytest.approx(loss / every["examples"], rel=1e-6)
+
+
+def test_rows_that_nothing_but_floats_hold_together_are_not_joined():
+    splits = {
+        split: Split(np.full((2, 1), 2**60, dtype), np.arange(2))
+        for split, dtype in (("train", np.int64), ("test", np.uint64))
+    }
+    dataset = Dataset("numbers", splits, "table")
+    scored = scored_data.ScoredData(dataset, mock.Mock(), "", is_own=True)
+    assert scored.split("test") is splits["test"]
+    with pytest.raises(UserError, match="--split=all: rows are int64, uint64"):
+        scored.split("all")
 
 
 def test_the_table_shows_four_decimals_or_more(trained, capsys):

@@ -27,6 +27,7 @@ from trainer.serving import csv_numbers
 from trainer.serving import evaluate
 from trainer.serving import export
 from trainer.serving import predict
+from trainer.serving import rows as serving_rows
 
 
 @pytest.fixture(scope="module")
@@ -450,10 +451,42 @@ def test_arrays_are_no_data_of_a_run_on_a_table(flowers, tmp_path, capsys):
     assert "score it on a table" in capsys.readouterr().err
 
 
-def test_a_row_of_three_counts_is_no_header(tmp_path):
-    (tmp_path / "t.csv").write_text("0,1,2\n3,4,5\n")
-    (rows,) = csv_numbers.blocks(tmp_path / "t.csv", 3, 10)
-    assert rows.tolist() == [[0, 1, 2], [3, 4, 5]]
+@pytest.mark.parametrize(
+    ("header", "below", "rows"),
+    [
+        ("0,1,2", "3,4,5", 2),
+        ("0,1,2", "3,.5,5", 1),
+        ("1;2;3", '"3.";4;5', 1),
+        ("1,2,3,4", "3,4,5,6", 2),
+        ("1,2,3,4", "3,4,5,6.5", 1),
+        ("0,1,2,3", "3,4,5,6", 1),
+        ("0,1", "0.5,1", 2),
+        ("0,2,4", "0.5,1,1", 2),
+    ],
+)
+def test_a_row_of_counts_is_a_header_above_others(
+    tmp_path, header, below, rows
+):
+    path = tmp_path / "t.csv"
+    path.write_text(f"{header}\n{below}\n")
+    (found,) = csv_numbers.blocks(path, header.count(header[1]) + 1, 10)
+    assert len(found) == rows
+
+
+def test_whole_numbers_of_a_table_that_float64_rounds_are_told(
+    tmp_path, digits
+):
+    path = tmp_path / "t.csv"
+    frame_of(np.full((1, 64), 2**60 + 1)).to_csv(path)
+    with pytest.raises(UserError, match="a number that float64 does not round"):
+        serving_rows.open_file(path, digits.stored.layout)
+
+
+def test_whole_numbers_that_float64_rounds_are_no_row(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(f"a,b\n{2**60},1\n{2**53},{2**60 + 1}\n")
+    with pytest.raises(UserError, match=f"line 3 .*float64 rounds {2**60 + 1}"):
+        list(csv_numbers.blocks(path, 2, 10))
 
 
 def test_a_line_of_far_too_many_numbers_is_not_parted(tmp_path):

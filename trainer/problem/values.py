@@ -277,8 +277,11 @@ def _check_told_apart(y: np.ndarray) -> None:
       UserError: it makes one of several.
     """
     y = y.reshape(len(y), -1)
-    exact = y.astype(np.float64)
-    mean, std = exact.mean(axis=0), exact.std(axis=0)
+    # Float64 would make one of whole numbers beyond 2^53, too.
+    least = y.min(axis=0)
+    above = np.uint64 if y.dtype.kind in "iu" else np.float64
+    exact = np.subtract(y, least, dtype=above, casting="unsafe").astype(float)
+    mean, std = least + exact.mean(axis=0), exact.std(axis=0)
     lost = precision.is_lost(
         precision.rounding(y), mean, std, is_whole=y.dtype.kind in "iub"
     )

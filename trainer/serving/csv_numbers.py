@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from trainer.process.exits import UserError
+from trainer.sources import cells
 from trainer.sources import text_file
 from trainer.sources.csv_records import DELIMITERS
 from trainer.sources.header import MAX_COLUMNS
@@ -21,7 +22,8 @@ def blocks(path: Path, columns: int, block_rows: int) -> Iterator[np.ndarray]:
     """Yields a table's rows, float64 [block_rows or fewer, columns].
 
     A first line without a single number is a header, and left out, and so is
-    pandas' own of columns without names, 0, 1, 2 and so on. Columns are parted
+    pandas' own of columns without names, 0, 1, 2 and so on: of four columns or
+    more, or where the row below is none of whole numbers. Columns are parted
     by the first of comma, semicolon, tab and bar that the first line has.
     Empty lines are left out; one above a row of one column is refused.
 
@@ -31,7 +33,8 @@ def blocks(path: Path, columns: int, block_rows: int) -> Iterator[np.ndarray]:
       block_rows: rows of a block.
 
     Raises:
-      UserError: a line that is not as many numbers, after the blocks before.
+      UserError: a line that is not as many numbers, or has a whole one that
+        64 bits would round, after the blocks before.
     """
     lines = _lines(path)
     if columns == 1:
@@ -41,8 +44,10 @@ def blocks(path: Path, columns: int, block_rows: int) -> Iterator[np.ndarray]:
         return
     delimiter = _delimiter(first[1])
     lines = _narrow(path, itertools.chain([first], lines), delimiter, columns)
-    first = next(lines)
-    if not _is_header(first[1].split(delimiter)):
+    first, *second = itertools.islice(lines, 2)
+    lines = itertools.chain(second, lines)
+    below = second[0][1].split(delimiter) if second else []
+    if not _is_header(first[1].split(delimiter), below):
         lines = itertools.chain([first], lines)
     while block := list(itertools.islice(lines, block_rows)):
         yield _parse(path, block, delimiter, columns)
@@ -61,17 +66,30 @@ def has_row_names(path: Path, columns: int) -> bool:
     first = next(_lines(path), (1, ""))
     delimiter = _delimiter(first[1])
     _, line = next(_narrow(path, iter([first]), delimiter, columns))
-    cells = line.split(delimiter)
-    unnamed = len(cells) > 1 and cells[0].strip() in ("", '""')
-    return unnamed and _is_header(cells[1:])
+    fields = line.split(delimiter)
+    unnamed = len(fields) > 1 and fields[0].strip() in ("", '""')
+    return unnamed and _is_header(fields[1:], [])
 
 
-def _is_header(cells: list[str]) -> bool:
-    if len(cells) >= LEAST_COUNTED:
-        bare = [cell.strip().strip('"') for cell in cells]
-        if bare == [str(place) for place in range(len(cells))]:
-            return True
-    return not any(map(_is_number, cells))
+def _is_header(fields: list[str], below: list[str]) -> bool:
+    """Whether a first line names columns, which may be called by numbers.
+
+    Args:
+      fields: of the line.
+      below: those of the line below it.
+    """
+    bare = _bare(fields)
+    first = 1 if bare[0] == "1" else 0
+    if bare != [str(place) for place in range(first, first + len(bare))]:
+        return not any(map(_is_number, fields))
+    if first == 0 and len(bare) >= LEAST_COUNTED:
+        return True
+    # Whole numbers are written as those below them are.
+    return len(bare) >= LEAST_COUNTED - 1 and not cells.are_whole(_bare(below))
+
+
+def _bare(fields: list[str]) -> list[str]:
+    return [field.strip().strip('"') for field in fields]
 
 
 def _delimiter(line: str) -> str:
@@ -148,4 +166,11 @@ def _numbers(lines: list[str], delimiter: str, columns: int) -> np.ndarray:
     )
     if values.shape != (len(lines), columns):
         raise ValueError(f"it has {values.shape[1]} columns")
+    for row in np.flatnonzero(
+        (np.abs(values) >= cells.EXACT_WHOLE).any(axis=1)
+    ):
+        fields = _bare(lines[row].split(delimiter))
+        for field, value in zip(fields, values[row].tolist(), strict=True):
+            if cells.is_rounded(field, value):
+                raise ValueError(f"float64 rounds {field}; save rows as .npy")
     return values

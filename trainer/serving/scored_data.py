@@ -157,6 +157,14 @@ def _joined(splits: list[Split]) -> Split:
     if all(s.x is first.x and s.rows is not None for s in splits):
         rows = np.sort(np.concatenate([s.rows for s in splits]))
         return Split(first.x, first.y, rows)
+    whole = np.result_type(*(s.x.dtype for s in splits))
+    if whole.kind != first.x.dtype.kind and whole.kind == "f":
+        found = ", ".join(dict.fromkeys(s.x.dtype.name for s in splits))
+        raise UserError(
+            f"--split=all: rows are {found}, which nothing but float64 holds"
+            " together, and it would round them; score one split after the"
+            " other, or save them alike"
+        )
     return Split(
         np.concatenate(
             [s.x if s.rows is None else s.x[s.rows] for s in splits]

@@ -153,14 +153,17 @@ def _numbers(
 
 
 def _column(file: TableFile, block: Block, name: str) -> np.ndarray:
-    texts = block.columns[name]
+    texts, remedy = block.columns[name], "correct it"
     try:
         return cells.numbers(texts)
     except cells.BadCellError as error:
         at, rule = error.index, error.rule
     except ValueError:
         at, rule = cells.first_text(texts), "must be a number"
+        if cells.are_whole(texts[at : at + 1]):
+            rule = "must be a number that float64 does not round"
+            remedy = "save such rows as .npy"
     raise UserError(
         f"{file.path}: {block.places.told(at)}, column {name!r} has"
-        f" {texts[at][:40]!r} and {rule}; correct it"
+        f" {texts[at][:40]!r} and {rule}; {remedy}"
     )
