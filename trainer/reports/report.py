@@ -12,6 +12,7 @@ from trainer.finished import stored_run
 from trainer.finished.stored_run import StoredRun
 from trainer.problem import baselines
 from trainer.process import columns
+from trainer.process import exits
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
@@ -26,12 +27,15 @@ from trainer.storage.names import local_place
 NAME = "report.html"
 # What an exit code of the trainer says of a start.
 ENDS = {
-    0: "done",
-    2: "refused",
-    3: "diverged",
-    42: "told to leave",
-    43: "stopped",
-    75: "cluster failed",
+    exits.DONE: "done",
+    exits.DEFECT: "failed",
+    exits.MISTAKE: "refused",
+    exits.DIVERGED: "diverged",
+    exits.STOPPED: "told to leave",
+    exits.STOPPED_BY_USER: "stopped",
+    exits.CLUSTER_FAILED: "cluster failed",
+    exits.INTERRUPTED: "interrupted",
+    exits.HUNG_UP: "its terminal left",
 }
 
 

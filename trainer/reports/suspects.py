@@ -4,17 +4,16 @@ Such a column may give the answer away: a code that was noted after the outcome,
 or the outcome in other words.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from trainer.problem import baselines
+from trainer.problem.explanations import columns_of
 from trainer.problem.problem import Problem
 from trainer.sources import Dataset
 from trainer.sources import Split
 from trainer.sources.cells import LARGEST
-from trainer.sources.column import placed
 from trainer.sources.dataset import evenly_spaced
 
 # Of what all columns gain on guessing, a suspect gains this share alone.
@@ -51,7 +50,7 @@ def find(problem: Problem, dataset: Dataset) -> list[Suspect]:
         return []
     x, y = _some(train)
     test_x, truth = _some(test)
-    columns = list(_columns(dataset, x.shape[1]))
+    columns = columns_of(dataset)
     if len(columns) < LEAST_COLUMNS or not (_fits(x) and _fits(test_x)):
         return []
 
@@ -74,7 +73,7 @@ def find(problem: Problem, dataset: Dataset) -> list[Suspect]:
     if whole - guess < LEAST_GAIN * (1 - guess):
         return []
     found = []
-    for name, place in columns:
+    for name, place, _ in columns:
         alone = fitted(*_with_intervals(x[:, place], test_x[:, place]))
         if alone - guess >= ALMOST * (whole - guess):
             found.append(Suspect(name, alone, whole))
@@ -89,16 +88,6 @@ def _some(split: Split) -> tuple[np.ndarray, np.ndarray]:
 
 def _fits(x: np.ndarray) -> bool:
     return bool((np.abs(x) <= LARGEST).all())  # NaN does not
-
-
-def _columns(dataset: Dataset, features: int) -> Iterator[tuple[str, slice]]:
-    """Yields each column's name and the place of its features."""
-    if dataset.encoding is None:
-        for i in range(features):
-            yield f"column {i}", slice(i, i + 1)
-        return
-    for column, place in placed(dataset.encoding.columns):
-        yield column.name, place
 
 
 def _with_intervals(

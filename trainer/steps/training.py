@@ -216,7 +216,7 @@ def _replica_step(
 
 
 def traces(function: Any) -> int:
-    """Returns how often a function of this module was traced by now."""
+    """Returns how often a function of `training_loop` was traced by now."""
     return function.experimental_get_tracing_count()
 
 
