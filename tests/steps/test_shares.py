@@ -34,7 +34,7 @@ def add_up(values, replicas, monkeypatch, order=slice(None)):
     """Returns what each replica finds to be the sum of all shares."""
     parting = Parting(len(values), replicas)
 
-    def gradient(x, y, examples, first_row, step, row_weight=None):
+    def gradient(x, y, examples, first_row, step, weight=None):
         return [tf.reduce_sum(x, axis=0)], tf.reduce_sum(y, axis=0)
 
     parted = Shares(
@@ -110,7 +110,7 @@ def test_without_shares_a_step_is_made_as_it_was(monkeypatch):
         raise AssertionError("a step without shares asks for none of theirs")
 
     monkeypatch.setattr(shares, "Shares", refuse)
-    monkeypatch.setattr(training.stateless, "update_of", refuse)
+    monkeypatch.setattr(training.stateless, "assigning_update_of", refuse)
     strategy = tf.distribute.get_strategy()
     job = stepping.job_of(stepping.config_of({"steps": 1}), strategy)
     network = networks.build(job.config, job.problem, job.dataset, strategy, 1)

@@ -205,8 +205,8 @@ def evaluation_loop(
         rows = (
             chunk["x"][i],
             chunk["y"][i],
-            chunk["first_row"],
             chunk["examples"][i],
+            chunk["first_row"],
         )
         if virtual_replicas is not None:
             sums, counts, p = score(*rows)
@@ -255,18 +255,18 @@ def _of_rows(
     network: Network,
     x: tf.Tensor,
     y: tf.Tensor,
-    first_row: tf.Tensor,
     examples: tf.Tensor,
+    first_row: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns the sums, the counts of the area, and the outputs of rows."""
     problem = network.problem
     y = problem.targets(y)
     row = first_row + tf.range(x.shape[0])
-    weight = tf.cast(row < examples, tf.float32)
+    is_real = tf.cast(row < examples, tf.float32)
     p = network.scored(network.normalization(x), training=False)
     losses = problem.row_losses(y, p)
-    sums = problem.step_sums(y, p, losses, weight)
+    sums = problem.step_sums(y, p, losses, is_real)
     counts = tf.zeros([0])
     if problem.has_area:
-        counts = roc_area.count(y, p, weight)
+        counts = roc_area.count(y, p, is_real)
     return sums, counts, p

@@ -14,9 +14,9 @@ def share_of(
     network: Network,
     x: tf.Tensor,
     y: tf.Tensor,
-    weight: tf.Tensor,
+    is_real: tf.Tensor,
     examples: tf.Tensor,
-    row_weight: tf.Tensor | None,
+    weight: tf.Tensor | None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns what some rows add to a step's loss, and to its sums.
 
@@ -24,19 +24,19 @@ def share_of(
       network: that learns.
       x: float32 [rows, features], normalised.
       y: targets of the rows, as `Problem.targets` returns them.
-      weight: float32 [rows], 0 for padding and else 1.
+      is_real: float32 [rows], 0 for padding and else 1.
       examples: int32 scalar, the rows of the global batch.
-      row_weight: float32 [rows], what each counts in the loss; None for 1.
+      weight: float32 [rows], what each counts in the loss; None for 1.
     """
     problem = network.problem
     p = network.model(x, training=True)
     losses = problem.row_losses(y, p)
-    if row_weight is not None:
-        losses = losses * row_weight
+    if weight is not None:
+        losses = losses * weight
     # Divided by the rows of the global batch, known beforehand, so that
     # replicas and micro-batches need only be added.
-    share = tf.reduce_sum(losses * weight) / tf.cast(examples, tf.float32)
-    return share, problem.step_sums(y, p, losses, weight)
+    share = tf.reduce_sum(losses * is_real) / tf.cast(examples, tf.float32)
+    return share, problem.step_sums(y, p, losses, is_real)
 
 
 def gradient_of(network: Network, options: StepOptions) -> Callable:
@@ -48,14 +48,14 @@ def gradient_of(network: Network, options: StepOptions) -> Callable:
     variables = [v.value for v in network.model.trainable_variables]
     width = len(network.problem.sum_names)
 
-    def gradient(x, y, examples, first_row, step, row_weight=None):
+    def gradient(x, y, examples, first_row, step, weight=None):
         rows = x.shape[0] // micro_batches
 
         def parts_of(values):
             return tf.reshape(values, [micro_batches, rows, *values.shape[1:]])
 
         parts_x, parts_y = parts_of(x), parts_of(y)
-        parts_weight = None if row_weight is None else parts_of(row_weight)
+        parts_weight = None if weight is None else parts_of(weight)
         added = [tf.zeros_like(v) for v in variables]
         sums = tf.zeros([width])
 
@@ -99,17 +99,17 @@ def _of_rows(network: Network, options: StepOptions) -> Callable:
     if options.compiled == "parts" and options.augmentation.distorts:
         distort = tf.function(distort, jit_compile=True, autograph=False)
 
-    def of_rows(x, y, examples, first_row, step, row_weight=None):
+    def of_rows(x, y, examples, first_row, step, weight=None):
         y = problem.targets(y)
         row = first_row + tf.range(x.shape[0])
-        weight = tf.cast(row < examples, tf.float32)
+        is_real = tf.cast(row < examples, tf.float32)
         progress = tf.cast(step, tf.float32) / options.total_steps
         x = network.normalization(distort(x, first_row, step, progress))
         with (
             chance(options.seed, step, first_row, is_compiled=is_compiled),
             tf.GradientTape() as tape,
         ):
-            share, sums = share_of(network, x, y, weight, examples, row_weight)
+            share, sums = share_of(network, x, y, is_real, examples, weight)
         return tape.gradient(share, variables), sums
 
     return of_rows

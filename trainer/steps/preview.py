@@ -10,8 +10,9 @@ import tensorflow as tf
 from trainer.model.network import Network
 from trainer.steps import stateless
 from trainer.steps.options import StepOptions
+from trainer.steps.training import halves_of
 from trainer.steps.training import is_single
-from trainer.steps.training import work_of
+from trainer.steps.training import rows_of_step
 from trainer.steps.update import take_step
 
 
@@ -60,7 +61,7 @@ def previewer(
     """
     plain = "none" if options.compiled == "step" else options.compiled
     options = dataclasses.replace(options, compiled=plain)
-    work = work_of(strategy, network, options)
+    halves = halves_of(strategy, network, options)
     trained = network.model.trainable_variables
     if options.virtual_replicas is None:
         try_update = _tried_and_taken_back(network, options)
@@ -71,19 +72,12 @@ def previewer(
         chunk: dict[str, Any],
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         context = tf.distribute.get_replica_context()
-        gradients, sums = work.own(
-            chunk["x"][0],
-            chunk["y"][0],
-            chunk["examples"][0],
-            chunk["first_row"],
-            chunk["first_step"],
-            chunk["weight"][0] if "weight" in chunk else None,
-        )
+        gradients, sums = halves.own(*rows_of_step(chunk, 0))
         if not is_single(strategy):
             gradients = context.all_reduce(
                 tf.distribute.ReduceOp.SUM, gradients
             )
-        gradients, _ = work.whole(gradients, sums)
+        gradients, _ = halves.whole(gradients, sums)
         weights = [tf.identity(v.value) for v in trained]
         gradients, values = try_update(gradients)
         places = {id(v): i for i, v in enumerate(network.changed_by_a_step())}

@@ -51,7 +51,7 @@ class Shares:
         examples: tf.Tensor,
         first_row: tf.Tensor,
         step: tf.Tensor,
-        row_weight: tf.Tensor | None = None,
+        weight: tf.Tensor | None = None,
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         """Works off a replica's shares.
 
@@ -71,7 +71,7 @@ class Shares:
                 examples,
                 first_row + place * rows,
                 step,
-                None if row_weight is None else row_weight[cut],
+                None if weight is None else weight[cut],
             )
             found[share, share + 1] = [*gradients, sums]
         if self._parting.replicas == 1:
@@ -122,7 +122,7 @@ def scoring_by_shares(parting: Parting, score: Callable) -> Callable:
 
     Args:
       parting: who works off which share.
-      score: from x, y, first_row and examples of a share to its sums, its
+      score: from x, y, examples and first_row of a share to its sums, its
         counts and its outputs.
 
     Returns:
@@ -132,14 +132,14 @@ def scoring_by_shares(parting: Parting, score: Callable) -> Callable:
     score = apart(score)
 
     def of_replica(
-        x: tf.Tensor, y: tf.Tensor, first_row: tf.Tensor, examples: tf.Tensor
+        x: tf.Tensor, y: tf.Tensor, examples: tf.Tensor, first_row: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         rows = x.shape[0] // parting.most
         found: list[tuple | None] = [None] * parting.shares
         for place, share in enumerate(parting.of(replica_index())):
             cut = slice(place * rows, (place + 1) * rows)
             found[share] = score(
-                x[cut], y[cut], first_row + place * rows, examples
+                x[cut], y[cut], examples, first_row + place * rows
             )
         told = [share for share in found if share is not None]
         sums, counts, p = (

@@ -33,7 +33,7 @@ Chunk = dict[str, tf.Tensor]
 _TARGETS = ("target_mean", "target_std", "target_center")
 
 
-class Told(NamedTuple):
+class StackedTold(NamedTuple):
     """What a chunk of steps tells the host.
 
     Attributes:
@@ -70,7 +70,7 @@ def training_loop(
     step_of_one = _step_of(networks[0], options)
     is_compiled = options.compiled == "step"
 
-    def loop(chunks: list[Chunk], is_active: tf.Tensor) -> Told:
+    def loop(chunks: list[Chunk], is_active: tf.Tensor) -> StackedTold:
         slots = chunks[0]["x"].shape[0]
 
         def body(i, values, sums):
@@ -101,7 +101,7 @@ def training_loop(
         )
         _assign_active(variables, before, after, is_active)
         rates = [network.optimizer.learning_rate for network in networks]
-        return Told(sums.stack(), tf.stack(rates))
+        return StackedTold(sums.stack(), tf.stack(rates))
 
     return tf.function(loop, jit_compile=is_compiled, autograph=False)
 

@@ -18,7 +18,7 @@ Gradients = list[tf.Tensor]
 Values = list[tf.Tensor]
 
 
-def update_of(
+def assigning_update_of(
     network: Network, options: StepOptions
 ) -> Callable[[Gradients], None]:
     """Makes what `update.update_of` does, by `step_of` and assignments."""

@@ -76,7 +76,7 @@ def training_loop(
     )
     timed_workers = workers if is_timed else 0
     replica_step = _replica_step(
-        work_of(strategy, network, options),
+        halves_of(strategy, network, options),
         _update_of(network, options, single=single),
         single=single,
         worker=worker,
@@ -121,11 +121,12 @@ def training_loop(
     return pieces.InPieces(program) if options.in_pieces else program
 
 
-class Work(NamedTuple):
-    """A replica's part of a step, and what becomes of all replicas' parts.
+class Halves(NamedTuple):
+    """The two halves of a step's gradient, between which replicas meet.
 
     Attributes:
-      own: as `gradient_of` returns it; what it returns is added over replicas.
+      own: a replica's, as `gradient_of` makes it; what it returns is added over
+        replicas.
       whole: from these sums to the gradient and sums of the global batch.
     """
 
@@ -133,9 +134,9 @@ class Work(NamedTuple):
     whole: Callable
 
 
-def work_of(
+def halves_of(
     strategy: tf.distribute.Strategy, network: Network, options: StepOptions
-) -> Work:
+) -> Halves:
     """Makes what a replica does of a step."""
     gradient = gradient_of(network, options)
     is_parted = options.virtual_replicas is not None
@@ -144,7 +145,7 @@ def work_of(
     elif is_parted:
         gradient = shares.apart(gradient)
     if options.virtual_replicas is None:
-        return Work(gradient, lambda *sums: sums)
+        return Halves(gradient, lambda *sums: sums)
     shapes = [v.shape for v in network.model.trainable_variables]
     parted = shares.Shares(
         Parting(options.virtual_replicas, strategy.num_replicas_in_sync),
@@ -153,7 +154,7 @@ def work_of(
         + [tf.TensorShape([len(network.problem.sum_names)])],
         is_compiled=options.compiled != "none",
     )
-    return Work(parted.own, parted.whole)
+    return Halves(parted.own, parted.whole)
 
 
 def _update_of(
@@ -161,7 +162,7 @@ def _update_of(
 ) -> Callable:
     """Makes what the step does with the gradient over the global batch."""
     if options.virtual_replicas is not None:
-        return stateless.update_of(network, options)
+        return stateless.assigning_update_of(network, options)
     update = update_of(network, options)
     if options.compiled == "parts" and single:
         return tf.function(update, jit_compile=True, autograph=False)
@@ -169,7 +170,7 @@ def _update_of(
 
 
 def _replica_step(
-    work: Work,
+    halves: Halves,
     update: Callable,
     *,
     single: bool,
@@ -179,21 +180,15 @@ def _replica_step(
     """Makes a replica's step, of what `training_loop` has settled."""
 
     def replica_step(
-        chunk: dict, i: tf.Tensor, flags: tf.Tensor, own_secs: tf.Tensor
+        chunk: dict, i: tf.Tensor, flags: tf.Tensor, after: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         context = tf.distribute.get_replica_context()
-        began_secs = [_now_secs([own_secs])] if timed_workers else []
+        began_secs = [_now_secs([after])] if timed_workers else []
         # On a single core the clock may else be read after the work.
         with tf.control_dependencies(began_secs):
-            x = chunk["x"][i]
-        gradients, sums = work.own(
-            x,
-            chunk["y"][i],
-            chunk["examples"][i],
-            chunk["first_row"],
-            chunk["first_step"] + tf.cast(i, tf.int64),
-            chunk["weight"][i] if "weight" in chunk else None,
-        )
+            rows = rows_of_step(chunk, i)
+        gradients, sums = halves.own(*rows)
+        own_secs = tf.zeros([timed_workers])
         if timed_workers:
             spent_secs = _now_secs(gradients) - began_secs[0]
             own_secs = tf.one_hot(worker, timed_workers) * tf.cast(
@@ -208,11 +203,23 @@ def _replica_step(
             sums, flags, own_secs = tf.split(
                 told, [sums.shape[0], flags.shape[0], timed_workers]
             )
-        gradients, sums = work.whole(gradients, sums)
+        gradients, sums = halves.whole(gradients, sums)
         update(gradients)
         return sums, flags, own_secs
 
     return replica_step
+
+
+def rows_of_step(chunk: dict, i: Any) -> tuple[tf.Tensor | None, ...]:
+    """Returns what `Halves.own` takes of a chunk's i-th step."""
+    return (
+        chunk["x"][i],
+        chunk["y"][i],
+        chunk["examples"][i],
+        chunk["first_row"],
+        chunk["first_step"] + tf.cast(i, tf.int64),
+        chunk["weight"][i] if "weight" in chunk else None,
+    )
 
 
 def traces(function: Any) -> int:
