@@ -7,7 +7,6 @@ them.
 import abc
 import dataclasses
 import math
-from collections.abc import Mapping
 from typing import Any
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,7 @@ class Range(abc.ABC):
     when: Condition | None = None
 
     @abc.abstractmethod
-    def suggest(self, trial: "optuna.trial.Trial", field: str) -> Value:
+    def suggest(self, trial: "optuna.trial.BaseTrial", field: str) -> Value:
         """Returns a value for a trial."""
 
     @property
@@ -46,10 +45,6 @@ class Range(abc.ABC):
     @abc.abstractmethod
     def fault(self) -> str:
         """Says what is wrong with it; "" where nothing is."""
-
-    def of(self, params: Mapping[str, Any], field: str) -> Value:
-        """Returns the value that a trial's parameters give the field."""
-        return params[field]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +61,7 @@ class Number(Range):
     high: float
     log: bool = False
 
-    def suggest(self, trial: "optuna.trial.Trial", field: str) -> Value:
+    def suggest(self, trial: "optuna.trial.BaseTrial", field: str) -> Value:
         return trial.suggest_float(field, self.low, self.high, log=self.log)
 
     @property
@@ -96,7 +91,7 @@ class Whole(Range):
     high: int
     log: bool = False
 
-    def suggest(self, trial: "optuna.trial.Trial", field: str) -> Value:
+    def suggest(self, trial: "optuna.trial.BaseTrial", field: str) -> Value:
         return trial.suggest_int(field, self.low, self.high, log=self.log)
 
     @property
@@ -122,7 +117,7 @@ class Choice(Range):
 
     values: tuple[Value, ...]
 
-    def suggest(self, trial: "optuna.trial.Trial", field: str) -> Value:
+    def suggest(self, trial: "optuna.trial.BaseTrial", field: str) -> Value:
         found: Any = trial.suggest_categorical(field, self.values)  # type: ignore[arg-type]
         return found
 
@@ -156,7 +151,7 @@ class Layers(Range):
     depth: tuple[int, int]
     width: tuple[int, int]
 
-    def suggest(self, trial: "optuna.trial.Trial", field: str) -> Value:
+    def suggest(self, trial: "optuna.trial.BaseTrial", field: str) -> Value:
         depth = trial.suggest_int(f"{field}.depth", *self.depth)
         width = trial.suggest_int(f"{field}.width", *self.width, log=True)
         return (width,) * depth
@@ -179,9 +174,6 @@ class Layers(Range):
             if fault:
                 return f"{name}: {fault}"
         return ""
-
-    def of(self, params: Mapping[str, Any], field: str) -> Value:
-        return (params[f"{field}.width"],) * params[f"{field}.depth"]
 
 
 def _told_of_bounds(low: float, high: float, log: bool) -> str:

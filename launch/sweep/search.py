@@ -145,7 +145,10 @@ class Search:
 
     def values_of(self, trial: "optuna.trial.FrozenTrial") -> dict[str, Value]:
         """Returns the fields that a trial sets."""
-        return space_lib.values_of(trial.params, self._plan.space)
+        import optuna
+
+        fixed = optuna.trial.FixedTrial(trial.params)
+        return space_lib.suggest(fixed, self._plan.space)
 
     def ask(self, limit: int) -> "optuna.trial.FrozenTrial | None":
         """Begins a trial; None where there are so many already.
@@ -160,7 +163,7 @@ class Search:
             if number >= limit:
                 return None
             asked = self._asked(number, trials)
-            values = space_lib.values_of(asked.params, self._plan.space)
+            values = space_lib.suggest(asked, self._plan.space)  # once more
             broken = broken_rule(values, self._plan.config)
             states = optuna.trial.TrialState
             self._study.add_trial(

@@ -36,21 +36,12 @@ def default_space(rows: int) -> Space:
     }
 
 
-def suggest(trial: "optuna.trial.Trial", space: Space) -> dict[str, Value]:
+def suggest(trial: "optuna.trial.BaseTrial", space: Space) -> dict[str, Value]:
     """Returns a trial's value of each field that it has one of."""
     values: dict[str, Value] = {}
     for field, each in space.items():
         if is_used(each, values):
             values[field] = each.suggest(trial, field)
-    return values
-
-
-def values_of(params: Mapping[str, Any], space: Space) -> dict[str, Value]:
-    """Returns the same values, of a trial that is in the storage."""
-    values: dict[str, Value] = {}
-    for field, each in space.items():
-        if is_used(each, values):
-            values[field] = each.of(params, field)
     return values
 
 

@@ -39,7 +39,8 @@ def test_a_range_is_used_where_its_condition_holds():
 def test_what_is_stored_makes_the_same_values():
     for seed in range(5):
         values, params = suggested(seed)
-        assert space_lib.values_of(params, SPACE) == values
+        stored = optuna.trial.FixedTrial(params)
+        assert space_lib.suggest(stored, SPACE) == values
         units = values["model.hidden_units"]
         assert 1 <= len(units) <= 3
         assert len(set(units)) == 1
