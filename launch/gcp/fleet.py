@@ -145,7 +145,9 @@ def _tpu(row: dict[str, Any]) -> Machine | None:
     nodes = row.get("tpu", {}).get("nodeSpec") or [{}]
     node = nodes[0].get("node", {})
     labels = node.get("labels", {})
-    return labels.get(LABEL) and Machine(
+    if not labels.get(LABEL):
+        return None
+    return Machine(
         kind=gcloud.TPU,
         name=parts[-1],
         zone=parts[3],
@@ -159,18 +161,16 @@ def _custom_job(row: dict[str, Any]) -> Machine | None:
     """Returns a job of Vertex AI, or None for one that has ended."""
     parts = row["name"].split("/")
     state = row.get("state", "?").removeprefix("JOB_STATE_")
-    return (
-        None
-        if state in gcloud.OVER
-        else Machine(
-            kind=gcloud.VERTEX,
-            name=row["displayName"],
-            zone=parts[3],
-            state=state,
-            type="custom job",
-            number=parts[-1],
-            **_told(row.get("labels", {})),
-        )
+    if state in gcloud.OVER:
+        return None
+    return Machine(
+        kind=gcloud.VERTEX,
+        name=row["displayName"],
+        zone=parts[3],
+        state=state,
+        type="custom job",
+        number=parts[-1],
+        **_told(row.get("labels", {})),
     )
 
 

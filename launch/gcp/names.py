@@ -32,14 +32,16 @@ def zones_of(flag: str, text: str) -> tuple[str, ...]:
     return zones
 
 
-def region_of(flag: str, text: str) -> str:
-    """Reads a region.
+def region_of(text: str) -> str:
+    """Reads the value of --region.
 
     Raises:
       UserError: it is of another form.
     """
     if not _REGION.fullmatch(text):
-        raise UserError(f"{flag}={text!r} must be a region such as us-central1")
+        raise UserError(
+            f"--region={text!r} must be a region such as us-central1"
+        )
     return text
 
 

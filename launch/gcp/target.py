@@ -118,7 +118,7 @@ def add_region(parser: Parser, text: str) -> None:
 
 
 def _regions(text: str) -> tuple[str, ...]:
-    return (names.region_of("--region", text),)
+    return (names.region_of(text),)
 
 
 def target_of(verb: str, text: str, argv: list[str]) -> Target:

@@ -106,7 +106,7 @@ def machines_of(wanted: argparse.Namespace) -> dict[str, Any]:
             " writes to it; add that, or leave --tensorboard out"
         )
     return {
-        "zones": (names.region_of("--region", wanted.region),),
+        "zones": (names.region_of(wanted.region),),
         "machine_type": wanted.machine_type,
         "image": _image_of(wanted),
         "num_vms": wanted.replicas,

@@ -27,12 +27,12 @@ def test_each_share_is_one_replicas_and_none_takes_two_more_than_another(
 
 @given(partings)
 def test_replicas_tell_sums_of_their_own_shares_alone(parting):
-    told = [parting.sums_of(replica) for replica in range(parting.replicas)]
+    told = [parting.told_by(replica) for replica in range(parting.replicas)]
     for replica, sums in enumerate(told):
         own = parting.of(replica)
         shares = [share for first, last in sums for share in range(first, last)]
         assert shares == list(own)
-    assert [s for sums in told for s in sums] == parting.sums()
+    assert [s for sums in told for s in sums] == parting.told()
 
 
 @given(partings)
@@ -42,7 +42,7 @@ def test_all_topologies_add_by_one_tree(parting):
 
     leaves = {(i, i + 1): str(i) for i in range(parting.shares)}
     expected = sum_of(leaves, add, 0, parting.shares)
-    told = {s: sum_of(leaves, add, *s) for s in parting.sums()}
+    told = {s: sum_of(leaves, add, *s) for s in parting.told()}
     assert sum_of(told, add, 0, parting.shares) == expected
 
 
@@ -59,4 +59,4 @@ def test_the_tree_is_balanced():
 def test_what_replicas_tell_is_one_sum_each_where_they_divide(
     shares, replicas, sums
 ):
-    assert len(Parting(shares, replicas).sums()) == sums
+    assert len(Parting(shares, replicas).told()) == sums

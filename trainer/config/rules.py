@@ -41,14 +41,9 @@ def at_least(least: float) -> Rule:
     return Rule(lambda value: value >= least, f"must be {least} or more")
 
 
-def within(low: float, high: float) -> Rule:
-    return Rule(
-        lambda value: low <= value < high, f"must be from {low} to below {high}"
-    )
-
-
 POSITIVE = Rule(lambda value: value > 0, "must be more than 0")
 UNIT_INTERVAL = Rule(
     lambda value: 0 < value < 1, "must be more than 0 and less than 1"
 )
+BELOW_1 = Rule(lambda value: 0 <= value < 1, "must be from 0 to below 1")
 SHARE = Rule(lambda value: 0 <= value <= 1, "must be from 0 to 1")

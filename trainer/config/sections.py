@@ -7,13 +7,13 @@ imported.
 import dataclasses
 
 from trainer.config.rules import at_least
+from trainer.config.rules import BELOW_1
 from trainer.config.rules import one_of
 from trainer.config.rules import POSITIVE
 from trainer.config.rules import Rule
 from trainer.config.rules import ruled
 from trainer.config.rules import SHARE
 from trainer.config.rules import UNIT_INTERVAL
-from trainer.config.rules import within
 
 
 @dataclasses.dataclass
@@ -22,7 +22,7 @@ class AugmentationConfig:
     # to so many degrees either way, scaled by up to this share in height and
     # in width, sheared by up to this slope, shifted by up to so many pixels.
     rotation_degrees: float = ruled(0.0, at_least(0))
-    scale: float = ruled(0.0, within(0, 1))
+    scale: float = ruled(0.0, BELOW_1)
     shear: float = ruled(0.0, at_least(0))
     shift_pixels: float = ruled(0.0, at_least(0))
     # Elastic distortion (Simard, Steinkraus & Platt 2003): each pixel is moved
@@ -106,7 +106,7 @@ class DataConfig:
     # Share of the training rows held out for validation, drawn by the seed and
     # stratified where there are classes; 0 for none. Not used where the source
     # has a validation split of its own.
-    validation_fraction: float = ruled(0.0, within(0, 1))
+    validation_fraction: float = ruled(0.0, BELOW_1)
     # Part the training rows into so many folds, in place of that share, and
     # validate on the one of this number, from 0: drawn by the seed, with groups
     # whole or classes spread evenly; of rows in an order each fold is a block,
@@ -181,7 +181,7 @@ class ModelConfig:
         ),
     )
     # Share of each hidden layer's outputs set to 0 in training.
-    dropout: float = ruled(0.0, within(0, 1))
+    dropout: float = ruled(0.0, BELOW_1)
     # Normalise each hidden layer's values, before its activation.
     layer_normalization: bool = False
     # Weight of the penalty l2 * sum(kernel ** 2), biases excepted. The loss
@@ -199,7 +199,7 @@ class ScheduleConfig:
         "constant", one_of("constant", "cosine", "linear", "piecewise")
     )
     # Linear rise from 0 over this share of the run.
-    warmup_fraction: float = ruled(0.0, within(0, 1))
+    warmup_fraction: float = ruled(0.0, BELOW_1)
     # Where "cosine" and "linear" end, as a share of the learning rate.
     final_fraction: float = ruled(0.0, SHARE)
     # "piecewise": the learning rate is multiplied by factors[i] from the share
@@ -233,14 +233,14 @@ class OptimizerConfig:
     name: str = ruled("rmsprop", one_of("sgd", "rmsprop", "adam", "adamw"))
     learning_rate: float = ruled(1e-3, POSITIVE)
     # sgd and rmsprop.
-    momentum: float = ruled(0.0, within(0, 1))
+    momentum: float = ruled(0.0, BELOW_1)
     # sgd.
     nesterov: bool = False
     # rmsprop: decay of the mean of squared gradients.
-    rho: float = ruled(0.9, within(0, 1))
+    rho: float = ruled(0.9, BELOW_1)
     # adam and adamw.
-    beta_1: float = ruled(0.9, within(0, 1))
-    beta_2: float = ruled(0.999, within(0, 1))
+    beta_1: float = ruled(0.9, BELOW_1)
+    beta_2: float = ruled(0.999, BELOW_1)
     # rmsprop, adam and adamw.
     epsilon: float = ruled(1e-7, POSITIVE)
     # adamw: decoupled decay (Loshchilov & Hutter 2019), of kernels alone.
@@ -348,7 +348,7 @@ class Config:
     focal_gamma: float = ruled(2.0, at_least(0))
     # Share of each class's or label's mark that is spread over all of them, in
     # the loss alone (Szegedy et al. 2016, section 7).
-    label_smoothing: float = ruled(0.0, within(0, 1))
+    label_smoothing: float = ruled(0.0, BELOW_1)
     # How classes reach the loss: "one_hot" or "integer". Same numbers.
     label_encoding: str = ruled("one_hot", one_of("one_hot", "integer"))
     seed: int = ruled(

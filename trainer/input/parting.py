@@ -38,17 +38,17 @@ class Parting:
         """Returns the shares that a replica takes."""
         return range(self.first(replica), self.first(replica + 1))
 
-    def sums(self) -> list[Stretch]:
-        """Returns the sums that replicas tell each other, in order.
+    def told(self) -> list[Stretch]:
+        """Returns the stretches whose sums replicas tell each other, in order.
 
         They are the largest parts of the tree that lie with one replica.
         """
         return self._within(0, self.shares)
 
-    def sums_of(self, replica: int) -> list[Stretch]:
+    def told_by(self, replica: int) -> list[Stretch]:
         """Returns those that one replica tells."""
         own = self.of(replica)
-        return [s for s in self.sums() if own.start <= s[0] < own.stop]
+        return [s for s in self.told() if own.start <= s[0] < own.stop]
 
     def _within(self, first: int, last: int) -> list[Stretch]:
         if any(

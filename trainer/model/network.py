@@ -67,14 +67,11 @@ class Network:
             arrays |= {"target/mean": mean, "target/std": std}
         return arrays
 
-    def restored(self, arrays: dict[str, np.ndarray]) -> "Network":
-        """Puts a snapshot into the variables.
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Puts a snapshot into the variables, and nothing else of it.
 
         Args:
           arrays: from `snapshot`, of a network that the same config built.
-
-        Returns:
-          This network with the snapshot's normalisation.
 
         Raises:
           UserError: names or shapes are another model's.
@@ -88,8 +85,6 @@ class Network:
                     f" config's model has {shape}; name another --workdir"
                 )
             variable.assign(arrays[name])
-        normalization = Normalization.of_arrays(arrays)
-        return dataclasses.replace(self, normalization=normalization)
 
     def adopt(self, arrays: dict[str, np.ndarray]) -> tuple[int, list[str]]:
         """Takes the weights of another run where name and shape are the same.

@@ -6,7 +6,6 @@ from pathlib import Path
 from trainer.process.exits import UserError
 from trainer.sources import arrow_file
 from trainer.sources import csv_file
-from trainer.sources import signatures
 from trainer.sources import text_file
 from trainer.sources.table_file import TableFile
 
@@ -184,7 +183,7 @@ def open_table(path: Path) -> TableFile:
     if not path.is_file():
         found = "is no regular file" if path.exists() else "does not exist"
         raise UserError(f"{path} {found}; name a file of rows")
-    begin = text_file.first_bytes(path, signatures.BYTES)
+    begin = text_file.first_bytes(path)
     for magic, (what, remedy) in _FOREIGN.items():
         if begin.startswith(magic):
             refuse_kind(path)
@@ -201,5 +200,5 @@ def holds_text(path: Path) -> bool:
     Raises:
       UserError: it cannot be read.
     """
-    begin = text_file.first_bytes(path, signatures.BYTES)
+    begin = text_file.first_bytes(path)
     return not (begin.startswith((*_FOREIGN,)) or arrow_file.opener(begin))

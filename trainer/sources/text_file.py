@@ -102,14 +102,14 @@ def is_packed(begin: bytes) -> bool:
     return signatures.find(begin, _PACKED) is not None
 
 
-def first_bytes(path: Path, count: int) -> bytes:
-    """Returns how a file begins, as it is.
+def first_bytes(path: Path) -> bytes:
+    """Returns how a file begins, as it is: what `signatures` looks at.
 
     Raises:
       UserError: it cannot be read.
     """
     with _told(path), open(path, "rb") as file:
-        return file.read(count)
+        return file.read(signatures.BYTES)
 
 
 def first_unpacked(path: Path, count: int) -> bytes:
@@ -143,7 +143,7 @@ def _open(path: Path) -> Iterator[TextIO]:
 
 
 def _opener(path: Path) -> Callable[[Path], Any]:
-    opener = signatures.find(first_bytes(path, signatures.BYTES), _PACKED)
+    opener = signatures.find(first_bytes(path), _PACKED)
     return opener or (lambda path: open(path, "rb", buffering=0))
 
 

@@ -77,8 +77,8 @@ class Shares:
         if self._parting.replicas == 1:
             *gradients, sums = self._tree(found, (0, self._parting.shares))
             return gradients, sums
-        told = self._parting.sums()
-        own = {s: self._tree(found, s) for s in self._parting.sums_of(replica)}
+        told = self._parting.told()
+        own = {s: self._tree(found, s) for s in self._parting.told_by(replica)}
         *slots, sums = (
             in_slots(
                 [own[s][i] if s in own else None for s in told],
@@ -98,7 +98,7 @@ class Shares:
         """
         if self._parting.replicas == 1:
             return slots, without_signs_of_zero([sums])[0]
-        told = self._parting.sums()
+        told = self._parting.told()
         slots = [*slots, tf.reshape(sums, [len(told), -1])]
         found = {s: [slot[i] for slot in slots] for i, s in enumerate(told)}
         *gradients, sums = self._tree(found, (0, self._parting.shares))

@@ -41,7 +41,7 @@ def told_of_shares(plan: pipeline.Plan, parameters: int) -> str:
     told = f"shares: {parting.shares} of {plan.share_rows} rows"
     if parting.replicas == 1:
         return f"{told}, one after the other"
-    sums = len(parting.sums())
+    sums = len(parting.told())
     return (
         f"{told}, {parting.most} a replica at most; replicas tell each other"
         f" {sums} gradients ({4e-6 * sums * parameters:.3g} MB) a step"

@@ -1,7 +1,9 @@
 """What a run begins with: a checkpoint's state, or another run's weights."""
 
+import dataclasses
 import pathlib
 
+from trainer.input.normalization import Normalization
 from trainer.model.network import Network
 from trainer.process.exits import UserError
 from trainer.steps import meeting
@@ -30,7 +32,11 @@ def begin(network: Network, job: Job) -> tuple[Network, State]:
     if path is not None:
         arrays, scalars = checkpoints.read(path)
         print(f"going on from {path.name}", flush=True)
-        network, state = network.restored(arrays), State.of(scalars)
+        network.restore(arrays)
+        # By the training rows as they were when the run began.
+        normalization = Normalization.of_arrays(arrays)
+        network = dataclasses.replace(network, normalization=normalization)
+        state = State.of(scalars)
     elif job.init_from is not None:
         path, arrays, _ = checkpoints.load(
             job.init_from.workdir.checkpoints, falls_back=True
@@ -76,4 +82,4 @@ def best(network: Network, workdir: Workdir, step: int) -> None:
             " restore it, or name another --workdir to begin anew"
         )
     arrays, _ = checkpoints.read(path)
-    network.restored(arrays)
+    network.restore(arrays)
