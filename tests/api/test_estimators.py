@@ -169,6 +169,14 @@ def test_values_beyond_float32_are_refused(kind):
 
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
+def test_outputs_that_are_not_finite_are_no_answer(kind):
+    x = np.linspace(0, 1, 20)[:, None]
+    fitted = kind(activation="exponential", epochs=1).fit(x, x[:, 0] > 0.5)
+    with pytest.raises(ValueError, match="row 1 has values so large"):
+        fitted.predict([[0.5], [1e6]])
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
 @pytest.mark.parametrize(
     ("others", "words"),
     [

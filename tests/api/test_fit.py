@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 from absl import flags as absl_flags
+from scipy import sparse
 
 import trainer
 from tests import processes
@@ -428,6 +429,11 @@ MASKED = np.ma.masked_equal([[-999, 1], [2, 3], [4, 5], [6, 7]], -999)
         ({"x": MASKED, "y": ROWS[:, 0]}, "x of train has masked values"),
         ({"x": list(MASKED), "y": ROWS[:, 0]}, "x of train has masked"),
         ({"x": ROWS, "y": MASKED[:, 0]}, "y of train has masked values"),
+        ({"x": sparse.csr_array(ROWS), "y": ROWS[:, 0]}, "which is sparse"),
+        (
+            {"data": FRAME.assign(y=[*"kkmm"]), "test": FRAME.assign(y="z")},
+            "data: y_test[0] is 'z'",
+        ),
         ({"x": ROWS, "y": ROWS[:, 0], "test": ROWS}, "must be (x, y)"),
         ({"data": "a.csv", "test": ROWS}, "test= goes with"),
         ({"x": ROWS, "y": ROWS[:, 0], "source": "mnist"}, "source='mnist' is"),

@@ -19,6 +19,7 @@ from trainer.process.exits import UserError
         ("ignore", [np.str_("a")], "data.ignore", ["a"]),
         ("learning_rate", 1, "optimizer.learning_rate", 1.0),
         ("seed", np.int64(3), "seed", 3),
+        ("target", np.int64(4), "data.target", "4"),
         # The whole name counts before the last part of another.
         ("global_batch_size", 7, "global_batch_size", 7),
         ("steps", 9, "epochs", None),

@@ -31,10 +31,15 @@ def forms_of(table):
         "columns": {name: frame[name].tolist() for name in frame},
         "dicts": records,
         "cells": [[row["size"], row["colour"]] for row in records],
+        "objects": frame[["size", "colour"]].to_numpy(),
+        "texts": np.array([[r["size"], r["colour"]] for r in records]),
     }
 
 
-FORMS = ("other order", "categories", "columns", "dicts", "cells")
+FORMS = (
+    *("other order", "categories", "columns", "dicts", "cells"),
+    *("objects", "texts"),
+)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -106,6 +106,7 @@ def test_the_best_weights_are_the_default_where_the_config_selects(trained):
     assert trained_run.read(workdir).step == best
     assert trained_run.read(workdir, "best").step == best
     assert trained_run.read(workdir, str(best)).step == best
+    assert load(workdir, checkpoint=best).stored.step == best
     last = trained_run.read(workdir, "last").step
     assert last == read_result(workdir)["step"]
 

@@ -88,7 +88,7 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
         if len(self.classes_) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs rows of 2 classes or more; the"
-                f" data holds 1 class, {self.classes_[0]!r}"
+                f" data holds 1 class, {self.classes_.tolist()[0]!r}"
             )
         self._train(x, y, weight)
         return self
@@ -132,7 +132,9 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):
             )
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
-            raise ValueError(f"y holds the class {unknown[0]!r}, which is new")
+            raise ValueError(
+                f"y holds the class {unknown.tolist()[0]!r}, which is new"
+            )
         if self.class_weight == "balanced":
             raise ValueError(
                 "class_weight='balanced' needs all rows at once; compute it,"

@@ -26,6 +26,7 @@ from trainer.config import Config
 from trainer.config import ScheduleConfig
 from trainer.devices import start
 from trainer.process.exits import UserError
+from trainer.serving.rows import check_outputs
 from trainer.sources import precision
 from trainer.sources.checks import check_finite
 from trainer.sources.given import check_unmasked
@@ -91,7 +92,7 @@ class MLPEstimator(BaseEstimator):
             "data.target_normalization": "none",
         }
         for name in self.fields or {}:
-            if not name.startswith(_FIELDS) or name in given:
+            if not str(name).startswith(_FIELDS) or name in given:
                 raise ValueError(
                     f"fields={self.fields!r}: {name!r} is no field of an"
                     " estimator, or a parameter of its own; those of"
@@ -171,7 +172,11 @@ class MLPEstimator(BaseEstimator):
         return scaled("X", x, self._mean, self._std)
 
     def _outputs_of(self, x: Any) -> np.ndarray:
-        """Returns the network's outputs, float64 [rows, outputs]."""
+        """Returns the network's outputs, float64 [rows, outputs].
+
+        Raises:
+          ValueError: they are not finite.
+        """
         check_is_fitted(self)
         x = self._validated(x, reset=False)
         config = self._fitted_as
@@ -180,6 +185,8 @@ class MLPEstimator(BaseEstimator):
 
             learner = learner_of(config, x.shape[1], self._outputs, 1)
             found = learner.predict(self._state, self._normalized(x))
+        with told():
+            check_outputs("X", found)
         return found.astype(np.float64)
 
     def _validated(self, *given: Any, **rules: Any) -> Any:

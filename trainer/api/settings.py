@@ -52,6 +52,9 @@ def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
         if path in values:
             raise UserError(f"{name}={value!r} sets config.{path} twice")
         value = _plain(value)
+        if path.startswith("data.") and known[path] == str | None:
+            # A column that is called by a number.
+            value = str(value) if type(value) is int else value
         if str(known[path]).startswith("tuple"):
             value = value if isinstance(value, tuple) else (value,)
         values[path] = value

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from trainer.finished.trained_run import Layout
 from trainer.process.exits import UserError
 from trainer.serving import rows
@@ -46,6 +48,8 @@ def _columns_of(
 
     Rows of as many numbers as there are features are features.
     """
+    if encoding is not None and isinstance(x, np.ndarray) and x.ndim == 2:
+        x = x.tolist() if x.dtype.kind in "OU" else None
     if not isinstance(x, list | tuple) or not x:
         return None
     if all(isinstance(row, Mapping) for row in x):

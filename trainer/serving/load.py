@@ -133,7 +133,8 @@ class TrainedModel:
             more than there is memory for.
         """
         table = handed_rows.taken("x", x, self._layout)
-        parts = list(self.predict_blocks(table, batch_size=batch_size))
+        with start.restored():  # each model has a function of its own
+            parts = list(self.predict_blocks(table, batch_size=batch_size))
         return np.concatenate(parts)
 
     def classes(self, x: Any, *, batch_size: int | None = None) -> np.ndarray:
@@ -269,7 +270,7 @@ def _batches(
 
 
 def load(
-    workdir: str | os.PathLike[str], *, checkpoint: str | None = None
+    workdir: str | os.PathLike[str], *, checkpoint: str | int | None = None
 ) -> TrainedModel:
     """Loads a run's network.
 
@@ -298,7 +299,9 @@ def load(
       >>> model.classes(rows).shape
       (2,)
     """
-    stored = trained_run.read(str(workdir), checkpoint)
-    with start.shared():  # the first look at the devices is not to be seen
+    wanted = None if checkpoint is None else str(checkpoint)
+    stored = trained_run.read(str(workdir), wanted)
+    # The first look at the devices is not to be seen.
+    with start.restored(), start.shared():
         tf.config.list_physical_devices()
     return TrainedModel(stored)

@@ -102,9 +102,15 @@ def as_array(name: str, values: Any) -> np.ndarray:
       values: an array, or nested lists.
 
     Raises:
-      UserError: its rows are of several lengths, or values are masked.
+      UserError: its rows are of several lengths, or values are masked, or it
+        is sparse.
     """
     check_unmasked(name, values)
+    if hasattr(values, "toarray"):
+        raise UserError(
+            f"{name} is a {type(values).__name__}, which is sparse; rows must"
+            " be dense; give what its toarray() returns"
+        )
     try:
         # Of a data frame's, often a column stands in one piece and no row does.
         return np.asarray(values, order="C")

@@ -11,6 +11,7 @@ from trainer.sources.column_choice import ignored_columns
 from trainer.sources.column_choice import wished_readings
 from trainer.sources.csv_table import read
 from trainer.sources.encoding import Encoding
+from trainer.sources.given import FrameTable
 from trainer.sources.readings import Reading
 from trainer.sources.splits import SPLITS
 from trainer.sources.table_file import TableFile
@@ -95,6 +96,7 @@ def _name_of(files: Mapping[str, TableFile]) -> str:
     """Returns what a table is called: as its file, or as its folder."""
     path = files["train"].path
     stem = opening.stem(path.name)
-    if len(files) == 1 and stem.lower() != "train":
+    is_handed = isinstance(files["train"], FrameTable)
+    if is_handed or (len(files) == 1 and stem.lower() != "train"):
         return stem
     return path.expanduser().resolve().parent.name
