@@ -121,7 +121,9 @@ class Subject:
         config = workdir.read_config()
         assert config is not None
         workdir.check(config)
-        workdir.check_data(run.record["data"]["fingerprint"])
+        workdir.check_data(
+            run.record["data"]["fingerprint"], run.record["data"]["rows_sha256"]
+        )
         newest = checkpoints.newest_good(workdir.checkpoints)
         assert newest is not None
         names = ("record", "result", "attempts", "detail", "metrics", "timing")

@@ -15,6 +15,7 @@ from trainer.sources import tables
 from trainer.sources.checks import check
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import fingerprint
+from trainer.sources.dataset import rows_sha256
 from trainer.sources.dataset import Split
 from trainer.sources.encoding import Encoding
 from trainer.sources.folds import hold_out_fold
@@ -29,7 +30,15 @@ from trainer.sources.table_reading import read_tables
 from trainer.storage import staging
 from trainer.storage.names import whole_place
 
-__all__ = ["Dataset", "Encoding", "Split", "fingerprint", "held_out", "load"]
+__all__ = [
+    "Dataset",
+    "Encoding",
+    "Split",
+    "fingerprint",
+    "held_out",
+    "load",
+    "rows_sha256",
+]
 
 # The test rows of a source without a test split are the same for every seed of
 # a config, so that the scores of several seeds can be compared.

@@ -13,6 +13,8 @@ from trainer.sources.streamed_rows import StreamedRows
 # What rows stand in.
 Rows = np.ndarray | StreamedRows
 FINGERPRINT_ROWS = 64
+# Of an array all of which is told from others: hundredths of a second.
+MOST_TOLD_BYTES = 64 * 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,9 +132,9 @@ def fingerprint(dataset: Dataset) -> str:
 
     Returns:
       SHA-256, in hex, over each split's name, its arrays' shapes and dtypes,
-      its number of examples, and up to 64 evenly spaced examples. A change
-      that falls between these examples is not seen. Of rows for an ensemble it
-      is that of its first run's.
+      its number of examples, and up to 64 evenly spaced examples; see
+      `rows_sha256` for those between. Of rows for an ensemble it is that of its
+      first run's.
     """
     digest = hashlib.sha256()
     for name, split in sorted(_of_first(dataset).splits.items()):
@@ -144,6 +146,32 @@ def fingerprint(dataset: Dataset) -> str:
             digest.update(f" {array.shape} {array.dtype.str} ".encode())
             digest.update(np.ascontiguousarray(array[rows]).tobytes())
     return digest.hexdigest()
+
+
+def rows_sha256(dataset: Dataset) -> dict[str, str]:
+    """Tells each split's rows from others to the byte, where they are few.
+
+    Args:
+      dataset: as of `fingerprint`.
+
+    Returns:
+      SHA-256, in hex, by split, over those of its features, labels and weights
+      that are arrays of 64 MiB or less.
+    """
+    found: dict[int, bytes] = {}  # splits may share an array
+    told = {}
+    for name, split in dataset.splits.items():
+        digest = hashlib.sha256()
+        for array in (split.x, split.y, split.weights):
+            if not isinstance(array, np.ndarray):
+                continue
+            if array.nbytes > MOST_TOLD_BYTES:
+                continue
+            if id(array) not in found:
+                found[id(array)] = hashlib.sha256(array.tobytes()).digest()
+            digest.update(found[id(array)])
+        told[name] = digest.hexdigest()
+    return told
 
 
 def _of_first(dataset: Dataset) -> Dataset:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from trainer.cluster.place import Cluster
@@ -70,6 +71,7 @@ class Work(Asked):
       problem: settled for the dataset.
       dataset: its labels as `Problem.convert` left them.
       fingerprint: of the data.
+      rows_sha256: of each split's rows, by its name.
       workdir: held by this process where it is the chief.
       init_from: a run whose weights this one begins with; None where it has
         checkpoints of its own.
@@ -79,6 +81,7 @@ class Work(Asked):
     dataset: Dataset
     fingerprint: str
     workdir: Workdir
+    rows_sha256: Mapping[str, str] = dataclasses.field(default_factory=dict)
     init_from: Origin | None = None
 
     @property

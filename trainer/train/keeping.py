@@ -177,7 +177,9 @@ def _subject(job: Job, network: Network, state: State) -> Subject:
 def _note_what_runs(job: Job, network: Network, state: State) -> None:
     """Writes config and record, and says where bits may differ from before."""
     before = job.workdir.read_json("record.json")
-    data = record.describe_data(job.dataset, job.problem, job.fingerprint)
+    data = record.describe_data(
+        job.dataset, job.problem, job.fingerprint, job.rows_sha256
+    )
     now = record.collect(
         topology=job.topology,
         data=data,

@@ -82,13 +82,14 @@ def prepare(
         check_weights(dataset, config.data.weight)
         _check_scaled(config, dataset)
     fingerprint = sources.fingerprint(dataset)
-    workdir.check_data(fingerprint)
     if not config.evaluation.test_at_end:
         dataset = dataset.without("test")
+    rows_sha256 = sources.rows_sha256(dataset)
+    workdir.check_data(fingerprint, rows_sha256)
     if finished:
         _tell_finished(workdir, finished)
         return None
-    facts = {**record.facts(config, fingerprint), **location.facts}
+    facts = {**record.facts(config, fingerprint, rows_sha256), **location.facts}
     joining.join(asked.place, facts, location.shared, join_secs)
     location.settle()
     problem, dataset = problems.settle(config, dataset, earlier)
@@ -100,6 +101,7 @@ def prepare(
         problem=problem,
         dataset=dataset,
         fingerprint=fingerprint,
+        rows_sha256=rows_sha256,
         workdir=workdir,
         init_from=other,
     )

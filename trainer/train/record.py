@@ -7,6 +7,7 @@ import os
 import pathlib
 import platform
 import time
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -75,7 +76,10 @@ def collect(
 
 
 def describe_data(
-    dataset: Dataset, problem: Problem, fingerprint: str
+    dataset: Dataset,
+    problem: Problem,
+    fingerprint: str,
+    rows_sha256: Mapping[str, str],
 ) -> dict[str, Any]:
     """Describes the data such that the run can be used without it.
 
@@ -83,6 +87,7 @@ def describe_data(
       dataset: that the run trains on.
       problem: settled for it.
       fingerprint: of it.
+      rows_sha256: of each split's rows.
     """
     x = dataset.splits["train"].x
     arrays = ("target_mean", "target_std", "target_center")  # in checkpoints
@@ -95,6 +100,7 @@ def describe_data(
             name: labels_sha256(split.labels(), problem)
             for name, split in dataset.splits.items()
         },
+        "rows_sha256": dict(rows_sha256),
         "examples": {
             name: split.examples for name, split in dataset.splits.items()
         },
@@ -150,18 +156,27 @@ def _ranges(dataset: Dataset) -> dict[str, list[float]] | None:
     }
 
 
-def facts(config: Config, fingerprint: str) -> dict[str, Any]:
+def facts(
+    config: Config, fingerprint: str, rows_sha256: Mapping[str, str]
+) -> dict[str, Any]:
     """Returns what must be the same on all workers of a job.
 
     Args:
       config: of the run.
       fingerprint: of the data.
+      rows_sha256: of each split's rows.
     """
+    data = " ".join([fingerprint, *rows_sha256.values()])
     fields = {
         f"config.{name}": value for name, value in flatten(config).items()
     }
     packages = {name: version_of(name) for name in ("tensorflow", "keras")}
-    return {**fields, **packages, "code": _code_sha256(), "data": fingerprint}
+    return {
+        **fields,
+        **packages,
+        "code": _code_sha256(),
+        "data": hashlib.sha256(data.encode()).hexdigest(),
+    }
 
 
 def _code_sha256() -> str:

@@ -119,7 +119,7 @@ def _held_job(
         last_alive = None if unix_secs is None else Moment(unix_secs)
         # Another run may have come and gone meanwhile.
         workdir.check(work.config)
-        workdir.check_data(work.fingerprint)
+        workdir.check_data(work.fingerprint, work.rows_sha256)
     return Job(
         **vars(work),
         strategy=strategy,

@@ -10,6 +10,7 @@ import errno
 import os
 import pathlib
 from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 from trainer.config import Config
@@ -153,10 +154,25 @@ class Workdir:
         done = result.get("status") == "done" and not longer
         return result if done else None
 
-    def check_data(self, fingerprint: str) -> None:
-        """Raises UserError where the run was begun on other data."""
+    def check_data(
+        self, fingerprint: str, rows_sha256: Mapping[str, str]
+    ) -> None:
+        """Checks that the run was begun on the same data, as far as is told.
+
+        Args:
+          fingerprint: of the data.
+          rows_sha256: of each split's rows.
+
+        Raises:
+          UserError: it was begun on other data.
+        """
         data = (self.read_json("record.json") or {}).get("data", {})
-        if data.get("fingerprint", fingerprint) != fingerprint:
+        noted = data.get("rows_sha256") or {}
+        is_same = all(
+            noted.get(split, sha256) == sha256
+            for split, sha256 in rows_sha256.items()
+        )
+        if data.get("fingerprint", fingerprint) != fingerprint or not is_same:
             raise UserError(
                 f"--workdir={self.path} belongs to other data"
                 f" ({data.get('name')}, rows {data.get('examples')}); name"

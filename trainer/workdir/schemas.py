@@ -73,6 +73,7 @@ class Data(Struct):
     folder: str | UnsetType | None = UNSET
     fingerprint: str | UnsetType = UNSET
     labels_sha256: dict[str, str] | None = None
+    rows_sha256: dict[str, str] | None = None
     examples: dict[str, Count] | UnsetType = UNSET
     kind: str | UnsetType = UNSET
     x: Rows | UnsetType = UNSET
