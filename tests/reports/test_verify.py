@@ -41,6 +41,12 @@ def test_what_was_written_is_whole(run, capsys):
     assert all(line.endswith("whole") for line in lines)
 
 
+def test_scored_weights_that_are_gone_are_named(run, capsys):
+    step = json.loads((run / "result.json").read_text())["step"]
+    shutil.rmtree(run / "checkpoints")
+    assert refused(run, capsys) == [f"checkpoints/step_{step:08}"]
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [

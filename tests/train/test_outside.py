@@ -1,5 +1,7 @@
 """What TensorFlow says of data, memory and peers, as what it was."""
 
+import errno
+import os
 from typing import Any
 
 import numpy as np
@@ -74,6 +76,19 @@ def test_too_little_memory_is_the_users_and_no_peers(workers, error, tmp_path):
         outside.named(work_of(tmp_path, dataset, Cluster(addresses))),
     ):
         raise error
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EIO])
+def test_what_a_disk_says_through_tensorflow_is_a_disks(number, tmp_path):
+    dataset = Dataset("made", {}, "table")
+    with (
+        pytest.raises(OSError, match="events") as told,
+        outside.named(work_of(tmp_path, dataset, Cluster())),
+    ):
+        raise tf.errors.UnknownError(
+            None, None, f"events.out: {os.strerror(number)}"
+        )
+    assert told.value.errno == number
 
 
 def test_a_connection_without_room_is_a_peers(tmp_path):

@@ -2,7 +2,9 @@
 
 import json
 import random
+import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,9 +141,10 @@ def test_a_budget_of_seconds_stops_the_run(
 
 
 @pytest.mark.slow
-def test_a_stop_file_stops_the_run_once(tmp_path, undisturbed):
+@pytest.mark.parametrize("ask", [Path.touch, Path.mkdir])
+def test_a_stop_file_stops_the_run_once(tmp_path, undisturbed, ask):
     assert run(tmp_path / "run", "--max_secs=1") == 43
-    (tmp_path / "run" / "STOP").touch()
+    ask(tmp_path / "run" / "STOP")
     assert run(tmp_path / "run") == 43
     assert not (tmp_path / "run" / "STOP").exists()
     assert run(tmp_path / "run") == 0
@@ -384,6 +387,28 @@ def test_a_torn_best_checkpoint_is_refused(tmp_path, capsys):
     (tmp_path / "run" / "result.json").unlink()
     assert run(tmp_path / "run", *flags) == 2
     assert "the best checkpoint, is refused" in capsys.readouterr().err
+    # With steps to come another may be the best.
+    newest = checkpoints.newest_good(tmp_path / "run" / "checkpoints")
+    assert newest is not None
+    shutil.rmtree(newest)
+    assert run(tmp_path / "run", *flags) == 0
+    assert "the best of those that come is taken" in capsys.readouterr().out
+    assert read(tmp_path / "run")["best_step"] > best
+
+
+@pytest.mark.slow
+def test_a_run_that_took_all_its_steps_can_be_made_longer(tmp_path, capsys):
+    flags = (
+        "--config.evaluation.patience=1",
+        "--config.evaluation.every_steps=7",
+        "--config.evaluation.min_delta=10",
+        "--config.optimizer.schedule.name=constant",
+        "--config.epochs=none",
+    )
+    assert run(tmp_path / "run", *flags, "--config.steps=14") == 0
+    assert "(stopped early)" not in capsys.readouterr().out
+    assert run(tmp_path / "run", *flags, "--config.steps=28") == 0
+    assert "done at step 21" in capsys.readouterr().out
 
 
 def test_an_early_stop_is_an_end_like_any_other(tmp_path, capsys):

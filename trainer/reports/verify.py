@@ -113,6 +113,23 @@ def _of_checkpoints(workdir: Workdir) -> Iterator[Finding]:
         # A run that goes on removes old ones.
         if not wrong or path.exists():
             yield _finding(f"checkpoints/{path.name}", wrong)
+    scored = _scored_step(workdir)
+    if scored is not None:
+        path = checkpoints.path_of(folder, scored)
+        if not path.exists():
+            yield _finding(f"checkpoints/{path.name}", "it is gone")
+
+
+def _scored_step(workdir: Workdir) -> int | None:
+    """Returns the step of the weights that a finished run was scored by."""
+    try:
+        found = workdir.read_json(RESULT_FILE) or {}
+    except UserError:
+        return None  # told already
+    if found.get("status") != "done":
+        return None
+    best: int | None = found.get("best_step")
+    return found["step"] if best is None else best
 
 
 def _of_exports(workdir: Workdir) -> Iterator[Finding]:

@@ -1,7 +1,9 @@
 """What the chief keeps and says of a run; the other processes do neither."""
 
+import contextlib
 import dataclasses
 import hashlib
+import pathlib
 import time
 from typing import Any
 
@@ -123,7 +125,7 @@ class ChiefKeeping(Keeping):
 
     def save(self, state: State) -> None:
         self._job.check_held()
-        (self._workdir / SAVE_FILE).unlink(missing_ok=True)
+        _take_away(self._workdir / SAVE_FILE)
         state.note_saved(moments.now())
         self.writers.goodput(state.step, state.goodput)
         self.writers.sync()
@@ -147,7 +149,7 @@ class ChiefKeeping(Keeping):
         self.writers.sync()
         self._workdir.write_json(RESULT_FILE, values)
         self._attempt.end(self._workdir, outcome.code, state.step)
-        (self._workdir / STOP_FILE).unlink(missing_ok=True)
+        _take_away(self._workdir / STOP_FILE)
         step_secs = outcome.train_secs / max(1, outcome.steps)
         self.writers.end(Ending(values, step_secs, state.stopped_early))
 
@@ -160,6 +162,15 @@ def _identity(job: Job, began: attempt.Attempt) -> str:
     """Names the run by its data and by when its first process was started."""
     words = f"{job.fingerprint} {began.run_began_unix_secs}"
     return hashlib.sha256(words.encode()).hexdigest()[:IDENTITY_DIGITS]
+
+
+def _take_away(asked: pathlib.Path) -> None:
+    """Removes what a user asked by: a file, or a folder of that name."""
+    if asked.is_dir():
+        with contextlib.suppress(OSError):  # it holds something
+            asked.rmdir()
+    else:
+        asked.unlink(missing_ok=True)
 
 
 def _subject(job: Job, network: Network, state: State) -> Subject:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from trainer.cluster import collective_errors
 from trainer.process.exits import ClusterError
+from trainer.process.exits import DISK_FULL
 from trainer.process.exits import UserError
 from trainer.train.job import Work
 from trainer.workdir.folder import Workdir
@@ -18,6 +19,8 @@ from trainer.workdir.folder import Workdir
 # As TensorFlow's kernels and XLA's say it. A disk or a peer's connection that
 # has no more room is RESOURCE_EXHAUSTED, too.
 _NO_MEMORY = re.compile("OOM when allocating|out of memory", re.IGNORECASE)
+# Not what peers that are silent or forbidden say, too.
+_OF_DISKS = (*DISK_FULL, errno.EFBIG, errno.EIO, errno.EROFS, errno.ESTALE)
 
 
 @contextlib.contextmanager
@@ -42,8 +45,9 @@ def named(work: Work) -> Iterator[None]:
     except tf.errors.OpError as error:
         work.dataset.check_read()
         # TensorFlow itself writes the event files, and has its own errors.
-        if os.strerror(errno.ENOSPC) in error.message:
-            raise OSError(errno.ENOSPC, error.message) from error
+        for number in _OF_DISKS:
+            if os.strerror(number) in error.message:
+                raise OSError(number, error.message) from error
         if found := _NO_MEMORY.search(error.message):
             told = error.message[found.start() :]
             raise _too_large(work, told) from error

@@ -37,6 +37,7 @@ def begin(network: Network, job: Job) -> tuple[Network, State]:
         normalization = Normalization.of_arrays(arrays)
         network = dataclasses.replace(network, normalization=normalization)
         state = State.of(scalars)
+        _check_best(job, state)
     elif job.init_from is not None:
         path, arrays, _ = checkpoints.load(
             job.init_from.workdir.checkpoints, falls_back=True
@@ -50,6 +51,20 @@ def begin(network: Network, job: Job) -> tuple[Network, State]:
             " checkpoints; it must be one folder that all of them share"
         )
     return network, state
+
+
+def _check_best(job: Job, state: State) -> None:
+    """Has the best be looked for anew where its checkpoint is damaged."""
+    if state.best_step is None or state.is_over(job.epochs.total_steps):
+        return
+    path = checkpoints.path_of(job.workdir.checkpoints, state.best_step)
+    if wrong := checkpoints.verify(path):
+        print(
+            f"{path.name}, the best checkpoint, is refused: {wrong}; the best"
+            " of those that come is taken",
+            flush=True,
+        )
+        state.best = state.best_step = None
 
 
 def _tell_adopted(path: pathlib.Path, taken: int, left: list[str]) -> None:
@@ -75,8 +90,7 @@ def best(network: Network, workdir: Workdir, step: int) -> None:
       UserError: the best checkpoint is torn or gone.
     """
     path = checkpoints.path_of(workdir.checkpoints, step)
-    wrong = checkpoints.verify(path)
-    if wrong:
+    if wrong := checkpoints.verify(path):
         raise UserError(
             f"{path.name}, the best checkpoint, is refused: {wrong};"
             " restore it, or name another --workdir to begin anew"

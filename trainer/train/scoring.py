@@ -108,9 +108,12 @@ class Scoring:
         is_lower_better = (
             self._config.select_by in self._network.problem.lower_is_better
         )
-        return select(
+        is_best = select(
             self._config, self._state, value, is_lower_better=is_lower_better
         )
+        # A run that has taken all its steps may be made longer.
+        self._state.stopped_early &= self._state.step < self._epochs.total_steps
+        return is_best
 
     def forget(self) -> None:
         """Says that what was scored last is not the network any more."""
