@@ -216,6 +216,13 @@ def test_row_groups_that_take_too_much_memory_are_refused(
     assert "row_group_size=262144)" in line
 
 
+def test_arrays_beside_shards_are_refused(tmp_path):
+    folder = write(tmp_path / "shards")
+    np.save(folder / "x_train.npy", X)
+    line = refusal(load, "files", folder)
+    assert "shards or arrays, not both; move one" in line
+
+
 def test_a_single_table_is_no_shard(tmp_path):
     parquet.write_table(pa.table({"a": Y, "b": Y}), tmp_path / "train.parquet")
     assert load("files", tmp_path).encoding is not None

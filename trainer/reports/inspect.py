@@ -28,9 +28,9 @@ twice or contradictory, which problem it is, and the command that trains on it.
   strata inspect titanic.csv --target=survived
   strata inspect DIR --format=json
 
-DATA is what --data_dir of the trainer takes: a table (.csv, .tsv, .txt, packed
-or not, .parquet, .feather), or a folder of one, of Parquet shards, of an .npz,
-of .npy files, or of MNIST's four files."""
+DATA is what --data_dir of the trainer takes of this machine: a table (.csv,
+.tsv, .txt, packed or not, .parquet, .feather), or a folder of one, of Parquet
+shards, of an .npz, of .npy files, or of MNIST's four files."""
 # As configs/your_data.py has it; the splits are those of its runs.
 YOUR_DATA = DataConfig(source="files", validation_fraction=0.2)
 # Below, a class has too few rows to learn from or to score.

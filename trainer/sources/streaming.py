@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
+from trainer.process.exits import UserError
 from trainer.sources import bucket_arrays
 from trainer.sources import opening
 from trainer.sources import parquet_shards
@@ -34,6 +35,13 @@ def open_arrays(
     """
     names, cache_bytes = _names(data_dir), int(cache_gib * GIB)
     if shards := parquet_shards.shards_among(names):
+        arrays = [n for n in names if n.endswith((".npy", ".npz"))]
+        if arrays:
+            raise UserError(
+                f"--data_dir={data_dir} holds {shards['train'][0]} and"
+                f" {arrays[0]}; it must hold Parquet shards or arrays, not"
+                " both; move one of them elsewhere"
+            )
         return parquet_shards.open_shards(data_dir, shards, cache_bytes)
     if not is_remote(data_dir):
         return None

@@ -134,7 +134,7 @@ def _check_scaled(config: Config, dataset: sources.Dataset) -> None:
     if config.data.normalization == "scale" and dataset.largest is None:
         raise UserError(
             "config.data.normalization='scale' divides by the largest value of"
-            f" the data's kind, and none is known of {dataset.name}, a"
+            f" the data's kind, and none is known of {dataset.name}, of kind"
             f" {dataset.kind}; set it to auto or standardize"
         )
 
