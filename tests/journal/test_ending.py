@@ -28,10 +28,18 @@ def test_a_small_loss_is_not_told_as_none():
     assert line == "test  loss 3.1e-06, mse 2,000  on 9 rows"
 
 
-def test_a_start_without_a_step_has_no_speed():
+@pytest.mark.parametrize(
+    ("status", "speed"),
+    [
+        ("done", "no step was left to take"),
+        ("diverged", "not told of the steps that diverged"),
+    ],
+)
+def test_a_start_without_a_step_has_no_speed(status, speed):
     result = {"goodput": {"setup": 3.0}, "examples_per_sec": 0.0}
+    result["status"] = status
     *_, last = ending.spent(result, step_secs=0.24).splitlines()
-    assert last == "speed  no step was left to take"
+    assert last == f"speed  {speed}"
 
 
 def test_where_the_time_went_is_said_in_words():

@@ -61,6 +61,8 @@ def spent(result: dict[str, Any], *, step_secs: float) -> str:
     """
     secs = result["goodput"]
     speed = "no step was left to take"
+    if result.get("status") == "diverged":
+        speed = "not told of the steps that diverged"
     if result["examples_per_sec"]:
         rows = f"{result['examples_per_sec']:,.0f} rows/s"
         speed = f"{rows}, {1e3 * step_secs:.3g} ms a step"
