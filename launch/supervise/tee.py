@@ -7,12 +7,15 @@ import os
 import pathlib
 import re
 import sys
+import threading
 from collections.abc import Iterator
 
 from trainer.process.output import Log
 from trainer.process.plain_text import beneath
 
 LINES_KEPT = 20
+# Of the line with the cursor; a bar is drawn again at its next step.
+_ERASED = "\r\x1b[K"
 # Colours, and steps back: a terminal's control sequences.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08")
 
@@ -24,6 +27,10 @@ class Tee:
       label: that each of its lines begins with where it is shown.
       last_lines: the newest.
     """
+
+    _screen = threading.Lock()
+    # Whose line the cursor stands in: a bar, which has no end yet.
+    _unended: "Tee | None" = None
 
     def __init__(self, label: str, log: pathlib.Path | None = None) -> None:
         """Names the lines.
@@ -60,18 +67,20 @@ class Tee:
                 if part.endswith("\n"):
                     yield _as_printed(line)
                     line = ""
-            _show("".join(shown))
+            self._show("".join(shown))
         if line:
             yield _as_printed(line)
 
-
-def _show(text: str) -> None:
-    """Prints at once, so that the lines of two processes do not mix."""
-    with contextlib.suppress(OSError):  # Who looked may be gone.
-        # As the worker wrote it: with its bar, and names made plain there.
-        stdout = beneath(sys.stdout)
-        stdout.write(text)
-        stdout.flush()
+    def _show(self, text: str) -> None:
+        """Prints at once, so that the lines of two processes do not mix."""
+        with Tee._screen, contextlib.suppress(OSError):  # Nobody may look.
+            if Tee._unended not in (None, self):
+                text = _ERASED + text
+            Tee._unended = None if text.endswith("\n") else self
+            # As the worker wrote it: with its bar, and names made plain there.
+            stdout = beneath(sys.stdout)
+            stdout.write(text)
+            stdout.flush()
 
 
 def _texts(descriptor: int) -> Iterator[str]:

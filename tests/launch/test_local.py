@@ -290,8 +290,12 @@ def test_the_chiefs_bar_moves_on_a_terminal(tmp_path):
         while data := screen.read(1 << 16):
             shown += data
     assert process.wait(ENDED_SECS) == 0, shown
-    assert b"\r[0] 1/2 \x1b[1mbar\x1b[0m\r[0] 2/2 bar\r" in shown
-    assert b"[1] worker 1 of start 0 ends with 0" in shown
+    others = re.compile(
+        rb"(\r\x1b\[K)?\[1\] worker 1 of start 0 ends with 0\r\n"
+    )
+    bar, number = others.subn(b"", shown)
+    assert b"\r[0] 1/2 \x1b[1mbar\x1b[0m\r[0] 2/2 bar\r" in bar
+    assert number == 1
     log = (tmp_path / "run/logs/worker_0.log").read_text().splitlines()
     assert log == ["2/2 bar", "worker 0 of start 0 ends with 0"]
 
