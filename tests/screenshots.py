@@ -18,7 +18,7 @@ from selenium.webdriver.common.by import By
 from tests import browser as browsers
 from tests.faults import jobs
 from tests.processes import ROOT
-from trainer.reports import report
+from trainer.workdir.folder import REPORT_FILE
 
 IMAGES = pathlib.Path(ROOT) / "docs" / "images"
 COLUMNS, LINES = 120, 22
@@ -72,7 +72,7 @@ def draw_columns(browser: webdriver.Chrome, workdir: pathlib.Path) -> None:
     """Draws what a run's page says of a table's columns."""
     train(workdir, TABLE)
     browser.set_window_size(1000, 1700)  # as high as the section, or higher
-    browser.get((workdir / report.NAME).as_uri())
+    browser.get((workdir / REPORT_FILE).as_uri())
     title = "//section[h2[contains(., 'Columns')]]"
     section = browser.find_element(By.XPATH, title)
     (IMAGES / "columns.png").write_bytes(section.screenshot_as_png)
@@ -107,7 +107,7 @@ def main() -> int:
                 )
                 browsers.save(browser, IMAGES / f"{name}.png")
             browser.set_window_size(1000, 1300)
-            page = pathlib.Path(folder, "digits", report.NAME)
+            page = pathlib.Path(folder, "digits", REPORT_FILE)
             browser.get(page.as_uri())
             browsers.save(browser, IMAGES / "report.png")
             draw_columns(browser, pathlib.Path(folder, TABLE))

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from trainer.devices import start
 from trainer.devices import strategies
 from trainer.process import exits
 from trainer.process.exits import UserError
+from trainer.workdir.folder import REPORT_FILE
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -166,6 +168,14 @@ def test_a_finished_run_says_so(trained, monkeypatch, capsys):
     assert task.main(flags) == 0
     printed = capsys.readouterr()
     assert printed.out.endswith(f"{there} is finished at step 82\n")
+
+
+def test_a_finished_run_gets_the_page_that_a_kill_took(trained, tmp_path):
+    workdir = shutil.copytree(trained("multiclass"), tmp_path / "run")
+    (workdir / REPORT_FILE).unlink()
+    flags = ["--config=digits", "--config.epochs=2", f"--workdir={workdir}"]
+    assert task.main(flags) == 0
+    assert "digits" in (workdir / REPORT_FILE).read_text()
 
 
 def test_a_defect_of_ours_is_not_hidden(monkeypatch):

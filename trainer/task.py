@@ -35,6 +35,7 @@ from trainer.storage import vertex
 from trainer.train import preparation
 from trainer.train.job import Asked
 from trainer.train.job import Work
+from trainer.workdir.folder import REPORT_FILE
 from trainer.workdir.location import open_location
 
 
@@ -112,28 +113,33 @@ def _run_at(
             init_from=flags.init_from,
             join_secs=flags.join_secs,
         )
-        model = vertex.folder_of(vertex.MODEL, folder, os.environ)
-        if work is None:
-            if place.is_chief and model and not model.exists():
-                _write_model(folder, model)
-            return DONE
-        code = _train(flags, work, strategy_name, stop)
-        if code == DONE and place.is_chief and config.log.report:
-            from trainer.reports import report
-
-            report.write_at_the_end(str(work.workdir.path))
-        if code == DONE and place.is_chief and model:
-            _write_model(folder, model)
+        code = _train(flags, work, strategy_name, stop) if work else DONE
+        if code == DONE and place.is_chief:
+            _hand_out(folder, config.log.report, is_new=work is not None)
         return code
 
 
-def _write_model(workdir: pathlib.Path, folder: pathlib.Path) -> None:
-    """Writes the run's SavedModel where Vertex AI looks for it."""
-    with start.eased():
-        from trainer.serving import saved_model
+def _hand_out(folder: pathlib.Path, has_page: bool, *, is_new: bool) -> None:
+    """Writes what is made of a run that is done, where that is missing.
 
-    saved_model.write(workdir, folder)
-    print(f"SavedModel: {folder}", flush=True)
+    A kill may have come between the result and this.
+
+    Args:
+      folder: of the run.
+      has_page: whether it is to have one.
+      is_new: whether it is done just now, so that nothing there is of it.
+    """
+    if has_page and (is_new or not (folder / REPORT_FILE).exists()):
+        from trainer.reports import report
+
+        report.write_at_the_end(str(folder))
+    model = vertex.folder_of(vertex.MODEL, folder, os.environ)
+    if model and (is_new or not model.exists()):
+        with start.eased():
+            from trainer.serving import saved_model
+
+        saved_model.write(folder, model)
+        print(f"SavedModel: {model}", flush=True)
 
 
 def _train(flags: Flags, work: Work, strategy_name: str, stop: Stop) -> int:

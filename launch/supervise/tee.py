@@ -40,7 +40,7 @@ class Tee:
           log: DIR/logs/NAME, written once there is a DIR; None for none.
         """
         self.label = label
-        self._log = Log(log)
+        self._log = Log(log, is_jobs=True)
         self.last_lines: collections.deque[str] = collections.deque(
             maxlen=LINES_KEPT
         )

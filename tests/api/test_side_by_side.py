@@ -130,6 +130,18 @@ def test_one_that_stops_or_diverges_leaves_the_others(tmp_path):
     assert result_of(workdirs[1])["status"] == "done"
 
 
+@pytest.mark.slow
+def test_a_run_that_stops_keeps_no_later_group_from_beginning(tmp_path):
+    commands, workdirs = words_of(tmp_path)
+    for place in (0, 1):
+        commands[place].append("--config.model.hidden_units=(4,)")
+    workdirs[2].mkdir()
+    (workdirs[2] / STOP_FILE).touch()
+    assert train([commands[2], *commands[:2]]) == 43
+    ended = [result_of(workdir)["status"] for workdir in workdirs]
+    assert ended == ["done", "done", "stopped"]
+
+
 def test_flags_of_one_process_are_refused(tmp_path, capsys):
     commands, _ = words_of(tmp_path)
     commands[1].append("--devices=2")

@@ -30,6 +30,8 @@ with ending(f"cat > {told}", "runs/a"), stop.listening():
         max_secs = 1e-3 if phase == "late" else None
         stop.begin_training(pathlib.Path(file), max_secs)
         stop.poll()
+    if phase == "over":
+        stop.end_training()
     for name in names:
         if name == "wait":
             threading.Event().wait()
@@ -75,6 +77,11 @@ def told(folder):
     """Returns the code and the status that `--on_end` was told."""
     event = json.loads((folder / "told").read_text())
     return event["code"], event["status"]
+
+
+def test_a_request_after_the_end_promises_no_steps(tmp_path):
+    said = leave("", "over", "SIGINT", folder=tmp_path)[1]
+    assert said == "the run is over: its page is written first\n"
 
 
 @pytest.mark.parametrize("name", ["SIGHUP", "SIGINT"])

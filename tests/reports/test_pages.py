@@ -12,7 +12,7 @@ from tests.faults import jobs
 from tests.runs import TRAINED
 from trainer import task
 from trainer.reports import compare
-from trainer.reports import report
+from trainer.workdir.folder import REPORT_FILE
 
 pytestmark = pytest.mark.slow
 WIDTHS_PIXELS = (360, 1200)
@@ -58,7 +58,7 @@ def check(browser, path):
 
 @pytest.mark.parametrize("problem", TRAINED)
 def test_a_report_opens(browser, trained, problem):
-    check(browser, trained(problem) / report.NAME)
+    check(browser, trained(problem) / REPORT_FILE)
 
 
 def test_a_comparison_opens(browser, trained, tmp_path):

@@ -18,6 +18,7 @@ from trainer.process import columns
 from trainer.reports import heading
 from trainer.reports import pages
 from trainer.reports import report
+from trainer.workdir.folder import REPORT_FILE
 
 QUICK = ("--config=digits", "--config.epochs=3")
 
@@ -27,12 +28,12 @@ def run_copy(trained, tmp_path):
     """A run's workdir that a test may harm."""
     path = tmp_path / "run"
     shutil.copytree(trained("multiclass"), path)
-    (path / report.NAME).unlink()
+    (path / REPORT_FILE).unlink()
     return path
 
 
 def page_of(workdir):
-    return (workdir / report.NAME).read_text()
+    return (workdir / REPORT_FILE).read_text()
 
 
 def last_of(workdir, split, tag):
@@ -77,7 +78,7 @@ def test_five_places_tell_the_same_loss(tmp_path, capsys):
 def test_without_its_switch_nothing_is_made(tmp_path):
     flags = [*QUICK, "--config.log.report=False"]
     assert task.main([*flags, f"--workdir={tmp_path}/run"]) == 0
-    assert not (tmp_path / "run" / report.NAME).exists()
+    assert not (tmp_path / "run" / REPORT_FILE).exists()
     assert not (tmp_path / "run" / "detail.json").exists()
 
 
@@ -98,7 +99,7 @@ def test_without_its_extra_a_run_says_that_it_has_no_page(
     told = capsys.readouterr().err
     assert told.startswith("no report was made: a page needs no_such_ink")
     assert told.count("\n") == 1
-    assert not (run_copy / report.NAME).exists()
+    assert not (run_copy / REPORT_FILE).exists()
 
 
 TITLES = {
@@ -147,7 +148,7 @@ def test_a_rate_that_changes_is_drawn_and_a_missing_curve_is_told(run_copy):
     lines = [{**x, "learning_rate": 1 / x["step"]} for x in train]
     known = [x for x in run.metrics if x["split"] != "validation"]
     vars(run).update(timing=lines, metrics=known)
-    report.write(run, run_copy / report.NAME)
+    report.write(run, run_copy / REPORT_FILE)
     page = page_of(run_copy)
     assert "learning rate by step" in page
     assert "No held-out rows were scored" in page
@@ -185,7 +186,7 @@ def test_a_page_shows_what_led_to_a_mistake(trained):
 def test_columns_that_were_left_out_are_told(run_copy):
     run = stored_run.read(str(run_copy))
     run.detail["columns"] = {"left_out": "they are too many"}
-    report.write(run, run_copy / report.NAME)
+    report.write(run, run_copy / REPORT_FILE)
     assert "Left out: they are too many." in page_of(run_copy)
 
 

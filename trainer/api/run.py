@@ -18,6 +18,7 @@ from trainer.reports import report
 from trainer.sources.given import Given
 from trainer.storage.names import is_remote
 from trainer.workdir import checkpoints
+from trainer.workdir.folder import REPORT_FILE
 
 if TYPE_CHECKING:
     from trainer.serving.load import TrainedModel
@@ -121,7 +122,7 @@ class Run:
           UserError: the extra "report" is not installed.
         """
         pages.check_possible()
-        path = self.workdir / report.NAME
+        path = self.workdir / REPORT_FILE
         report.write(self._stored, path)
         return Page(path)
 

@@ -22,6 +22,7 @@ from trainer.process import output
 from trainer.process.exits import DIVERGED
 from trainer.process.exits import DONE
 from trainer.process.exits import leave
+from trainer.process.exits import STOPS
 from trainer.process.exits import UserError
 from trainer.process.exits import verb
 from trainer.process.stopping import Stop
@@ -52,7 +53,8 @@ def run(argv: list[str], stop: Stop) -> int:
     """Runs the jobs; returns the exit code.
 
     Returns:
-      0 where each is done or diverged; else the first other code.
+      0 where each is done or diverged, 42 or 43 where one was stopped; else
+      the first other code.
 
     Raises:
       UserError: before anything is written.
@@ -61,14 +63,18 @@ def run(argv: list[str], stop: Stop) -> int:
     start.check_packages()
     works = [_prepared(*each) for each in commands]
     left = [work for work in works if work is not None]
+    code = DONE
     for group in groups.groups_of(left):
         folders = [work.workdir.path for work in group]
         how = "side by side:" if len(group) > 1 else "alone:"
         print(how, *folders, flush=True)
-        code = _train(group, stop)
-        if code not in (DONE, DIVERGED):
-            return code
-    return DONE
+        ended = _train(group, stop)
+        if ended in STOPS:
+            code = max(code, ended)
+        # A file STOP is of one run, and the others begin all the same.
+        if stop.flags.any() or ended not in (DONE, DIVERGED, *STOPS):
+            return ended
+    return code
 
 
 def _commands(argv: list[str]) -> Iterator[list[str]]:

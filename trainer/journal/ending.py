@@ -10,6 +10,7 @@ from trainer.process import clock
 from trainer.process.columns import lay_out
 from trainer.process.columns import number
 from trainer.process.surroundings import own_command
+from trainer.workdir.folder import REPORT_FILE
 
 
 def scores(evaluation: dict[str, dict[str, float]]) -> str:
@@ -46,7 +47,7 @@ def next_steps(workdir: str, config: Config) -> str:
     if config.log.tensorboard:
         rows.append([f"{strata} tensorboard {runs}", "see the curves"])
     if config.log.report and importlib.util.find_spec("matplotlib"):
-        page = os.path.join(workdir, "report.html")
+        page = os.path.join(workdir, REPORT_FILE)
         rows.insert(0, [page, "the run on one page"])
     lines = lay_out([[f"  {first}", words] for first, words in rows], left=2)
     return f"next:\n{lines}"

@@ -28,6 +28,7 @@ from trainer.process.exits import tell
 from trainer.process.facts import command
 from trainer.version import __version__
 from trainer.workdir import lines
+from trainer.workdir.folder import REPORT_FILE
 from trainer.workdir.folder import RESULT_FILE
 from trainer.workdir.lines import Key
 
@@ -37,7 +38,7 @@ LAST_SECS = 60.0
 AGAIN_SECS = 2.0
 CALL_SECS = 10.0
 # What is kept with a run at its end, where it is there.
-FILES = (RESULT_FILE, "report.html")
+FILES = (RESULT_FILE, REPORT_FILE)
 
 
 class Kept(NamedTuple):

@@ -22,6 +22,7 @@ MISTAKE = 2
 DIVERGED = 3
 STOPPED = 42
 STOPPED_BY_USER = 43
+STOPS = (STOPPED, STOPPED_BY_USER)
 CLUSTER_FAILED = 75
 # As a shell gives an end by a signal; `leave` has it be one, since a shell's
 # loop ends by Ctrl-C only where the command in it was ended by it.

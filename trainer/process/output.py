@@ -6,6 +6,7 @@ file of the workdir.
 """
 
 import contextlib
+import fcntl
 import io
 import os
 import pathlib
@@ -50,8 +51,18 @@ class Log:
       path: of the file; None where it is not known yet, or there is none.
     """
 
-    def __init__(self, path: pathlib.Path | None = None) -> None:
+    def __init__(
+        self, path: pathlib.Path | None = None, *, is_jobs: bool = False
+    ) -> None:
+        """Names the file.
+
+        Args:
+          path: of it, if it is known.
+          is_jobs: whether a job's supervisor writes to it: of two in one
+            workdir the first alone, until it ends.
+        """
         self.path = path
+        self._is_jobs = is_jobs
         self._lock = threading.Lock()
         self._waiting = bytearray()
         self._file: BinaryIO | None = None
@@ -68,9 +79,14 @@ class Log:
     def _open(self) -> None:
         if self._file is None and self.path and self.path.parents[1].is_dir():
             self.path.parent.mkdir(exist_ok=True)
-            self._file = open(  # noqa: SIM115
+            file = open(  # noqa: SIM115
                 self.path, "ab", buffering=0, opener=no_link
             )
+            if self._is_jobs and _is_anothers(file):
+                file.close()
+                self.path = None
+            else:
+                self._file = file
 
     def close(self) -> None:
         """Closes the file; what waits still is lost."""
@@ -88,6 +104,17 @@ class Log:
             return False
         os.dup2(self._file.fileno(), descriptor)
         return True
+
+
+def _is_anothers(file: BinaryIO) -> bool:
+    """Whether another job, which goes on, writes to a file; takes it if not."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass  # a file system without such locks
+    return False
 
 
 class Guarded(io.RawIOBase):
@@ -131,7 +158,7 @@ class Guarded(io.RawIOBase):
 
     def _return(self) -> None:
         """Goes on with a reader that is there again."""
-        where = self._log.path or "nowhere: there is no workdir yet"
+        where = self._log.path or "nowhere: there is no workdir of this job's"
         words = f"\nstrata: what was not taken is in {where}\n"
         os.write(self._reader, words.encode())
         os.dup2(self._reader, self._descriptor)

@@ -15,6 +15,7 @@ from trainer.process.exits import INTERRUPTED
 from trainer.process.exits import leave_at_once
 from trainer.process.exits import STOPPED
 from trainer.process.exits import STOPPED_BY_USER
+from trainer.process.exits import STOPS
 from trainer.process.facts import is_ignored
 from trainer.process.facts import process_age_secs
 from trainer.process.facts import SCHEDULERS
@@ -26,7 +27,6 @@ _SIGNALS = {
     signal.SIGHUP: STOPPED,
     signal.SIGINT: STOPPED_BY_USER,
 }
-_CODES = (STOPPED, STOPPED_BY_USER)
 
 
 class StopAskedError(Exception):
@@ -45,18 +45,18 @@ class Stop:
     """What this process was asked to do.
 
     Attributes:
-      flags: float32 [2], 1 where its surroundings or its user asked; the step
-        adds them up over workers.
+      flags: float32 [2], 1 where its surroundings or its user asked.
     """
 
     def __init__(self) -> None:
-        self.flags = np.zeros(len(_CODES), np.float32)
+        self.flags = np.zeros(len(STOPS), np.float32)
         # Those that this process hears for itself.
         self._signals: dict[signal.Signals, int] = {}
         self._has_begun = False
         # Counted by itself: the file and the clock ask by the same flag.
         self._is_interrupted = False
         self._stop_file: pathlib.Path | None = None
+        self._has_file = self._is_told = self._is_over = False
         self._lost: OSError | None = None
         self._max_secs: float | None = None
 
@@ -131,9 +131,14 @@ class Stop:
             that is the surroundings' wish, and else the user's.
         """
         self._has_begun, self._stop_file = True, stop_file
+        self._has_file = self._is_told = self._is_over = False
         self._max_secs = max_secs
         # A multi-worker strategy takes SIGTERM for itself.
         self._take_signals()
+
+    def end_training(self) -> None:
+        """From here on nothing is left to save."""
+        self._is_over = True
 
     def _take_signals(self) -> None:
         for number in self._signals:
@@ -176,23 +181,37 @@ class Stop:
         self._ask(STOPPED_BY_USER)
 
     def _ask(self, code: int) -> None:
-        if not self.flags.any():
+        self._tell()
+        self.flags[STOPS.index(code)] = 1
+
+    def _tell(self) -> None:
+        if self._is_over:
+            print("the run is over: its page is written first", flush=True)
+        elif not self._is_told:
             print("stopping: the steps taken are saved first", flush=True)
-        self.flags[_CODES.index(code)] = 1
+            self._is_told = True
 
     def poll(self) -> np.ndarray:
-        """Returns the flags, after a look at the file and the clock.
+        """Returns what is asked, after a look at the file and the clock.
+
+        Returns:
+          float32 [2] as `flags`, which the step adds up over workers; the
+          file's wish is in it alone, which is of one run and not the process.
 
         Raises:
           OSError: the workdir was lost.
         """
         self.check_held()
-        if self._stop_file is not None and self._stop_file.exists():
-            self._ask(STOPPED_BY_USER)
         if self._max_secs and process_age_secs() >= self._max_secs:
             scheduled = any(name in os.environ for name in SCHEDULERS)
             self._ask(STOPPED if scheduled else STOPPED_BY_USER)
-        return self.flags
+        asked = self.flags.copy()
+        if self._stop_file is not None and self._stop_file.exists():
+            self._tell()
+            self._has_file = True
+        if self._has_file:
+            asked[STOPS.index(STOPPED_BY_USER)] = 1
+        return asked
 
 
 def _do_nothing(*_: Any) -> None:
@@ -201,5 +220,5 @@ def _do_nothing(*_: Any) -> None:
 
 def code_of(flags: np.ndarray) -> int | None:
     """Returns the exit code that flags, added up over workers, ask for."""
-    asked = [c for c, flag in zip(_CODES, flags, strict=True) if flag > 0]
+    asked = [c for c, flag in zip(STOPS, flags, strict=True) if flag > 0]
     return max(asked) if asked else None

@@ -23,8 +23,8 @@ from trainer.reports.pages import Chart
 from trainer.reports.pages import Section
 from trainer.reports.pages import Table
 from trainer.storage.names import local_place
+from trainer.workdir.folder import REPORT_FILE
 
-NAME = "report.html"
 # What an exit code of the trainer says of a start.
 ENDS = {
     exits.DONE: "done",
@@ -48,7 +48,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         "--output",
         metavar="FILE",
         type=local_place,
-        help=f"where to; WORKDIR/{NAME} if not set",
+        help=f"where to; WORKDIR/{REPORT_FILE} if not set",
     )
     return parser.parse_args(argv)
 
@@ -63,7 +63,7 @@ def main(argv: list[str]) -> int:
     arguments = _parse(argv)
     pages.check_possible()
     run = stored_run.read(arguments.workdir)
-    path = pathlib.Path(arguments.output or run.workdir / NAME)
+    path = pathlib.Path(arguments.output or run.workdir / REPORT_FILE)
     pages.check_output(path)
     write(run, path)
     print(path)
@@ -104,7 +104,7 @@ def write_at_the_end(workdir: str) -> None:
     try:
         pages.check_possible()
         run = stored_run.read(workdir)
-        write(run, run.workdir / NAME)
+        write(run, run.workdir / REPORT_FILE)
     except UserError as error:
         print(f"no report was made: {error}", file=sys.stderr)
     except Exception as error:

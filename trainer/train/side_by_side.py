@@ -20,8 +20,8 @@ from trainer.process import stopping
 from trainer.process.clock import BESIDE
 from trainer.process.exits import DIVERGED
 from trainer.process.exits import DONE
-from trainer.process.exits import STOPPED
 from trainer.process.exits import STOPPED_BY_USER
+from trainer.process.exits import STOPS
 from trainer.process.stopping import Stop
 from trainer.process.watchdog import Watchdog
 from trainer.steps import stacked
@@ -33,8 +33,6 @@ from trainer.train.job import Job
 from trainer.train.opening import opened
 from trainer.train.run import Run
 from trainer.workdir.folder import STOP_FILE
-
-STOPS = (STOPPED, STOPPED_BY_USER)
 
 
 @dataclasses.dataclass

@@ -65,9 +65,11 @@ def train(
         on_lost = leave if ends_process else stop.lose
         job = _held_job(work, strategy, stop, held, on_lost)
         stop.begin_training(workdir / STOP_FILE, max_secs)
-        return loop.train_and_evaluate(
+        code = loop.train_and_evaluate(
             job, stop, watchdog, ends_process=ends_process
         )
+        stop.end_training()
+        return code
 
 
 def train_side_by_side(

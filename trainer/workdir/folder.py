@@ -35,6 +35,7 @@ from trainer.workdir.lock_file import LockFile
 from trainer.workdir.schemas import SCHEMAS
 
 RESULT_FILE = "result.json"
+REPORT_FILE = "report.html"
 SKETCH_FILE = "sketch.json"
 FIRST_IMAGES_FILE = "first_images.png"
 PROFILE_FILE = "profile.txt"
