@@ -1,5 +1,6 @@
 """Jobs over real ssh servers, whose hosts have networks of their own."""
 
+import contextlib
 import json
 import pathlib
 import sys
@@ -57,8 +58,10 @@ def trainers(lab):
     found = []
     for host in lab.hosts:
         for pid in lab.processes(host):
-            command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
-            found += [pid] if any(name in command for name in names) else []
+            with contextlib.suppress(OSError):  # It ended meanwhile.
+                command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+                if any(name in command for name in names):
+                    found.append(pid)
     return found
 
 
