@@ -193,7 +193,7 @@ def resume(argv: list[str]) -> int:
     target = target_of("resume", "Goes on with a job from its bucket.", argv)
     request = target.known()
     if target.flags.dry_run:
-        print(plan.script(request), end="")
+        print(plan.script(request, has_code=True), end="")
         return 0
     job = target.launcher()
     if not job.there():

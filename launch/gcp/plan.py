@@ -40,8 +40,7 @@ cat > {folder}/{handed} <<'STRATA_STARTUP'
 cat > {folder}/request.json <<'STRATA_REQUEST'
 {request}
 STRATA_REQUEST
-{archive}{secret}{uploads}
-if ! {forget} && {outcome} > /dev/null 2>&1; then
+{brought}if ! {forget} && {outcome} > /dev/null 2>&1; then
   echo "what an earlier start left cannot be removed" >&2
   exit 1
 fi
@@ -129,15 +128,19 @@ def secrets_of(request: Request) -> list[str]:
     return ["secret"] if request.num_vms > 1 else []
 
 
-def script(request: Request) -> str:
-    """Returns all that would be run, as one shell script."""
+def script(request: Request, *, has_code: bool = False) -> str:
+    """Returns all that would be run, as one shell script.
+
+    Args:
+      request: for the job.
+      has_code: whether the bucket has what machines read of it.
+    """
     zone, folder = request.zones[0], local_folder(request.name)
     project, outcome = request.project, f"{request.control}/outcome.json"
     file, text = handed(request, zone)
     create = creation.create(
         request, zone, request.machines, f"{folder}/{file}"
     )
-    packed = f"{folder}/{name_of(request.package)}"
     return SCRIPT.format(
         project="" if project else OWN_PROJECT,
         name=request.name,
@@ -150,14 +153,7 @@ def script(request: Request) -> str:
         handed=file,
         startup=text,
         request=request.to_json(),
-        archive=f"{shlex.join(archive(request))} > {packed}\n"
-        if request.revision
-        else "",
-        secret="".join(
-            f"(umask 077 && openssl rand -hex 32 > {folder}/{name})\n"
-            for name in secrets_of(request)
-        ),
-        uploads="\n".join(shlex.join(w) for w in uploads(request, folder)),
+        brought="" if has_code else _bringing(request, folder),
         deletion=deletion(request, zone),
         create=" \\\n  ".join(map(shlex.quote, create)),
         forget=shlex.join(gcloud.forget(request)),
@@ -168,6 +164,25 @@ def script(request: Request) -> str:
             gcloud.fetch(project, request.workdir, results_folder(request.name))
         ),
     )
+
+
+def _bringing(request: Request, folder: str) -> str:
+    """Returns what packs the code, makes the secret and brings both, a shell's.
+
+    Args:
+      request: for the job.
+      folder: here, where the job is noted.
+    """
+    lines = []
+    if request.revision:
+        packed = f"{folder}/{name_of(request.package)}"
+        lines.append(f"{shlex.join(archive(request))} > {packed}")
+    lines += [
+        f"(umask 077 && openssl rand -hex 32 > {folder}/{name})"
+        for name in secrets_of(request)
+    ]
+    lines += map(shlex.join, uploads(request, folder))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def deleted() -> str:

@@ -80,7 +80,12 @@ def test_a_verbs_commands_can_be_seen_alone(capsys, monkeypatch, tmp_path):
     note(tmp_path, GPU)
     for verb in ("status", "logs", "tensorboard", "stop", "delete", "resume"):
         assert command.main([verb, "--name=mnist", "--dry_run"]) == 0
-        assert "gcloud " in capsys.readouterr().out
+        shown = capsys.readouterr().out
+        assert "gcloud " in shown
+    # Its code is in the bucket already, and stays as it is.
+    assert " create " in shown
+    assert " archive " not in shown
+    assert ".tar.gz gs://" not in shown
 
 
 @pytest.mark.parametrize("verb", ["status", "delete", "list"])
