@@ -136,6 +136,16 @@ class TrainedRun(StoredRun):
         return self.final_detail if self.own_scores else {}
 
     @property
+    def evaluated_rows(self) -> int:
+        """The rows of a batch of the run's own evaluation."""
+        return self.config.evaluation.global_batch_size
+
+    @property
+    def card_text(self) -> str:
+        """The model card, which an export has."""
+        return ""
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """A name for each class or label; its number where it has none."""
         return self.problem.labels

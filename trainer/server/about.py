@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from trainer.finished.trained_run import TrainedRun
 from trainer.server.catalogue import Model
 from trainer.serving import model_card
 from trainer.sources import Encoding
@@ -29,7 +28,7 @@ def short(model: Model) -> dict[str, Any]:
 
 def full(model: Model) -> dict[str, Any]:
     """Returns all that a person who tries it should see."""
-    split, scores = next(iter(_evaluation(model).items()), (None, {}))
+    split, scores = next(iter(model.run.own_scores.items()), (None, {}))
     problem, layout, data = model.problem, model.layout, model.run.data
     return short(model) | {
         "data": data["name"],
@@ -47,10 +46,8 @@ def full(model: Model) -> dict[str, Any]:
         "columns": columns(layout.encoding, data),
         "split": split,
         "scores": scores,
-        "per_class": _per_class(model),
-        "card": ""
-        if isinstance(model.run, TrainedRun)
-        else model_card.without_folders(model.run.card_text, data),
+        "per_class": model.run.own_detail.get("per_class", []),
+        "card": model_card.without_folders(model.run.card_text, data),
     }
 
 
@@ -108,18 +105,3 @@ def _own(value: float) -> float:
         return value
     found = np.float32(value)
     return float(str(found)) if found == value else value
-
-
-def _evaluation(model: Model) -> dict[str, dict[str, float]]:
-    """Returns the scores of the split that the model is told by; or {}."""
-    run = model.run
-    if isinstance(run, TrainedRun):
-        return run.own_scores
-    return run.card["run"]["evaluation"]
-
-
-def _per_class(model: Model) -> list[dict[str, Any]]:
-    run = model.run
-    if isinstance(run, TrainedRun):
-        return run.own_detail.get("per_class", [])
-    return run.card["run"].get("per_class", [])

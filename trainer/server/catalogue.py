@@ -74,7 +74,7 @@ def open_model(
     batcher = Batcher(
         opened.predict,
         np.zeros(layout.shape, layout.dtype),
-        limits.batch_rows or _evaluated_rows(source.run),
+        limits.batch_rows or min(source.run.evaluated_rows, MOST_BATCH_ROWS),
         wait_secs=limits.batch_wait_secs,
         most_waiting=limits.queue_requests,
         watch=functools.partial(watcher.batch, name),
@@ -91,18 +91,8 @@ def _drift(
 ) -> Drift | None:
     if run.sketch is None:
         return None
-    told = run.own_detail if isinstance(run, TrainedRun) else run.card["run"]
-    bins = told.get("calibration", {}).get("bins", [])
+    bins = run.own_detail.get("calibration", {}).get("bins", [])
     return Drift(run.sketch, run.layout, run.problem, bins, tell)
-
-
-def _evaluated_rows(run: TrainedRun | ExportedRun) -> int:
-    """Returns the rows of a batch of the run's own evaluation."""
-    if isinstance(run, TrainedRun):
-        rows = run.config.evaluation.global_batch_size
-    else:
-        rows = run.card["config"]["evaluation"]["global_batch_size"]
-    return min(rows, MOST_BATCH_ROWS)
 
 
 class Catalogue:

@@ -53,6 +53,21 @@ class ExportedRun:
     def step(self) -> int:
         return self.card["run"]["step"]
 
+    @property
+    def own_scores(self) -> dict[str, dict[str, float]]:
+        """The last split's final scores, by its name; {} where it has none."""
+        return self.card["run"]["evaluation"]
+
+    @property
+    def own_detail(self) -> dict[str, Any]:
+        """What detail.json tells of `own_scores`, as far as it is kept."""
+        return self.card["run"]
+
+    @property
+    def evaluated_rows(self) -> int:
+        """The rows of a batch of the run's own evaluation."""
+        return self.card["config"]["evaluation"]["global_batch_size"]
+
     def agrees(self, name: str) -> bool:
         """Whether a format said what the trainer said, when it was written."""
         found = self.card["agreement"].get(name)
