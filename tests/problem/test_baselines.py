@@ -1,5 +1,7 @@
 """What a score is worth against guessing and a linear model."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -83,6 +85,40 @@ def test_guessing_answers_the_commonest_class():
     assert found["network"] == 1
     assert found["guess"]["score"] == 0.75
     assert found["guess"]["difference"] == 0.25
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.5, 0.9])
+def test_guessing_answers_the_commonest_class_at_any_threshold(threshold):
+    y = np.array([0] * 30 + [1] * 50)
+    problem, dataset = settle(Config(problem="binary"), dataset_of(y))
+    problem = dataclasses.replace(problem, threshold=threshold)
+    outputs = np.full((len(y), 1), 0.7, np.float32)
+    found = compared(problem, dataset, outputs)
+    assert found["guess"]["score"] == 50 / 80
+
+
+def rare(test):
+    """A problem whose score is the average precision, and its dataset."""
+    y = np.array([0] * 45 + [1] * 5)
+    config = Config(problem="binary")
+    problem, dataset = settle(config, dataset_of(y, test=test))
+    problem = problem.as_asked(config, dataset.splits["train"].labels())
+    assert problem.score == "average_precision"
+    return problem, dataset
+
+
+def test_draws_without_the_rare_class_are_left_out_of_the_interval():
+    y = np.array([0] * 19 + [1])
+    problem, dataset = rare(y)
+    # Better than guessing in all draws that have a positive: a third has none.
+    found = compared(problem, dataset, np.float32(y)[:, None])
+    assert found["guess"]["interval"][0] > 0.5
+
+
+def test_rows_without_the_rare_class_are_held_against_nothing():
+    problem, dataset = rare(np.zeros(20, np.int64))
+    outputs = np.full((20, 1), 0.2, np.float32)
+    assert compared(problem, dataset, outputs) is None
 
 
 def test_what_rows_count_is_in_the_loss_of_guessing():

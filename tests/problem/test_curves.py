@@ -40,3 +40,12 @@ def test_the_average_precision_of_rows_counted_is_scikit_learns():
             for each in counts
         ],
     )
+
+
+def test_rows_without_a_positive_have_no_average_precision():
+    marks = np.array([0, 0, 1])
+    chances = np.array([0.2, 0.4, 0.3], np.float32)
+    counts = np.array([[1.0, 2.0, 0.0], [1.0, 1.0, 1.0]])
+    none, some = curves.average_precision(marks, chances, counts)
+    assert np.isnan(none)
+    assert some == 0.5

@@ -181,3 +181,17 @@ def test_what_is_not_looked_at_is_told():
     assert "3 columns and 1,000,000,000 weights" in told["left_out"]
     problem, dataset = settled(X.reshape(-1, 3, 1), kind="image")
     assert explanations.explain(problem, dataset, "test", Asked()) is None
+
+
+def test_rows_that_have_no_score_are_not_explained():
+    """None of them is of the rare class, of which the score tells."""
+    y = np.zeros(ROWS, np.int64)
+    y[::20] = 1
+    problem, dataset = settled(y=y, problem="binary")
+    problem = problem.as_asked(Config(problem="binary"), y)
+    negatives = Split(X[1:20], y[1:20])
+    dataset.splits["test"] = negatives
+    told = explanations.explain(problem, dataset, "test", Asked())
+    assert told == {
+        "left_out": "the rows that are asked have no average_precision"
+    }

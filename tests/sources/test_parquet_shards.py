@@ -119,6 +119,21 @@ def test_shards_in_a_bucket_are_the_same_and_read_in_part(
         assert "was written anew or removed while it is read" in line
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.utf8())],
+    ids=str,
+)
+def test_labels_are_texts_of_any_type(tmp_path, kind):
+    """Pandas writes texts as large ones, and its categories as numbers."""
+    y = pa.array(["no", "yes", "no"]).cast(kind)
+    table = pa.table({"y": y, "x": lists(X[:3])})
+    parquet.write_table(table, tmp_path / "train-0.parquet")
+    found = load("files", tmp_path)
+    assert found.class_names == ("no", "yes")
+    assert found.splits["train"].y.tolist() == [0, 1, 0]
+
+
 def other_rows(folder):
     table = pa.table({"y": Y, "x": lists(X[:, :4])})
     parquet.write_table(table, folder / "train-9.parquet")
@@ -161,6 +176,12 @@ def texts(folder):
     parquet.write_table(table, folder / "train-0.parquet")
 
 
+def days(folder):
+    y = pa.array([0, 1], pa.int32()).cast(pa.date32())
+    table = pa.table({"y": y, "x": lists(X[:2])})
+    parquet.write_table(table, folder / "train-0.parquet")
+
+
 def no_texts(folder):
     buffers = pa.array([b"caf\xe9"] * 2).buffers()
     y = pa.Array.from_buffers(pa.string(), 2, buffers)
@@ -196,7 +217,8 @@ def empty(folder):
         ),
         (gaps, "y has rows without a value"),
         (no_texts, "train-0.parquet: y holds bytes that are no UTF-8"),
-        (texts, "x is of string; it must be numbers"),
+        (texts, "x is of string; x must be lists of numbers a row"),
+        (days, "y is of date32[day]; x must be lists of numbers a row, and y"),
         (torn, "train-9.parquet cannot be read"),
         (empty, "train-0.parquet has no rows"),
     ],

@@ -30,7 +30,7 @@ def compare(
     outputs: np.ndarray,
     *,
     normalized: Callable[[np.ndarray], np.ndarray],
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """Holds a network's score against guessing and a linear model.
 
     Args:
@@ -46,9 +46,12 @@ def compare(
     Returns:
       "metric", "rows", "network": its score, and "guess" and "linear", each
       {"score", "difference": how much better the network is, "interval": of
-      that at 95 %, or None}, or {"left_out": why}.
+      that at 95 %, or None}, or {"left_out": why}. None where these rows have
+      no such score.
     """
     truth, train = split.labels(), dataset.splits["train"]
+    if not problem.has_score(truth):
+        return None
     guess = np.broadcast_to(
         problem.guess(train.labels()), (len(truth), problem.outputs)
     )

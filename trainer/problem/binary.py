@@ -116,6 +116,14 @@ class Binary(Marks, Classes):
         has_threshold = self._threshold_by(config) is not None
         return has_threshold or super().has_decision(config)
 
+    def guess(self, y: np.ndarray) -> np.ndarray:
+        """Answers the commonest class, whatever the threshold."""
+        is_second = found(super().guess(y))
+        return np.where(is_second, np.inf, -np.inf)
+
+    def has_score(self, truth: np.ndarray) -> bool:
+        return self.score != "average_precision" or bool(truth.any())
+
     def resampled(
         self, outputs: np.ndarray, truth: np.ndarray, counts: np.ndarray
     ) -> np.ndarray:

@@ -26,6 +26,8 @@ def scores_of(
 ) -> dict[str, np.ndarray]:
     """Scores the rows as they are, then as they are drawn again: [1 + draws].
 
+    A draw that has no score, as of rows of one class alone, is NaN.
+
     The paired bootstrap: B. Efron & R. Tibshirani 1993, An Introduction to the
     Bootstrap, section 13.3. All outputs see the same draws.
 
@@ -63,7 +65,6 @@ def draws(rows: int, most: int) -> Iterator[np.ndarray]:
 
 
 def interval(gaps: np.ndarray) -> list[float] | None:
-    """Returns the ends of 95 % of the draws; None of none."""
-    if not len(gaps):
-        return None
-    return np.quantile(gaps, _ENDS).tolist()
+    """Returns the ends of 95 % of the draws that have a score; None of none."""
+    known = gaps[~np.isnan(gaps)]
+    return np.quantile(known, _ENDS).tolist() if len(known) else None

@@ -49,7 +49,7 @@ def average_precision(
       counts: how often each row counts, float64 [draws, rows].
 
     Returns:
-      float64 [draws]; 0 where no row of mark 1 counts.
+      float64 [draws]; NaN where no row of mark 1 counts.
     """
     order = np.argsort(-chances, kind="stable")
     ranked = chances[order]
@@ -59,7 +59,10 @@ def average_precision(
     found = np.cumsum(counted, axis=1)[:, last]
     added = np.diff(hits, axis=1, prepend=0)
     totals = (added * hits / np.maximum(found, 1)).sum(axis=1)
-    return totals / np.maximum(hits[:, -1], 1)
+    positives = hits[:, -1]
+    return np.divide(
+        totals, positives, out=np.full(len(counts), np.nan), where=positives > 0
+    )
 
 
 def precision_recall(

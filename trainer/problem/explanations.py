@@ -105,6 +105,8 @@ def explain(
         }
     some = evenly_spaced(held.examples, rows)
     truth = held.labels()[some]
+    if not problem.has_score(truth):
+        return {"left_out": f"the rows that are asked have no {problem.score}"}
     x = held.x[held.places(some)]
     found = importance(problem, x, truth, probe, columns)
     named = {column.name: column for column in columns}

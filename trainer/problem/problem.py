@@ -397,6 +397,10 @@ class Problem:
         """Returns what `batch_sums` adds up, in NumPy: float64 [rows, sums]."""
         raise NotImplementedError
 
+    def has_score(self, truth: np.ndarray) -> bool:
+        """Whether rows of these labels have `score` at all."""
+        return True
+
     def resampled(
         self, outputs: np.ndarray, truth: np.ndarray, counts: np.ndarray
     ) -> np.ndarray:
@@ -408,7 +412,7 @@ class Problem:
           counts: how often each row counts, float64 [draws, rows].
 
         Returns:
-          float64 [draws].
+          float64 [draws]; NaN where a draw has no score.
         """
         examples = round(float(counts[0].sum()))
         totals = counts @ self.row_sums(outputs, truth)

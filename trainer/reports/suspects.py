@@ -43,7 +43,7 @@ def find(problem: Problem, dataset: Dataset) -> list[Suspect]:
 
     Returns:
       The suspects, the best first; [] of images, of too many features, and of
-      values that training refuses.
+      values that training refuses, and where the test rows have no score.
     """
     train, test = dataset.splits["train"], dataset.splits["test"]
     if dataset.kind != "table" or baselines.too_large(problem, train, test):
@@ -52,6 +52,8 @@ def find(problem: Problem, dataset: Dataset) -> list[Suspect]:
     test_x, truth = _some(test)
     columns = columns_of(dataset)
     if len(columns) < LEAST_COLUMNS or not (_fits(x) and _fits(test_x)):
+        return []
+    if not problem.has_score(truth):
         return []
 
     def score(outputs: np.ndarray) -> float:

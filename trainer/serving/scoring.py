@@ -27,7 +27,7 @@ class Scored(NamedTuple):
       values: loss and metrics, as a result.json has them.
       weights_sha256: of the network.
       detail: the parts of `Problem.detail`, and "baselines" as
-        `baselines.compare` has them.
+        `baselines.compare` has them, where it has any.
     """
 
     values: dict[str, float]
@@ -65,12 +65,13 @@ def score(
     outputs = evaluate.outputs(_SCORED)
     assert outputs is not None
     detail = problem.detail(outputs, split.labels())
-    if own is not None:
-        detail["baselines"] = baselines.compare(
-            problem,
-            own,
-            split,
-            outputs,
-            normalized=network.normalization.in_float64,
-        )
+    found = own and baselines.compare(
+        problem,
+        own,
+        split,
+        outputs,
+        normalized=network.normalization.in_float64,
+    )
+    if found:
+        detail["baselines"] = found
     return Scored(values, network.sha256(), detail)

@@ -72,9 +72,7 @@ class ArrowFile(TableFile):
 
     def _texts(self, batch: Any, place: int, name: str) -> tuple[str, ...]:
         """Returns a column's cells as a CSV file would hold them."""
-        column = batch.column(place)
-        if _is_category(column.type):
-            column = column.dictionary_decode()
+        column = without_categories(batch.column(place))
         found = values(f"{self.path}: column {name!r}", whole_times(column))
         return tuple(map(text_of, found))
 
@@ -311,10 +309,23 @@ def _stored_categories(metadata: Mapping[bytes, bytes]) -> set[str]:
     return found
 
 
+def without_categories(column: Any) -> Any:
+    """Returns a column whose values stand themselves in its rows."""
+    is_coded = _is_category(column.type)
+    return column.dictionary_decode() if is_coded else column
+
+
 def _is_category(kind: Any) -> bool:
     import pyarrow as pa
 
     return pa.types.is_dictionary(kind)
+
+
+def is_text(kind: Any) -> bool:
+    """Whether a type is one of texts."""
+    import pyarrow as pa
+
+    return kind in (pa.string(), pa.large_string(), pa.string_view())
 
 
 def _unfit(kind: Any) -> str | None:
@@ -330,9 +341,7 @@ def _unfit(kind: Any) -> str | None:
         types.is_integer,
         types.is_floating,
         types.is_decimal,
-        types.is_string,
-        types.is_large_string,
-        types.is_string_view,
+        is_text,
         types.is_date,
         types.is_time,
         types.is_timestamp,

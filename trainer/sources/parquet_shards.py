@@ -195,9 +195,11 @@ def _read(opener: Opener, group: Group, column: str) -> np.ndarray:
             values = table.column(0).combine_chunks()
     except (ConflictError, FileNotFoundError):
         raise changed(group.shard) from None
-    if column == "y" and str(values.type) in ("string", "large_string"):
-        _check_whole(name, values)
-        return np.array(arrow_file.values(name, values), str)
+    if column == "y":
+        values = arrow_file.without_categories(values)
+        if arrow_file.is_text(values.type):
+            _check_whole(name, values)
+            return np.array(arrow_file.values(name, values), str)
     array = _unpacked(name, values)
     is_truth = column == "x" and array.dtype == bool
     return array.view(np.uint8) if is_truth else array
@@ -222,12 +224,16 @@ def _unpacked(name: str, values: Any) -> np.ndarray:
                 " all rows must be alike; write them again"
             )
         width = int(widths[0])
-    elif pa.types.is_boolean(kind) or pa.types.is_primitive(kind):
+    elif (
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+    ):
         return np.asarray(values.to_numpy(zero_copy_only=False))
     else:
         raise UserError(
-            f"{name} is of {kind}; it must be numbers, or lists of them a row;"
-            " write it so"
+            f"{name} is of {kind}; x must be lists of numbers a row, and y"
+            " numbers, texts, or such lists; write them so"
         )
     inner = _unpacked(name, values.flatten())
     return inner.reshape(len(values), width, *inner.shape[1:])

@@ -268,6 +268,8 @@ class Scoring:
                 outputs,
                 normalized=self._network.normalization.in_float64,
             )
+        if found is None:
+            return
         self.beside = {split: found}
         if words := baselines.warning(found):
             self._writers.alert(
