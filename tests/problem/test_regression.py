@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 import sklearn.metrics
+import tensorflow as tf
 
+from tests.problem.scored import dataset_of
 from tests.problem.scored import evaluated
 from tests.problem.scored import row_of
 from tests.problem.scored import scale_of
 from tests.problem.scored import values_of
+from trainer.config import Config
+from trainer.problem.problems import settle
 from trainer.problem.regression import Regression
 from trainer.process.exits import UserError
 
@@ -80,6 +84,55 @@ def test_targets_far_from_0_keep_their_r2():
     )
     exact = sklearn.metrics.r2_score(y, p)
     assert values_of(problem, y, p)["r2"] == pytest.approx(exact, abs=1e-6)
+
+
+@pytest.mark.parametrize("off", [0, 3e3, -3e4])
+@pytest.mark.parametrize(
+    ("name", "scale"), [("regression", 1.0), ("count", 100.0)]
+)
+def test_rows_far_from_the_training_mean_keep_their_share(name, scale, off):
+    """As the days of a drift are, or a split by the target."""
+    rng = np.random.default_rng(0)
+    config = Config(problem=name)
+    train = np.abs(np.round(scale * rng.standard_normal((99, 2))))
+    far = train + abs(off) if name == "count" else train + off
+    problem, dataset = settle(config, dataset_of(train, test=far))
+    y = dataset.splits["test"].labels()
+    p = y + rng.standard_normal(y.shape).astype(np.float32)
+    sums = problem.step_sums(
+        problem.targets(tf.constant(y)),
+        tf.constant(np.float32(problem.in_loss_units(p))),
+        tf.zeros(len(y)),
+        tf.ones(len(y)),
+    )
+    named = dict(zip(problem.sum_names, sums.numpy().tolist(), strict=True))
+    found = problem.values(named | problem.label_sums(y), len(y))
+    (resampled,) = problem.resampled(p, y, np.ones((1, len(y))))
+    y, p = y.astype(np.float64), p.astype(np.float64)
+    if name == "regression":
+        exact = sklearn.metrics.r2_score(y, p)
+    else:
+        exact = np.mean(
+            [
+                sklearn.metrics.d2_tweedie_score(*each, power=1)
+                for each in zip(y.T, p.T, strict=True)
+            ]
+        )
+    assert found[problem.score] == pytest.approx(exact, abs=0.02)
+    assert resampled == pytest.approx(exact, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["regression", "count"])
+@pytest.mark.parametrize("value", [0, 7])
+def test_a_constant_split_has_no_spread(name, value):
+    train = np.array([[1], [2], [30]])
+    problem, dataset = settle(
+        Config(problem=name), dataset_of(train, test=np.full((9, 1), value))
+    )
+    y = dataset.splits["test"].labels()
+    assert set(problem.label_sums(y).values()) == {0.0}
+    (met,) = problem.resampled(y, y, np.ones((1, 9)))
+    assert met == (1.0 if value or name == "regression" else 0.0)
 
 
 def test_a_constant_target_scores_as_in_scikit_learn():

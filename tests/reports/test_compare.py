@@ -90,6 +90,35 @@ def test_scores_on_rows_of_other_labels_are_not_judged(two, capsys):
     assert ": noise" in out
 
 
+@pytest.mark.parametrize(
+    ("metric", "changes", "words"),
+    [
+        ("precision", {"class_names": ["b", "a"]}, "of the class 'a', not 'b'"),
+        ("accuracy", {"class_names": ["b", "a"]}, None),
+        ("loss", {"loss": "binary_focal_crossentropy"}, "another loss"),
+        ("loss", {"label_smoothing": 0.1}, "another loss"),
+        ("loss", {"class_weights": [0.5, 1.5]}, "another loss"),
+        ("accuracy", {"label_smoothing": 0.1}, None),
+    ],
+)
+def test_metrics_of_one_name_may_be_of_two_things(
+    trained, tmp_path, metric, changes, words
+):
+    for name, changed in {"first": {}, "second": changes}.items():
+        shutil.copytree(trained("binary"), tmp_path / name)
+        change(
+            tmp_path / name,
+            "record.json",
+            data__problem__class_names=changed.pop("class_names", ["a", "b"]),
+            **{f"data__problem__{n}": v for n, v in changed.items()},
+        )
+    first, second = map(
+        stored_run.read, (tmp_path / "first", tmp_path / "second")
+    )
+    assert first.other_measure(second, metric) == words
+    assert first.other_measure(first, metric) is None
+
+
 def test_scores_of_other_splits_are_not_judged(two, capsys):
     stored = runs.read_result(two[1])["evaluation"]
     change(

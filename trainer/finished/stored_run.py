@@ -28,6 +28,8 @@ Line = dict[str, Any]
 ENSEMBLE_FILE = "ensemble.json"
 # What `decision` of result.json may say of the problem.
 FITTED = ("temperature", "threshold")
+# Fields of the problem on which the size of its loss hangs.
+_OF_LOSS = ("loss", "focal_gamma", "label_smoothing", "class_weights")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +122,25 @@ class StoredRun:
             for run in (self, other)
         ]
         return None if None in found else found[0] == found[1]
+
+    def other_measure(self, other: "StoredRun", metric: str) -> str | None:
+        """Says why a metric of two runs is not the same one, or None."""
+        ours, theirs = self.problem, other.problem
+        if metric in ours.of_last_class:
+            own, others = ours.labels[-1], theirs.labels[-1]
+            return (
+                None
+                if own == others
+                else f"of the class {others!r}, not {own!r}"
+            )
+        if metric != "loss":
+            return None
+        is_same = (
+            all(getattr(ours, n) == getattr(theirs, n) for n in _OF_LOSS)
+            and self.config.data.target_normalization
+            == other.config.data.target_normalization
+        )
+        return None if is_same else "another loss"
 
     @property
     def changed(self) -> dict[str, tuple[Any, Any]]:

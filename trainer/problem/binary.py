@@ -38,6 +38,7 @@ class Binary(Marks, Classes):
         "auc",
         "average_precision",
     )
+    of_last_class = ("precision", "recall", "average_precision")
     output_meaning = "; of the second class"
     takes_threshold = True
 

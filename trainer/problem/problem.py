@@ -59,6 +59,7 @@ class Problem:
       sums: names of what `batch_sums` returns.
       usual_score: the metric that the last line of a run shows.
       lower_is_better: "loss", and the metrics of which less is better.
+      of_last_class: metrics that tell of the last class alone.
       has_labels: whether an answer is one of some named classes or labels.
       has_class: whether it is one class, which a SavedModel serves, too.
       takes_threshold: whether one can be chosen for it.
@@ -89,6 +90,7 @@ class Problem:
     sums: ClassVar[tuple[str, ...]]
     usual_score: ClassVar[str]
     lower_is_better: ClassVar[tuple[str, ...]] = ("loss",)
+    of_last_class: ClassVar[tuple[str, ...]] = ()
     has_labels: ClassVar[bool] = True
     has_class: ClassVar[bool] = False
     takes_top_k: ClassVar[bool] = False
@@ -342,6 +344,14 @@ class Problem:
     ) -> dict[str, float]:
         """Returns the metrics that sums are enough for."""
         raise NotImplementedError
+
+    def label_sums(self, y: np.ndarray) -> dict[str, float]:
+        """Returns sums that labels alone decide, exacter than a step adds them.
+
+        Args:
+          y: labels of all rows that are scored.
+        """
+        return {}
 
     # What it is held against.
 

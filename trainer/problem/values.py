@@ -164,6 +164,32 @@ class Values(Problem):
         """
         raise NotImplementedError
 
+    def label_sums(self, y: np.ndarray) -> dict[str, float]:
+        """Returns the sums from the rows' own mean.
+
+        Rows far from the training mean would differ from it alike, but for the
+        last digits.
+        """
+        y = self.in_loss_units(y.astype(np.float64))
+        spread = self.divergence(y, y.mean(axis=0), np).sum(axis=0)
+        is_constant = y.min(axis=0) == y.max(axis=0)
+        around = np.where(is_constant, 0.0, spread).tolist()
+        return {
+            name: value
+            for i in range(self.outputs)
+            for name, value in (
+                (f"from_center_{i}", 0.0),
+                (f"center_divergence_{i}", around[i]),
+            )
+        }
+
+    def resampled(
+        self, outputs: np.ndarray, truth: np.ndarray, counts: np.ndarray
+    ) -> np.ndarray:
+        center = truth.mean(axis=0, dtype=np.float64)
+        around_own = dataclasses.replace(self, target_center=center)
+        return super(Values, around_own).resampled(outputs, truth, counts)
+
     def from_mean(self, totals: list[float], examples: int) -> list[float]:
         """Returns the divergence of the rows' own mean from the center.
 

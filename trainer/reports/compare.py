@@ -200,6 +200,8 @@ def verdict(metric: str, first: StoredRun, other: StoredRun) -> str:
         return f"other rows: {other.final_split}, not {first.final_split}"
     if first.same_labels(other, str(other.final_split)) is False:
         return "other data"
+    if told := first.other_measure(other, metric):
+        return told
     low, high = scores.of_difference(value, interval, held, held_interval)
     is_lower = metric in first.problem.lower_is_better
     words = scores.judged([low, high], is_lower_better=is_lower)

@@ -116,7 +116,8 @@ def table(folders: dict[str, Workdir]) -> Table:
         means = [math.fsum(s) / len(s) for s in scores.values()]  # type: ignore[arg-type]
         rows.append([f"{metric}, mean of {len(first)}", *means])
         told = [
-            _told(some, metric, scores[paths[0]], scores[path], share)
+            some.other_measure(next(iter(sets[path].values())), metric)
+            or _told(some, metric, scores[paths[0]], scores[path], share)
             for path in paths[1:]
         ]
         rows.append([f"{metric}, against the first", "", *told])

@@ -64,6 +64,9 @@ class Evaluator:
             if name != "train"
         }
         self._plans = plans
+        self._label_sums = functools.cache(
+            lambda name: self._problem.label_sums(dataset.splits[name].labels())
+        )
         # Kept for all evaluations: to make an iterator takes longer than to
         # score a small split. Made by the first one, whose time it is.
         self._chunks = functools.cache(
@@ -107,6 +110,7 @@ class Evaluator:
         if is_kept:
             self._outputs[split] = np.concatenate(parts)[: plan.examples]
         sums = dict(zip(names, total.tolist(), strict=True))
+        sums |= self._label_sums(split)
         return {
             "examples": plan.examples,
             **self._problem.values(sums, plan.examples, scores),
