@@ -43,6 +43,10 @@ def test_targets_that_float32_would_take_for_one_another_are_refused():
     for targets in (1_700_000_000 + y, 1e6 + y * 1e-4, 2**60 + y):
         with pytest.raises(UserError, match="take an offset off them"):
             scale_of("regression", "none", targets)
+    # Less an offset these would be refused all the same.
+    for unit, word in ((1e33, "much"), (1e-33, "little")):
+        with pytest.raises(UserError, match=f"too {word} .* divide them by"):
+            scale_of("regression", "none", y * unit)
     # Their steps are small against how far they vary.
     assert scale_of("regression", "none", 1.7e9 + y * 1e6)
     assert scale_of("regression", "none", np.full((100, 1), 1_700_000_001))

@@ -67,6 +67,23 @@ def test_a_pause_is_its_users_and_no_downtime(workdir, code, category):
     assert lost[category] == pytest.approx(50.0)
 
 
+def test_no_step_of_a_start_that_left_at_its_checkpoint_is_taken_again(
+    workdir,
+):
+    """As a final score and a page take seconds after it."""
+    first, _ = attempt.begin(workdir, moments.now(), None)
+    first.end(workdir, 42, step=7)
+    now = moments.now().before(-50.0)
+    saved = moments.now().before(20.0)
+    _, lost = attempt.begin(workdir, now, saved, step=7)
+    assert lost["redone"] == 0.0
+    assert lost["downtime"] == pytest.approx(70.0, abs=1.0)
+    # One that went on from an older checkpoint does take them again.
+    first.end(workdir, 42, step=7)
+    _, lost = attempt.begin(workdir, now, saved, step=5)
+    assert lost["redone"] == pytest.approx(20.0, abs=1.0)
+
+
 STEPS_SECS = (-4e8, -7200.0, 0.0, 7200.0)
 
 

@@ -282,9 +282,9 @@ class EvaluationConfig:
         "auto",
         one_of("auto", "none", "accuracy", "balanced_accuracy", "f1"),
     )
-    # Divide the logits by the number that makes the validation rows' loss the
-    # least (Guo et al. 2017), once the weights are settled. No answer changes
-    # but by a threshold; chances come nearer to shares.
+    # Divide the logits by the number that makes the validation rows'
+    # cross-entropy the least (Guo et al. 2017), once the weights are settled.
+    # No answer changes but by a threshold; chances come nearer to shares.
     temperature_scaling: bool = False
     # By how much `select_by` must change to count as better.
     min_delta: float = ruled(0.0, at_least(0))

@@ -152,10 +152,10 @@ def too_large(problem: Problem, train: Split, split: Split) -> str:
 def linear_outputs(
     problem: Problem, x: np.ndarray, labels: np.ndarray, others: np.ndarray
 ) -> np.ndarray:
-    """Fits a linear model by the problem's own loss, and asks it of rows.
+    """Fits a linear model by the last layer's own loss, and asks it of rows.
 
     Args:
-      problem: whose last layer and loss the model has.
+      problem: whose last layer and class weights the model has.
       x: normalised rows to fit it on, float64 [rows, features].
       labels: of these.
       others: normalised rows to ask it of, float64 [others, features].

@@ -313,8 +313,17 @@ def _check_told_apart(y: np.ndarray) -> None:
     )
     if lost.any():
         place = int(lost.argmax())
+        scale, center = float(std[place]), float(mean[place])
+        told = f"targets vary by {scale:.3g} around {center:,.12g}: too "
+        if precision.is_extreme(mean, std)[place]:
+            size = max(abs(center), scale)
+            much, unit = ("much", size) if size > 1 else ("little", scale)
+            remedy = f"divide them by one number, such as {unit:.0e}"
+        else:
+            much, remedy = (
+                "little",
+                "take an offset off them, such as the least",
+            )
         raise UserError(
-            f"targets vary by {std[place]:.3g} around {mean[place]:,.12g}: too"
-            " little for float32, in which the network answers; take an offset"
-            " off them, such as the least"
+            f"{told}{much} for float32, in which the network answers; {remedy}"
         )

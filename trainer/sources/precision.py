@@ -60,10 +60,16 @@ def is_suspect(mean: np.ndarray, std: np.ndarray) -> np.ndarray:
       mean: float64 [columns], as far as float64 tells it.
       std: float64 [columns], the same.
     """
-    return (std < np.abs(mean) * 2.0**-13) | _is_extreme(mean, std)
+    return (std < np.abs(mean) * 2.0**-13) | is_extreme(mean, std)
 
 
-def _is_extreme(mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+def is_extreme(mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """Whether float32 can hold values, but not their squares: bool [columns].
+
+    Args:
+      mean: float64 [columns].
+      std: float64 [columns].
+    """
     size = np.maximum(np.abs(mean), std)
     return (size > GREATEST) | ((std < LEAST) & (std > 0))
 
@@ -98,4 +104,4 @@ def is_lost(
       is_whole: whether values are whole numbers, which have no noise.
     """
     varies = std > np.abs(mean) * (0.0 if is_whole else NOISE)
-    return varies & ((error > std * MOST_ERROR) | _is_extreme(mean, std))
+    return varies & ((error > std * MOST_ERROR) | is_extreme(mean, std))

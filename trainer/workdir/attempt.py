@@ -117,7 +117,9 @@ def begin(
         wanted = before.exit_code in (DONE, STOPPED_BY_USER)
         # Both clocks may tell of the whole, where one tells of its parts.
         lost_secs = began.since(since)
-        redone_secs = min(left.since(since), lost_secs)
+        # One that left at its checkpoint took no step after it.
+        has_left = saved is not None and before.step == step
+        redone_secs = 0.0 if has_left else min(left.since(since), lost_secs)
         lost = {
             "redone": redone_secs,
             "paused" if wanted else "downtime": lost_secs - redone_secs,
