@@ -28,7 +28,7 @@ from trainer.journal.metrics_log import MetricsLines
 from trainer.process.exits import UserError
 from trainer.process.stopping import Stop
 from trainer.serving import scored_data
-from trainer.sources.given import Given
+from trainer.tables.given import Given
 from trainer.workdir.lock_file import LockFile
 
 

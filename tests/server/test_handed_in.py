@@ -7,9 +7,9 @@ from trainer.finished.trained_run import Layout
 from trainer.process.exits import UserError
 from trainer.server import handed_in
 from trainer.server import tensors
-from trainer.sources import Encoding
-from trainer.sources.number_column import NumberColumn
-from trainer.sources.number_style import NumberStyle
+from trainer.tables.encoding import Encoding
+from trainer.tables.number_column import NumberColumn
+from trainer.tables.number_style import NumberStyle
 
 GERMAN = NumberStyle(decimal=",", group=".")
 PRICES = Encoding((NumberColumn("price", False, 0.0, GERMAN),), "y", False)

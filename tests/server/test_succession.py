@@ -10,12 +10,12 @@ from trainer.problem.multiclass import Multiclass
 from trainer.problem.regression import Regression
 from trainer.process.exits import UserError
 from trainer.server import succession
-from trainer.sources import Encoding
-from trainer.sources.category_column import CategoryColumn
-from trainer.sources.number_column import NumberColumn
-from trainer.sources.number_style import NumberStyle
-from trainer.sources.time_column import TimeColumn
-from trainer.sources.time_form import TimeForm
+from trainer.tables.category_column import CategoryColumn
+from trainer.tables.encoding import Encoding
+from trainer.tables.number_column import NumberColumn
+from trainer.tables.number_style import NumberStyle
+from trainer.tables.time_column import TimeColumn
+from trainer.tables.time_form import TimeForm
 
 IMAGES = Layout((8, 8), np.dtype(np.uint8))
 

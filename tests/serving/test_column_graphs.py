@@ -10,16 +10,16 @@ import tensorflow as tf
 
 from trainer.process.exits import UserError
 from trainer.serving import column_graphs
-from trainer.sources import Encoding
-from trainer.sources import fitting
-from trainer.sources import time_column
-from trainer.sources.category_column import CategoryColumn
-from trainer.sources.column_gatherers import Cells
-from trainer.sources.number_column import NumberColumn
-from trainer.sources.number_style import NumberStyle
-from trainer.sources.table_column import TableColumn
-from trainer.sources.table_file import Places
-from trainer.sources.time_form import TimeForm
+from trainer.tables import fitting
+from trainer.tables import time_column
+from trainer.tables.category_column import CategoryColumn
+from trainer.tables.column_gatherers import Cells
+from trainer.tables.encoding import Encoding
+from trainer.tables.number_column import NumberColumn
+from trainer.tables.number_style import NumberStyle
+from trainer.tables.table_column import TableColumn
+from trainer.tables.table_file import Places
+from trainer.tables.time_form import TimeForm
 
 ROWS = 60
 DRAW = random.Random(0)
@@ -72,7 +72,7 @@ CELLS = {
 
 def encoded(name, texts, monkeypatch, heavy_tails="none"):
     if name == "many":
-        monkeypatch.setattr("trainer.sources.category_column.MOST_FREQUENT", 9)
+        monkeypatch.setattr("trainer.tables.category_column.MOST_FREQUENT", 9)
     gathered = Cells(False, "")
     gathered.add(texts, Places(range(ROWS)))
     column = gathered.finish()

@@ -15,16 +15,16 @@ from trainer.process.exits import UserError
 from trainer.serving import drift
 from trainer.serving import predict
 from trainer.serving import shifts
-from trainer.sources import csv_table
-from trainer.sources import fitting
 from trainer.sources import sketch
-from trainer.sources.category_column import CategoryColumn
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import Split
-from trainer.sources.encoding import Encoding
-from trainer.sources.given import of_frame
-from trainer.sources.number_column import NumberColumn
 from trainer.sources.sketch import Sketch
+from trainer.tables import csv_table
+from trainer.tables import fitting
+from trainer.tables.category_column import CategoryColumn
+from trainer.tables.encoding import Encoding
+from trainer.tables.given import of_frame
+from trainer.tables.number_column import NumberColumn
 
 RANDOM = np.random.RandomState(0)
 

@@ -34,9 +34,9 @@ from trainer.finished.trained_run import TrainedRun
 from trainer.problem.multiclass import Multiclass
 from trainer.serving import evaluate
 from trainer.serving import predict
-from trainer.sources.category_column import CategoryColumn
-from trainer.sources.encoding import Encoding
-from trainer.sources.number_column import NumberColumn
+from trainer.tables.category_column import CategoryColumn
+from trainer.tables.encoding import Encoding
+from trainer.tables.number_column import NumberColumn
 from trainer.workdir.folder import Workdir
 
 pytestmark = pytest.mark.fuzz

@@ -11,8 +11,8 @@ from trainer.finished.trained_run import Layout
 from trainer.process.exits import UserError
 from trainer.serving import handed_rows
 from trainer.serving import rows
-from trainer.sources.encoding import Encoding
-from trainer.sources.number_column import NumberColumn
+from trainer.tables.encoding import Encoding
+from trainer.tables.number_column import NumberColumn
 
 
 @pytest.fixture(scope="module")

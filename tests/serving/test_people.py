@@ -13,9 +13,9 @@ from trainer import sources
 from trainer.config import DataConfig
 from trainer.process.exits import UserError
 from trainer.serving import column_graphs
-from trainer.sources.category_column import CategoryColumn
-from trainer.sources.encoding import file_blocks
-from trainer.sources.opening import open_table
+from trainer.tables.category_column import CategoryColumn
+from trainer.tables.encoding import file_blocks
+from trainer.tables.opening import open_table
 
 # What a refusal of a column that may be read in two ways says.
 UNCLEAR = ("may be thousands or decimals", "begin with the day or the month")

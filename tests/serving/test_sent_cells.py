@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from trainer.serving import column_graphs
 from trainer.serving.sent_cells import as_sent
-from trainer.sources import fitting
-from trainer.sources.cell_text import text_of
-from trainer.sources.column_gatherers import Cells
-from trainer.sources.table_column import TableColumn
-from trainer.sources.table_file import Places
+from trainer.tables import fitting
+from trainer.tables.cell_text import text_of
+from trainer.tables.column_gatherers import Cells
+from trainer.tables.table_column import TableColumn
+from trainer.tables.table_file import Places
 
 DAYS = [datetime.datetime(2024, 1, day) for day in range(1, 7)]
 

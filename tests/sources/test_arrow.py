@@ -16,7 +16,7 @@ from tests import processes
 from tests.sources.loading import refusal
 from trainer import sources
 from trainer.config import DataConfig
-from trainer.sources.opening import open_table
+from trainer.tables.opening import open_table
 
 WRITERS = {
     "t.parquet": parquet.write_table,

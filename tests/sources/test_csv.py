@@ -24,12 +24,12 @@ from trainer import sources
 from trainer import task
 from trainer.config import DataConfig
 from trainer.process.exits import UserError
-from trainer.sources import column_gatherers
-from trainer.sources import csv_file
 from trainer.sources import Encoding
-from trainer.sources.encoding import file_blocks
-from trainer.sources.number_column import NumberColumn
-from trainer.sources.opening import open_table
+from trainer.tables import column_gatherers
+from trainer.tables import csv_file
+from trainer.tables.encoding import file_blocks
+from trainer.tables.number_column import NumberColumn
+from trainer.tables.opening import open_table
 
 
 def load(data_dir, encoding=None, **changes):

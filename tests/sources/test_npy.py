@@ -19,7 +19,7 @@ from tests.sources.loading import X
 from tests.sources.loading import Y
 from trainer.process.exits import UserError
 from trainer.sources import npy
-from trainer.sources.given import as_array
+from trainer.tables.given import as_array
 
 
 def test_each_row_in_memory_stands_in_one_piece(tmp_path):

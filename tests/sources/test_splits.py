@@ -16,9 +16,9 @@ from trainer.config import DataConfig
 from trainer.process.exits import UserError
 from trainer.sources import Dataset
 from trainer.sources import Split
-from trainer.sources.given import Given
-from trainer.sources.given import of_frame
 from trainer.sources.splits import hold_out
+from trainer.tables.given import Given
+from trainer.tables.given import of_frame
 
 LABELS = st.one_of(
     st.lists(st.integers(0, 4), min_size=2, max_size=60),

@@ -17,9 +17,9 @@ from pyarrow import parquet
 from tests.sources.loading import refusal
 from trainer import sources
 from trainer.config import DataConfig
-from trainer.sources import text_file
-from trainer.sources.opening import holds_text
-from trainer.sources.opening import open_table
+from trainer.tables import text_file
+from trainer.tables.opening import holds_text
+from trainer.tables.opening import open_table
 
 
 def load(path, **changes):

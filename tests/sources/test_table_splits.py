@@ -12,8 +12,8 @@ from tests.sources.loading import ROWS
 from tests.sources.loading import write
 from trainer import flags
 from trainer import sources
-from trainer.sources import column_choice
 from trainer.sources import table_splits
+from trainer.tables import column_choice
 
 
 def test_too_many_features_are_refused_before_they_are_made(

@@ -29,7 +29,7 @@ from trainer.process.exits import UserError
 from trainer.serving.rows import check_outputs
 from trainer.sources import precision
 from trainer.sources.checks import check_finite
-from trainer.sources.given import check_unmasked
+from trainer.tables.given import check_unmasked
 
 # Fields of a config that have a meaning for a fit without a folder.
 _FIELDS = (

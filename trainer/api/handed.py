@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from trainer.process.exits import UserError
-from trainer.sources.given import as_array
-from trainer.sources.given import Given
-from trainer.sources.given import is_frame
-from trainer.sources.given import label_of
-from trainer.sources.given import of_frame
 from trainer.storage.names import check_place
 from trainer.storage.names import place
+from trainer.tables.given import as_array
+from trainer.tables.given import Given
+from trainer.tables.given import is_frame
+from trainer.tables.given import label_of
+from trainer.tables.given import of_frame
 
 
 def taken(

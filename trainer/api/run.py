@@ -15,8 +15,8 @@ from trainer.finished import trained_run
 from trainer.finished.stored_run import StoredRun
 from trainer.reports import pages
 from trainer.reports import report
-from trainer.sources.given import Given
 from trainer.storage.names import is_remote
+from trainer.tables.given import Given
 from trainer.workdir import checkpoints
 from trainer.workdir.folder import REPORT_FILE
 

@@ -15,11 +15,11 @@ from trainer.finished.stored_run import ENSEMBLE_FILE
 from trainer.finished.stored_run import StoredRun
 from trainer.process.arguments import Parser
 from trainer.process.exits import UserError
-from trainer.sources import Encoding
-from trainer.sources.readings import Reading
 from trainer.storage import staging
 from trainer.storage.names import path_within
 from trainer.storage.names import step_of
+from trainer.tables.encoding import Encoding
+from trainer.tables.readings import Reading
 from trainer.workdir import checkpoints
 from trainer.workdir.folder import Workdir
 

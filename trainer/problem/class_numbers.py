@@ -8,10 +8,10 @@ import numpy as np
 
 from trainer.process.columns import some
 from trainer.process.exits import UserError
-from trainer.sources import cells
 from trainer.sources import Dataset
 from trainer.sources.labels import class_column
 from trainer.sources.labels import distinct
+from trainer.tables import cells
 
 # More labels are identifiers: each class takes a unit of the output.
 MOST_CLASSES = 100_000

@@ -17,8 +17,8 @@ import numpy as np
 from trainer.problem import bootstrap
 from trainer.problem.problem import Problem
 from trainer.sources import Dataset
-from trainer.sources.column import placed
 from trainer.sources.dataset import evenly_spaced
+from trainer.tables.column import placed
 
 # How often a column's cells are shuffled, and the rows are drawn again.
 SHUFFLES = 5

@@ -10,8 +10,8 @@ import numpy as np
 from trainer.reports.sameness import blocks_of
 from trainer.sources import precision
 from trainer.sources import Split
-from trainer.sources.table_column import TableColumn
-from trainer.sources.time_form import TimeForm
+from trainer.tables.table_column import TableColumn
+from trainer.tables.time_form import TimeForm
 
 # Texts of a column that are told, the most frequent first.
 MOST_TEXTS = 20

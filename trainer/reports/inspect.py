@@ -18,7 +18,7 @@ from trainer.process.exits import verb
 
 if TYPE_CHECKING:
     from trainer.sources import Dataset
-    from trainer.sources.table_file import TableFile
+    from trainer.tables.table_file import TableFile
 
 DESCRIPTION = """\
 Tells what data holds: rows, splits, columns, classes, what is missing, the same
@@ -282,7 +282,7 @@ def _command(
     found: dict[str, Any], data_dir: str, target: str | None
 ) -> str | None:
     """Returns the command that trains on the data, or None where none can."""
-    from trainer.sources.column_choice import flag_value
+    from trainer.tables.column_choice import flag_value
 
     if found["refusal"] is not None or found.get("unfit") is not None:
         return None

@@ -13,8 +13,8 @@ from trainer.problem.explanations import columns_of
 from trainer.problem.problem import Problem
 from trainer.sources import Dataset
 from trainer.sources import Split
-from trainer.sources.cells import LARGEST
 from trainer.sources.dataset import evenly_spaced
+from trainer.tables.cells import LARGEST
 
 # Of what all columns gain on guessing, a suspect gains this share alone.
 ALMOST = 0.95

@@ -6,11 +6,11 @@ import numpy as np
 
 from trainer.server.catalogue import Model
 from trainer.serving import model_card
-from trainer.sources import Encoding
-from trainer.sources.category_column import CategoryColumn
-from trainer.sources.number_column import NumberColumn
-from trainer.sources.number_style import NumberStyle
-from trainer.sources.time_column import TimeColumn
+from trainer.tables.category_column import CategoryColumn
+from trainer.tables.encoding import Encoding
+from trainer.tables.number_column import NumberColumn
+from trainer.tables.number_style import NumberStyle
+from trainer.tables.time_column import TimeColumn
 
 # Words of a column that are told; a page offers no more.
 MOST_WORDS = 1000

@@ -16,8 +16,8 @@ from trainer.server.refusals import RefusedError
 from trainer.serving import handed_rows
 from trainer.serving import rows
 from trainer.serving.rows import Rows
-from trainer.sources import arrow_file
-from trainer.sources import text_file
+from trainer.tables import arrow_file
+from trainer.tables import text_file
 
 # How TensorFlow Serving's JSON holds bytes, and what its signatures of
 # `strata export` call their tensors.

@@ -9,10 +9,10 @@ import pathlib
 from trainer.finished.trained_run import Layout
 from trainer.problem.problem import Problem
 from trainer.process.exits import UserError
-from trainer.sources.number_style import NumberStyle
-from trainer.sources.readings import Reading
-from trainer.sources.readings import Texts
-from trainer.sources.time_form import TimeForm
+from trainer.tables.number_style import NumberStyle
+from trainer.tables.readings import Reading
+from trainer.tables.readings import Texts
+from trainer.tables.time_form import TimeForm
 
 # Of a name that is shown.
 MOST_CHARACTERS = 40

@@ -13,23 +13,23 @@ from typing import TypeVar
 import numpy as np
 import tensorflow as tf
 
-from trainer.sources import calendar_arithmetic
-from trainer.sources import cells as cells_lib
-from trainer.sources import Encoding
-from trainer.sources import time_form
-from trainer.sources.category_column import CategoryColumn
-from trainer.sources.cell_patterns import NO_WIDTH
-from trainer.sources.cell_patterns import only
-from trainer.sources.cell_patterns import SPACE
-from trainer.sources.column import Column
-from trainer.sources.curves import Curve
-from trainer.sources.curves import SignedLog
-from trainer.sources.number_column import NumberColumn
-from trainer.sources.number_style import NumberStyle
-from trainer.sources.readings import PLAIN_NUMBER
-from trainer.sources.time_column import SINCE
-from trainer.sources.time_column import TimeColumn
-from trainer.sources.time_column import wave
+from trainer.tables import calendar_arithmetic
+from trainer.tables import cells as cells_lib
+from trainer.tables import time_form
+from trainer.tables.category_column import CategoryColumn
+from trainer.tables.cell_patterns import NO_WIDTH
+from trainer.tables.cell_patterns import only
+from trainer.tables.cell_patterns import SPACE
+from trainer.tables.column import Column
+from trainer.tables.curves import Curve
+from trainer.tables.curves import SignedLog
+from trainer.tables.encoding import Encoding
+from trainer.tables.number_column import NumberColumn
+from trainer.tables.number_style import NumberStyle
+from trainer.tables.readings import PLAIN_NUMBER
+from trainer.tables.time_column import SINCE
+from trainer.tables.time_column import TimeColumn
+from trainer.tables.time_column import wave
 
 C = TypeVar("C", bound=Column)
 

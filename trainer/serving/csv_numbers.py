@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from trainer.process.exits import UserError
-from trainer.sources import cells
-from trainer.sources import text_file
-from trainer.sources.csv_records import DELIMITERS
-from trainer.sources.header import MAX_COLUMNS
+from trainer.tables import cells
+from trainer.tables import text_file
+from trainer.tables.csv_records import DELIMITERS
+from trainer.tables.header import MAX_COLUMNS
 
 # From so many columns on a first line of 0, 1, 2 ... is no row by chance.
 LEAST_COUNTED = 4

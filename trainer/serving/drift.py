@@ -22,12 +22,12 @@ from trainer.serving import shifts
 from trainer.serving.shifts import Confidence
 from trainer.serving.shifts import Shift
 from trainer.sources import sketch
-from trainer.sources.category_column import CategoryColumn
-from trainer.sources.opening import is_table
-from trainer.sources.opening import open_table
 from trainer.sources.sketch import Sketch
 from trainer.storage.files import to_json
 from trainer.storage.names import local_place
+from trainer.tables.category_column import CategoryColumn
+from trainer.tables.opening import is_table
+from trainer.tables.opening import open_table
 
 DESCRIPTION = """\
 Holds new rows against those that a run was trained on, column by column: by how

@@ -37,8 +37,6 @@ from trainer.serving.model_card import FORMATS
 from trainer.serving.scored_data import ScoredData
 from trainer.serving.sent_cells import as_sent
 from trainer.sources.dataset import evenly_spaced
-from trainer.sources.given import Given
-from trainer.sources.opening import open_table
 from trainer.sources.table_folder import find_tables
 from trainer.storage import staging
 from trainer.storage.files import checksums
@@ -47,6 +45,8 @@ from trainer.storage.files import make_folder
 from trainer.storage.files import new_folder
 from trainer.storage.files import to_json
 from trainer.storage.names import MANIFEST
+from trainer.tables.given import Given
+from trainer.tables.opening import open_table
 
 DESCRIPTION = """\
 Writes a run's network into WORKDIR/export/N, N one more than the last, with a

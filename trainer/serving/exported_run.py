@@ -10,11 +10,11 @@ from trainer.finished.trained_run import Layout
 from trainer.problem.problem import Problem
 from trainer.problem.problems import from_record
 from trainer.process.exits import UserError
-from trainer.sources import Encoding
 from trainer.sources.sketch import Sketch
 from trainer.storage import json_files
 from trainer.storage.files import difference
 from trainer.storage.names import MANIFEST
+from trainer.tables.encoding import Encoding
 
 CARD = "model_card.json"
 CARD_TEXT = "model_card.md"

@@ -10,10 +10,10 @@ from trainer.finished.trained_run import Layout
 from trainer.process.exits import UserError
 from trainer.serving import rows
 from trainer.serving.rows import Rows
-from trainer.sources.encoding import Encoding
-from trainer.sources.given import as_array
-from trainer.sources.given import is_frame
-from trainer.sources.given import of_frame
+from trainer.tables.encoding import Encoding
+from trainer.tables.given import as_array
+from trainer.tables.given import is_frame
+from trainer.tables.given import of_frame
 
 
 def taken(name: str, x: Any, layout: Layout) -> Rows:

@@ -24,8 +24,8 @@ from trainer.problem.problem import Problem
 from trainer.process.exits import UserError
 from trainer.process.no_link import check_no_link
 from trainer.process.plain_text import PlainBytes
-from trainer.sources import header
 from trainer.storage.files import new_file
+from trainer.tables import header
 
 FORMATS = ("csv", "jsonl", "npy")
 _SUFFIXES = {

@@ -19,15 +19,15 @@ from trainer.serving import table_rows
 from trainer.serving.table_rows import Rows
 from trainer.sources import idx
 from trainer.sources import npy
-from trainer.sources.cell_text import text_of
 from trainer.sources.checks import check_dtype
-from trainer.sources.encoding import Encoding
-from trainer.sources.opening import is_table
-from trainer.sources.opening import KINDS
-from trainer.sources.opening import refuse_kind
-from trainer.sources.table_file import Places
-from trainer.sources.table_file import TableFile
 from trainer.storage.names import local_place
+from trainer.tables.cell_text import text_of
+from trainer.tables.encoding import Encoding
+from trainer.tables.opening import is_table
+from trainer.tables.opening import KINDS
+from trainer.tables.opening import refuse_kind
+from trainer.tables.table_file import Places
+from trainer.tables.table_file import TableFile
 
 # A name that is not a path, and that a terminal shows as it is.
 _PLAIN_NAME = re.compile(r"[^\x00-\x1f\x7f/\\:]+")

@@ -12,7 +12,7 @@ from trainer.process.exits import UserError
 from trainer.sources import Dataset
 from trainer.sources import Split
 from trainer.sources.folder import recorded_folder
-from trainer.sources.given import Given
+from trainer.tables.given import Given
 
 SPLITS = ("train", "validation", "test", "all")
 

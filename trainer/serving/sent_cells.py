@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from collections.abc import Sequence
 
-from trainer.sources import cells as cells_lib
-from trainer.sources import Encoding
-from trainer.sources.cell_text import TypedDate
-from trainer.sources.column import Column
+from trainer.tables import cells as cells_lib
+from trainer.tables.cell_text import TypedDate
+from trainer.tables.column import Column
+from trainer.tables.encoding import Encoding
 
 
 def as_sent(

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from trainer.serving.column_graphs import encode
 from trainer.serving.load import TrainedModel
-from trainer.sources import Encoding
+from trainer.tables.encoding import Encoding
 
 SIGNATURE = "serving_default"
 TABLE_SIGNATURE = "table"

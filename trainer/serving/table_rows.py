@@ -12,13 +12,13 @@ import numpy as np
 from trainer.finished.trained_run import Layout
 from trainer.process.exits import UserError
 from trainer.serving import csv_numbers
-from trainer.sources import cells
-from trainer.sources.encoding import Encoding
-from trainer.sources.encoding import file_blocks
-from trainer.sources.opening import holds_text
-from trainer.sources.opening import open_table
-from trainer.sources.table_file import Block
-from trainer.sources.table_file import TableFile
+from trainer.tables import cells
+from trainer.tables.encoding import Encoding
+from trainer.tables.encoding import file_blocks
+from trainer.tables.opening import holds_text
+from trainer.tables.opening import open_table
+from trainer.tables.table_file import Block
+from trainer.tables.table_file import TableFile
 
 ALL = "all"
 

@@ -10,25 +10,25 @@ from trainer.process.exits import UserError
 from trainer.sources import digits
 from trainer.sources import files
 from trainer.sources import mnist
+from trainer.sources import sklearn_tables
 from trainer.sources import streaming
-from trainer.sources import tables
 from trainer.sources.checks import check
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import fingerprint
 from trainer.sources.dataset import rows_sha256
 from trainer.sources.dataset import Split
-from trainer.sources.encoding import Encoding
 from trainer.sources.folds import hold_out_fold
-from trainer.sources.given import Given
 from trainer.sources.labels import CLASS_PROBLEMS
 from trainer.sources.labels import guess
 from trainer.sources.splits import hold_out
 from trainer.sources.splits import strata_of
-from trainer.sources.table_file import TableFile
 from trainer.sources.table_folder import open_tables
 from trainer.sources.table_reading import read_tables
 from trainer.storage import staging
 from trainer.storage.names import whole_place
+from trainer.tables.encoding import Encoding
+from trainer.tables.given import Given
+from trainer.tables.table_file import TableFile
 
 __all__ = [
     "Dataset",
@@ -50,9 +50,9 @@ SHIPPED: dict[str, Callable[[], Dataset]] = {
     "digits_attributes": digits.load_digits_attributes,
     "digits_ink": digits.load_digits_ink,
     "digits_pixels": digits.load_digits_pixels,
-    "breast_cancer": tables.load_breast_cancer,
-    "wine": tables.load_wine,
-    "diabetes": tables.load_diabetes,
+    "breast_cancer": sklearn_tables.load_breast_cancer,
+    "wine": sklearn_tables.load_wine,
+    "diabetes": sklearn_tables.load_diabetes,
 }
 # Sources that read --data_dir. To add one, give its loader a name here or
 # above, and the name a place among the choices of config.data.source.

@@ -5,13 +5,13 @@ import math
 import numpy as np
 
 from trainer.process.exits import UserError
-from trainer.sources import cells
-from trainer.sources.cells import LARGEST
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import evenly_spaced
 from trainer.sources.dataset import Rows
 from trainer.sources.dataset import Split
 from trainer.sources.splits import of_examples
+from trainer.tables import cells
+from trainer.tables.cells import LARGEST
 
 BLOCK_BYTES = 16 * 2**20
 # A cold disk gives this much in a few seconds.

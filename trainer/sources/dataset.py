@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from trainer.sources.encoding import Encoding
 from trainer.sources.labels import Guess
 from trainer.sources.streamed_rows import StreamedRows
+from trainer.tables.encoding import Encoding
 
 # What rows stand in.
 Rows = np.ndarray | StreamedRows

@@ -9,9 +9,9 @@ import numpy as np
 
 from trainer.process.exits import UserError
 from trainer.sources.dataset import Dataset
-from trainer.sources.opening import open_table
 from trainer.sources.table_folder import find_tables
 from trainer.storage import staging
+from trainer.tables.opening import open_table
 
 # Of a file that is read once more for some rows of it.
 MOST_BYTES = 200_000_000

@@ -11,9 +11,7 @@ import numpy as np
 
 from trainer.process.columns import some
 from trainer.process.exits import UserError
-from trainer.sources import cells
 from trainer.sources import npy
-from trainer.sources import opening
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import evenly_spaced
 from trainer.sources.dataset import Rows
@@ -21,6 +19,8 @@ from trainer.sources.dataset import Split
 from trainer.sources.folder import list_folder
 from trainer.sources.folder import path_of
 from trainer.sources.splits import SPLITS
+from trainer.tables import cells
+from trainer.tables import opening
 
 KEYS = tuple(f"{axis}_{split}" for split in SPLITS for axis in "xy")
 # Rows looked at to tell images from tables: of a mapped file, each may cost a

@@ -18,8 +18,6 @@ from typing import NamedTuple
 import numpy as np
 
 from trainer.process.exits import UserError
-from trainer.sources import arrow_file
-from trainer.sources.arrow_file import told
 from trainer.sources.dataset import Rows
 from trainer.sources.splits import SPLITS
 from trainer.sources.streamed_rows import Blocks
@@ -30,6 +28,8 @@ from trainer.storage.bucket import ConflictError
 from trainer.storage.bucket import Folder
 from trainer.storage.bucket_file import BucketFile
 from trainer.storage.names import is_remote
+from trainer.tables import arrow_file
+from trainer.tables.arrow_file import told
 
 _SHARD = re.compile(rf"({'|'.join(SPLITS)})-.+\.(?:parquet|pq)")
 # Of a row group, unpacked; and of those that are unpacked at once.

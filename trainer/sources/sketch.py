@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from trainer.sources.category_column import CategoryColumn
-from trainer.sources.column import placed
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import evenly_spaced
-from trainer.sources.encoding import Encoding
+from trainer.tables.category_column import CategoryColumn
+from trainer.tables.column import placed
+from trainer.tables.encoding import Encoding
 
 FORMAT = 1
 # Training rows that are looked at, evenly spaced; columns beyond which a table

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from trainer.process.exits import UserError
 from trainer.sources import bucket_arrays
-from trainer.sources import opening
 from trainer.sources import parquet_shards
 from trainer.sources.dataset import Rows
 from trainer.sources.folder import list_folder
@@ -15,6 +14,7 @@ from trainer.storage.names import is_remote
 from trainer.storage.staging import CACHE_GIB
 from trainer.storage.staging import GIB
 from trainer.storage.staging import is_hidden
+from trainer.tables import opening
 
 
 def open_arrays(

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from trainer.process.exits import UserError
-from trainer.sources import opening
 from trainer.sources.folder import list_folder
 from trainer.sources.folder import path_of
 from trainer.sources.parquet_shards import shards_among
 from trainer.sources.splits import SPLITS
-from trainer.sources.table_file import TableFile
+from trainer.tables import opening
+from trainer.tables.table_file import TableFile
 
 # What people call the split that is validation here.
 _VALIDATION = ("valid", "val", "dev")

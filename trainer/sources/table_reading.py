@@ -4,18 +4,18 @@ import dataclasses
 from collections.abc import Mapping
 
 from trainer.config import DataConfig
-from trainer.sources import opening
-from trainer.sources.column_choice import check_columns
-from trainer.sources.column_choice import chosen_columns
-from trainer.sources.column_choice import ignored_columns
-from trainer.sources.column_choice import wished_readings
-from trainer.sources.csv_table import read
-from trainer.sources.encoding import Encoding
-from trainer.sources.given import FrameTable
-from trainer.sources.readings import Reading
 from trainer.sources.splits import SPLITS
-from trainer.sources.table_file import TableFile
 from trainer.sources.table_splits import Tables
+from trainer.tables import opening
+from trainer.tables.column_choice import check_columns
+from trainer.tables.column_choice import chosen_columns
+from trainer.tables.column_choice import ignored_columns
+from trainer.tables.column_choice import wished_readings
+from trainer.tables.csv_table import read
+from trainer.tables.encoding import Encoding
+from trainer.tables.given import FrameTable
+from trainer.tables.readings import Reading
+from trainer.tables.table_file import TableFile
 
 
 def read_tables(

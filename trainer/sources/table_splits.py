@@ -13,14 +13,14 @@ import numpy as np
 from trainer.config import DataConfig
 from trainer.process.columns import some
 from trainer.process.exits import UserError
-from trainer.sources import cells
-from trainer.sources import fitting
-from trainer.sources.column_choice import flag
-from trainer.sources.csv_table import Table
 from trainer.sources.dataset import Dataset
 from trainer.sources.dataset import Split
-from trainer.sources.encoding import Encoding
-from trainer.sources.table_column import TableColumn
+from trainer.tables import cells
+from trainer.tables import fitting
+from trainer.tables.column_choice import flag
+from trainer.tables.csv_table import Table
+from trainer.tables.encoding import Encoding
+from trainer.tables.table_column import TableColumn
 
 # Most bytes of all splits' features: they are held in memory.
 MAX_BYTES = 8 * 2**30

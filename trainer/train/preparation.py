@@ -14,9 +14,9 @@ from trainer.process.exits import UserError
 from trainer.sources.checks import check_names
 from trainer.sources.checks import check_weights
 from trainer.sources.folder import recorded_folder
-from trainer.sources.given import Given
 from trainer.storage import staging
 from trainer.storage.names import whole_place
+from trainer.tables.given import Given
 from trainer.train import record
 from trainer.train.job import Asked
 from trainer.train.job import Origin

@@ -10,7 +10,7 @@ from tests.test_tutorial import PAGE
 from tests.test_tutorial import ROOT
 from tests.test_tutorial import run
 from trainer import load
-from trainer.sources.opening import open_table
+from trainer.tables.opening import open_table
 
 TIMEOUT_SECS = 1800
 

@@ -1,0 +1,1 @@
+"""How a table is read: its file, its columns, and what their cells become."""
