@@ -24,6 +24,9 @@ from trainer.sources import precision
 if TYPE_CHECKING:
     import tensorflow as tf
 
+# That are taken to float64 at once.
+_BLOCK_ROWS = 2**16
+
 
 class Values(Problem):
     """A number for each output, answered as it is.
@@ -170,8 +173,12 @@ class Values(Problem):
         Rows far from the training mean would differ from it alike, but for the
         last digits.
         """
-        y = self.in_loss_units(y.astype(np.float64))
-        spread = self.divergence(y, y.mean(axis=0), np).sum(axis=0)
+        mean = self.in_loss_units(y.mean(axis=0, dtype=np.float64))
+        spread = np.zeros(self.outputs)
+        for start in range(0, len(y), _BLOCK_ROWS):
+            block = y[start : start + _BLOCK_ROWS].astype(np.float64)
+            apart = self.divergence(self.in_loss_units(block), mean, np)
+            spread += apart.sum(axis=0)
         is_constant = y.min(axis=0) == y.max(axis=0)
         around = np.where(is_constant, 0.0, spread).tolist()
         return {
