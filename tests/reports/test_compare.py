@@ -90,6 +90,16 @@ def test_scores_on_rows_of_other_labels_are_not_judged(two, capsys):
     assert ": noise" in out
 
 
+def two_of_classes(trained, folder, **changes):
+    """Two runs on classes a and b, of which the second's problem is changed."""
+    for name, changed in (("first", {}), ("second", changes)):
+        shutil.copytree(trained("binary"), folder / name)
+        problem = {"class_names": ["a", "b"], **changed}
+        values = {f"data__problem__{n}": v for n, v in problem.items()}
+        change(folder / name, "record.json", **values)
+    return folder / "first", folder / "second"
+
+
 @pytest.mark.parametrize(
     ("metric", "changes", "words"),
     [
@@ -104,16 +114,8 @@ def test_scores_on_rows_of_other_labels_are_not_judged(two, capsys):
 def test_metrics_of_one_name_may_be_of_two_things(
     trained, tmp_path, metric, changes, words
 ):
-    for name, changed in {"first": {}, "second": changes}.items():
-        shutil.copytree(trained("binary"), tmp_path / name)
-        change(
-            tmp_path / name,
-            "record.json",
-            data__problem__class_names=changed.pop("class_names", ["a", "b"]),
-            **{f"data__problem__{n}": v for n, v in changed.items()},
-        )
     first, second = map(
-        stored_run.read, (tmp_path / "first", tmp_path / "second")
+        stored_run.read, two_of_classes(trained, tmp_path, **changes)
     )
     assert first.other_measure(second, metric) == words
     assert first.other_measure(first, metric) is None
@@ -158,6 +160,17 @@ def test_seconds_are_those_of_the_line_that_reached_the_score(two, capsys):
     _, out, _ = told(capsys, *two, "--score=1.5")
     (line,) = [x for x in out.splitlines() if x.startswith("seconds to")]
     assert line.split()[-2:] == ["–", "–"]
+
+
+def test_no_time_is_told_to_a_score_of_two_classes(trained, tmp_path, capsys):
+    rare, other = {"headline": "average_precision"}, {"class_names": ["b", "a"]}
+    two = two_of_classes(trained, tmp_path, **rare, **other)
+    change(two[0], "record.json", data__problem__headline="average_precision")
+    _, out, _ = told(capsys, *two)
+    assert "of the class 'a', not 'b'" in out
+    assert "seconds to" not in out
+    _, out, _ = told(capsys, two[0], two[0].parent / "second", "--score=0.5")
+    assert "seconds to" in out
 
 
 @buckets.needs_client

@@ -226,7 +226,8 @@ def effort(
 
     Args:
       runs: that are compared.
-      target: a score; by default the best that all of them reached.
+      target: a score; by default the best that all of them reached, where it
+        is the same measure of all.
       price: of a device, in US dollars an hour.
     """
     metric = runs[0].problem.score
@@ -236,7 +237,8 @@ def effort(
         "train",
     )
     curves = [run.curve(split, metric) for run in runs]
-    if target is None and all(values for _, values in curves):
+    is_one = not any(runs[0].other_measure(run, metric) for run in runs)
+    if target is None and is_one and all(values for _, values in curves):
         is_lower = metric in runs[0].problem.lower_is_better
         pick = max if is_lower else min
         best = [(min if is_lower else max)(values) for _, values in curves]
