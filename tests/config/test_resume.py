@@ -6,6 +6,9 @@ from trainer.config.resume import changed_fields
 from trainer.config.values import from_dict
 
 SCHEDULE = {"optimizer.schedule.name": "cosine"}
+# A field of a schedule that is not used.
+UNUSED = {"optimizer.schedule.final_fraction": 0.1}
+WHOLE = "goes by the whole length"
 
 
 @pytest.mark.parametrize(
@@ -23,6 +26,7 @@ SCHEDULE = {"optimizer.schedule.name": "cosine"}
         ),
         ({"epochs": 3}, {"epochs": 4}, []),
         ({"steps": 3}, {"steps": 4}, []),
+        ({"steps": 3, **UNUSED}, {"steps": 4, **UNUSED}, []),
         ({"epochs": 4}, {"epochs": 3}, ["epochs: 4 -> 3"]),
         (
             {"epochs": 3},
@@ -32,17 +36,20 @@ SCHEDULE = {"optimizer.schedule.name": "cosine"}
         (
             {"epochs": 3, **SCHEDULE},
             {"epochs": 4, **SCHEDULE},
-            ["epochs: 3 -> 4"],
+            [f"epochs: 3 -> 4 (config.optimizer.schedule {WHOLE})"],
         ),
         (
             {"epochs": 3, "optimizer.schedule.warmup_fraction": 0.1},
             {"epochs": 4, "optimizer.schedule.warmup_fraction": 0.1},
-            ["epochs: 3 -> 4"],
+            [f"epochs: 3 -> 4 (config.optimizer.schedule {WHOLE})"],
         ),
         (
             {"epochs": 3, "data.augmentation.fade_fraction": 0.1},
             {"epochs": 4, "data.augmentation.fade_fraction": 0.1},
-            ["epochs: 3 -> 4"],
+            [
+                "epochs: 3 -> 4 (config.data.augmentation.fade_fraction"
+                f" {WHOLE})"
+            ],
         ),
     ],
     ids=str,

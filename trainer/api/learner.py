@@ -77,8 +77,7 @@ def learner_of(
         (name, tuple(value) if isinstance(value, list) else value)
         for name, value in flatten(shaped).items()
     )
-    schedule = config.optimizer.schedule
-    is_constant = schedule.name == "constant" and not schedule.warmup_fraction
+    is_constant = config.optimizer.schedule.is_constant
     return _made(fields, features, outputs, 1 if is_constant else total_steps)
 
 

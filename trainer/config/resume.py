@@ -1,7 +1,6 @@
 """What may differ between two starts of one run."""
 
 from trainer.config.sections import Config
-from trainer.config.sections import ScheduleConfig
 from trainer.config.values import flatten
 
 # What may differ between two starts of one run: how it is saved and logged.
@@ -17,20 +16,23 @@ def changed_fields(before: Config, now: Config) -> list[str]:
 
     Returns:
       Lines such as "seed: 42 -> 43"; empty where the run may go on. A longer
-      run may go on where no schedule depends on the length.
+      run may go on where its steps so far do not depend on the length.
     """
     was, new = flatten(before), flatten(now)
-    grows = (
-        now.optimizer.schedule == ScheduleConfig()
-        and not now.data.augmentation.fade_fraction
-    )
+    why_fixed = None
+    if not now.optimizer.schedule.is_constant:
+        why_fixed = "optimizer.schedule"
+    elif now.data.augmentation.fade_fraction:
+        why_fixed = "data.augmentation.fade_fraction"
     changes = []
     for path, value in new.items():
         old = was[path]
         if old == value or path.startswith(FREE_ON_RESUME):
             continue
-        longer = bool(old and value) and path in ("epochs", "steps")
-        if longer and grows and value > old:
-            continue
-        changes.append(f"{path}: {old} -> {value}")
+        told = f"{path}: {old} -> {value}"
+        if path in ("epochs", "steps") and old and value and value > old:
+            if why_fixed is None:
+                continue
+            told += f" (config.{why_fixed} goes by the whole length)"
+        changes.append(told)
     return changes
