@@ -29,6 +29,7 @@ from tests.hostile import NAMES
 from tests.runs import held_out_rows
 from tests.runs import OF_VALUES
 from tests.runs import read_result
+from tests.runs import rewrite
 from tests.runs import TRAINED
 from trainer import load
 from trainer import sources
@@ -70,6 +71,22 @@ def test_all_formats_agree_on_every_problem(exported, problem):
         assert found["greatest_difference"] <= 1e-5
         assert found["labels_that_differ"] == 0
         assert found["rows"] > 80
+
+
+@pytest.mark.parametrize("name", ["tflite", "onnx"])
+def test_a_network_in_bfloat16_is_refused_where_a_format_has_none(
+    trained, tmp_path, capsys, name
+):
+    run = tmp_path / "run"
+    shutil.copytree(trained("binary"), run)
+    config = json.loads((run / "config.json").read_text())
+    rewrite(run / "config.json", config | {"precision": "bfloat16"})
+    flags = [f"--workdir={run}", f"--formats=saved_model,{name}"]
+    assert export.main(flags) == 2
+    line = capsys.readouterr().err
+    assert f"--formats={name}: the run multiplies in bfloat16" in line
+    assert "--config.precision=float32" in line
+    assert not (run / "export").exists()
 
 
 @pytest.mark.parametrize("problem", TRAINED)

@@ -120,6 +120,7 @@ def export(
     Raises:
       UserError: before anything is written under its final name.
     """
+    _check_precision(run, formats)
     folder = run.workdir / "export"
     with _numbered(folder) as (aside, version):
         with starting(), _unmarked(aside) as plain:
@@ -133,6 +134,23 @@ def export(
         manifest = {"files": checksums(aside)}
         (aside / MANIFEST).write_bytes(to_json(manifest))
     return folder / str(version), card
+
+
+def _check_precision(run: TrainedRun, formats: Sequence[str]) -> None:
+    """Checks that each format can hold what the run multiplies in.
+
+    Raises:
+      UserError: naming the first that cannot.
+    """
+    if run.config.precision != "bfloat16":
+        return
+    for name in formats:
+        if not FORMATS[name].has_bfloat16:
+            raise UserError(
+                f"--formats={name}: the run multiplies in bfloat16, which this"
+                " format cannot; leave it out, or train with"
+                " --config.precision=float32"
+            )
 
 
 @contextlib.contextmanager

@@ -19,10 +19,17 @@ from trainer.process.templates import environment
 
 
 class Format(NamedTuple):
-    """What a format's file is called, and what it needs beyond Strata."""
+    """What a format's file is called, and what it needs and can hold.
+
+    Attributes:
+      file: its name.
+      packages: that it needs beyond Strata.
+      has_bfloat16: whether it can hold a network that multiplies in bfloat16.
+    """
 
     file: str
     packages: tuple[str, ...] = ()
+    has_bfloat16: bool = True
 
 
 # What makes more than text of a name in a line of Markdown, links too.
@@ -41,8 +48,10 @@ FORMATS = {
     # The folder itself, so that TensorFlow Serving finds its versions.
     "saved_model": Format("."),
     "keras": Format("model.keras"),
-    "tflite": Format("model.tflite"),
-    "onnx": Format("model.onnx", ("tf2onnx", "onnx", "onnxruntime")),
+    "tflite": Format("model.tflite", has_bfloat16=False),
+    "onnx": Format(
+        "model.onnx", ("tf2onnx", "onnx", "onnxruntime"), has_bfloat16=False
+    ),
 }
 
 
