@@ -1,6 +1,7 @@
 """Arrays of one's own: what is read, and what is refused."""
 
 import io
+import shutil
 import struct
 import zipfile
 from typing import Any
@@ -17,6 +18,7 @@ from tests.sources.loading import save
 from tests.sources.loading import UNTIMED
 from tests.sources.loading import X
 from tests.sources.loading import Y
+from trainer import sources
 from trainer.process.exits import UserError
 from trainer.sources import npy
 from trainer.tables.given import as_array
@@ -29,6 +31,17 @@ def test_each_row_in_memory_stands_in_one_piece(tmp_path):
     for array in read, as_array("x", turned):
         assert array.flags.c_contiguous
         np.testing.assert_array_equal(array, X)
+
+
+def test_an_npz_is_named_itself_or_by_its_folder(tmp_path):
+    folder = save(tmp_path, "npz", x_train=X, y_train=Y)
+    by_folder = load("files", folder)
+    shutil.copy(folder / "mine.npz", folder / "yours.npz")
+    assert "or name an .npz itself" in refusal(load, "files", folder)
+    by_file = load("files", folder / "mine.npz")
+    assert by_folder.name == by_file.name == "mine"
+    assert sources.fingerprint(by_folder) == sources.fingerprint(by_file)
+    assert by_file.folder == str(folder / "mine.npz")
 
 
 @pytest.mark.parametrize("how", ["npz", "npy"])
@@ -196,8 +209,8 @@ def bad_folder(folder, case):
         case "missing":
             return folder / "absent"
         case "a file":
-            (folder / "mine.npz").write_bytes(b"")
-            return folder / "mine.npz"
+            save(folder, "npy", **GOOD)
+            return folder / "x_train.npy"
         case "both":
             save(folder, "npy", **GOOD)
             save(folder, "npz", **GOOD)

@@ -53,11 +53,11 @@ def load_files(data_dir: str | None) -> Dataset:
     256 evenly spaced training rows are looked at.
 
     Args:
-      data_dir: a folder of one .npz of any name, read whole, or of .npy files,
-        mapped into memory. Names: x_train, y_train, and where there is a split
-        of that name x_test, y_test, x_validation, y_validation. Labels that
-        are strings become classes in sorted order; booleans become uint8, and
-        classes False and True where they are labels.
+      data_dir: an .npz, or a folder of one of any name, which is read whole, or
+        of .npy files, which are mapped. Names: x_train, y_train, and where
+        there is a split of that name x_test, y_test, x_validation,
+        y_validation. Labels that are strings become classes in sorted order;
+        booleans become uint8, and classes False and True where they are labels.
 
     Raises:
       UserError: naming the file or array, its value, the rule and the remedy.
@@ -65,7 +65,7 @@ def load_files(data_dir: str | None) -> Dataset:
     if data_dir is None:
         raise UserError(
             "--data_dir is not set and config.data.source='files' needs it:"
-            " a .csv, or a folder of an .npz or of x_train.npy and y_train.npy"
+            " a .csv, an .npz, or a folder of x_train.npy and y_train.npy"
         )
     name, arrays = _read(data_dir)
     return of_arrays(name, arrays, data_dir)
@@ -107,7 +107,9 @@ def of_arrays(name: str, arrays: Mapping[str, Rows], where: str) -> Dataset:
 
 
 def _read(data_dir: str) -> tuple[str, dict[str, np.ndarray]]:
-    paths = list_folder(data_dir)
+    named = path_of(data_dir)
+    is_named = named.suffix == ".npz" and named.is_file()
+    paths = {named.name: named} if is_named else list_folder(data_dir)
     npz = [path for path in paths.values() if path.suffix == ".npz"]
     mapped = {p.stem: p for p in paths.values() if p.suffix == ".npy"}
     if not npz and not mapped:
@@ -119,7 +121,7 @@ def _read(data_dir: str) -> tuple[str, dict[str, np.ndarray]]:
         raise UserError(
             f"--data_dir={data_dir} holds {_some(found)}; it must hold a"
             " .csv, an .npz or .npy files, not both; x_train.npy and"
-            " y_train.npy will do"
+            " y_train.npy will do, or name an .npz itself"
         )
     if npz:
         check_keys(str(npz[0]), npy.npz_keys(npz[0]))
