@@ -131,9 +131,9 @@ DATA = [
     ),
     Row(
         "file for a folder",
-        "--config={config} --data_dir={here}/a.npz --workdir={here}/run",
-        ("a.npz is not a folder",),
-        make=text_file("a.npz"),
+        "--config={config} --data_dir={here}/a.npy --workdir={here}/run",
+        ("a.npy is not a folder",),
+        make=text_file("a.npy"),
         config=OWN,
     ),
     of_files(
