@@ -108,6 +108,7 @@ def two_of_classes(trained, folder, **changes):
         ("loss", {"loss": "binary_focal_crossentropy"}, "another loss"),
         ("loss", {"label_smoothing": 0.1}, "another loss"),
         ("loss", {"class_weights": [0.5, 1.5]}, "another loss"),
+        ("loss", {"class_names": ["b", "a"]}, None),
         ("accuracy", {"label_smoothing": 0.1}, None),
     ],
 )

@@ -28,8 +28,6 @@ Line = dict[str, Any]
 ENSEMBLE_FILE = "ensemble.json"
 # What `decision` of result.json may say of the problem.
 FITTED = ("temperature", "threshold")
-# Fields of the problem on which the size of its loss hangs.
-_OF_LOSS = ("loss", "focal_gamma", "label_smoothing", "class_weights")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,22 +123,25 @@ class StoredRun:
 
     def other_measure(self, other: "StoredRun", metric: str) -> str | None:
         """Says why a metric of two runs is not the same one, or None."""
-        ours, theirs = self.problem, other.problem
-        if metric in ours.of_last_class:
-            own, others = ours.labels[-1], theirs.labels[-1]
-            return (
-                None
-                if own == others
-                else f"of the class {others!r}, not {own!r}"
-            )
-        if metric != "loss":
+        if metric == "loss":
+            is_same = self._loss == other._loss
+            return None if is_same else "another loss"
+        own, others = self.problem.labels[-1:], other.problem.labels[-1:]
+        if metric not in self.problem.of_last_class or own == others:
             return None
-        is_same = (
-            all(getattr(ours, n) == getattr(theirs, n) for n in _OF_LOSS)
-            and self.config.data.target_normalization
-            == other.config.data.target_normalization
+        return f"of the class {others[0]!r}, not {own[0]!r}"
+
+    @property
+    def _loss(self) -> tuple[Any, ...]:
+        """What the size of the loss hangs on, beside rows and network."""
+        problem = self.problem
+        return (
+            problem.loss,
+            problem.focal_gamma,
+            problem.label_smoothing,
+            dict(zip(problem.labels, problem.class_weights, strict=False)),
+            self.config.data.target_normalization,
         )
-        return None if is_same else "another loss"
 
     @property
     def changed(self) -> dict[str, tuple[Any, Any]]:
