@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import dataclasses
 import importlib.util
 import json
 import os
@@ -292,6 +293,22 @@ def test_a_format_that_says_something_else_is_no_export(
     assert len(error.splitlines()) == 1
     assert "it differs from the trainer by up to" in error
     assert sorted((workdir / "export").glob("*")) == before
+
+
+@pytest.mark.parametrize(("unit", "share"), [(1e4, 2e-5), (1e-4, 2.0)])
+def test_values_near_0_are_compared_by_their_deviation(
+    trained, monkeypatch, unit, share
+):
+    """Rounding is multiplied by it, however near to 0 a value comes out."""
+    model = load(trained("regression"))
+    x = held_out_rows(model.stored)[0]
+    deviation = np.full(1, unit, np.float32)
+    problem = dataclasses.replace(model.stored.problem, target_std=deviation)
+    model.stored = dataclasses.replace(model.stored, problem=problem)
+    ours = np.full((len(x), 1), 0.1, np.float32)
+    monkeypatch.setattr(model, "predict_blocks", lambda rows: iter([ours]))
+    found = formats.compare(model, lambda part: ours[: len(part)] + 0.2, x)
+    assert found.greatest == pytest.approx(share)
 
 
 def test_labels_are_compared_but_for_ties(trained):

@@ -42,7 +42,8 @@ class Difference(NamedTuple):
 
     Attributes:
       rows: that were compared.
-      greatest: difference, of values above 1 as a share of them.
+      greatest: difference of probabilities, or of values as a share of them;
+        of those below their training rows' deviation as a share of that.
       labels: rows whose class differs by more than a tie.
     """
 
@@ -267,6 +268,9 @@ def compare(
     starts = range(0, len(x), batch_rows)
     parts = [predict(x[s : s + batch_rows]) for s in starts]
     theirs = np.concatenate(parts).reshape(ours.shape)
-    apart = np.abs(theirs - ours) / np.maximum(1, np.abs(ours))
-    differ = model.stored.problem.differ(ours, theirs, TOLERANCE)
+    problem = model.stored.problem
+    # By which the network's own outputs, and their rounding, are multiplied.
+    unit = 1.0 if problem.target_std is None else problem.target_std
+    apart = np.abs(theirs - ours) / np.maximum(unit, np.abs(ours))
+    differ = problem.differ(ours, theirs, TOLERANCE)
     return Difference(len(x), float(apart.max()), int(differ.sum()))
