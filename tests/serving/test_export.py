@@ -79,7 +79,8 @@ def test_a_network_in_bfloat16_is_refused_where_a_format_has_none(
     trained, tmp_path, capsys, name
 ):
     run = tmp_path / "run"
-    shutil.copytree(trained("binary"), run)
+    without = shutil.ignore_patterns("export")
+    shutil.copytree(trained("binary"), run, ignore=without)
     config = json.loads((run / "config.json").read_text())
     rewrite(run / "config.json", config | {"precision": "bfloat16"})
     flags = [f"--workdir={run}", f"--formats=saved_model,{name}"]
