@@ -91,10 +91,13 @@ def test_scores_on_rows_of_other_labels_are_not_judged(two, capsys):
 
 
 def two_of_classes(trained, folder, **changes):
-    """Two runs on classes a and b, of which the second's problem is changed."""
+    """Two runs on classes a and b, of which b's rows count three times.
+
+    The second's problem is changed.
+    """
     for name, changed in (("first", {}), ("second", changes)):
         shutil.copytree(trained("binary"), folder / name)
-        problem = {"class_names": ["a", "b"], **changed}
+        problem = {"class_names": ["a", "b"], "class_weights": [1, 3]} | changed
         values = {f"data__problem__{n}": v for n, v in problem.items()}
         change(folder / name, "record.json", **values)
     return folder / "first", folder / "second"
@@ -108,7 +111,8 @@ def two_of_classes(trained, folder, **changes):
         ("loss", {"loss": "binary_focal_crossentropy"}, "another loss"),
         ("loss", {"label_smoothing": 0.1}, "another loss"),
         ("loss", {"class_weights": [0.5, 1.5]}, "another loss"),
-        ("loss", {"class_names": ["b", "a"]}, None),
+        ("loss", {"class_names": ["b", "a"]}, "another loss"),
+        ("loss", {"class_names": ["b", "a"], "class_weights": [3, 1]}, None),
         ("accuracy", {"label_smoothing": 0.1}, None),
     ],
 )
@@ -164,13 +168,13 @@ def test_seconds_are_those_of_the_line_that_reached_the_score(two, capsys):
 
 
 def test_no_time_is_told_to_a_score_of_two_classes(trained, tmp_path, capsys):
-    rare, other = {"headline": "average_precision"}, {"class_names": ["b", "a"]}
-    two = two_of_classes(trained, tmp_path, **rare, **other)
-    change(two[0], "record.json", data__problem__headline="average_precision")
+    two = two_of_classes(trained, tmp_path, class_names=["b", "a"])
+    for run in two:
+        change(run, "record.json", data__problem__headline="average_precision")
     _, out, _ = told(capsys, *two)
     assert "of the class 'a', not 'b'" in out
     assert "seconds to" not in out
-    _, out, _ = told(capsys, two[0], two[0].parent / "second", "--score=0.5")
+    _, out, _ = told(capsys, *two, "--score=0.5")
     assert "seconds to" in out
 
 

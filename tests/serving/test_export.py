@@ -35,6 +35,7 @@ from tests.runs import TRAINED
 from trainer import load
 from trainer import sources
 from trainer import task
+from trainer.api.run import Run
 from trainer.config import DataConfig
 from trainer.finished import trained_run
 from trainer.process.exits import UserError
@@ -83,11 +84,15 @@ def test_a_network_in_bfloat16_is_refused_where_a_format_has_none(
     shutil.copytree(trained("binary"), run, ignore=without)
     config = json.loads((run / "config.json").read_text())
     rewrite(run / "config.json", config | {"precision": "bfloat16"})
+    # Before the data is looked for.
     flags = [f"--workdir={run}", f"--formats=saved_model,{name}"]
-    assert export.main(flags) == 2
+    assert export.main([*flags, f"--data_dir={tmp_path}/none"]) == 2
     line = capsys.readouterr().err
-    assert f"--formats={name}: the run multiplies in bfloat16" in line
+    rule = f"--formats={name}: the run multiplies in bfloat16"
+    assert rule in line
     assert "--config.precision=float32" in line
+    with pytest.raises(UserError, match=rule):
+        Run(run, data_dir=f"{tmp_path}/none").export(name)
     assert not (run / "export").exists()
 
 

@@ -139,13 +139,15 @@ class Run:
           The folder, of which model_card.md tells what is in it.
 
         Raises:
-          UserError: there is no such format, or its extra is not installed.
+          UserError: there is no such format, its extra is not installed, or it
+            cannot hold the run's precision.
         """
         from trainer.serving import export
         from trainer.serving import scored_data
 
         names = export.chosen_formats(formats)
         run = trained_run.read(str(self.workdir))
+        export.check_precision(run, names)
         data = scored_data.load(run, self._data_dir, self._given)
         with start.restored(), SilentDisplay().shown():
             with start.shared():

@@ -83,6 +83,7 @@ def main(argv: list[str]) -> int:
     arguments = _parse(argv)
     formats = chosen_formats(arguments.formats)
     run = trained_run.read(arguments.workdir, arguments.checkpoint)
+    check_precision(run, formats)
     data = scored_data.load(run, arguments.data_dir)
     with contextlib.redirect_stdout(sys.stderr):
         folder, card = export(run, data, formats)
@@ -110,7 +111,7 @@ def export(
     Args:
       run: at the checkpoint that is written.
       data: whose test rows each format is compared on.
-      formats: from `chosen_formats`.
+      formats: from `chosen_formats`, and such as `check_precision` takes.
       given: tables of a program's that `data` was made of.
       starting: surrounds the start of TensorFlow.
 
@@ -120,7 +121,6 @@ def export(
     Raises:
       UserError: before anything is written under its final name.
     """
-    _check_precision(run, formats)
     folder = run.workdir / "export"
     with _numbered(folder) as (aside, version):
         with starting(), _unmarked(aside) as plain:
@@ -136,7 +136,7 @@ def export(
     return folder / str(version), card
 
 
-def _check_precision(run: TrainedRun, formats: Sequence[str]) -> None:
+def check_precision(run: TrainedRun, formats: Sequence[str]) -> None:
     """Checks that each format can hold what the run multiplies in.
 
     Raises:
